@@ -1,0 +1,1 @@
+"""Emulated boards and the firmware of each device of the home, on a discrete-event kernel."""

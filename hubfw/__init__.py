@@ -1,0 +1,1 @@
+"""Firmware of the communications hub: WAN and HAN sides, routing, translation, gas mirror, outage supervision."""
