@@ -1,0 +1,329 @@
+"""What a node is told, and what it tells: configuration, effects, transmit status and the state kept over power loss.
+
+These are the types both neighbours of `protocols.zigbee.stack.Stack` are written against: the radio below and the
+firmware above. Primitives follow 802.15.4-2006 clause 7 (MCPS-DATA, MLME) and 05-3474 clauses 2.2 (APSDE), 2.4 (ZDO)
+and 3.2 (NLME). No behaviour lives here.
+
+EUI-64 addresses are integers throughout (`0x00DB123456789A01`); they are written little-endian on the air.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from protocols.core.effects import Effect
+from protocols.core.errors import LocalProtocolError
+
+US = 1_000
+MS = 1_000_000
+S = 1_000_000_000
+MINUTE = 60 * S
+
+COORDINATOR = 0x0000
+UNASSIGNED = 0xFFFF
+"""Short address of a device without one; as a destination, every device, sleepers too."""
+RX_ON_DEVICES = 0xFFFD
+"""Broadcast to every device whose receiver is on when idle."""
+ROUTERS = 0xFFFC
+"""Broadcast to the coordinator and all routers."""
+
+
+class NodeType(Enum):
+    """Logical device type (05-3474 clause 2.3.2.3.1); an end device is sleepy when its receiver is off when idle."""
+
+    COORDINATOR = "coordinator"
+    ROUTER = "router"
+    END_DEVICE = "end device"
+    SLEEPY_END_DEVICE = "sleepy end device"
+
+
+class TxStatus(Enum):
+    """How a transmission ended, as the radio reports it (MCPS-DATA.confirm)."""
+
+    ACKED = "acked"
+    """The addressed node acknowledged; also the status of a frame that asks for no acknowledgement, once sent."""
+    NO_ACK = "no ack"
+    """No acknowledgement after the radio's own retries."""
+    EXPIRED = "expired"
+    """An indirect frame nobody fetched within the transaction persistence time (7.68 s)."""
+    OVERFLOW = "overflow"
+    """The radio's queue of indirect frames is full."""
+
+
+class Counters(Protocol):
+    """Outgoing frame counters from reserve-ahead storage: never the same number twice, over any power cut."""
+
+    def next(self, name: str) -> int:
+        """The next number of the counter `name`; the first is free to be 0 or 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleDescriptor:
+    """An endpoint a node offers (05-3474 clause 2.3.2.5)."""
+
+    endpoint: int
+    device_id: int
+    input_clusters: tuple[int, ...] = ()
+    output_clusters: tuple[int, ...] = ()
+    profile: int = 0x0109
+    device_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """One node: who it is, what it may join, how long it waits.
+
+    `install_code` is the code with its CRC (8, 10, 14 or 18 octets) of a joiner; the coordinator keeps its partners' codes in the
+    trust centre's device log. Times are nanoseconds. `extended_pan_id` limits a joiner to one network; a
+    coordinator without one uses its own EUI-64.
+    """
+
+    eui64: int
+    type: NodeType
+    install_code: bytes = b""
+    channels: tuple[int, ...] = tuple(range(11, 27))
+    extended_pan_id: int | None = None
+    pan_id: int | None = None
+    endpoints: tuple[SimpleDescriptor, ...] = ()
+    manufacturer: int = 0x0000
+    mains_powered: bool = True
+    end_device_timeout: int = 8
+    """Requested End Device Timeout enumeration: 0 is 10 s, n is 2^n minutes (05-3474-22 table 3-44)."""
+    link_status_period: int | None = 15 * S
+    """None: no link status at all."""
+    poll_period: int = 250 * MS
+    """How often a sleeper asks its parent while it waits for something."""
+    max_children: int = 32
+
+
+# --- Effects towards the radio -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit(Effect):
+    """Send this PSDU (FCS included). Indirect: hold it until the addressed sleeper asks with a data request."""
+
+    handle: int
+    psdu: bytes
+    indirect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(Effect):
+    """Set the radio's channel, PAN and address filter, and whether it listens when idle."""
+
+    channel: int
+    pan_id: int
+    short: int
+    rx_on_when_idle: bool
+
+
+# --- Effects towards the firmware --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Effect):
+    """The node is on a network and holds its key; after `resume` too (then `resumed`)."""
+
+    short: int
+    pan_id: int
+    extended_pan_id: int
+    channel: int
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFailed(Effect):
+    """A join or rejoin gave up. Ask again no sooner than `retry_after` ns from now (60 s doubling to 15 min, SE 1.4 5.4)."""
+
+    reason: str
+    retry_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left(Effect):
+    """The node left its network, by its own wish or because its parent or the trust centre said so."""
+
+    rejoin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParentLost(Effect):
+    """The parent has not acknowledged several frames in a row: rejoin is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceJoined(Effect):
+    """Trust centre: the device was sent the network key."""
+
+    eui64: int
+    short: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRefused(Effect):
+    """Trust centre: a device associated that is not in the log, and gets no key."""
+
+    eui64: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnnounced(Effect):
+    """A device announced itself: its addresses belong together (ZDO device_annce)."""
+
+    eui64: int
+    short: int
+    capability: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLeft(Effect):
+    """A child or partner left, or a child was not heard of within its end device time-out (`aged`)."""
+
+    eui64: int
+    short: int
+    aged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Effect):
+    """An application payload arrived (APSDE-DATA.indication); duplicates are gone and fragments put together."""
+
+    source: int
+    source_eui64: int | None
+    profile: int
+    cluster: int
+    source_endpoint: int
+    destination_endpoint: int
+    payload: bytes
+    secured: bool
+    """The APS link key shared with the source protected it."""
+    broadcast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Effect):
+    """`send` with this handle arrived: acknowledged by the peer's APS, or (no APS ACK asked for) by the first hop."""
+
+    handle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered(Effect):
+    """`send` with this handle gave up."""
+
+    handle: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerKey(Effect):
+    """An application link key shared with this partner was installed."""
+
+    eui64: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerKeyFailed(Effect):
+    """The trust centre brokered no key with this partner in time."""
+
+    eui64: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResponse(Effect):
+    """Somebody answered our Match_Desc_req; `endpoints` is empty when `status` is not 0."""
+
+    source: int
+    sequence: int
+    status: int
+    endpoints: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZdoResponse(Effect):
+    """Any other ZDO response to a request of ours; `response` is its frame in `protocols.zigbee.zdo`."""
+
+    source: int
+    cluster: int
+    sequence: int
+    response: object
+
+
+@dataclass(frozen=True, slots=True)
+class Persist(Effect):
+    """Put this in non-volatile memory, in place of what was there; give it to `resume` after a restart."""
+
+    state: dict[str, object] = field(repr=False)
+    """Plain values only: str, int, bytes, list, dict. It holds keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Effect):
+    """A received frame was refused: at which layer, why, and its octets (rule 8: every rejection is visible)."""
+
+    layer: str
+    reason: str
+    psdu: bytes
+
+
+# --- State over power loss ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKeyRecord:
+    """A link key with its partner, what it is, and the lowest incoming frame counter still acceptable."""
+
+    partner: int
+    key: bytes = field(repr=False)
+    kind: str
+    incoming: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRecord:
+    """A child: EUI-64, short address, capability octet, end device time-out enumeration."""
+
+    eui64: int
+    short: int
+    capability: int
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    """What survives power loss; `plain()` and `from_plain()` turn it into str, int, bytes, list and dict and back."""
+
+    channel: int
+    pan_id: int
+    extended_pan_id: int
+    short: int
+    parent: int
+    update_id: int
+    trust_centre: int
+    active_key: int
+    network_keys: dict[str, bytes] = field(repr=False)
+    link_keys: list[LinkKeyRecord] = field(default_factory=list)
+    addresses: list[tuple[int, int]] = field(default_factory=list)
+    children: list[ChildRecord] = field(default_factory=list)
+    brokered: list[tuple[str, bytes]] = field(default_factory=list, repr=False)
+
+    def plain(self) -> dict[str, object]:
+        """The same as plain values, for `Persist`."""
+        plain: dict[str, object] = msgspec.to_builtins(self, builtin_types=(bytes,))
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, object]) -> NetworkState:
+        """Read what `plain()` gave. Raises LocalProtocolError on anything else: the store is ours."""
+        try:
+            return msgspec.convert(plain, cls, builtin_types=(bytes,))
+        except msgspec.ValidationError as reason:
+            raise LocalProtocolError(f"stored network state: {reason}") from None
