@@ -1,1 +1,1 @@
-"""The only layer with asyncio, files, sockets, threads and the wall clock: links, captures, benches, the command line."""
+"""The only layer with asyncio, files, sockets, threads and the wall clock: links, captures, benches, command line."""

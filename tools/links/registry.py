@@ -1,0 +1,48 @@
+"""Which code opens which link: one lazy table, so that a command imports only the transport it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import cast
+
+from tools.errors import BadInput
+from tools.links.channel import Server
+from tools.links.spec import LinkSpec
+from tools.links.stream import Stream
+
+_CLIENTS: Mapping[str, tuple[str, str]] = {
+    "tcp": ("tools.links.tcp", "connect"),
+    "pty": ("tools.links.pty", "open_pty"),
+    "serial": ("tools.links.serial", "open_serial"),
+    "rfc2217": ("tools.links.serial", "open_serial"),
+    "socket": ("tools.links.serial", "open_serial"),
+}
+
+_SERVERS: Mapping[str, tuple[str, str]] = {
+    "tcp-listen": ("tools.links.tcp", "Listener"),
+    "pty": ("tools.links.pty", "Pty"),
+    "serial": ("tools.links.serial", "SerialPort"),
+}
+
+
+def open_stream(spec: LinkSpec, timeout: float = 5.0) -> Stream:
+    """Open the client end of a byte link, blocking up to `timeout` seconds. Raises BadInput, LinkDown."""
+    opener = cast("Callable[[LinkSpec, float], Stream]", _load(_CLIENTS, spec, "read through"))
+    return opener(spec, timeout)
+
+
+def server(spec: LinkSpec, *, protected: bool = False) -> Server:
+    """The serving end of a byte link, not yet started.
+
+    `protected` says that whoever answers asks everybody for a credential; without it only loopback is bound.
+    """
+    factory = cast("Callable[[LinkSpec, bool], Server]", _load(_SERVERS, spec, "served on"))
+    return factory(spec, protected)
+
+
+def _load(table: Mapping[str, tuple[str, str]], spec: LinkSpec, use: str) -> object:
+    if spec.scheme not in table:
+        raise BadInput(f'link "{spec}" cannot be {use}; these can: {", ".join(table)}')
+    module, name = table[spec.scheme]
+    return getattr(import_module(module), name)

@@ -1,0 +1,53 @@
+"""Blocking byte streams: what a one-shot command (`read`) holds at its end of a link.
+
+Every way a link can end is a `LinkDown`. Each transport's module has its stream. Not for `serve`: see
+tools.links.channel.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+READ = 4096
+"""Octets taken from the system at once."""
+
+WRITE_TIMEOUT = 10.0
+"""Seconds that a peer may refuse our octets before the link counts as down."""
+
+
+class Stream(Protocol):
+    """An open link. Used as a context manager, which closes it."""
+
+    def read(self, timeout: float) -> bytes:
+        """The octets that came, 1 to 4096 of them; empty after `timeout` seconds of silence. LinkDown at the end."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`, or raise LinkDown."""
+
+    def close(self) -> None:
+        """Close; harmless twice."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+
+
+class Closing:
+    """The context manager's half of a Stream."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def reason(error: OSError) -> str:
+    """An operating system error in a few lower-case words."""
+    return "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
