@@ -1,0 +1,1 @@
+"""Parts that several devices share: metrology, logs, screens, radio glue."""
