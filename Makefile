@@ -1,0 +1,60 @@
+# The front door. `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint type arch digest bench requirements system-deps peers lock clean
+SHELL := /bin/sh
+BIN := .venv/bin
+SYSTEM_PACKAGES := mosquitto openssl socat tshark
+APT := apt-get install --yes --no-install-recommends $(SYSTEM_PACKAGES)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: ## one virtual day of the whole home; ARGS="--seed 7" for another one
+	@requirements/venv.sh runtime
+	@$(BIN)/meterbench demo --out out/demo $(ARGS)
+
+test: $(if $(filter true,$(CI)),lint type arch) ## the tests (with CI=true: lint, type and arch before them); ARGS="-k hdlc" for some
+	@requirements/venv.sh dev
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: lint type arch test ## lint, type, arch and test
+
+lint: ## ruff
+	@requirements/venv.sh dev
+	@$(BIN)/ruff check .
+
+type: ## mypy --strict over the four packages
+	@requirements/venv.sh dev
+	@$(BIN)/mypy
+
+arch: ## the layers and their rules, by import-linter
+	@requirements/venv.sh dev
+	@$(BIN)/lint-imports --no-logo
+
+digest: ## one seed of the demo under two hash seeds: the event log's digest must be the same
+	@requirements/venv.sh runtime
+	@for hash in 0 1; do PYTHONHASHSEED=$$hash $(BIN)/meterbench demo --out out/digest/$$hash $(ARGS) >/dev/null || exit 1; done
+	@cmp out/digest/0/journal.jsonl out/digest/1/journal.jsonl && echo "same journal, same digest" && tail -n 1 out/digest/0/journal.jsonl
+
+bench: peers ## speed: our codec beside its peers, kernel, home day
+	@requirements/venv.sh dev
+	@$(BIN)/python -m tools.check.bench $(ARGS)
+
+requirements: ## run every test and write docs/requirements.md from what passed
+	@requirements/venv.sh dev
+	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python tests/traceability.py $(ARGS)
+
+system-deps: ## install the programs that some tests run (root or sudo, else the command is printed)
+	@if [ "$$(id -u)" = 0 ]; then DEBIAN_FRONTEND=noninteractive $(APT); \
+	elif sudo -n true 2>/dev/null; then sudo DEBIAN_FRONTEND=noninteractive $(APT); \
+	else echo "not root, and sudo asks for a password; run: sudo $(APT)"; fi
+
+peers: ## .venv-peers with the third-party judges, apart from ours
+	@requirements/venv.sh peers
+
+lock: ## write the lock files anew (needs uv)
+	@requirements/lock.sh
+
+clean: ## remove environments, caches and what runs left behind
+	@rm -rf .venv .venv-peers out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
