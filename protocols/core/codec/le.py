@@ -1,0 +1,31 @@
+"""Little-endian leaves, to annotate fields with: `class_id: le.u16`.
+
+A boolean keeps its octet: TRUE may be 01 or FF on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from construct import BytesInteger, FormatField
+
+u8 = Annotated[int, FormatField("<", "B")]
+u16 = Annotated[int, FormatField("<", "H")]
+u24 = Annotated[int, BytesInteger(3, swapped=True)]
+u32 = Annotated[int, FormatField("<", "L")]
+u40 = Annotated[int, BytesInteger(5, swapped=True)]
+u48 = Annotated[int, BytesInteger(6, swapped=True)]
+u56 = Annotated[int, BytesInteger(7, swapped=True)]
+u64 = Annotated[int, FormatField("<", "Q")]
+i8 = Annotated[int, FormatField("<", "b")]
+i16 = Annotated[int, FormatField("<", "h")]
+i24 = Annotated[int, BytesInteger(3, swapped=True, signed=True)]
+i32 = Annotated[int, FormatField("<", "l")]
+i40 = Annotated[int, BytesInteger(5, swapped=True, signed=True)]
+i48 = Annotated[int, BytesInteger(6, swapped=True, signed=True)]
+i56 = Annotated[int, BytesInteger(7, swapped=True, signed=True)]
+i64 = Annotated[int, FormatField("<", "q")]
+f16 = Annotated[float, FormatField("<", "e")]
+f32 = Annotated[float, FormatField("<", "f")]
+f64 = Annotated[float, FormatField("<", "d")]
+boolean = u8
