@@ -21,7 +21,7 @@ check: lint type arch test ## lint, type, arch and test
 
 lint: ## ruff
 	@requirements/venv.sh dev
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --output-format concise .
 
 type: ## mypy --strict over the four packages
 	@requirements/venv.sh dev

@@ -65,7 +65,7 @@ install() {
     if [ -n "$uv" ] && uv pip install --quiet --python "$python" "$@" 2>/dev/null; then return; fi
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null ||
         missing "$python has no pip: apt-get install python3-venv, then remove $venv"
-    "$python" -m pip install --quiet "$@" ||
+    "$python" -m pip install -qq "$@" ||
         missing "could not install from $lock (see above): a package index must be reachable the first time"
 }
 
