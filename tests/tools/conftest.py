@@ -107,7 +107,7 @@ class Broker:
         )
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            if "running" in line or "Opening ipv4 listen socket" in line:
+            if line.rstrip().endswith("running"):
                 return
         raise AssertionError("mosquitto did not start")
 

@@ -122,7 +122,7 @@ class Session:
                     await self._serve(client)
             except aiomqtt.MqttError as error:
                 if not self.counters.connects:
-                    raise LinkDown(f"{self.spec}: {str(error).lower()}") from error
+                    raise LinkDown(f"{self.spec}: {_reason(error)}") from error
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -216,3 +216,9 @@ class Session:
             del self._seen[next(iter(self._seen))]
         self._seen[sender] = sequence
         return True
+
+
+def _reason(error: aiomqtt.MqttError) -> str:
+    """`[Errno 111] Connection refused` without its number, in lower case."""
+    text = str(error)
+    return (text.partition("] ")[2] or text).lower()

@@ -86,7 +86,7 @@ def telnet() -> Iterator[Telnet]:
     server.stop()
 
 
-@pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning")  # pyserial 3.5's own
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial 3.5's own
 def test_rfc2217_sets_the_far_line_and_carries_octets(telnet: Telnet) -> None:
     with open_stream(parse(f"rfc2217://{telnet.address}?baud=300&frame=7E1")) as stream:
         stream.write(b"hello")
