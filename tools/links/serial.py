@@ -57,9 +57,7 @@ def open_serial(spec: LinkSpec, timeout: float) -> Stream:
     try:
         if spec.scheme == "serial":
             return SerialStream(_open_port(spec, _SLICE))
-        port = serial.serial_for_url(
-            str(spec).partition("?")[0], do_not_open=True, timeout=_SLICE, write_timeout=WRITE_TIMEOUT
-        )
+        port = serial.serial_for_url(str(spec).partition("?")[0], do_not_open=True, timeout=_SLICE)
         if spec.scheme == "rfc2217":
             _configure(port, spec)
         port.open()
