@@ -44,7 +44,7 @@ class Level:
 class Shape:
     """How a household uses one fuel: mean level, weight of each hour, and bursts (kettle, shower) on top.
 
-    `burst_chance` is the chance that a level is a burst of `burst` units for `burst_minutes`; no level is under the floor.
+    `burst_chance` is the chance that a level is a burst of `burst` units for `burst_minutes`; `floor` is the least.
     """
 
     mean: float
