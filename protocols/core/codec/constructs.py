@@ -16,7 +16,7 @@ from typing import Any
 
 import construct as c
 
-from protocols.core.codec.reader import MAX_DEPTH, MAX_ITEMS, Reader, Writer
+from protocols.core.codec.streams import Reader, Writer
 from protocols.core.errors import DecodeError, EncodeError
 
 
@@ -168,7 +168,7 @@ class Prefixed(c.Subconstruct):
         start = stream.position
         if length > stream.left:
             raise short(path, length, stream.left, start)
-        inner = Reader(stream.data[: start + length], start, stream.depth, stream.items, stream.record)
+        inner = stream.window(start + length)
         value = parse_part(self.subcon, inner, context, path)
         if inner.left:
             raise DecodeError(f"{path}: {inner.left} octets left over (offset {inner.position})")
@@ -176,7 +176,7 @@ class Prefixed(c.Subconstruct):
         return value
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
-        inner = Writer(stream.depth, stream.record)
+        inner = stream.window()
         build_part(self.subcon, obj, inner, context, path)
         build_part(self.length, len(inner.out), stream, context, path)
         stream.write(bytes(inner.out))
@@ -219,14 +219,13 @@ class Array(c.Subconstruct):
         count = parse_number(self.count, stream, context, path) if on_wire else evaluate(self.count, context)
         if count < 0:
             raise DecodeError(f"{path}: count {count} is negative (offset {start})")
-        stream.items += count
-        if stream.items > MAX_ITEMS:
-            raise DecodeError(f"{path}: more than {MAX_ITEMS} items (offset {start})")
-        if stream.depth >= MAX_DEPTH:
-            raise DecodeError(f"{path}: nested deeper than {MAX_DEPTH} (offset {start})")
-        stream.depth += 1
+        if isinstance(self.subcon, Itself):
+            stream.enter(count, path, start)
+        elif count > stream.limit:
+            raise DecodeError(f"{path}: more than {stream.limit} items (offset {start})")
         items = [parse_part(self.subcon, stream, context, f"{path}[{index}]") for index in range(count)]
-        stream.depth -= 1
+        if isinstance(self.subcon, Itself):
+            stream.depth -= 1
         return items
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
@@ -236,12 +235,12 @@ class Array(c.Subconstruct):
             build_part(self.count, len(obj), stream, context, path)
         elif len(obj) != evaluate(self.count, context):
             raise EncodeError(f"{path}: expects {evaluate(self.count, context)} items, got {len(obj)}")
-        if stream.depth >= MAX_DEPTH:
-            raise EncodeError(f"{path}: nested deeper than {MAX_DEPTH}")
-        stream.depth += 1
+        if isinstance(self.subcon, Itself):
+            stream.enter(path)
         for index, item in enumerate(obj):
             build_part(self.subcon, item, stream, context, f"{path}[{index}]")
-        stream.depth -= 1
+        if isinstance(self.subcon, Itself):
+            stream.depth -= 1
         return obj
 
 
@@ -249,10 +248,10 @@ class Itself(c.Construct):
     """The frame this stands in. Only as the item of an array, which counts the depth."""
 
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
-        return stream.record._parsereport(stream, context, path)
+        return stream.record.parse_fields(stream, context, path)
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
-        return stream.record._build(obj, stream, context, path)
+        return stream.record.build_fields(obj, stream, context, path)
 
 
 class ToEnd(c.Subconstruct):
@@ -261,13 +260,9 @@ class ToEnd(c.Subconstruct):
     def _parse(self, stream: Reader, context: Any, path: str) -> list[Any]:
         items: list[Any] = []
         while stream.left:
-            start = stream.position
             items.append(parse_part(self.subcon, stream, context, f"{path}[{len(items)}]"))
-            stream.items += 1
-            if stream.items > MAX_ITEMS:
-                raise DecodeError(f"{path}: more than {MAX_ITEMS} items (offset {start})")
-            if stream.position == start:
-                raise DecodeError(f"{path}: an item without octets never ends (offset {start})")
+            if len(items) > stream.limit:
+                raise DecodeError(f"{path}: more than {stream.limit} items (offset {stream.position})")
         return items
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
@@ -377,18 +372,30 @@ class Record(c.Subconstruct):
         self.names: list[str] = [field.name for field in struct.subcons]
 
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
-        outer, stream.record = stream.record, self
-        found = self.subcon._parsereport(stream, context, path)
-        stream.record = outer
-        return self.frame(*[found[name] for name in self.members])
+        outer = stream.record, stream.depth, stream.items
+        stream.record, stream.depth, stream.items = self, 0, 0
+        value = self.parse_fields(stream, context, path)
+        stream.record, stream.depth, stream.items = outer
+        return value
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
+        outer = stream.record, stream.depth
+        stream.record, stream.depth = self, 0
+        self.build_fields(obj, stream, context, path)
+        stream.record, stream.depth = outer
+        return obj
+
+    def parse_fields(self, stream: Reader, context: Any, path: str) -> Any:
+        """A frame, at the depth and with the items used so far."""
+        found = self.subcon._parsereport(stream, context, path)
+        return self.frame(*[found[name] for name in self.members])
+
+    def build_fields(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
+        """The octets of a frame, at the depth reached so far."""
         if not isinstance(obj, self.frame):
             raise EncodeError(f"{path}: expects {self.frame.__name__}, got {obj!r}")
         self._no_gaps(obj, path)
-        outer, stream.record = stream.record, self
         self.subcon._build({name: getattr(obj, name) for name in self.names}, stream, context, path)
-        stream.record = outer
         return obj
 
     def _no_gaps(self, obj: Any, path: str) -> None:

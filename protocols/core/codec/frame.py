@@ -38,7 +38,7 @@ from protocols.core.codec.declare import (
     trailing,
     when,
 )
-from protocols.core.codec.reader import Reader, Writer
+from protocols.core.codec.streams import Reader, Writer
 from protocols.core.errors import DecodeError
 
 _OWN_NAMES = frozenset({"parse", "parse_from", "build"})
