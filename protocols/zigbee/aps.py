@@ -29,15 +29,15 @@ class Extension(Frame):
     """Extended header of a data frame. Clause 2.2.5.1.8. `block` of the first fragment is how many there are."""
 
     control: le.u8
-    block: int | None = when(this.control & 0x03, le.u8)
+    block: int | None = when(this.control & 0x03, le.u8, default=None)
 
 
 class AckExtension(Frame):
     """Extended header of an acknowledgement; bit n of `received` stands for block + n, unused bits are 1."""
 
     control: le.u8
-    block: int | None = when(this.control & 0x03, le.u8)
-    received: int | None = when(this.control & 0x03, le.u8)
+    block: int | None = when(this.control & 0x03, le.u8, default=None)
+    received: int | None = when(this.control & 0x03, le.u8, default=None)
 
 
 class DataHeader(Frame):
@@ -50,7 +50,7 @@ class DataHeader(Frame):
     profile: le.u16
     source_endpoint: le.u8
     counter: le.u8
-    extension: Extension | None = when(this.control & 0x80, Extension)
+    extension: Extension | None = when(this.control & 0x80, Extension, default=None)
 
 
 class CommandHeader(Frame):
@@ -75,7 +75,7 @@ class AckHeader(Frame):
     control: le.u8
     addressing: Addressing | None = when((this.control & 0x10) == 0, Addressing)
     counter: le.u8
-    extension: AckExtension | None = when(this.control & 0x80, AckExtension)
+    extension: AckExtension | None = when(this.control & 0x80, AckExtension, default=None)
 
 
 # --- Commands: clause 4.4.9 --------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class RequestKey(Frame):
 
     command: int = const(0x08, le.u8)
     type: le.u8
-    partner: int | None = when(this.type == 2, le.u64)
+    partner: int | None = when(this.type == 2, le.u64, default=None)
 
 
 class SwitchKey(Frame):
@@ -170,22 +170,18 @@ class ConfirmKey(Frame):
     destination: le.u64
 
 
-transport_key = choice(
-    "APS Transport-Key",
-    {0x01: NetworkKeyDescriptor, 0x03: ApplicationKeyDescriptor, 0x04: TrustCentreKeyDescriptor},
-    at=1,
-)
-
 commands = choice(
     "APS command",
-    {
-        0x05: transport_key,
-        0x06: UpdateDevice,
-        0x07: RemoveDevice,
-        0x08: RequestKey,
-        0x09: SwitchKey,
-        0x0F: VerifyKey,
-        0x10: ConfirmKey,
-    },
+    [
+        NetworkKeyDescriptor,
+        ApplicationKeyDescriptor,
+        TrustCentreKeyDescriptor,
+        UpdateDevice,
+        RemoveDevice,
+        RequestKey,
+        SwitchKey,
+        VerifyKey,
+        ConfirmKey,
+    ],
 )
-"""Any APS command, by its first octet."""
+"""Any APS command."""

@@ -44,12 +44,12 @@ class Header(Frame):
 
     control: le.u16
     sequence: le.u8
-    destination_pan: int | None = when(this.control & 0x0800, le.u16)
-    destination: int | None = when((this.control & 0x0C00) == 0x0800, le.u16)
-    destination_eui64: int | None = when((this.control & 0x0C00) == 0x0C00, le.u64)
-    source_pan: int | None = when((this.control & 0x8040) == 0x8000, le.u16)
-    source: int | None = when((this.control & 0xC000) == 0x8000, le.u16)
-    source_eui64: int | None = when((this.control & 0xC000) == 0xC000, le.u64)
+    destination_pan: int | None = when(this.control & 0x0800, le.u16, default=None)
+    destination: int | None = when((this.control & 0x0C00) == 0x0800, le.u16, default=None)
+    destination_eui64: int | None = when((this.control & 0x0C00) == 0x0C00, le.u64, default=None)
+    source_pan: int | None = when((this.control & 0x8040) == 0x8000, le.u16, default=None)
+    source: int | None = when((this.control & 0xC000) == 0x8000, le.u16, default=None)
+    source_eui64: int | None = when((this.control & 0xC000) == 0xC000, le.u64, default=None)
 
 
 class Beacon(Frame):
@@ -81,7 +81,7 @@ class BeaconPayload(Frame):
     extended_pan_id: le.u64
     tx_offset: le.u24
     update_id: le.u8
-    tail: bytes = rest()
+    tail: bytes = rest(default=b"")
 
     @property
     def stack_profile(self) -> int:

@@ -43,10 +43,10 @@ class Header(Frame):
     source: le.u16
     radius: le.u8
     sequence: le.u8
-    destination_eui64: int | None = when(this.control & 0x0800, le.u64)
-    source_eui64: int | None = when(this.control & 0x1000, le.u64)
-    multicast: int | None = when(this.control & 0x0100, le.u8)
-    route: SourceRoute | None = when(this.control & 0x0400, SourceRoute)
+    destination_eui64: int | None = when(this.control & 0x0800, le.u64, default=None)
+    source_eui64: int | None = when(this.control & 0x1000, le.u64, default=None)
+    multicast: int | None = when(this.control & 0x0100, le.u8, default=None)
+    route: SourceRoute | None = when(this.control & 0x0400, SourceRoute, default=None)
 
 
 class RouteRequest(Frame):
@@ -57,7 +57,7 @@ class RouteRequest(Frame):
     identifier: le.u8
     destination: le.u16
     cost: le.u8
-    destination_eui64: int | None = when(this.options & 0x20, le.u64)
+    destination_eui64: int | None = when(this.options & 0x20, le.u64, default=None)
 
 
 class NetworkStatus(Frame):
@@ -133,18 +133,18 @@ class EndDeviceTimeoutResponse(Frame):
     TIMEOUT_REQUEST = 0x02
 
 
-command = choice(
+commands = choice(
     "NWK command",
-    {
-        0x01: RouteRequest,
-        0x03: NetworkStatus,
-        0x04: Leave,
-        0x06: RejoinRequest,
-        0x07: RejoinResponse,
-        0x08: LinkStatus,
-        0x0B: EndDeviceTimeoutRequest,
-        0x0C: EndDeviceTimeoutResponse,
-    },
+    [
+        RouteRequest,
+        NetworkStatus,
+        Leave,
+        RejoinRequest,
+        RejoinResponse,
+        LinkStatus,
+        EndDeviceTimeoutRequest,
+        EndDeviceTimeoutResponse,
+    ],
 )
 """Any NWK command, by its first octet."""
 

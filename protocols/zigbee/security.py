@@ -35,8 +35,8 @@ class Auxiliary(Frame):
 
     control: le.u8
     counter: le.u32
-    source: int | None = when(this.control & 0x20, le.u64)
-    key_sequence: int | None = when((this.control & 0x18) == 0x08, le.u8)
+    source: int | None = when(this.control & 0x20, le.u64, default=None)
+    key_sequence: int | None = when((this.control & 0x18) == 0x08, le.u8, default=None)
 
 
 class InstallCodeError(LocalProtocolError):

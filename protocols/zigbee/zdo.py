@@ -81,8 +81,8 @@ class NodeDescriptorResponse(Frame):
     sequence: le.u8
     status: le.u8
     short: le.u16
-    descriptor: NodeDescriptor | None = when(this.status == 0, NodeDescriptor)
-    tail: bytes = rest()
+    descriptor: NodeDescriptor | None = when(this.status == 0, NodeDescriptor, default=None)
+    tail: bytes = rest(default=b"")
 
 
 class SimpleDescriptorRequest(Frame):

@@ -1,0 +1,484 @@
+"""The APS layer's data path: acknowledged delivery, duplicates, fragments, link-key security, commands (05-3474 clauses 2.2.8, 4.4).
+
+An acknowledgement is secured like the data it answers. A repetition keeps its APS counter but gets new frame counters, so that
+replay protection never meets it. Not here: groups, binding, Tunnel, and what the commands mean (`keys`, `trust_centre`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from struct import Struct
+
+from protocols.core.codec import Frame
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.zigbee import aps, mac, nwk, security
+from protocols.zigbee.context import Context
+from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.fragments import MAX_PAYLOAD, Assembler, Key, cut
+from protocols.zigbee.network import Network
+from protocols.zigbee.node import MS, Delivered, Message, S, TxStatus, Undelivered
+from protocols.zigbee.polling import Poller
+
+ACK_WAIT = 1600 * MS
+"""apscAckWaitDuration."""
+INDIRECT_WAIT = 7680 * MS
+"""How much longer a sleeper may take: macTransactionPersistenceTime."""
+RETRIES = 3
+"""apscMaxFrameRetries."""
+DUPLICATES = 16
+DUPLICATE_LIFE = 12 * S
+TRANSFER_LIFE = 12 * S
+QUEUE = 64
+"""Deliveries under way at once."""
+
+_PEERS = 64
+
+_HEADER = Struct("<BBHHBB")
+_COUNTER = Struct("<BI")
+_ROOM = mac.MAX_PSDU - mac.FCS - 9 - nwk.HEADER - 14 - security.MIC
+"""Octets for an APS frame behind short MAC addresses and a secured NWK header."""
+_SECURITY = 5 + security.MIC
+_EXTENSION = 2
+
+
+class Outgoing:
+    """One payload on its way."""
+
+    __slots__ = (
+        "blocks", "cluster", "counter", "destination", "endpoint", "handle", "index", "link", "profile",
+        "source_endpoint", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        handle: int,
+        destination: int,
+        profile: int,
+        cluster: int,
+        source_endpoint: int,
+        endpoint: int,
+        counter: int,
+        link: bool,
+        blocks: list[bytes],
+    ) -> None:
+        self.handle = handle
+        self.destination = destination
+        self.profile = profile
+        self.cluster = cluster
+        self.source_endpoint = source_endpoint
+        self.endpoint = endpoint
+        self.counter = counter
+        self.link = link
+        self.blocks = blocks
+        self.index = 0
+        self.tries = 0
+
+
+CommandHandler = Callable[[int, int | None, Frame, int | None], None]
+"""Takes the source's short address, its EUI-64, the command, and the key identifier that protected it (None: none did)."""
+
+
+class Delivery:
+    """APS layer of one node."""
+
+    def __init__(
+        self,
+        context: Context,
+        network: Network,
+        devices: Devices,
+        poller: Poller,
+        deliver: Callable[[Message], None],
+    ) -> None:
+        self.context = context
+        self.network = network
+        self.devices = devices
+        self.poller = poller
+        self.deliver = deliver
+        self.link_keys: dict[int, security.LinkKey] = {}
+        self.commands: dict[type[Frame], CommandHandler] = {}
+        self._counter = context.rng.getrandbits(8)
+        self._outgoing: dict[Key, Outgoing] = {}
+        self._assembler = Assembler()
+        self._seen: dict[int, dict[int, int]] = {}
+
+    def reset(self) -> None:
+        """Forget everything under way; keys stay."""
+        for outgoing in list(self._outgoing.values()):
+            self._finish(outgoing, "no network")
+        self._assembler.clear()
+        self._seen.clear()
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        destination: int,
+        profile: int,
+        cluster: int,
+        source_endpoint: int,
+        endpoint: int,
+        payload: bytes,
+        link_key: bool,
+        ack: bool,
+    ) -> int:
+        """Send a payload; the handle that Delivered or Undelivered will name. Raises LocalProtocolError."""
+        if len(payload) > MAX_PAYLOAD:
+            raise LocalProtocolError(f"a payload of {len(payload)} octets; {MAX_PAYLOAD} is the most")
+        self._counter = counter = self._counter + 1 & 0xFF
+        handle = self.context.handle()
+        room = _ROOM - aps.HEADER - (_SECURITY if link_key else 0)
+        if destination >= nwk.LOWEST_BROADCAST:
+            if ack or link_key or len(payload) > room:
+                raise LocalProtocolError("a broadcast has one frame, no link key and no acknowledgement")
+            header = _HEADER.pack(aps.BROADCAST, endpoint, cluster, profile, source_endpoint, counter)
+            self.network.broadcast(destination, header + payload, confirm=partial(self._first_hop, handle))
+            return handle
+        blocks = [payload] if len(payload) <= room else cut(payload, room - _EXTENSION)
+        if len(blocks) > 1 and not ack:
+            raise LocalProtocolError("fragments need acknowledgements")
+        outgoing = Outgoing(
+            handle, destination, profile, cluster, source_endpoint, endpoint, counter, link_key, blocks
+        )
+        if ack:
+            if len(self._outgoing) >= QUEUE or (destination, counter) in self._outgoing:
+                self.context.effects.append(Undelivered(handle, "too many deliveries under way"))
+                return handle
+            self._outgoing[destination, counter] = outgoing
+        self._transmit(outgoing, ack)
+        return handle
+
+    def _transmit(self, outgoing: Outgoing, ack: bool) -> None:
+        blocks = outgoing.blocks
+        control = aps.ACK_REQUEST if ack else aps.DATA
+        extension = b""
+        if len(blocks) > 1:
+            control |= aps.EXTENDED
+            if outgoing.index:
+                extension = bytes((aps.LATER_FRAGMENT, outgoing.index))
+            else:
+                extension = bytes((aps.FIRST_FRAGMENT, len(blocks)))
+        if outgoing.link:
+            control |= aps.SECURITY
+        header = _HEADER.pack(
+            control,
+            outgoing.endpoint,
+            outgoing.cluster,
+            outgoing.profile,
+            outgoing.source_endpoint,
+            outgoing.counter,
+        )
+        frame = header + extension
+        if outgoing.link:
+            sealed = self._seal(outgoing.destination, frame, blocks[outgoing.index])
+            if sealed is None:
+                self._finish(outgoing, "no link key with the destination")
+                return
+            frame = sealed
+        else:
+            frame += blocks[outgoing.index]
+        confirm = partial(self._sent, outgoing) if ack else partial(self._first_hop, outgoing.handle)
+        self.network.unicast(outgoing.destination, frame, confirm=confirm)
+        if ack:
+            device = self.devices.at(outgoing.destination)
+            indirect = device is not None and device.relation is Relation.CHILD and device.sleepy
+            wait = ACK_WAIT + INDIRECT_WAIT if indirect else ACK_WAIT
+            self.context.after(("ack", outgoing.handle), wait, partial(self._unanswered, outgoing))
+            self.poller.want(("ack", outgoing.handle))
+
+    def _seal(self, destination: int, header: bytes, payload: bytes) -> bytes | None:
+        device = self.devices.at(destination)
+        link = None if device is None else self.link_keys.get(device.eui64)
+        if device is None or link is None:
+            return None
+        auxiliary = _COUNTER.pack(security.DATA_KEY, self._frame_counter(device.eui64))
+        return security.seal(link.key, self.context.eui64_octets, header, auxiliary, payload)
+
+    def _frame_counter(self, partner: int) -> int:
+        counter = self.context.counters.next(f"aps.{partner:016x}")
+        if counter >= security.COUNTER_LIMIT:
+            raise LocalProtocolError("the link key's outgoing frame counter is used up")
+        return counter
+
+    def _first_hop(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
+        done = status is TxStatus.ACKED
+        self.context.effects.append(Delivered(handle) if done else Undelivered(handle, status.value))
+
+    def _sent(self, outgoing: Outgoing, status: TxStatus, frame_pending: bool) -> None:
+        # A frame that nobody fetched or that found no room will not be fetched the next time either; a lost one may.
+        if status in (TxStatus.EXPIRED, TxStatus.OVERFLOW) and self._outgoing.get(_key(outgoing)) is outgoing:
+            self._finish(outgoing, status.value)
+
+    def _unanswered(self, outgoing: Outgoing) -> None:
+        outgoing.tries += 1
+        if outgoing.tries > RETRIES:
+            self._finish(outgoing, "no acknowledgement")
+        else:
+            self._transmit(outgoing, True)
+
+    def _finish(self, outgoing: Outgoing, reason: str | None) -> None:
+        self._outgoing.pop(_key(outgoing), None)
+        self.context.timers.cancel(("ack", outgoing.handle))
+        self.poller.done(("ack", outgoing.handle))
+        handle = outgoing.handle
+        self.context.effects.append(Delivered(handle) if reason is None else Undelivered(handle, reason))
+
+    def command(
+        self, destination: int, partner: int, frame: Frame, identifier: int | None, *, secure_network: bool = True
+    ) -> None:
+        """Send an APS command, protected by the key `identifier` derives from the link key with `partner` (None: by no key)."""
+        self._counter = counter = self._counter + 1 & 0xFF
+        if identifier is None:
+            octets = bytes((aps.COMMAND, counter)) + frame.build()
+        else:
+            link = self.link_keys.get(partner)
+            if link is None:
+                raise LocalProtocolError("no link key with the partner")
+            auxiliary = _COUNTER.pack(identifier | security.EXTENDED_NONCE, self._frame_counter(partner))
+            octets = security.seal(
+                link.derived(identifier),
+                self.context.eui64_octets,
+                bytes((aps.COMMAND | aps.SECURITY, counter)),
+                auxiliary + self.context.eui64_octets,
+                frame.build(),
+            )
+        self.network.unicast(destination, octets, secure=secure_network)
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    def nsdu(self, header: nwk.Header, frame: bytes, secured: bool) -> None:
+        """An APS frame for us. Raises RemoteProtocolError on malformed octets."""
+        context = self.context
+        context.layer = "aps"
+        if not frame:
+            context.drop("empty")
+            return
+        kind = frame[0] & aps.TYPE
+        if kind == aps.COMMAND:
+            self._command(header, frame, secured)
+        elif not secured:
+            context.drop("unsecured")
+        elif kind == aps.DATA:
+            self._data(header, frame)
+        elif kind == aps.ACK:
+            self._ack(header, frame)
+        else:
+            context.drop("inter-PAN inside a network")
+
+    def _open(self, header: nwk.Header, frame: bytes, at: int) -> tuple[int, int, bytes] | None:
+        """The sender's EUI-64, the key identifier and the plain payload of a secured frame; None when refused."""
+        context = self.context
+        auxiliary, end = security.Auxiliary.parse_from(frame, at)
+        sender = auxiliary.source if auxiliary.source is not None else self._eui64(header)
+        if sender is None:
+            context.drop("the sender's EUI-64 is unknown")
+            return None
+        link = self.link_keys.get(sender)
+        if link is None:
+            context.drop("no link key with the sender")
+            return None
+        if auxiliary.counter <= link.incoming or auxiliary.counter >= security.COUNTER_LIMIT:
+            context.drop("replayed frame counter")
+            return None
+        identifier = auxiliary.control & security.KEY_IDENTIFIER
+        key = link.derived(identifier)
+        try:
+            payload = security.unseal(key, sender.to_bytes(8, "little"), frame, at, end)
+        except RemoteProtocolError:
+            context.drop("the MIC does not fit")
+            return None
+        link.incoming = auxiliary.counter
+        return sender, identifier, payload
+
+    def _eui64(self, header: nwk.Header) -> int | None:
+        if header.source_eui64 is not None:
+            return header.source_eui64
+        device = self.devices.at(header.source)
+        return None if device is None else device.eui64
+
+    def _data(self, nwk_header: nwk.Header, frame: bytes) -> None:
+        context = self.context
+        header, at = aps.DataHeader.parse_from(frame, 0)
+        control = header.control
+        if header.destination_endpoint is None or control & aps.DELIVERY not in (aps.UNICAST, aps.BROADCAST):
+            context.drop("not unicast or broadcast")
+            return
+        link: int | None = None
+        if control & aps.SECURITY:
+            opened = self._open(nwk_header, frame, at)
+            if opened is None:
+                return
+            link, identifier, payload = opened
+            if identifier != security.DATA_KEY:
+                context.drop("data under a key for keys")
+                return
+        else:
+            payload = frame[at:]
+        source = nwk_header.source
+        broadcast = nwk_header.destination >= nwk.LOWEST_BROADCAST
+        duplicate = self._duplicate(source, header.counter)
+        block: int | None = None
+        if header.extension is not None and header.extension.block is not None:
+            first = header.extension.control & 0x03 == aps.FIRST_FRAGMENT
+            block = 0 if first else header.extension.block
+            if not duplicate:
+                whole = self._fragment(source, header, link, header.extension.block, first, payload)
+                if whole is None:
+                    self._acknowledge(source, header, link, block)
+                    return
+                payload = whole
+        if control & aps.ACK_REQUEST and not broadcast:
+            self._acknowledge(source, header, link, block)
+        if duplicate:
+            context.ignore("duplicate")
+            return
+        self._note(source, header.counter)
+        self.deliver(
+            Message(
+                source,
+                self._eui64(nwk_header) if link is None else link,
+                header.profile,
+                header.cluster,
+                header.source_endpoint,
+                header.destination_endpoint,
+                payload,
+                link is not None,
+                broadcast,
+            )
+        )
+
+    def _fragment(
+        self, source: int, header: aps.DataHeader, link: int | None, number: int, first: bool, payload: bytes
+    ) -> bytes | None:
+        key = (source, header.counter)
+        agreed = (header.destination_endpoint, header.cluster, header.profile, header.source_endpoint, link)
+        if first:
+            whole = self._assembler.start(key, agreed, number, payload)
+        else:
+            whole = self._assembler.add(key, agreed, number, payload)
+        name = ("transfer", *key)
+        if whole is None:
+            self.context.after(name, TRANSFER_LIFE, partial(self._abandon, key))
+            self.poller.want(name)
+        else:
+            self.context.timers.cancel(name)
+            self.poller.done(name)
+        return whole
+
+    def _abandon(self, key: Key) -> None:
+        self._assembler.discard(key)
+        self.poller.done(("transfer", *key))
+        self.context.drops["aps", "an unfinished transfer"] += 1
+
+    def _duplicate(self, source: int, counter: int) -> bool:
+        seen = self._seen.get(source)
+        return seen is not None and seen.get(counter, 0) > self.context.now
+
+    def _note(self, source: int, counter: int) -> None:
+        seen = self._seen.get(source)
+        if seen is None:
+            if len(self._seen) >= _PEERS:
+                del self._seen[next(iter(self._seen))]
+            seen = self._seen[source] = {}
+        seen.pop(counter, None)
+        if len(seen) >= DUPLICATES:
+            del seen[next(iter(seen))]
+        seen[counter] = self.context.now + DUPLICATE_LIFE
+
+    def _acknowledge(self, destination: int, header: aps.DataHeader, link: int | None, block: int | None) -> None:
+        control = aps.ACK
+        extension = b""
+        if block is not None:
+            control |= aps.EXTENDED
+            kind = aps.LATER_FRAGMENT if block else aps.FIRST_FRAGMENT
+            extension = bytes((kind, block, 0xFF))
+        if link is not None:
+            control |= aps.SECURITY
+        frame = _HEADER.pack(
+            control,
+            header.source_endpoint,
+            header.cluster,
+            header.profile,
+            header.destination_endpoint or 0,
+            header.counter,
+        )
+        frame += extension
+        if link is not None:
+            auxiliary = _COUNTER.pack(security.DATA_KEY, self._frame_counter(link))
+            frame = security.seal(self.link_keys[link].key, self.context.eui64_octets, frame, auxiliary, b"")
+        self.network.unicast(destination, frame)
+
+    def _ack(self, nwk_header: nwk.Header, frame: bytes) -> None:
+        context = self.context
+        header, at = aps.AckHeader.parse_from(frame, 0)
+        outgoing = self._outgoing.get((nwk_header.source, header.counter))
+        to = header.addressing
+        if (
+            outgoing is None
+            or to is None
+            or to.cluster != outgoing.cluster
+            or to.profile != outgoing.profile
+            or to.destination_endpoint != outgoing.source_endpoint
+            or to.source_endpoint != outgoing.endpoint
+        ):
+            context.ignore("an acknowledgement of nothing")
+            return
+        if header.control & aps.SECURITY:
+            if self._open(nwk_header, frame, at) is None:
+                return
+        elif outgoing.link:
+            context.drop("an unsecured acknowledgement of secured data")
+            return
+        if len(outgoing.blocks) > 1:
+            extension = header.extension
+            if extension is None or extension.block != outgoing.index or not (extension.received or 0) & 1:
+                context.ignore("an acknowledgement of another block")
+                return
+            outgoing.index += 1
+            outgoing.tries = 0
+            if outgoing.index < len(outgoing.blocks):
+                self._transmit(outgoing, True)
+                return
+        self._finish(outgoing, None)
+
+    def _command(self, nwk_header: nwk.Header, frame: bytes, secured: bool) -> None:
+        context = self.context
+        header, at = aps.CommandHeader.parse_from(frame, 0)
+        identifier: int | None = None
+        sender = self._eui64(nwk_header)
+        if header.control & aps.SECURITY:
+            opened = self._open(nwk_header, frame, at)
+            if opened is None:
+                return
+            sender, identifier, payload = opened
+        else:
+            payload = frame[at:]
+        if not secured and not (self.network.awaiting_key and identifier == security.KEY_TRANSPORT_KEY):
+            context.drop("unsecured")
+            return
+        command = aps.commands.parse(payload)
+        if header.control & aps.ACK_REQUEST and secured and nwk_header.destination < nwk.LOWEST_BROADCAST:
+            self._acknowledge_command(nwk_header.source, header.counter, sender if identifier is not None else None)
+        handler = self.commands.get(type(command))
+        if handler is None:
+            context.ignore("a command of no use here")
+        else:
+            handler(nwk_header.source, sender, command, identifier)
+
+    def _acknowledge_command(self, destination: int, counter: int, link: int | None) -> None:
+        if link is None:
+            self.network.unicast(destination, bytes((aps.ACK | aps.ACK_FORMAT, counter)))
+            return
+        auxiliary = _COUNTER.pack(security.DATA_KEY | security.EXTENDED_NONCE, self._frame_counter(link))
+        frame = security.seal(
+            self.link_keys[link].key,
+            self.context.eui64_octets,
+            bytes((aps.ACK | aps.ACK_FORMAT | aps.SECURITY, counter)),
+            auxiliary + self.context.eui64_octets,
+            b"",
+        )
+        self.network.unicast(destination, frame)
+
+
+def _key(outgoing: Outgoing) -> Key:
+    return outgoing.destination, outgoing.counter

@@ -1,0 +1,122 @@
+"""The devices a node knows: addresses that belong together, who is parent, child or neighbouring router (05-3474 clause 3.6.1.5).
+
+One fixed-size table serves as neighbour table, child table and address map. When it is full the entry that has been
+there longest goes, except parent, children, the trust centre and partners with a link key: strangers cannot push out those
+we need. Not here: frame counters (they belong to keys), routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from protocols.core.errors import LocalProtocolError
+from protocols.zigbee import mac
+from protocols.zigbee.node import UNASSIGNED
+
+
+class Relation(Enum):
+    """What a device is to us."""
+
+    NONE = "none"
+    PARENT = "parent"
+    CHILD = "child"
+    NEIGHBOUR = "neighbouring router"
+
+
+@dataclass(slots=True)
+class Device:
+    """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last beacon or link status."""
+
+    eui64: int
+    short: int
+    relation: Relation = Relation.NONE
+    capability: int = mac.CAPABILITY_RX_ON
+    partner: bool = False
+    timeout: int = 8
+    heard: int = 0
+    lqi: int = 255
+    outgoing_cost: int = 0
+
+    @property
+    def router(self) -> bool:
+        return bool(self.capability & mac.CAPABILITY_ROUTER)
+
+    @property
+    def sleepy(self) -> bool:
+        return not self.capability & mac.CAPABILITY_RX_ON
+
+    @property
+    def evictable(self) -> bool:
+        return self.relation in _EVICTABLE and not self.partner
+
+
+_EVICTABLE = frozenset({Relation.NONE, Relation.NEIGHBOUR})
+
+
+class Devices:
+    """The table. Lookups are by EUI-64 (`devices[eui64]`) or short address."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._by_eui64: dict[int, Device] = {}
+        self._by_short: dict[int, Device] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_eui64)
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(list(self._by_eui64.values()))
+
+    def get(self, eui64: int) -> Device | None:
+        """The device with this EUI-64."""
+        return self._by_eui64.get(eui64)
+
+    def at(self, short: int) -> Device | None:
+        """The device at this short address."""
+        return self._by_short.get(short)
+
+    def learn(self, eui64: int, short: int) -> Device:
+        """These two addresses belong together. Raises LocalProtocolError when the table is full of devices we need."""
+        device = self._by_eui64.get(eui64)
+        if device is None:
+            self._make_room()
+            device = self._by_eui64[eui64] = Device(eui64, UNASSIGNED)
+        if device.short != short:
+            self._unmap(device)
+            usurped = self._by_short.get(short)
+            if usurped is not None:
+                usurped.short = UNASSIGNED
+            device.short = short
+            if short < mac.NO_SHORT_ADDRESS:
+                self._by_short[short] = device
+        return device
+
+    def forget(self, eui64: int) -> None:
+        """Drop a device, if it is known."""
+        device = self._by_eui64.pop(eui64, None)
+        if device is not None:
+            self._unmap(device)
+
+    def clear(self) -> None:
+        """Drop all."""
+        self._by_eui64.clear()
+        self._by_short.clear()
+
+    def children(self) -> list[Device]:
+        """Our children, in order of joining."""
+        return [device for device in self._by_eui64.values() if device.relation is Relation.CHILD]
+
+    def _unmap(self, device: Device) -> None:
+        if self._by_short.get(device.short) is device:
+            del self._by_short[device.short]
+
+    def _make_room(self) -> None:
+        if len(self._by_eui64) < self._size:
+            return
+        for device in self._by_eui64.values():
+            if device.evictable:
+                self.forget(device.eui64)
+                return
+        raise LocalProtocolError("the device table is full of children and partners")

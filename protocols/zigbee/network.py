@@ -1,0 +1,432 @@
+"""The NWK layer's data path: securing, next hop, relaying, broadcasts, and what the MAC hands up (05-3474 clauses 3.6, 4.3).
+
+One hop around the hub: an end device sends everything to its parent; a router or the coordinator delivers to children and
+neighbouring routers and relays for its children, securing each hop anew. A router without a better idea asks its parent.
+Broadcasts are relayed once by routers and remembered for 9 s; passive acknowledgement and repetition are left out. Not here:
+route discovery, source routing, address conflicts, joining (`joining`, `parent`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from struct import Struct
+from typing import Protocol
+
+from protocols.core import crc
+from protocols.core.codec import Frame
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.zigbee import mac, nwk, security
+from protocols.zigbee.context import Confirm, Context
+from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.node import (
+    COORDINATOR,
+    MS,
+    ROUTERS,
+    RX_ON_DEVICES,
+    UNASSIGNED,
+    Configure,
+    NodeType,
+    ParentLost,
+    S,
+    TxStatus,
+)
+
+BROADCAST_DELIVERY = 9 * S
+BROADCAST_JITTER = 64 * MS
+PARENT_FAILURES = 3
+"""Frames in a row the parent must not acknowledge before it counts as lost."""
+
+_BROADCASTS = 64
+_NEIGHBOURS_OF_KEY = 128
+
+_MAC = Struct("<HBHHH")
+_NWK = Struct("<HHHBB")
+_AUXILIARY = Struct("<BIQB")
+_UNICAST = mac.DATA | mac.ACK_REQUEST | mac.PAN_COMPRESSION | mac.DESTINATION_SHORT | mac.SOURCE_SHORT
+_BROADCAST = _UNICAST & ~mac.ACK_REQUEST
+_NWK_SECURITY = security.NETWORK_KEY | security.EXTENDED_NONCE
+
+ROUTING = frozenset({NodeType.COORDINATOR, NodeType.ROUTER})
+
+
+class Upper(Protocol):
+    """What the layers above the NWK data path take from it."""
+
+    def nsdu(self, header: nwk.Header, payload: bytes, secured: bool) -> None:
+        """Data for us: an APS frame."""
+
+    def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
+        """A beacon was heard."""
+
+    def mac_command(self, header: mac.Header, msdu: bytes) -> None:
+        """A MAC command addressed to us or to everybody."""
+
+
+class Origin:
+    """Where a NWK command came from: its header, and the EUI-64 of the device that secured it for this hop."""
+
+    __slots__ = ("header", "sender")
+
+    def __init__(self, header: nwk.Header, sender: int) -> None:
+        self.header = header
+        self.sender = sender
+
+
+CommandHandler = Callable[[Origin, Frame], None]
+
+
+class Network:
+    """NWK layer of one node."""
+
+    def __init__(self, context: Context, devices: Devices, upper: Upper) -> None:
+        self.context = context
+        self.devices = devices
+        self.upper = upper
+        self.type = context.config.type
+        self.routing = self.type in ROUTING
+        self.sleepy = self.type is NodeType.SLEEPY_END_DEVICE
+        self.commands: dict[type[Frame], CommandHandler] = {nwk.LinkStatus: self._link_status}
+        self.mac_sequence = context.rng.getrandbits(8)
+        self._sequence = context.rng.getrandbits(8)
+        self.reset()
+
+    def reset(self) -> None:
+        """No network."""
+        self.channel = self.context.config.channels[0]
+        self.pan_id = UNASSIGNED
+        self.extended_pan_id = 0
+        self.short = UNASSIGNED
+        self.parent = UNASSIGNED
+        self.depth = 0
+        self.update_id = 0
+        self.keys: dict[int, security.NetworkKey] = {}
+        self.active_key = 0
+        self.joined = False
+        self.awaiting_key = False
+        self._parent_failures = 0
+        self._broadcasts: dict[tuple[int, int], int] = {}
+
+    def configure(self, rx_on: bool | None = None) -> None:
+        """Tell the radio who we are."""
+        on = not self.sleepy if rx_on is None else rx_on
+        self.context.effects.append(Configure(self.channel, self.pan_id, self.short, on))
+
+    def next_sequence(self) -> int:
+        """Next MAC sequence number."""
+        self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
+        return sequence
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    def unicast(
+        self,
+        destination: int,
+        payload: bytes,
+        *,
+        kind: int = nwk.DATA,
+        radius: int = nwk.MAX_RADIUS,
+        secure: bool = True,
+        destination_eui64: int | None = None,
+        source_eui64: int | None = None,
+        hop: int | None = None,
+        confirm: Confirm | None = None,
+    ) -> None:
+        """Send a NWK frame towards `destination`, through `hop` when given, else by our own idea of the next hop."""
+        self._sequence = sequence = self._sequence + 1 & 0xFF
+        control = kind | nwk.VERSION_PRO
+        if secure:
+            control |= nwk.SECURITY
+        if destination_eui64 is None and source_eui64 is None:
+            header = _NWK.pack(control, destination, self.short, radius, sequence)
+        else:
+            header = self._header(control, destination, radius, sequence, destination_eui64, source_eui64)
+        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm)
+
+    def broadcast(
+        self,
+        destination: int,
+        payload: bytes,
+        *,
+        kind: int = nwk.DATA,
+        radius: int = nwk.MAX_RADIUS,
+        source_eui64: int | None = None,
+        confirm: Confirm | None = None,
+    ) -> None:
+        """Send a NWK frame to everybody a broadcast address names; a sleeper has its parent do it."""
+        self._sequence = sequence = self._sequence + 1 & 0xFF
+        header = self._header(
+            kind | nwk.VERSION_PRO | nwk.SECURITY, destination, radius, sequence, None, source_eui64
+        )
+        self._remember(self.short, sequence)
+        if self.sleepy:
+            self._hop(self.parent, header, payload, True, confirm)
+        else:
+            self._spread(destination, header, payload, confirm)
+
+    def next_hop(self, destination: int) -> int:
+        """Short address of the device to hand a frame to."""
+        if not self.routing:
+            return self.parent
+        device = self.devices.at(destination)
+        if device is not None and (device.relation is not Relation.NONE or device.router):
+            return destination
+        return destination if self.type is NodeType.COORDINATOR else self.parent
+
+    def _header(
+        self, control: int, destination: int, radius: int, sequence: int, to: int | None, source: int | None
+    ) -> bytes:
+        if to is not None:
+            control |= nwk.DESTINATION_EUI64
+        if source is not None:
+            control |= nwk.SOURCE_EUI64
+        return nwk.Header(control, destination, self.short, radius, sequence, to, source).build()
+
+    def _secured(self, header: bytes, payload: bytes) -> bytes:
+        counter = self.context.counters.next("nwk")
+        if counter >= security.COUNTER_LIMIT:
+            raise LocalProtocolError("the network key's outgoing frame counter is used up")
+        auxiliary = _AUXILIARY.pack(_NWK_SECURITY, counter, self.context.config.eui64, self.active_key)
+        return security.seal(self.keys[self.active_key].key, self.context.eui64_octets, header, auxiliary, payload)
+
+    def _hop(self, hop: int, header: bytes, payload: bytes, secure: bool, confirm: Confirm | None) -> None:
+        frame = self._secured(header, payload) if secure else header + payload
+        self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
+        psdu = crc.append_kermit(_MAC.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
+        if len(psdu) > mac.MAX_PSDU:
+            raise LocalProtocolError(f"a PSDU of {len(psdu)} octets")
+        if hop == self.parent:
+            self.context.transmit(psdu, False, partial(self._parent_confirm, confirm))
+            return
+        device = self.devices.at(hop)
+        indirect = device is not None and device.relation is Relation.CHILD and device.sleepy
+        self.context.transmit(psdu, indirect, confirm)
+
+    def _parent_confirm(self, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:
+        if status is TxStatus.ACKED:
+            self._parent_failures = 0
+        else:
+            self._parent_failures += 1
+            if self._parent_failures == PARENT_FAILURES and self.joined:
+                self.context.effects.append(ParentLost())
+        if confirm is not None:
+            confirm(status, frame_pending)
+
+    def parent_answered(self, status: TxStatus) -> None:
+        """A data request ended: that too shows whether the parent is there."""
+        self._parent_confirm(None, status, False)
+
+    def _spread(self, destination: int, header: bytes, payload: bytes, confirm: Confirm | None = None) -> None:
+        frame = self._secured(header, payload)
+        head = _MAC.pack(_BROADCAST, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
+        self.context.transmit(crc.append_kermit(head + frame), False, confirm)
+        if destination == mac.BROADCAST:
+            for child in self.devices.children():
+                if child.sleepy:
+                    self._hop(child.short, header, payload, True, None)
+
+    # --- receiving -----------------------------------------------------------------------------------------------
+
+    def receive(self, psdu: bytes, lqi: int) -> None:
+        """Take a PSDU from the radio. Raises RemoteProtocolError on malformed octets."""
+        context = self.context
+        context.layer = "mac"
+        header, msdu = mac.split(psdu)
+        kind = header.control & mac.TYPE
+        if kind == mac.DATA:
+            destination = header.destination
+            if header.destination_pan != self.pan_id or (destination != self.short and destination != mac.BROADCAST):
+                context.ignore("not for us")
+            elif header.source is None or not (self.joined or self.awaiting_key):
+                context.ignore("no use for data")
+            else:
+                self._nwk_frame(msdu, header.source, destination != mac.BROADCAST)
+        elif kind == mac.BEACON:
+            self.upper.beacon(header, msdu, lqi)
+        elif kind == mac.COMMAND:
+            self.upper.mac_command(header, msdu)
+        elif kind != mac.ACK:
+            context.drop("a reserved frame type")
+
+    def _nwk_frame(self, frame: bytes, previous: int, unicast: bool) -> None:
+        context = self.context
+        context.layer = "nwk"
+        header, at = nwk.Header.parse_from(frame, 0)
+        control = header.control
+        if control & nwk.VERSION != nwk.VERSION_PRO or control & nwk.TYPE > nwk.COMMAND:
+            context.drop("another protocol version or frame type")
+            return
+        if control & (nwk.MULTICAST | nwk.SOURCE_ROUTE):
+            context.drop("multicast or source route")
+            return
+        sender: int | None = None
+        if control & nwk.SECURITY:
+            sender, payload = self._unsecured(frame, at, previous)
+            if sender is None:
+                return
+        else:
+            payload = frame[at:]
+            if header.destination != self.short or not unicast:
+                context.drop("unsecured")
+                return
+        if header.source == self.short and sender is not None and header.destination < nwk.LOWEST_BROADCAST:
+            context.drop("our own address as source")
+            return
+        if header.source_eui64 is not None and sender is not None and header.source_eui64 != context.config.eui64:
+            self.devices.learn(header.source_eui64, header.source)
+        self._route(header, payload, sender, unicast)
+
+    def _unsecured(self, frame: bytes, at: int, previous: int) -> tuple[int | None, bytes]:
+        """The sender's EUI-64 and the plain payload; no sender when the frame was refused."""
+        context = self.context
+        auxiliary, end = security.Auxiliary.parse_from(frame, at)
+        if auxiliary.control & 0x38 != _NWK_SECURITY or auxiliary.source is None:
+            context.drop("not secured by the network key with an extended nonce")
+            return None, b""
+        key = self.keys.get(auxiliary.key_sequence or 0)
+        if key is None:
+            context.drop("unknown key sequence number")
+            return None, b""
+        sender, counter = auxiliary.source, auxiliary.counter
+        if sender == context.config.eui64:
+            context.ignore("our own frame")
+            return None, b""
+        if counter <= key.incoming.get(sender, -1):
+            context.drop("replayed frame counter")
+            return None, b""
+        if counter >= security.COUNTER_LIMIT:
+            context.drop("frame counter used up")
+            return None, b""
+        try:
+            payload = security.unseal(key.key, frame[at + 5 : at + 13], frame, at, end)
+        except RemoteProtocolError:
+            context.drop("the MIC does not fit")
+            return None, b""
+        if sender not in key.incoming and len(key.incoming) >= _NEIGHBOURS_OF_KEY:
+            del key.incoming[next(iter(key.incoming))]
+        key.incoming[sender] = counter
+        device = self.devices.get(sender)
+        if device is None or device.short != previous:
+            device = self.devices.learn(sender, previous)
+        device.heard = context.now
+        return sender, payload
+
+    def _route(self, header: nwk.Header, payload: bytes, sender: int | None, unicast: bool) -> None:
+        destination = header.destination
+        if destination == self.short:
+            self._take(header, payload, sender)
+        elif destination >= nwk.LOWEST_BROADCAST:
+            self._broadcast_heard(header, payload, sender)
+        elif self.routing and unicast:
+            self._relay(header, payload)
+        else:
+            self.context.ignore("not for us")
+
+    def _take(self, header: nwk.Header, payload: bytes, sender: int | None) -> None:
+        if not header.control & nwk.TYPE:
+            self.upper.nsdu(header, payload, sender is not None)
+            return
+        if sender is None:
+            self.context.drop("an unsecured command")
+            return
+        frame = nwk.commands.parse(payload)
+        handler = self.commands.get(type(frame))
+        if handler is None:
+            self.context.ignore("a command of no use here")
+        else:
+            handler(Origin(header, sender), frame)
+
+    def _relay(self, header: nwk.Header, payload: bytes) -> None:
+        context = self.context
+        if header.radius <= 1:
+            context.drop("radius used up")
+            return
+        hop = self.next_hop(header.destination)
+        if hop == header.source or (self.devices.at(hop) is None and hop != self.parent):
+            context.drop("no route")
+            status = nwk.NetworkStatus(nwk.NO_ROUTE, header.destination).build()
+            self.unicast(header.source, status, kind=nwk.COMMAND)
+            return
+        self._hop(hop, _onward(header).build(), payload, True, None)
+
+    def _broadcast_heard(self, header: nwk.Header, payload: bytes, sender: int | None) -> None:
+        destination = header.destination
+        if not self._remember(header.source, header.sequence):
+            self.context.ignore("a broadcast heard before")
+            return
+        if destination not in _BROADCASTS_KNOWN:
+            self.context.drop("a reserved broadcast address")
+            return
+        if self.routing and header.radius > 1:
+            jitter = int(self.context.rng.random() * BROADCAST_JITTER)
+            relay = partial(self._spread, destination, _onward(header).build(), payload)
+            self.context.after(("relay", header.source, header.sequence), jitter, relay)
+        if destination != ROUTERS or self.routing:
+            self._take(header, payload, sender)
+
+    def _remember(self, source: int, sequence: int) -> bool:
+        """Enter a broadcast into the transaction table; False when it is there already."""
+        now = self.context.now
+        table = self._broadcasts
+        known = table.pop((source, sequence), 0)
+        for old in [entry for entry, until in table.items() if until <= now]:
+            del table[old]
+        if len(table) >= _BROADCASTS:
+            del table[next(iter(table))]
+        table[source, sequence] = now + BROADCAST_DELIVERY if known <= now else known
+        return known <= now
+
+    # --- link status ---------------------------------------------------------------------------------------------
+
+    def start_link_status(self) -> None:
+        """Routers: say every period which routers we hear."""
+        period = self.context.config.link_status_period
+        if self.routing and period is not None:
+            first = int(self.context.rng.random() * period)
+            self.context.after("link status", first, partial(self._send_link_status, period))
+
+    def _send_link_status(self, period: int) -> None:
+        links = [nwk.LinkCost(device.short, cost(device.lqi) | device.outgoing_cost << 4) for device in self._routers()]
+        frame = nwk.LinkStatus(len(links) | nwk.LinkStatus.FIRST_AND_LAST, links)
+        self.broadcast(ROUTERS, frame.build(), kind=nwk.COMMAND, radius=1, source_eui64=self.context.config.eui64)
+        self.context.after("link status", period, partial(self._send_link_status, period))
+
+    def _routers(self) -> list[Device]:
+        routers = [device for device in self.devices if device.router and device.relation is not Relation.NONE]
+        return sorted(routers, key=lambda device: device.short)[:24]
+
+    def _link_status(self, origin: Origin, frame: Frame) -> None:
+        device = self.devices.at(origin.header.source)
+        if not isinstance(frame, nwk.LinkStatus) or device is None or not self.routing:
+            return
+        if device.relation is Relation.NONE:
+            device.relation = Relation.NEIGHBOUR
+        device.capability |= mac.CAPABILITY_ROUTER
+        for link in frame.links:
+            if link.neighbour == self.short:
+                device.outgoing_cost = link.costs & 0x07
+
+
+_BROADCASTS_KNOWN = frozenset({mac.BROADCAST, RX_ON_DEVICES, ROUTERS})
+
+
+def _onward(header: nwk.Header) -> nwk.Header:
+    """The header for the next hop."""
+    return nwk.Header(
+        header.control,
+        header.destination,
+        header.source,
+        header.radius - 1,
+        header.sequence,
+        header.destination_eui64,
+        header.source_eui64,
+    )
+
+
+def cost(lqi: int) -> int:
+    """Link cost of a link quality: 1 for a good link to 7."""
+    return max(1, min(7, 8 - lqi // 32))
+
+
+TRUST_CENTRE_ADDRESS = COORDINATOR
+"""In a home the coordinator is the trust centre."""
