@@ -1,1 +1,1 @@
-"""The ZigBee Cluster Library: data types, the frame header, general commands, cluster declarations and endpoints (07-5123)."""
+"""The ZigBee Cluster Library: data types, header, general commands, cluster declarations, endpoints (07-5123)."""

@@ -7,8 +7,9 @@
         @command(0x08, to=CLIENT)
         class ConfigureMirror(Frame): ...
 
-A cluster class is a declaration and is never instantiated: who holds values and handlers is `protocols.zigbee.zcl.endpoint`.
-Command frames hold the payload after the header; octets that a later revision appended are left over by `Frame.parse_from`.
+A cluster class is a declaration and is never instantiated: values and handlers live in `protocols.zigbee.zcl.endpoint`.
+A command frame holds the payload after the header; octets that a later revision appended stay behind what
+`Frame.parse_from` reads.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ attribute = Attribute
 
 
 class attributes(Generic[V]):  # noqa: N801 - reads as the plural of `attribute` in a declaration
-    """A run of attributes that differ by a number: `Metering.current_tier_summation_delivered[4]`, counted from `first`."""
+    """A run of attributes that differ by a number: `Metering.current_tier_summation_delivered[4]`, from `first` on."""
 
     def __init__(
         self, name: str, id: int, type: Type[V], count: int, *, first: int = 1, step: int = 1,
@@ -77,7 +78,8 @@ class attributes(Generic[V]):  # noqa: N801 - reads as the plural of `attribute`
     ) -> None:
         self.first = first
         self.rows = tuple(
-            Attribute(id + step * n, type, writes=writes, reports=reports, name=name.format(first + n)) for n in range(count)
+            Attribute(id + step * n, type, writes=writes, reports=reports, name=name.format(first + n))
+            for n in range(count)
         )
 
     def __getitem__(self, number: int) -> Attribute[V]:

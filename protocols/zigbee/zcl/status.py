@@ -1,4 +1,4 @@
-"""ZCL status codes (07-5123 clause 2.6.3). Codes that later revisions withdrew are still sent by peers and stay here."""
+"""ZCL status codes (07-5123 clause 2.6.3). Peers still send codes that later revisions withdrew."""
 
 from __future__ import annotations
 

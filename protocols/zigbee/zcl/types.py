@@ -43,7 +43,7 @@ class Type(Generic[V]):
         self.name = name
         self.size = size
         self.read = read
-        """`(data, position, end) -> (value, position after it)`; DecodeError when the octets before `end` do not hold one."""
+        """`(data, position, end) -> (value, position after it)`; DecodeError where the octets do not hold one."""
         self.build = build
         """`value -> octets`; None gives the non-value. EncodeError when the value does not fit."""
         self.non_value = non_value
@@ -150,7 +150,7 @@ def _octets(id: int, name: str, length: int) -> Type[bytes]:
 
     def build(value: bytes | None) -> bytes:
         if value is None:
-            return none.to_bytes(length, "little")
+            return b"\xff" * length
         if len(value) >= none:
             raise EncodeError(f"{len(value)} octets do not fit a {name}")
         return len(value).to_bytes(length, "little") + value
@@ -265,8 +265,16 @@ def _build_structure(value: tuple[Value, ...] | None) -> bytes:
     return uint16.build(len(value)) + b"".join([bytes((type_.id,)) + type_.build(item) for type_, item in value])
 
 
+def _outermost_collection(data: bytes, position: int, end: int) -> tuple[Collection, int]:
+    return _read_collection(data, position, end, _Budget())
+
+
+def _outermost_structure(data: bytes, position: int, end: int) -> tuple[tuple[Value, ...] | None, int]:
+    return _read_structure(data, position, end, _Budget())
+
+
 def _collection(id: int, name: str) -> Type[Collection]:
-    return Type(id, name, None, lambda data, position, end: _read_collection(data, position, end, _Budget()), _build_collection)
+    return Type(id, name, None, _outermost_collection, _build_collection)
 
 
 no_data: Type[bytes] = _fixed_octets(0x00, "no_data", 0)
@@ -284,9 +292,7 @@ char_string = _characters(0x42, "char_string", octet_string)
 long_octet_string = _octets(0x43, "long_octet_string", 2)
 long_char_string = _characters(0x44, "long_char_string", long_octet_string)
 array, set_, bag = (_collection(*row) for row in ((0x48, "array"), (0x50, "set"), (0x51, "bag")))
-structure: Type[tuple[Value, ...]] = Type(
-    0x4C, "structure", None, lambda data, position, end: _read_structure(data, position, end, _Budget()), _build_structure
-)
+structure: Type[tuple[Value, ...]] = Type(0x4C, "structure", None, _outermost_structure, _build_structure)
 time_of_day = _unsigned(0xE0, 4, "time_of_day")
 date = _unsigned(0xE1, 4, "date")
 utc_time = _unsigned(0xE2, 4, "utc_time")
