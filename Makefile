@@ -40,9 +40,9 @@ bench: peers ## speed: our codec beside its peers, kernel, home day
 	@requirements/venv.sh dev
 	@$(BIN)/python -m tools.check.bench $(ARGS)
 
-requirements: ## run every test and write docs/requirements.md from what passed
+requirements: peers ## run every test and write docs/requirements.md from what passed
 	@requirements/venv.sh dev
-	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python tests/traceability.py $(ARGS)
+	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python tests/traceability.py
 
 system-deps: ## install the programs that some tests run (root or sudo, else the command is printed)
 	@if [ "$$(id -u)" = 0 ]; then DEBIAN_FRONTEND=noninteractive $(APT); \
