@@ -1,0 +1,432 @@
+"""The radio medium: 802.15.4-2006 transceivers in one place, with positions, range, loss, latency and airtime.
+
+Each (page, channel) is one serial resource: a transmission starts when the last one has ended, so frames never collide and
+never overtake each other. The medium does what radio hardware does within microseconds: address filter and FCS check (7.5.6.2),
+acknowledgements and up to three retries (7.5.6.4), frames held for sleepers until their data request or 7.68 s (7.5.6.3),
+the frame pending bit. It reads MAC addressing octets (7.2.1) and nothing behind them.
+
+Every frame and acknowledgement on the air is an event of kind "air.frame" (see `OnAir`), logged as it ends. Not modelled: CSMA
+back-off, collisions, hidden nodes, interference between channels, MAC security, 802.15.4-2015 frames.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from random import Random
+from struct import Struct
+
+from devices.runtime.faults import Faults
+from devices.runtime.kernel import MS, US, Kernel, Timer
+from devices.runtime.mac_header import BEACON, BROADCAST, MacHeader, acknowledgement, with_frame_pending
+from devices.runtime.radio import TxStatus
+from protocols.core.crc import kermit
+from protocols.core.errors import LocalProtocolError
+
+MAX_PSDU = 127
+MIN_PSDU = 5
+RETRIES = 3
+"""macMaxFrameRetries."""
+PERSISTENCE = 7_680 * MS
+"""macTransactionPersistenceTime: 500 base superframes of 15.36 ms."""
+ACK_WAIT = 864 * US
+"""macAckWaitDuration: 54 symbols."""
+TURNAROUND = 192 * US
+"""aTurnaroundTime: 12 symbols."""
+SPACING = 640 * US
+"""Long interframe spacing, 40 symbols: the least idle time between transactions."""
+POLL_WINDOW = 100 * MS
+"""How long a sleeper listens when told that a frame is held for it. The standard's 19.5 ms assume that the parent contends for the
+channel at once; on this serial channel every other radio may have one transaction before it."""
+SCAN_WINDOW = 507 * MS
+"""How long a sleeper listens after its beacon request: a scan of exponent 5."""
+MAX_QUEUE = 64
+MAX_HELD = 32
+
+_PHY_OCTETS = 6  # preamble, delimiter and length
+_ACK_OCTETS = 5
+_OCTET_2450 = 32 * US  # 250 kb/s
+_OCTET_SUB_GHZ = 80 * US  # 100 kb/s, pages 28 to 31
+_ANY_PAN = b"\xff\xff"
+_NO_ADDRESS = (0xFFFE, 0xFFFF)
+_ON_AIR = Struct(">BBQ")
+
+
+@dataclass(frozen=True, slots=True)
+class OnAir:
+    """What an "air.frame" event carries. `start` is ns of the run at which the first bit left; `psdu` includes the FCS."""
+
+    page: int
+    channel: int
+    start: int
+    psdu: bytes
+
+    @classmethod
+    def unpack(cls, data: bytes) -> OnAir:
+        """Read the data of an event of kind "air.frame"."""
+        page, channel, start = _ON_AIR.unpack_from(data)
+        return cls(page, channel, start, data[_ON_AIR.size :])
+
+
+class Air:
+    """One radio neighbourhood. `range_m` metres; `loss` 0.0 to 1.0 of any link; `latency` ns on top of the airtime."""
+
+    def __init__(
+        self, kernel: Kernel, name: str = "air", *, range_m: float = 30.0, loss: float = 0.0, latency: int = 0
+    ) -> None:
+        self.kernel = kernel
+        self.name = name
+        self.range_m = range_m
+        self.loss = loss
+        self.latency = latency
+        self.faults: Faults | None = None
+        self.radios: dict[str, Transceiver] = {}
+        self._channels: dict[tuple[int, int], _Channel] = {}
+        self._losses: dict[tuple[str, str], float] = {}
+
+    def radio(self, who: str, x: float = 0.0, y: float = 0.0) -> Transceiver:
+        """A new radio at (x, y) metres. Raises LocalProtocolError for a name that is taken."""
+        if who in self.radios:
+            raise LocalProtocolError(f"{self.name} has a radio {who} already")
+        radio = self.radios[who] = Transceiver(self, who, x, y)
+        return radio
+
+    def set_loss(self, sender: str, receiver: str, loss: float) -> None:
+        """Loss 0.0 to 1.0 of one link in one direction, in place of the air's own."""
+        self._losses[sender, receiver] = loss
+        self.radios[sender].links.clear()
+
+    def link(self, sender: Transceiver, receiver: Transceiver) -> Link:
+        """How well `receiver` hears `sender`."""
+        link = sender.links.get(receiver.who)
+        if link is None:
+            distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
+            link = sender.links[receiver.who] = Link(
+                lqi=255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0,
+                loss=self._losses.get((sender.who, receiver.who), self.loss),
+                rng=self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}"),
+            )
+        return link
+
+    def channel(self, page: int, channel: int) -> _Channel:
+        """The serial resource of a page and channel."""
+        found = self._channels.get((page, channel))
+        if found is None:
+            found = self._channels[page, channel] = _Channel(page, channel)
+        return found
+
+    # --- a transmission: arrive, then acknowledged or unanswered ---
+
+    def start(self, frame: _Frame) -> None:
+        """Put a frame on its channel, behind whatever is there."""
+        channel = frame.channel
+        start = frame.start = max(self.kernel.now, channel.free_at)
+        end = start + (len(frame.psdu) + _PHY_OCTETS) * channel.octet
+        channel.free_at = end + SPACING + (channel.reply if frame.header.acknowledge else 0)
+        self.kernel.at(end + self.latency, self._arrive, frame, who=frame.sender.who)
+
+    def _arrive(self, frame: _Frame) -> None:
+        sender, header, psdu = frame.sender, frame.header, frame.psdu
+        if frame.life != sender.life:  # power went in the middle of the frame
+            return
+        kernel = self.kernel
+        kernel.log.emit(sender.who, "air.frame", frame.channel.prefix + frame.start.to_bytes(8, "big") + psdu)
+        destination = header.destination
+        if destination is None or destination == BROADCAST:
+            if header.fault:
+                kernel.log.emit(sender.who, "air.drop", {"reason": header.fault, "psdu": psdu})
+            else:
+                self._broadcast(frame)
+            if header.beacon_request:
+                sender.listen_until = kernel.now + SCAN_WINDOW
+            sender.finished(frame, TxStatus.ACKED, False)
+            return
+        answers = None
+        pending = False
+        for receiver in frame.channel.addressed(destination):
+            if receiver is sender or not receiver.in_pan(header.pan):
+                continue
+            held = header.data_request and header.source in receiver.held  # as of now: the answer cannot wait for firmware
+            if self._offer(sender, receiver, psdu, frame.good):
+                if not psdu[0] & 0x10:
+                    receiver.listen_until = 0
+                if answers is None:
+                    answers, pending = receiver, held
+        if not header.acknowledge:
+            sender.finished(frame, TxStatus.ACKED, False)
+        elif answers is None:
+            kernel.at(kernel.now + ACK_WAIT, self._unanswered, frame, who=sender.who)
+        else:
+            kernel.at(kernel.now + frame.channel.reply, self._acknowledged, frame, answers, pending, who=answers.who)
+
+    def _broadcast(self, frame: _Frame) -> None:
+        sender, header = frame.sender, frame.header
+        for receiver in tuple(frame.channel.radios):
+            if receiver is not sender and (header.kind == BEACON or receiver.in_pan(header.pan)):
+                self._offer(sender, receiver, frame.psdu, frame.good)
+
+    def _offer(self, sender: Transceiver, receiver: Transceiver, psdu: bytes, good: bool) -> bool:
+        """Let one radio hear a frame, if it can. True when it arrived whole."""
+        link = self.link(sender, receiver)
+        if not link.lqi or not (receiver.rx_on_when_idle or receiver.listen_until > self.kernel.now):
+            return False
+        if link.loss and link.rng.random() < link.loss:
+            return False
+        copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
+        whole = False
+        for delay, copy in copies:
+            if not (good if copy is psdu else kermit(copy) == 0):
+                self.kernel.log.emit(receiver.who, "air.drop", {"reason": "FCS", "psdu": copy})
+                continue
+            whole = True
+            if delay:
+                self.kernel.after(delay, receiver.heard, copy, link.lqi, receiver.life, who=receiver.who)
+            else:
+                receiver.heard(copy, link.lqi, receiver.life)
+        return whole
+
+    def _acknowledged(self, frame: _Frame, receiver: Transceiver, pending: bool) -> None:
+        kernel, sender, channel = self.kernel, frame.sender, frame.channel
+        if receiver.tuned is not channel:
+            self._unanswered(frame)
+            return
+        psdu = acknowledgement(frame.header.sequence, pending)
+        start = kernel.now - _ACK_OCTETS_AND_PHY * channel.octet
+        kernel.log.emit(receiver.who, "air.frame", channel.prefix + start.to_bytes(8, "big") + psdu)
+        link = self.link(receiver, sender)
+        lost = not link.lqi or (link.loss and link.rng.random() < link.loss)
+        if not lost and self.faults is not None:
+            lost = all(copy != psdu for _, copy in self.faults.apply(receiver.who, sender.who, psdu))
+        if lost:
+            kernel.after(ACK_WAIT - TURNAROUND - _ACK_OCTETS_AND_PHY * _OCTET_2450, self._unanswered, frame, who=sender.who)
+        else:
+            if pending:
+                sender.listen_until = kernel.now + POLL_WINDOW
+            sender.finished(frame, TxStatus.ACKED, pending)
+        if pending:
+            receiver.release(frame.header.source)
+
+    def _unanswered(self, frame: _Frame) -> None:
+        sender = frame.sender
+        if frame.life != sender.life:
+            return
+        frame.attempts += 1
+        if frame.expiry is not None:
+            sender.hold_again(frame)
+        elif frame.attempts <= RETRIES:
+            self.start(frame)
+        else:
+            sender.finished(frame, TxStatus.NO_ACK, False)
+
+
+_ACK_OCTETS_AND_PHY = _ACK_OCTETS + _PHY_OCTETS
+
+
+@dataclass(slots=True)
+class Link:
+    """One direction between two radios: link quality 1 to 255 (0: out of range), loss, and the stream it is drawn from."""
+
+    lqi: int
+    loss: float
+    rng: Random
+
+
+class _Channel:
+    """One (page, channel): who is tuned in, and until when it is taken."""
+
+    __slots__ = ("_by_address", "free_at", "octet", "prefix", "radios", "reply")
+
+    def __init__(self, page: int, channel: int) -> None:
+        self.octet = _OCTET_SUB_GHZ if page else _OCTET_2450
+        self.reply = TURNAROUND + _ACK_OCTETS_AND_PHY * self.octet
+        self.prefix = bytes((page, channel))
+        self.free_at = 0
+        self.radios: list[Transceiver] = []
+        self._by_address: dict[bytes, list[Transceiver]] = {}
+
+    def addressed(self, address: bytes) -> list[Transceiver]:
+        return self._by_address.get(address, [])
+
+    def enter(self, radio: Transceiver) -> None:
+        self.radios.append(radio)
+        for address in radio.addresses:
+            self._by_address.setdefault(address, []).append(radio)
+
+    def leave(self, radio: Transceiver) -> None:
+        self.radios.remove(radio)
+        for address in radio.addresses:
+            self._by_address[address].remove(radio)
+            if not self._by_address[address]:
+                del self._by_address[address]
+
+
+class _Frame:
+    """One transmission, over all its attempts. `expiry` is set on a held one."""
+
+    __slots__ = ("attempts", "channel", "expiry", "good", "handle", "header", "life", "psdu", "sender", "start")
+
+    def __init__(self, sender: Transceiver, channel: _Channel, handle: int, psdu: bytes) -> None:
+        self.sender = sender
+        self.channel = channel
+        self.handle = handle
+        self.psdu = psdu
+        self.header = MacHeader(psdu)
+        self.good = kermit(psdu) == 0
+        self.life = sender.life
+        self.start = 0
+        self.attempts = 0
+        self.expiry: Timer | None = None
+
+
+class Transceiver:
+    """A `radio.Radio` on an `Air`. `life` is raised at each reset: what belongs to an earlier one is void."""
+
+    def __init__(self, air: Air, who: str, x: float, y: float) -> None:
+        self.air = air
+        self.who = who
+        self.x = x
+        self.y = y
+        self.on_receive: Callable[[bytes, int], object] | None = None
+        self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
+        self.tuned: _Channel | None = None
+        self.addresses: tuple[bytes, ...] = ()
+        self.rx_on_when_idle = False
+        self.listen_until = 0
+        self.life = 0
+        self.links: dict[str, Link] = {}
+        self.held: dict[bytes, deque[_Frame]] = {}
+        self._pan = _ANY_PAN
+        self._queue: deque[_Frame] = deque()
+        self._current: _Frame | None = None
+
+    def move(self, x: float, y: float) -> None:
+        """Carry the radio to (x, y) metres."""
+        self.x, self.y = x, y
+        for radio in self.air.radios.values():
+            radio.links.pop(self.who, None)
+        self.links.clear()
+
+    def in_pan(self, pan: bytes) -> bool:
+        """True when a frame for this PAN identifier (two octets) is for this radio's."""
+        return pan == self._pan or pan == _ANY_PAN or self._pan == _ANY_PAN
+
+    # --- the firmware's side ---
+
+    def configure(
+        self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0
+    ) -> None:
+        """See `radio.Radio.configure`."""
+        if self.tuned is not None:
+            self.tuned.leave(self)
+        extended = eui64.to_bytes(8, "little")
+        self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
+        self._pan = pan_id.to_bytes(2, "little")
+        self.rx_on_when_idle = rx_on_when_idle
+        self.tuned = self.air.channel(page, channel)
+        self.tuned.enter(self)
+
+    def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None:
+        """See `radio.Radio.transmit`."""
+        if self.tuned is None:
+            raise LocalProtocolError(f"{self.who}: the radio is not configured")
+        if not MIN_PSDU <= len(psdu) <= MAX_PSDU:
+            raise LocalProtocolError(f"{self.who}: a PSDU of {len(psdu)} octets")
+        frame = _Frame(self, self.tuned, handle, psdu)
+        if indirect:
+            self._hold(frame)
+        elif self._current is None:
+            self._current = frame
+            self.air.start(frame)
+        elif len(self._queue) < MAX_QUEUE:
+            self._queue.append(frame)
+        else:
+            self._refuse(frame)
+
+    def reset(self) -> None:
+        """See `radio.Radio.reset`."""
+        self.life += 1
+        self.on_receive = None
+        self.on_confirm = None
+        if self.tuned is not None:
+            self.tuned.leave(self)
+            self.tuned = None
+        self.listen_until = 0
+        self._queue.clear()
+        self._current = None
+        for frames in self.held.values():
+            for frame in frames:
+                if frame.expiry is not None:
+                    frame.expiry.cancel()
+        self.held.clear()
+
+    # --- the medium's side ---
+
+    def heard(self, psdu: bytes, lqi: int, life: int) -> None:
+        """A frame for this radio has arrived."""
+        if life == self.life and self.on_receive is not None:
+            self.on_receive(psdu, lqi)
+
+    def finished(self, frame: _Frame, status: TxStatus, pending: bool) -> None:
+        """The medium is done with a frame: go on to the next, and tell."""
+        if frame.life != self.life:
+            return
+        if frame.expiry is not None:
+            frame.expiry.cancel()
+        self._go_on()
+        self._confirm(frame, status, pending)
+
+    def release(self, source: bytes) -> None:
+        """A sleeper has asked: what was held for it goes next."""
+        frames = self.held.get(source)
+        if not frames:
+            return
+        frame = frames.popleft()
+        if frames:
+            frame.psdu = with_frame_pending(frame.psdu)
+        else:
+            del self.held[source]
+        self._queue.appendleft(frame)
+        if self._current is None:
+            self._go_on()
+
+    def hold_again(self, frame: _Frame) -> None:
+        """A released frame was not acknowledged: it waits for the next data request, or has expired meanwhile."""
+        destination = frame.header.destination
+        if frame.expiry is not None and frame.expiry.pending and destination is not None:
+            self.held.setdefault(destination, deque()).appendleft(frame)
+            self._go_on()
+        else:
+            self.finished(frame, TxStatus.EXPIRED, False)
+
+    def _go_on(self) -> None:
+        self._current = self._queue.popleft() if self._queue else None
+        if self._current is not None:
+            self.air.start(self._current)
+
+    def _hold(self, frame: _Frame) -> None:
+        destination = frame.header.destination
+        if destination is None or destination == BROADCAST:
+            raise LocalProtocolError(f"{self.who}: only a frame for one destination can be held")
+        if sum(map(len, self.held.values())) >= MAX_HELD:
+            self._refuse(frame)
+            return
+        frame.expiry = self.air.kernel.after(PERSISTENCE, self._expire, frame, destination, who=self.who)
+        self.held.setdefault(destination, deque()).append(frame)
+
+    def _expire(self, frame: _Frame, destination: bytes) -> None:
+        frames = self.held.get(destination)
+        if frames is not None and frame in frames:  # otherwise it is on the air right now: `hold_again` decides
+            frames.remove(frame)
+            if not frames:
+                del self.held[destination]
+            self._confirm(frame, TxStatus.EXPIRED, False)
+
+    def _refuse(self, frame: _Frame) -> None:
+        kernel = self.air.kernel
+        kernel.at(kernel.now, self._confirm, frame, TxStatus.OVERFLOW, False, who=self.who)
+
+    def _confirm(self, frame: _Frame, status: TxStatus, pending: bool) -> None:
+        if frame.life == self.life and self.on_confirm is not None:
+            self.on_confirm(frame.handle, status, pending)

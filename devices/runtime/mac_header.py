@@ -1,0 +1,92 @@
+"""The MAC addressing octets of a PSDU, as radio hardware reads them (802.15.4-2006 clause 7.2.1).
+
+Only what the medium's filter, acknowledgements and indirect queue need; `protocols.zigbee.mac` is the codec. Addresses stay the
+octets they are on the air. A header that contradicts its own frame control, or the frame's length, has a `fault` and no addresses.
+"""
+
+from __future__ import annotations
+
+from protocols.core.crc import append_kermit
+
+BEACON, DATA, ACK, COMMAND = range(4)
+BROADCAST = b"\xff\xff"
+
+_COORDINATOR = b"\x00\x00"
+_FRAME_PENDING = 0x10
+_ACK_REQUEST = 0x20
+_DATA_REQUEST = 0x04
+_BEACON_REQUEST = 0x07
+_FCS = 2
+_ADDRESS = {0: 0, 2: 2, 3: 8}  # length by addressing mode; 1 is reserved
+
+
+def _layout(control: int) -> tuple[int, int, int] | None:
+    """Lengths of the destination address, the source address and the header; None for what is not 802.15.4-2006."""
+    destination, source = _ADDRESS.get(control >> 10 & 3), _ADDRESS.get(control >> 14 & 3)
+    if destination is None or source is None or control & 0x2000 or control & 7 > COMMAND:
+        return None
+    pans = 2 * bool(destination) + 2 * (bool(source) and not control & 0x0040)
+    return destination, source, 3 + pans + destination + source
+
+
+# By the bits of the frame control that matter: type, PAN compression, both addressing modes, version.
+_LAYOUT_BITS = 0xFC47
+_LAYOUTS = {control: _layout(control) for control in range(0x10000) if control & ~_LAYOUT_BITS == 0}
+
+
+class MacHeader:
+    """What a receiver's hardware sees of `psdu` (5 to 127 octets, FCS included).
+
+    `destination` None: nobody in particular (beacons), or `fault` says why it cannot be told. `pan` is the destination's, two octets.
+    """
+
+    __slots__ = ("acknowledge", "beacon_request", "data_request", "destination", "fault", "kind", "pan", "sequence", "source")
+
+    def __init__(self, psdu: bytes) -> None:
+        control = psdu[0] | psdu[1] << 8
+        self.kind = kind = control & 7
+        self.sequence = psdu[2]
+        self.acknowledge = control & _ACK_REQUEST != 0
+        self.data_request = False
+        self.beacon_request = False
+        self.fault = ""
+        self.destination: bytes | None = None
+        self.source = b""
+        self.pan = BROADCAST
+        layout = _LAYOUTS[control & _LAYOUT_BITS]
+        if layout is None:
+            self.fault = "frame control"
+            return
+        destination, source, length = layout
+        if len(psdu) < length + _FCS + (kind == COMMAND):
+            self.fault = "length"
+            return
+        self.source = psdu[length - source : length]
+        if destination:
+            self.pan = psdu[3:5]
+            self.destination = psdu[5 : 5 + destination]
+        elif kind in (DATA, COMMAND) and source:  # without a destination it is for the PAN coordinator
+            self.pan = psdu[3:5]
+            self.destination = _COORDINATOR
+        elif kind != BEACON:
+            self.fault = "no destination"
+        if self.destination == BROADCAST:
+            self.acknowledge = False
+        if kind == COMMAND:
+            self.data_request = psdu[length] == _DATA_REQUEST
+            self.beacon_request = psdu[length] == _BEACON_REQUEST
+
+
+def acknowledgement(sequence: int, frame_pending: bool) -> bytes:
+    """The acknowledgement frame for a sequence number, with its FCS (7.2.2.3)."""
+    return _ACKNOWLEDGEMENTS[frame_pending][sequence]
+
+
+def with_frame_pending(psdu: bytes) -> bytes:
+    """The same frame with its frame pending bit set, and its FCS to match."""
+    return append_kermit(bytes((psdu[0] | _FRAME_PENDING,)) + psdu[1:-_FCS])
+
+
+_ACKNOWLEDGEMENTS = tuple(
+    tuple(append_kermit(bytes((ACK | pending, 0, sequence))) for sequence in range(256)) for pending in (0, _FRAME_PENDING)
+)

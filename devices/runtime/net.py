@@ -1,0 +1,311 @@
+"""A virtual wide-area network: hosts by name, listeners on ports, and streams that keep octets in order, as TCP does.
+
+A message that is dropped, blocked or finds no host is sent again after 1, 2, 4 .. s, in order, until it passes or 60 s are over:
+then the stream is closed as timed out. TCP's acknowledgements are no messages here, so a one-way partition stops one direction. A host without power answers nothing; one that has restarted resets what it does not know.
+No addresses but names, no datagrams, no bandwidth.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+
+from devices.runtime.faults import Faults
+from devices.runtime.kernel import MS, Kernel, S, Timer
+from protocols.core.errors import LocalProtocolError
+
+FIRST_RETRY = 1 * S
+GIVE_UP = 60 * S
+MAX_UNSENT = 64 * 1024
+"""Octets a stream keeps while nothing passes; beyond that it is closed."""
+_EPHEMERAL = 49_152
+
+
+class Closed(Enum):
+    """Why a stream ended."""
+
+    CLOSED = "closed"
+    """Either side closed it, or both have finished."""
+    REFUSED = "refused"
+    RESET = "reset"
+    TIMED_OUT = "timed out"
+    OVERFLOW = "overflow"
+
+
+class Net:
+    """One network. `latency` in ns, one way, between any two hosts."""
+
+    def __init__(self, kernel: Kernel, latency: int = 20 * MS, name: str = "net") -> None:
+        self.kernel = kernel
+        self.latency = latency
+        self.name = name
+        self.faults: Faults | None = None
+        self.hosts: dict[str, Host] = {}
+        self._blocked: dict[tuple[str, str], None] = {}
+
+    def host(self, name: str) -> Host:
+        """The host of that address, made when first asked for."""
+        host = self.hosts.get(name)
+        if host is None:
+            host = self.hosts[name] = Host(self, name)
+        return host
+
+    def partition(self, source: str, destination: str) -> None:
+        """Let nothing pass from one host to another, in this direction, until `heal`."""
+        self._blocked[source, destination] = None
+
+    def heal(self, source: str, destination: str) -> None:
+        """Let messages pass again; what waited goes at its next attempt."""
+        self._blocked.pop((source, destination), None)
+
+    def passage(self, source: str, destination: str, data: bytes) -> tuple[int, bytes] | None:
+        """What arrives of a message and how many ns from now; None when it is lost. A stream drops what arrives twice."""
+        host = self.hosts.get(destination)
+        if host is None or not host.up or (source, destination) in self._blocked:
+            return None
+        if self.faults is None:
+            return self.latency, data
+        copies = self.faults.apply(source, destination, data)
+        return (self.latency + copies[0][0], copies[0][1]) if copies else None
+
+    def carry(
+        self, delay: int, source: str, port: int, destination: str, peer_port: int, kind: Segment, data: bytes = b""
+    ) -> None:
+        """Let a segment arrive in `delay` ns."""
+        host = self.hosts[destination]
+        self.kernel.after(delay, host.arrive, source, port, peer_port, kind, data, who=destination)
+
+
+class Host:
+    """One address. It belongs to a board, or to nobody (a bridge to the outside, a head end)."""
+
+    def __init__(self, net: Net, name: str) -> None:
+        self.net = net
+        self.name = name
+        self.up = True
+        self.streams: dict[tuple[int, str, int], Stream] = {}
+        self._listeners: dict[int, Callable[[Stream], object]] = {}
+        self._next_port = _EPHEMERAL
+
+    def listen(self, port: int, on_accept: Callable[[Stream], object]) -> None:
+        """Take connections to a port: `on_accept(stream)` sets their callbacks. Raises LocalProtocolError when it is taken."""
+        if port in self._listeners:
+            raise LocalProtocolError(f"{self.name}:{port} is taken")
+        self._listeners[port] = on_accept
+
+    def unlisten(self, port: int) -> None:
+        """Take no more connections to a port; those that are open stay open."""
+        self._listeners.pop(port, None)
+
+    def connect(self, address: str, port: int) -> Stream:
+        """Open a stream. What is sent at once waits until it is open; `on_close(Closed.REFUSED)` when nobody listens."""
+        while (self._next_port, address, port) in self.streams:
+            self._next_port += 1
+        own = self._next_port
+        self._next_port = own + 1 if own < 0xFFFF else _EPHEMERAL
+        stream = Stream(self, own, address, port)
+        self.streams[own, address, port] = stream
+        stream.open()
+        return stream
+
+    def reset(self) -> None:
+        """The owner's power is gone: listeners and streams with it. Peers are not told."""
+        self.up = False
+        self._listeners.clear()
+        for stream in tuple(self.streams.values()):
+            stream.die()
+        self.streams.clear()
+
+    def arrive(self, source: str, port: int, own: int, kind: Segment, data: bytes) -> None:
+        """A segment from port `port` of host `source` for port `own`."""
+        if not self.up:
+            return
+        stream = self.streams.get((own, source, port))
+        if stream is not None:
+            stream.arrive(kind, data)
+        elif kind is Segment.OPEN and own in self._listeners:
+            stream = self.streams[own, source, port] = Stream(self, own, source, port)
+            stream.accepted()
+            self._listeners[own](stream)
+        elif kind not in (Segment.RESET, Segment.CLOSE):
+            passage = self.net.passage(self.name, source, b"")
+            if passage is not None:
+                self.net.carry(passage[0], self.name, own, source, port, Segment.RESET)
+
+
+class Segment(Enum):
+    """What passes between the two ends of a stream."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DATA = "data"
+    FINISH = "finish"
+    CLOSE = "close"
+    RESET = "reset"
+
+
+class Stream:
+    """One end of a connection. Set the callbacks at once: `on_open()`, `on_data(octets)`, `on_finish()`, `on_close(Closed)`.
+
+    `on_finish`: the peer sends no more, and may still listen; without that callback the stream is closed then. `on_close` is called
+    once, unless this end called `close` itself.
+    """
+
+    def __init__(self, host: Host, port: int, peer: str, peer_port: int) -> None:
+        self.host = host
+        self.port = port
+        self.peer = peer
+        self.peer_port = peer_port
+        self.name = f"{host.name}:{port}>{peer}:{peer_port}"
+        self.opened = False
+        self.closed: Closed | None = None
+        self.on_open: Callable[[], object] | None = None
+        self.on_data: Callable[[bytes], object] | None = None
+        self.on_finish: Callable[[], object] | None = None
+        self.on_close: Callable[[Closed], object] | None = None
+        self._finished = False
+        self._peer_finished = False
+        self._unsent: deque[tuple[Segment, bytes]] = deque()
+        self._unsent_octets = 0
+        self._clear_at = 0
+        self._failing_since: int | None = None
+        self._retry: Timer | None = None
+        self._opening: Timer | None = None
+
+    # --- the owner's side ---
+
+    def send(self, data: bytes) -> None:
+        """Send octets. Nothing happens once the stream is closed. Raises LocalProtocolError after `finish`."""
+        if self._finished:
+            raise LocalProtocolError(f"{self.name}: sent after finishing")
+        if self.closed is None and data:
+            self._log("net.data", data)
+            self._queue(Segment.DATA, data)
+
+    def finish(self) -> None:
+        """Half-close: no more from this end, but it still listens."""
+        if not self._finished and self.closed is None:
+            self._queue(Segment.FINISH)
+            self._finished = True
+            if self._peer_finished:
+                self._end(Closed.CLOSED)
+
+    def close(self) -> None:
+        """Close both directions, once what was sent has gone. Harmless when it is closed."""
+        if self.closed is None:
+            self.on_close = None
+            self._queue(Segment.CLOSE)
+            self._end(Closed.CLOSED)
+
+    # --- the network's side ---
+
+    def open(self) -> None:
+        """Ask the peer."""
+        self._log("net.open", b"")
+        self._opening = self._kernel.after(GIVE_UP, self._end, Closed.TIMED_OUT, who=self.host.name)
+        self._queue(Segment.OPEN)
+
+    def accepted(self) -> None:
+        """This is the end that was asked."""
+        self._log("net.accept", b"")
+        self.opened = True
+        self._queue(Segment.ACCEPTED)
+
+    def die(self) -> None:
+        """The power went: no farewell, no callback."""
+        self.closed = Closed.RESET
+        self._unsent.clear()
+        self._stop_timers()
+
+    def arrive(self, kind: Segment, data: bytes) -> None:
+        """A segment from the peer."""
+        if self.closed is not None:
+            return
+        if kind is Segment.DATA:
+            if self.on_data is not None:
+                self.on_data(data)
+        elif kind is Segment.ACCEPTED:
+            self.opened = True
+            if self._opening is not None:
+                self._opening.cancel()
+            if self.on_open is not None:
+                self.on_open()
+            self._pump()
+        elif kind is Segment.FINISH:
+            self._peer_finished = True
+            if self._finished:
+                self._end(Closed.CLOSED)
+            elif self.on_finish is not None:
+                self.on_finish()
+            else:
+                self._queue(Segment.CLOSE)
+                self._end(Closed.CLOSED)
+        elif kind is Segment.CLOSE:
+            self._end(Closed.CLOSED)
+        else:
+            self._unsent.clear()
+            self._end(Closed.RESET if self.opened else Closed.REFUSED)
+
+    @property
+    def _kernel(self) -> Kernel:
+        return self.host.net.kernel
+
+    def _log(self, kind: str, data: bytes) -> None:
+        self._kernel.log.emit(self.name, kind, data)
+
+    def _queue(self, kind: Segment, data: bytes = b"") -> None:
+        self._unsent_octets += len(data)
+        self._unsent.append((kind, data))
+        if self._unsent_octets > MAX_UNSENT:
+            self._unsent.clear()
+            self._end(Closed.OVERFLOW)
+        elif self._retry is None:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Send what waits, in order, until the first that does not pass; that one is tried again later."""
+        self._retry = None
+        net, kernel = self.host.net, self._kernel
+        while self._unsent:
+            kind, data = self._unsent[0]
+            if not self.opened and kind is not Segment.OPEN:
+                return
+            passage = net.passage(self.host.name, self.peer, data)
+            if passage is None:
+                self._try_later()
+                return
+            self._failing_since = None
+            self._unsent.popleft()
+            self._unsent_octets -= len(data)
+            self._clear_at = max(kernel.now + passage[0], self._clear_at)
+            net.carry(self._clear_at - kernel.now, self.host.name, self.port, self.peer, self.peer_port, kind, passage[1])
+
+    def _try_later(self) -> None:
+        now = self._kernel.now
+        if self._failing_since is None:
+            self._failing_since = now
+        failing = now - self._failing_since
+        if failing >= GIVE_UP:
+            self._unsent.clear()
+            self._end(Closed.TIMED_OUT)
+        else:  # 1, 2, 4 .. s after each other: at 1, 3, 7 .. s
+            self._retry = self._kernel.after(min(failing + FIRST_RETRY, GIVE_UP - failing), self._pump, who=self.host.name)
+
+    def _end(self, why: Closed) -> None:
+        """The stream is over for its owner. What is unsent still goes out, as far as it passes."""
+        if self.closed is not None:
+            return
+        self.closed = why
+        self._log("net.close", why.value.encode())
+        self.host.streams.pop((self.port, self.peer, self.peer_port), None)
+        if not self._unsent:
+            self._stop_timers()
+        if self.on_close is not None:
+            self.on_close(why)
+
+    def _stop_timers(self) -> None:
+        for timer in (self._retry, self._opening):
+            if timer is not None:
+                timer.cancel()
+        self._retry = self._opening = None

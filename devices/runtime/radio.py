@@ -1,0 +1,43 @@
+"""The radio as firmware sees it: an 802.15.4 transceiver that acknowledges, retries and holds frames for sleepers by itself.
+
+`air.Transceiver` is one in this process; a radio in another process, or a dongle, offers the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from protocols.zigbee.node import TxStatus
+
+__all__ = ["Radio", "TxStatus"]
+
+
+class Radio(Protocol):
+    """PSDUs go in and out whole, FCS included. Callbacks and configuration are lost when the board's power goes (`reset`)."""
+
+    on_receive: Callable[[bytes, int], object] | None
+    """Called with (psdu, lqi 0..255) for a frame with a good FCS that is addressed to this radio, or to all."""
+    on_confirm: Callable[[int, TxStatus, bool], object] | None
+    """Called with (handle, status, frame pending bit of the acknowledgement) once for each `transmit`."""
+
+    def configure(
+        self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0
+    ) -> None:
+        """Tune in and set the address filter. PAN 0xFFFF hears every PAN; short 0xFFFF or 0xFFFE is no address.
+
+        A radio whose receiver is off when idle hears the acknowledgements of its own frames, what is held for it after a data
+        request, and, for half a second, the answers to its own beacon request.
+        """
+        ...
+
+    def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None:
+        """Send a frame; `on_confirm` tells how it ended. `indirect`: hold it until its destination sends a data request.
+
+        Raises LocalProtocolError for more than 127 octets, fewer than 5, or a radio that is not configured.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Power is gone: nothing is held, sent or heard until it is configured again."""
+        ...
