@@ -22,7 +22,7 @@ from typing import ClassVar, Generic, TypeVar
 from protocols.core.codec import Frame
 from protocols.zigbee.zcl.types import Type, enum8, uint16
 
-V = TypeVar("V")
+V = TypeVar("V", covariant=True)
 F = TypeVar("F", bound=type[Frame])
 
 

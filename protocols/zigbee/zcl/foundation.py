@@ -65,7 +65,7 @@ class Intervals(NamedTuple):
     type: Type[object]
     minimum: int
     maximum: int
-    """0xFFFF: no periodic reports, and with `minimum` 0 or 0xFFFF none at all; 0: only when the value changes."""
+    """0xFFFF: no reports; 0: only when the value changes."""
     change: object = None
 
 

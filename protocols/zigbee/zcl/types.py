@@ -19,6 +19,7 @@ from typing import Generic, NamedTuple, TypeVar
 from protocols.core.errors import DecodeError, EncodeError
 
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 Plain = None | bool | int | float | str | bytes | tuple["Plain", ...]
 Reader = Callable[[bytes, int, int], tuple[V | None, int]]
 
@@ -30,14 +31,14 @@ class UnknownType(DecodeError):
     """A data type octet outside the table: where its value ends cannot be known."""
 
 
-class Type(Generic[V]):
+class Type(Generic[V_co]):
     """One data type. `size` is its length in octets, None where a value carries its own."""
 
     __slots__ = ("analog", "build", "id", "name", "non_value", "read", "size")
 
     def __init__(
-        self, id: int, name: str, size: int | None, read: Reader[V], build: Callable[[V | None], bytes],
-        *, non_value: V | None = None, analog: bool = False,
+        self, id: int, name: str, size: int | None, read: Reader[V_co], build: Callable[[V_co | None], bytes],
+        *, non_value: V_co | None = None, analog: bool = False,
     ) -> None:
         self.id = id
         self.name = name
@@ -49,7 +50,7 @@ class Type(Generic[V]):
         self.non_value = non_value
         self.analog = analog
 
-    def known(self, value: V | None) -> bool:
+    def known(self, value: object) -> bool:
         """Whether the value is one: neither None nor the type's non-value."""
         return value is not None and value != self.non_value and value == value  # a NaN differs from itself
 
