@@ -84,9 +84,7 @@ class Session:
 
     def __post_init__(self) -> None:
         if not (is_loopback(self.spec.host) or self.spec.user or self.spec.flag("insecure")):
-            raise BadInput(
-                f'link "{self.spec}": a broker on another machine asks for a user and password; or say insecure=yes'
-            )
+            raise BadInput(f'link "{self.spec}": a broker on another machine asks for a user and password; or say insecure=yes')
 
     def subscribe(self, topic: str, on_message: Handler, *, records: bool = False, retained: bool = False) -> None:
         """Take messages of `topic`; `+` is one level; of two that match, the first one gets the message.

@@ -53,7 +53,7 @@ class SerialStream(Closing):
 
 
 def open_serial(spec: LinkSpec, timeout: float) -> Stream:
-    """`serial:`, `rfc2217://` and `socket://`, opened for one client within about `timeout` seconds."""
+    """`serial:`, `rfc2217://` and `socket://`, opened for one client; pyserial waits up to 5 s for a network port."""
     try:
         if spec.scheme == "serial":
             return SerialStream(_open_port(spec, _SLICE))

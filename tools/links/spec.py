@@ -293,9 +293,7 @@ def parse(text: str) -> LinkSpec:
         options = _options(scheme, query)
     except ValueError as error:
         raise BadInput(f'link "{_shown(text)}": {error} (example: {scheme.example})') from error
-    return LinkSpec(
-        name, target.host, target.port, target.path, MappingProxyType(options), target.user, target.password
-    )
+    return LinkSpec(name, target.host, target.port, target.path, MappingProxyType(options), target.user, target.password)
 
 
 def _options(scheme: Scheme, query: str) -> dict[str, Value]:

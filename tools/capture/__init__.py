@@ -1,0 +1,1 @@
+"""Captures for Wireshark: pcapng files, 802.15.4-TAP and ZEP packets, key files; and the reader for `decode`."""
