@@ -1,0 +1,1 @@
+"""The WAN side: one address, the wrapper, the NAT table, notifications."""

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from devices.runtime.board import Board
+from devices.runtime.firmware import Firmware
+from devices.runtime.kernel import Kernel, S
+from devices.runtime.net import Net, Stream
+from devices.runtime.supply import Battery
+from hubfw.wan.endpoint import CONNECTIONS, IDLE, PORT, Endpoint, Reply
+from protocols.dlms import wrapper
+
+
+@dataclass
+class Echo:
+    """A target that answers with what it was sent, when told to."""
+
+    released: list[int] = field(default_factory=list)
+    pending: list[Reply] = field(default_factory=list)
+    hold: bool = False
+
+    def request(self, client: int, apdu: bytes, reply: Reply) -> None:
+        if self.hold:
+            self.pending.append(lambda _: reply(apdu))
+        else:
+            reply(b"re:" + apdu)
+
+    def release(self, client: int) -> None:
+        self.released.append(client)
+
+
+class Wan:
+    """A hub's endpoint with targets at SAP 1 and 3, and clients on the network."""
+
+    def __init__(self) -> None:
+        self.kernel = Kernel("wan")
+        self.net = Net(self.kernel)
+        self.targets = {1: Echo(), 3: Echo()}
+        self.board = Board(self.kernel, "hub", firmware=Firmware, supply=Battery(self.kernel), net=self.net.host("hub"))
+        self.run(0)
+        self.endpoint = Endpoint(self.board, self.targets)
+
+    def run(self, seconds: float) -> None:
+        self.kernel.run_until(self.kernel.now + int(seconds * S))
+
+    def client(self) -> Client:
+        return Client(self, self.net.host("dcc").connect("hub", PORT))
+
+
+class Client:
+    def __init__(self, wan: Wan, stream: Stream) -> None:
+        self.wan, self.stream = wan, stream
+        self.splitter = wrapper.Splitter()
+        self.answers: list[wrapper.Pdu] = []
+        stream.on_data = lambda data: self.answers.extend(self.splitter.feed(data))
+
+    def ask(self, sap: int, apdu: bytes, client: int = 16) -> list[wrapper.Pdu]:
+        self.stream.send(wrapper.wrap(client, sap, apdu))
+        self.wan.run(1)
+        answers, self.answers = self.answers, []
+        return answers
+
+
+@pytest.fixture
+def wan() -> Wan:
+    return Wan()
+
+
+@pytest.mark.req("S-018", part=True)
+def test_each_sap_is_its_own_device_behind_one_address(wan: Wan) -> None:
+    client = wan.client()
+    assert client.ask(3, b"x") == [wrapper.Pdu(3, 16, b"re:x")]
+    assert client.ask(1, b"y", client=1) == [wrapper.Pdu(1, 1, b"re:y")]
+
+
+def test_an_unknown_sap_gets_no_answer_and_the_connection_stays(wan: Wan) -> None:
+    client = wan.client()
+    assert client.ask(77, b"x") == []
+    assert client.ask(3, b"x") == [wrapper.Pdu(3, 16, b"re:x")]
+
+
+def test_octets_that_are_no_wrapper_end_the_connection_and_no_other(wan: Wan) -> None:
+    bad, good = wan.client(), wan.client()
+    bad.stream.send(b"GET / HTTP/1.1\r\n\r\n")
+    wan.run(1)
+    assert bad.stream.closed is not None
+    assert good.ask(3, b"x")
+
+
+def test_a_client_address_at_a_meter_belongs_to_one_connection_at_a_time(wan: Wan) -> None:
+    first, second = wan.client(), wan.client()
+    assert first.ask(3, b"a")
+    assert second.ask(1, b"b")  # the same client address at another device is another matter
+    assert second.ask(3, b"c") == []
+    assert second.stream.closed is not None
+    assert wan.endpoint.refused == 1
+    first.stream.close()
+    wan.run(1)
+    assert wan.targets[3].released == [16]
+    assert wan.client().ask(3, b"d")
+
+
+def test_an_answer_for_a_client_that_left_goes_to_nobody(wan: Wan) -> None:
+    wan.targets[3].hold = True
+    first = wan.client()
+    assert first.ask(3, b"late") == []
+    first.stream.close()
+    wan.run(1)
+    second = wan.client()
+    assert second.ask(3, b"mine") == []
+    for reply in wan.targets[3].pending:
+        reply(b"")
+    wan.run(1)
+    assert second.answers == [wrapper.Pdu(3, 16, b"mine")]
+    assert wan.endpoint.unclaimed == 1
+
+
+def test_one_connection_too_many_closes_the_one_longest_silent(wan: Wan) -> None:
+    clients = []
+    for _ in range(CONNECTIONS):
+        clients.append(wan.client())
+        wan.run(1)
+    assert clients[0].ask(1, b"still here")
+    late = wan.client()
+    wan.run(1)
+    assert [client.stream.closed is None for client in clients] == [True, False, *[True] * (CONNECTIONS - 2)]
+    assert late.ask(3, b"x", client=2)
+
+
+def test_a_silent_connection_is_closed(wan: Wan) -> None:
+    client = wan.client()
+    wan.run(IDLE / S / 2)
+    assert client.ask(3, b"x")
+    wan.run(IDLE / S - 2)
+    assert client.stream.closed is None
+    wan.run(5)
+    assert client.stream.closed is not None
