@@ -19,7 +19,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "docs" / "requirements.toml"
 PAGE = ROOT / "docs" / "requirements.md"
-PAGE_TESTS = "tests/repository/test_requirements.py::test_page"  # they judge the page that this run is about to write
+# They judge the page that this run is about to write.
+PAGE_TESTS = "tests/repository/test_requirements.py::test_page"
 SHOWN, PART, NOT_YET = "shown", "part", "not yet"
 
 INTRO = """\
@@ -79,8 +80,7 @@ def chapters() -> dict[str, dict[str, str]]:
 def page(rows: Mapping[str, Row], titles: Mapping[str, Mapping[str, str]]) -> str:
     """The whole page as Markdown."""
     states = [rows.get(id, Row()).state for words in titles.values() for id in words]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in (PAGE_TESTS = "tests/repository/test_requirements.py::test_page"  # they judge the page that this run is about to write
-SHOWN, PART, NOT_YET))
+    counts = ", ".join(f"{states.count(state)} {state}" for state in (SHOWN, PART, NOT_YET))
     lines = [INTRO, f"Of {len(states)} rows: {counts}.", ""]
     for title, words in titles.items():
         lines += [f"## {title}", "", "| row | behaviour | tests | state |", "| --- | --- | --- | --- |"]
