@@ -16,6 +16,7 @@ from typing import Any
 
 import construct as c
 
+from protocols.core.codec.expressions import fields_in
 from protocols.core.codec.streams import Reader, Writer
 from protocols.core.errors import DecodeError, EncodeError
 
@@ -58,7 +59,11 @@ def reason(error: Exception) -> str:
 
 
 class Const(c.Const):
-    """A fixed value."""
+    """A fixed value, and its octets."""
+
+    def __init__(self, value: Any, subcon: Any) -> None:
+        super().__init__(value, subcon)
+        self.octets: bytes = subcon.build(value)
 
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
         start = stream.position
@@ -370,6 +375,7 @@ class Record(c.Subconstruct):
         self.frame = frame
         self.members: tuple[str, ...] = frame.__struct_fields__
         self.names: list[str] = [field.name for field in struct.subcons]
+        self.referenced: set[str] = set().union(*[fields_in(found) for found in expressions_in(struct)])
 
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
         outer = stream.record, stream.depth, stream.items
@@ -406,6 +412,22 @@ class Record(c.Subconstruct):
                 raise EncodeError(f"{path}.{field.name}: is set, but {absent} before it is absent")
             if isinstance(field.subcon, Trailing) and value is None:
                 absent = field.name
+
+
+def expressions_in(part: Any) -> list[Any]:
+    """The `this` expressions of a frame's own parts, not those of frames inside it."""
+    if isinstance(part, c.Struct):
+        return [found for member in part.subcons for found in expressions_in(member)]
+    if isinstance(part, Octets):
+        return [part.length]
+    if isinstance(part, Switch):
+        return [part.keyfunc, *[found for case in part.cases.values() for found in expressions_in(case)]]
+    if isinstance(part, Record) or not isinstance(part, c.Subconstruct):
+        return []
+    own = [part.condition] if isinstance(part, When) else []
+    if isinstance(part, Array) and not isinstance(part.count, c.Construct):
+        own.append(part.count)
+    return own + expressions_in(part.subcon)
 
 
 class Leaf(c.Construct):

@@ -40,6 +40,18 @@ def to_python(expression: Any, field: Callable[[str], str]) -> str:
     raise TypeError(f"{expression!r} is not a number, an earlier field, or an integer operation on those")
 
 
+def fields_in(expression: Any) -> set[str]:
+    """The names of the fields that an expression needs."""
+    names: set[str] = set()
+
+    def note(name: str) -> str:
+        names.add(name)
+        return name
+
+    to_python(expression, note)
+    return names
+
+
 def _name(path: Any) -> str:
     parent = path._Path__parent  # the only way in: every public name of a Path is a field
     if parent is None or parent.__getfield__() is not None:

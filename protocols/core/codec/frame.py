@@ -12,14 +12,17 @@ interpreted by construct is the reference for tests, and names the field when th
 
 from __future__ import annotations
 
+import builtins
 import sys
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 
 import construct as c
 import msgspec
 
-from protocols.core.codec import constructs
+from protocols.core.codec import constructs, engine
 from protocols.core.codec.declare import (
     REQUIRED,
     Specifier,
@@ -38,10 +41,8 @@ from protocols.core.codec.declare import (
     trailing,
     when,
 )
-from protocols.core.codec.streams import Reader, Writer
+from protocols.core.codec.streams import MAX_ITEMS
 from protocols.core.errors import DecodeError
-
-_OWN_NAMES = frozenset({"parse", "parse_from", "build"})
 
 
 class FrameMeta(msgspec.StructMeta):
@@ -49,18 +50,22 @@ class FrameMeta(msgspec.StructMeta):
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> Any:
         annotations: dict[str, Any] = namespace.get("__annotations__", {})
-        scope = sys._getframe(1)
+        caller = sys._getframe(1)
+        scope = ChainMap(namespace, caller.f_locals, caller.f_globals)
+        overridden = namespace.keys() & _NOT_YET_GENERATED.keys()
+        if overridden:
+            raise TypeError(f"{name}: {min(overridden)} is generated")
         fields: list[constructs.Field] = []
         for base in bases:
             fields += getattr(base, "_fields", ())
         for member, annotation in list(annotations.items()):
-            if isinstance(annotation, str) and annotation.startswith("ClassVar"):
+            if annotation.startswith("ClassVar"):
                 continue
-            if member in _OWN_NAMES or member.startswith("_"):
+            if member.startswith("_") or hasattr(Frame, member):
                 raise TypeError(f"{name}.{member}: a field may not have this name")
             specifier = namespace.get(member)
             if not isinstance(specifier, Specifier):
-                item = eval(annotation, scope.f_globals, {**scope.f_locals, **namespace})
+                item = _lookup(annotation, scope, f"{name}.{member}")
                 specifier = Specifier(construct_of(item), namespace.get(member, REQUIRED))
             fields.append(constructs.Field(specifier.construct, newname=member))
             if not specifier.init:
@@ -71,9 +76,22 @@ class FrameMeta(msgspec.StructMeta):
             else:
                 namespace[member] = specifier.default
         namespace["_fields"] = tuple(fields)
+        namespace |= _NOT_YET_GENERATED  # or a base's generated methods would be inherited
         frame: Any = super().__new__(mcls, name, bases, namespace, **config)
         frame._record = constructs.Record(frame, c.Struct(*fields))
         return frame
+
+
+def _lookup(annotation: str, scope: Mapping[str, Any], where: str) -> Any:
+    """What a dotted name means. An annotation that is more than a name needs a specifier."""
+    first, *attributes = annotation.split(".")
+    try:
+        return reduce(getattr, attributes, scope[first] if first in scope else getattr(builtins, first))
+    except AttributeError:
+        raise TypeError(f"{where}: {annotation} is not an item: it needs a specifier, or is not defined yet") from None
+
+
+_NOT_YET_GENERATED: dict[str, Any] = {}
 
 
 @dataclass_transform(
@@ -101,49 +119,37 @@ class Frame(msgspec.Struct, metaclass=FrameMeta, frozen=True, gc=False):
     _record: ClassVar[Any]
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """The frame that `data` is, all of it. Raises DecodeError."""
-        frame, end = cls.parse_from(data, 0)
-        if end != len(data):
-            raise left_over(cls, len(data), end)
+    def parse(cls, data: bytes, items: int = MAX_ITEMS) -> Self:
+        """The frame that `data` is, all of it. Raises DecodeError.
+
+        `items` bounds each list with the lists nested in it: only a reassembled transfer needs more.
+        """
+        frame: Self = _generated(cls, "parse")(data, items)
         return frame
 
     @classmethod
-    def parse_from(cls, data: bytes, pos: int) -> tuple[Self, int]:
+    def parse_from(cls, data: bytes, pos: int, items: int = MAX_ITEMS) -> tuple[Self, int]:
         """The frame at `pos`, and the position behind it. Raises DecodeError."""
-        return interpreted_parse(cls, data, pos)
+        found: tuple[Self, int] = _generated(cls, "parse_from")(data, pos, items)
+        return found
 
     def build(self) -> bytes:
         """The octets of this frame. Raises EncodeError."""
-        return interpreted_build(self)
+        octets: bytes = _generated(type(self), "build")(self)
+        return octets
+
+
+_NOT_YET_GENERATED |= {name: vars(Frame)[name] for name in ("parse", "parse_from", "build")}
+
+
+def _generated(frame: type[Frame], name: str) -> Any:
+    """Generate one of the methods, and put it where the class finds it from now on."""
+    function = engine.generate(frame._record, name)
+    setattr(frame, name, function if name == "build" else staticmethod(function))
+    return function
 
 
 _F = TypeVar("_F", bound=Frame)
-
-
-def left_over(frame: type[Frame], length: int, end: int) -> DecodeError:
-    """The error of a frame that ends before its octets do."""
-    count = length - end
-    return DecodeError(f"{frame.__name__}: {count} octet{'s' * (count != 1)} left over (offset {end})")
-
-
-def interpreted_parse(frame: type[_F], data: bytes, pos: int) -> tuple[_F, int]:
-    """What `parse_from` must give, by construct."""
-    reader = Reader(bytes(data), pos)
-    value: _F = frame._record._parsereport(reader, _context(parsing=True), frame.__name__)
-    return value, reader.position
-
-
-def interpreted_build(frame: Frame) -> bytes:
-    """What `build` must give, by construct."""
-    writer = Writer()
-    frame._record._build(frame, writer, _context(parsing=False), type(frame).__name__)
-    return bytes(writer.out)
-
-
-def _context(*, parsing: bool) -> Any:
-    # What Construct.parse and Construct.build would set up: they cannot be used, as they make a stream of their own.
-    return c.Container(_params={}, _parsing=parsing, _building=not parsing, _sizing=False)
 
 
 class Choice(Generic[_F]):
@@ -179,9 +185,9 @@ def choice(name: str, frames: Iterable[type[_F]]) -> Choice[_F]:
 
 def leading_octets(frame: type[Frame]) -> bytes:
     """The octets of the constants that every such frame begins with."""
-    writer = Writer()
+    octets = b""
     for member in frame._fields:
-        if not isinstance(member.subcon, c.Const):
+        if not isinstance(member.subcon, constructs.Const):
             break
-        member._build(None, writer, _context(parsing=False), frame.__name__)
-    return bytes(writer.out)
+        octets += member.subcon.octets
+    return octets

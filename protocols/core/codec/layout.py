@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ class Fixed:
     shifts: tuple[int, ...]
     order: str
     size: int
+
+
+OCTET = Fixed(("B",), (0,), "", 1)
 
 
 def fixed(part: Any) -> Fixed | None:
@@ -72,3 +76,16 @@ def least_size(part: Any) -> int:
             return min(map(least_size, part.cases.values()))
         case _:
             return 0
+
+
+def grouped(cases: Mapping[int, Any]) -> list[tuple[list[int], Any]]:
+    """The cases of a switch in order, those of one and the same construct together."""
+    groups: dict[int, tuple[list[int], Any]] = {}
+    for key, part in cases.items():
+        groups.setdefault(id(part), ([], part))[0].append(key)
+    return list(groups.values())
+
+
+def equals(key: str, values: list[int]) -> str:
+    """Source of "the key is one of these"."""
+    return f"{key} == {values[0]}" if len(values) == 1 else f"{key} in {tuple(values)}"
