@@ -3,7 +3,7 @@
 .PHONY: help demo test check lint type arch digest bench requirements system-deps peers lock clean
 SHELL := /bin/sh
 BIN := .venv/bin
-SYSTEM_PACKAGES := mosquitto openssl socat tshark
+SYSTEM_PACKAGES := git mosquitto openssl socat tshark
 APT := apt-get install --yes --no-install-recommends $(SYSTEM_PACKAGES)
 
 help: ## list the targets
@@ -36,9 +36,11 @@ digest: ## one seed of the demo under two hash seeds: the event log's digest mus
 	@for hash in 0 1; do PYTHONHASHSEED=$$hash $(BIN)/meterbench demo --out out/digest/$$hash $(ARGS) >/dev/null || exit 1; done
 	@cmp out/digest/0/journal.jsonl out/digest/1/journal.jsonl && echo "same journal, same digest" && tail -n 1 out/digest/0/journal.jsonl
 
-bench: peers ## speed: our codec beside its peers, kernel, home day
+bench: peers ## how fast: the programs of tests/bench, each with its gate
 	@requirements/venv.sh dev
-	@$(BIN)/python -m tools.check.bench $(ARGS)
+	@failed=0; for file in tests/bench/[a-z]*.py; do \
+		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name $(ARGS) || failed=1; \
+	done; exit $$failed
 
 requirements: peers ## run every test and write docs/requirements.md from what passed
 	@requirements/venv.sh dev
