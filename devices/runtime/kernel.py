@@ -197,7 +197,7 @@ class Kernel:
         """A timer was cancelled. Its heap entry goes when its time comes, or here, when most of the heap is dead."""
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
-            self._heap[:] = [entry for entry in self._heap if entry[3].pending]
+            self._heap[:] = [entry for entry in self._heap if entry[3]._fn is not None]
             heapify(self._heap)
             self._cancelled = 0
 

@@ -37,7 +37,7 @@ _LAYOUTS = {control: _layout(control) for control in range(0x10000) if control &
 class MacHeader:
     """What a receiver's hardware sees of `psdu` (5 to 127 octets, FCS included).
 
-    `destination` None: nobody in particular (beacons), or `fault` says why it cannot be told. `pan` is the destination's, two octets.
+    `destination` None: nobody in particular (beacons), or `fault` says why it cannot be told. `pan` is the destination's.
     """
 
     __slots__ = ("acknowledge", "beacon_request", "data_request", "destination", "fault", "kind", "pan", "sequence", "source")

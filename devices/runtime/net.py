@@ -1,7 +1,9 @@
 """A virtual wide-area network: hosts by name, listeners on ports, and streams that keep octets in order, as TCP does.
 
 A message that is dropped, blocked or finds no host is sent again after 1, 2, 4 .. s, in order, until it passes or 60 s are over:
-then the stream is closed as timed out. TCP's acknowledgements are no messages here, so a one-way partition stops one direction. A host without power answers nothing; one that has restarted resets what it does not know.
+then the stream is closed as timed out. TCP's acknowledgements are no messages here, so a one-way partition stops one direction.
+A host without power answers nothing; one that has restarted resets what it does not know.
+
 No addresses but names, no datagrams, no bandwidth.
 """
 
