@@ -23,12 +23,13 @@ class Packet:
     psdu: bytes
     channel: int
     lqi: int = 255
+    page: int = 0
 
     def build(self) -> bytes:
         """The TAP header and the PSDU."""
         tlvs = (
             struct.pack("<HHI", _FCS_TYPE, 1, _FCS_16)
-            + struct.pack("<HHHBx", _CHANNEL, 3, self.channel, 0)
+            + struct.pack("<HHHBx", _CHANNEL, 3, self.channel, self.page)
             + struct.pack("<HHI", _LQI, 1, self.lqi)
         )
         return struct.pack("<BBH", 0, 0, 4 + len(tlvs)) + tlvs + self.psdu
@@ -52,4 +53,5 @@ class Packet:
             position += 4 + size + -size % 4
         if values[_FCS_TYPE][0] != _FCS_16:
             raise RemoteProtocolError("802.15.4 TAP: frame without the 16-bit FCS")
-        return cls(data[length:], int.from_bytes(values[_CHANNEL][:2], "little"), values[_LQI][0])
+        channel, page = struct.unpack_from("<HB", values[_CHANNEL])
+        return cls(data[length:], channel, values[_LQI][0], page)

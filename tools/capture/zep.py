@@ -1,7 +1,6 @@
 """ZigBee Encapsulation Protocol version 2: air frames live to Wireshark over UDP 17754.
 
-Only the data packet, as sniffers send it. Wireshark drops nothing for a missing listener: datagrams to a closed port are
-lost in silence, and so are ours.
+Only the data packet, as sniffers send it. Where nobody listens the datagrams are lost in silence.
 """
 
 from __future__ import annotations

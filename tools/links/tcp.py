@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -94,8 +95,21 @@ class Listener:
             await self._server.wait_closed()
 
 
+async def dial(spec: LinkSpec, timeout: float = 5.0) -> Channel:
+    """`tcp:HOST:PORT` as a channel: the connecting side inside an event loop. Raises LinkDown."""
+    alone: list[_Connection] = []
+    try:
+        async with asyncio.timeout(timeout):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(alone, 1, math.inf, lambda channel: None), spec.host, spec.port
+            )
+    except OSError as error:
+        raise LinkDown(f"{spec}: {reason(error)}") from error
+    return connection
+
+
 class _Connection(asyncio.Protocol):
-    """One accepted client."""
+    """One connection, accepted or dialled."""
 
     def __init__(self, others: list[_Connection], cap: int, idle: float, on_open: Callable[[Channel], None]) -> None:
         self.peer = ""
@@ -156,6 +170,8 @@ class _Connection(asyncio.Protocol):
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         left = self.last + self._idle - loop.time()
+        if left == math.inf:
+            return
         if left <= 0:
             self.end("idle for too long")
         else:
