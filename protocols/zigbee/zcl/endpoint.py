@@ -29,7 +29,7 @@ from protocols.zigbee.zcl.foundation import AttributeValue, Header
 from protocols.zigbee.zcl.reporting import Reporting
 from protocols.zigbee.zcl.security import SMART_ENERGY, needs_link_key
 from protocols.zigbee.zcl.status import Status
-from protocols.zigbee.zcl.types import UnknownType, Value
+from protocols.zigbee.zcl.types import Value
 
 C = TypeVar("C", bound=Frame)
 Bound = object
@@ -206,8 +206,6 @@ class Endpoint:
         reason = ""
         try:
             outcome = self._act(request, position)
-        except UnknownType as error:
-            outcome, reason = Status.INVALID_DATA_TYPE, str(error)
         except DecodeError as error:
             outcome, reason = Status.MALFORMED_COMMAND, str(error)
         if outcome is None:

@@ -27,10 +27,6 @@ MAX_DEPTH = 16
 MAX_ITEMS = 4096
 
 
-class UnknownType(DecodeError):
-    """A data type octet outside the table: where its value ends cannot be known."""
-
-
 class Type(Generic[V_co]):
     """One data type. `size` is its length in octets, None where a value carries its own."""
 
@@ -316,4 +312,5 @@ def type_at(data: bytes, position: int, end: int) -> Type[object]:
     try:
         return TYPES[data[position]]
     except KeyError:
-        raise UnknownType(f"data type {data[position]:#04x} is not known (offset {position})") from None
+        # where a value of it ends cannot be known, so the whole frame is lost
+        raise DecodeError(f"data type {data[position]:#04x} is not known (offset {position})") from None
