@@ -61,6 +61,7 @@ class Splitter:
         """The PDUs that ``data`` completes; empty ones are left out.
 
         Raises DecodeError for a version other than 1, and for a length beyond the largest APDU before any of it is kept.
+        Whole PDUs in front of the error are given first; then it comes with the next call.
         """
         buffer = self._buffer
         buffer += data
@@ -68,10 +69,11 @@ class Splitter:
         start = 0
         while len(buffer) - start >= HEADER_SIZE:
             header, _ = Header.parse_from(bytes(buffer[start : start + HEADER_SIZE]), 0)
-            if header.version != VERSION:
-                raise DecodeError(f"wrapper: version {header.version}, not {VERSION}")
-            if header.length > self._largest:
-                raise DecodeError(f"wrapper: {header.length} octets announced, at most {self._largest} are taken")
+            wrong = header.version != VERSION or header.length > self._largest
+            if wrong and found:
+                break
+            if wrong:
+                raise DecodeError(f"wrapper: {header}, but version is {VERSION} and length at most {self._largest}")
             stop = start + HEADER_SIZE + header.length
             if stop > len(buffer):
                 break
