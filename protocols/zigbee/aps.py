@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from protocols.core.codec import Frame, choice, const, le, octets, this, when
+from protocols.core.codec import Choice, Frame, choice, const, le, octets, this, when
 
 TYPE = 0x03
 DATA, COMMAND, ACK = range(3)
@@ -170,7 +170,7 @@ class ConfirmKey(Frame):
     destination: le.u64
 
 
-commands = choice(
+commands: Choice[Frame] = choice(
     "APS command",
     [
         NetworkKeyDescriptor,

@@ -63,7 +63,20 @@ class Timers:
 class Context:
     """Shared by the layers of one node. `now` is the time of the call being served."""
 
-    __slots__ = ("_confirms", "_handle", "config", "counters", "drops", "effects", "eui64_octets", "layer", "now", "psdu", "rng", "timers")
+    __slots__ = (
+        "_confirms",
+        "_handle",
+        "config",
+        "counters",
+        "drops",
+        "effects",
+        "eui64_octets",
+        "layer",
+        "now",
+        "psdu",
+        "rng",
+        "timers",
+    )
 
     def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None:
         self.config = config

@@ -7,8 +7,10 @@ replay protection never meets it. Not here: groups, binding, Tunnel, and what th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from struct import Struct
+from typing import TypeVar, cast
 
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
@@ -46,7 +48,7 @@ class Outgoing:
     """One payload on its way."""
 
     __slots__ = (
-        "blocks", "cluster", "counter", "destination", "endpoint", "handle", "index", "link", "profile",
+        "blocks", "cluster", "counter", "destination", "endpoint", "handle", "index", "link", "profile", "report",
         "source_endpoint", "tries",
     )  # fmt: skip
 
@@ -60,6 +62,7 @@ class Outgoing:
         endpoint: int,
         counter: int,
         link: bool,
+        report: bool,
         blocks: list[bytes],
     ) -> None:
         self.handle = handle
@@ -70,13 +73,25 @@ class Outgoing:
         self.endpoint = endpoint
         self.counter = counter
         self.link = link
+        self.report = report
         self.blocks = blocks
         self.index = 0
         self.tries = 0
 
 
-CommandHandler = Callable[[int, int | None, Frame, int | None], None]
-"""Takes the source's short address, its EUI-64, the command, and the key identifier that protected it (None: none did)."""
+_F = TypeVar("_F", bound=Frame)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOrigin:
+    """Where an APS command came from; `identifier` tells the key that protected it (None: none did)."""
+
+    source: int
+    sender: int | None
+    identifier: int | None
+
+
+CommandHandler = Callable[[CommandOrigin, Frame], None]
 
 
 class Delivery:
@@ -96,11 +111,15 @@ class Delivery:
         self.poller = poller
         self.deliver = deliver
         self.link_keys: dict[int, security.LinkKey] = {}
-        self.commands: dict[type[Frame], CommandHandler] = {}
+        self._commands: dict[type[Frame], CommandHandler] = {}
         self._counter = context.rng.getrandbits(8)
         self._outgoing: dict[Key, Outgoing] = {}
         self._assembler = Assembler()
         self._seen: dict[int, dict[int, int]] = {}
+
+    def on(self, command: type[_F], handler: Callable[[CommandOrigin, _F], None]) -> None:
+        """Hand this APS command, when it comes for us, to `handler`."""
+        self._commands[command] = cast("CommandHandler", handler)
 
     def reset(self) -> None:
         """Forget everything under way; keys stay."""
@@ -119,10 +138,12 @@ class Delivery:
         source_endpoint: int,
         endpoint: int,
         payload: bytes,
-        link_key: bool,
-        ack: bool,
+        *,
+        link_key: bool = False,
+        ack: bool = True,
+        report: bool = True,
     ) -> int:
-        """Send a payload; the handle that Delivered or Undelivered will name. Raises LocalProtocolError."""
+        """Send a payload; the handle that Delivered or Undelivered will name, if `report`. Raises LocalProtocolError."""
         if len(payload) > MAX_PAYLOAD:
             raise LocalProtocolError(f"a payload of {len(payload)} octets; {MAX_PAYLOAD} is the most")
         self._counter = counter = self._counter + 1 & 0xFF
@@ -132,14 +153,13 @@ class Delivery:
             if ack or link_key or len(payload) > room:
                 raise LocalProtocolError("a broadcast has one frame, no link key and no acknowledgement")
             header = _HEADER.pack(aps.BROADCAST, endpoint, cluster, profile, source_endpoint, counter)
-            self.network.broadcast(destination, header + payload, confirm=partial(self._first_hop, handle))
+            confirm = partial(self._first_hop, handle) if report else None
+            self.network.broadcast(destination, header + payload, confirm=confirm)
             return handle
         blocks = [payload] if len(payload) <= room else cut(payload, room - _EXTENSION)
         if len(blocks) > 1 and not ack:
             raise LocalProtocolError("fragments need acknowledgements")
-        outgoing = Outgoing(
-            handle, destination, profile, cluster, source_endpoint, endpoint, counter, link_key, blocks
-        )
+        outgoing = Outgoing(handle, destination, profile, cluster, source_endpoint, endpoint, counter, link_key, report, blocks)
         if ack:
             if len(self._outgoing) >= QUEUE or (destination, counter) in self._outgoing:
                 self.context.effects.append(Undelivered(handle, "too many deliveries under way"))
@@ -220,12 +240,11 @@ class Delivery:
         self._outgoing.pop(_key(outgoing), None)
         self.context.timers.cancel(("ack", outgoing.handle))
         self.poller.done(("ack", outgoing.handle))
-        handle = outgoing.handle
-        self.context.effects.append(Delivered(handle) if reason is None else Undelivered(handle, reason))
+        if outgoing.report:
+            handle = outgoing.handle
+            self.context.effects.append(Delivered(handle) if reason is None else Undelivered(handle, reason))
 
-    def command(
-        self, destination: int, partner: int, frame: Frame, identifier: int | None, *, secure_network: bool = True
-    ) -> None:
+    def command(self, destination: int, partner: int, frame: Frame, identifier: int | None, *, secure_network: bool = True) -> None:
         """Send an APS command, protected by the key `identifier` derives from the link key with `partner` (None: by no key)."""
         self._counter = counter = self._counter + 1 & 0xFF
         if identifier is None:
@@ -243,6 +262,11 @@ class Delivery:
                 frame.build(),
             )
         self.network.unicast(destination, octets, secure=secure_network)
+
+    def broadcast_command(self, destination: int, frame: Frame) -> None:
+        """Broadcast an APS command under the network key alone."""
+        self._counter = counter = self._counter + 1 & 0xFF
+        self.network.broadcast(destination, bytes((aps.COMMAND | aps.BROADCAST, counter)) + frame.build())
 
     # --- receiving -----------------------------------------------------------------------------------------------
 
@@ -459,11 +483,11 @@ class Delivery:
         command = aps.commands.parse(payload)
         if header.control & aps.ACK_REQUEST and secured and nwk_header.destination < nwk.LOWEST_BROADCAST:
             self._acknowledge_command(nwk_header.source, header.counter, sender if identifier is not None else None)
-        handler = self.commands.get(type(command))
+        handler = self._commands.get(type(command))
         if handler is None:
             context.ignore("a command of no use here")
         else:
-            handler(nwk_header.source, sender, command, identifier)
+            handler(CommandOrigin(nwk_header.source, sender, identifier), command)
 
     def _acknowledge_command(self, destination: int, counter: int, link: int | None) -> None:
         if link is None:

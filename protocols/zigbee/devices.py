@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import mac
 from protocols.zigbee.node import UNASSIGNED
 
@@ -52,14 +51,15 @@ class Device:
         return self.relation in _EVICTABLE and not self.partner
 
 
+_OTHERS = 64
 _EVICTABLE = frozenset({Relation.NONE, Relation.NEIGHBOUR})
 
 
 class Devices:
-    """The table. Lookups are by EUI-64 (`devices[eui64]`) or short address."""
+    """The table, with room for `max_children` and 64 others. Lookups are by EUI-64 or short address."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, max_children: int) -> None:
+        self._size = max_children + _OTHERS
         self._by_eui64: dict[int, Device] = {}
         self._by_short: dict[int, Device] = {}
 
@@ -78,7 +78,7 @@ class Devices:
         return self._by_short.get(short)
 
     def learn(self, eui64: int, short: int) -> Device:
-        """These two addresses belong together. Raises LocalProtocolError when the table is full of devices we need."""
+        """These two addresses belong together."""
         device = self._by_eui64.get(eui64)
         if device is None:
             self._make_room()
@@ -115,8 +115,8 @@ class Devices:
     def _make_room(self) -> None:
         if len(self._by_eui64) < self._size:
             return
-        for device in self._by_eui64.values():
-            if device.evictable:
-                self.forget(device.eui64)
-                return
-        raise LocalProtocolError("the device table is full of children and partners")
+        devices = self._by_eui64.values()
+        # There is always somebody: children and a parent alone cannot fill the table.
+        oldest = next((device for device in devices if device.evictable), None)
+        oldest = oldest or next(device for device in devices if device.relation in _EVICTABLE)
+        self.forget(oldest.eui64)

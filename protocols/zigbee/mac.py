@@ -8,7 +8,7 @@ slots beyond skipping them, beacon-enabled networks.
 from __future__ import annotations
 
 from protocols.core import crc
-from protocols.core.codec import Frame, array, const, le, octets, rest, this, when
+from protocols.core.codec import Choice, Frame, array, choice, const, le, octets, rest, this, when
 from protocols.core.errors import RemoteProtocolError
 
 MAX_PSDU = 127
@@ -126,6 +126,10 @@ class BeaconRequest(Frame):
     """Clause 7.3.7."""
 
     command: int = const(0x07, le.u8)
+
+
+commands: Choice[Frame] = choice("MAC command", [AssociationRequest, AssociationResponse, DataRequest, BeaconRequest])
+"""The MAC commands a ZigBee node answers or sends."""
 
 
 def split(psdu: bytes) -> tuple[Header, bytes]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from struct import Struct
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 from protocols.core import crc
 from protocols.core.codec import Frame
@@ -74,6 +74,7 @@ class Origin:
 
 
 CommandHandler = Callable[[Origin, Frame], None]
+_F = TypeVar("_F", bound=Frame)
 
 
 class Network:
@@ -86,10 +87,15 @@ class Network:
         self.type = context.config.type
         self.routing = self.type in ROUTING
         self.sleepy = self.type is NodeType.SLEEPY_END_DEVICE
-        self.commands: dict[type[Frame], CommandHandler] = {nwk.LinkStatus: self._link_status}
+        self._commands: dict[type[Frame], CommandHandler] = {}
+        self.on(nwk.LinkStatus, self._link_status)
         self.mac_sequence = context.rng.getrandbits(8)
         self._sequence = context.rng.getrandbits(8)
         self.reset()
+
+    def on(self, command: type[_F], handler: Callable[[Origin, _F], None]) -> None:
+        """Hand this NWK command, when it comes for us, to `handler`."""
+        self._commands[command] = cast("CommandHandler", handler)
 
     def reset(self) -> None:
         """No network."""
@@ -106,6 +112,18 @@ class Network:
         self.awaiting_key = False
         self._parent_failures = 0
         self._broadcasts: dict[tuple[int, int], int] = {}
+
+    @property
+    def capability(self) -> int:
+        """Capability information octet of this node (802.15.4-2006 clause 7.3.1.2)."""
+        octet = mac.CAPABILITY_ALLOCATE
+        if self.routing:
+            octet |= mac.CAPABILITY_ROUTER
+        if self.context.config.mains_powered:
+            octet |= mac.CAPABILITY_MAINS
+        if not self.sleepy:
+            octet |= mac.CAPABILITY_RX_ON
+        return octet
 
     def configure(self, rx_on: bool | None = None) -> None:
         """Tell the radio who we are."""
@@ -130,9 +148,13 @@ class Network:
         destination_eui64: int | None = None,
         source_eui64: int | None = None,
         hop: int | None = None,
+        indirect: bool = False,
         confirm: Confirm | None = None,
     ) -> None:
-        """Send a NWK frame towards `destination`, through `hop` when given, else by our own idea of the next hop."""
+        """Send a NWK frame towards `destination`, through `hop` when given, else by our own idea of the next hop.
+
+        It is held for a sleepy child, and for any hop when `indirect`.
+        """
         self._sequence = sequence = self._sequence + 1 & 0xFF
         control = kind | nwk.VERSION_PRO
         if secure:
@@ -141,7 +163,7 @@ class Network:
             header = _NWK.pack(control, destination, self.short, radius, sequence)
         else:
             header = self._header(control, destination, radius, sequence, destination_eui64, source_eui64)
-        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm)
+        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm, indirect)
 
     def broadcast(
         self,
@@ -155,9 +177,7 @@ class Network:
     ) -> None:
         """Send a NWK frame to everybody a broadcast address names; a sleeper has its parent do it."""
         self._sequence = sequence = self._sequence + 1 & 0xFF
-        header = self._header(
-            kind | nwk.VERSION_PRO | nwk.SECURITY, destination, radius, sequence, None, source_eui64
-        )
+        header = self._header(kind | nwk.VERSION_PRO | nwk.SECURITY, destination, radius, sequence, None, source_eui64)
         self._remember(self.short, sequence)
         if self.sleepy:
             self._hop(self.parent, header, payload, True, confirm)
@@ -173,9 +193,7 @@ class Network:
             return destination
         return destination if self.type is NodeType.COORDINATOR else self.parent
 
-    def _header(
-        self, control: int, destination: int, radius: int, sequence: int, to: int | None, source: int | None
-    ) -> bytes:
+    def _header(self, control: int, destination: int, radius: int, sequence: int, to: int | None, source: int | None) -> bytes:
         if to is not None:
             control |= nwk.DESTINATION_EUI64
         if source is not None:
@@ -189,7 +207,7 @@ class Network:
         auxiliary = _AUXILIARY.pack(_NWK_SECURITY, counter, self.context.config.eui64, self.active_key)
         return security.seal(self.keys[self.active_key].key, self.context.eui64_octets, header, auxiliary, payload)
 
-    def _hop(self, hop: int, header: bytes, payload: bytes, secure: bool, confirm: Confirm | None) -> None:
+    def _hop(self, hop: int, header: bytes, payload: bytes, secure: bool, confirm: Confirm | None, indirect: bool = False) -> None:
         frame = self._secured(header, payload) if secure else header + payload
         self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
         psdu = crc.append_kermit(_MAC.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
@@ -199,8 +217,8 @@ class Network:
             self.context.transmit(psdu, False, partial(self._parent_confirm, confirm))
             return
         device = self.devices.at(hop)
-        indirect = device is not None and device.relation is Relation.CHILD and device.sleepy
-        self.context.transmit(psdu, indirect, confirm)
+        held = indirect or (device is not None and device.relation is Relation.CHILD and device.sleepy)
+        self.context.transmit(psdu, held, confirm)
 
     def _parent_confirm(self, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:
         if status is TxStatus.ACKED:
@@ -330,7 +348,7 @@ class Network:
             self.context.drop("an unsecured command")
             return
         frame = nwk.commands.parse(payload)
-        handler = self.commands.get(type(frame))
+        handler = self._commands.get(type(frame))
         if handler is None:
             self.context.ignore("a command of no use here")
         else:
@@ -395,9 +413,9 @@ class Network:
         routers = [device for device in self.devices if device.router and device.relation is not Relation.NONE]
         return sorted(routers, key=lambda device: device.short)[:24]
 
-    def _link_status(self, origin: Origin, frame: Frame) -> None:
+    def _link_status(self, origin: Origin, frame: nwk.LinkStatus) -> None:
         device = self.devices.at(origin.header.source)
-        if not isinstance(frame, nwk.LinkStatus) or device is None or not self.routing:
+        if device is None or not self.routing:
             return
         if device.relation is Relation.NONE:
             device.relation = Relation.NEIGHBOUR

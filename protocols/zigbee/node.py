@@ -306,6 +306,7 @@ class NetworkState:
     extended_pan_id: int
     short: int
     parent: int
+    depth: int
     update_id: int
     trust_centre: int
     active_key: int
@@ -313,7 +314,7 @@ class NetworkState:
     link_keys: list[LinkKeyRecord] = field(default_factory=list)
     addresses: list[tuple[int, int]] = field(default_factory=list)
     children: list[ChildRecord] = field(default_factory=list)
-    brokered: list[tuple[str, bytes]] = field(default_factory=list, repr=False)
+    brokered: list[tuple[int, int, bytes]] = field(default_factory=list, repr=False)
 
     def plain(self) -> dict[str, object]:
         """The same as plain values, for `Persist`."""

@@ -7,7 +7,7 @@ report and update, the commands of later revisions.
 
 from __future__ import annotations
 
-from protocols.core.codec import Frame, array, choice, const, le, this, when
+from protocols.core.codec import Choice, Frame, array, choice, const, le, this, when
 
 DATA, COMMAND = 0x0000, 0x0001
 TYPE = 0x0003
@@ -133,7 +133,7 @@ class EndDeviceTimeoutResponse(Frame):
     TIMEOUT_REQUEST = 0x02
 
 
-commands = choice(
+commands: Choice[Frame] = choice(
     "NWK command",
     [
         RouteRequest,

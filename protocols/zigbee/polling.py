@@ -59,9 +59,7 @@ class Poller:
     def request(self) -> None:
         """Send one data request to the parent."""
         network = self._network
-        psdu = mac.data_request(
-            network.next_sequence(), network.pan_id, network.parent, network.short, self._context.config.eui64
-        )
+        psdu = mac.data_request(network.next_sequence(), network.pan_id, network.parent, network.short, self._context.config.eui64)
         self._context.transmit(psdu, False, self._confirm)
 
     def _confirm(self, status: TxStatus, frame_pending: bool) -> None:

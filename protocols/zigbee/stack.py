@@ -10,61 +10,418 @@ holds no groups. MAC acknowledgements and MAC retries are the medium's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
 from protocols.core.effects import Effect
-from protocols.zigbee.node import Counters, NodeConfig, TxStatus
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.zigbee import aps, mac, nwk, security, zdo
+from protocols.zigbee.context import Context
+from protocols.zigbee.delivery import Delivery
+from protocols.zigbee.device_objects import DeviceObjects
+from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.joining import Joining, State
+from protocols.zigbee.keys import Keys
+from protocols.zigbee.network import Network, Origin
+from protocols.zigbee.node import (
+    COORDINATOR,
+    RX_ON_DEVICES,
+    UNASSIGNED,
+    ChildRecord,
+    Counters,
+    DeviceLeft,
+    Joined,
+    Left,
+    LinkKeyRecord,
+    Message,
+    NetworkState,
+    NodeConfig,
+    NodeType,
+    Persist,
+    SimpleDescriptor,
+    TxStatus,
+    Undelivered,
+)
+from protocols.zigbee.parent import Parent
+from protocols.zigbee.polling import Poller
+from protocols.zigbee.trust_centre import TrustCentre
 
 
 class Stack:
-    """A node. `rng` is the node's own random stream; `counters` its reserve-ahead outgoing frame counters.
+    """A node. `rng` is the node's own random stream; `counters` its reserve-ahead outgoing frame counters."""
 
-    Attributes to read: `deadline` (ns, when `expire` is wanted, or None), `short` (0xFFFF: none), `joined`,
-    `trust_centre` (coordinator: `.add(eui64, install_code)`, `.remove(eui64)`, `.devices`), `drops` (Counter of (layer, reason)).
-    """
+    def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None:
+        if config.type is not NodeType.COORDINATOR:
+            security.preconfigured_link_key(config.install_code)
+        self.config = config
+        self._changed = False
+        self._context = context = Context(config, rng, counters)
+        self._devices = Devices(config.max_children)
+        self._network = network = Network(context, self._devices, self)
+        self._poller = Poller(context, network)
+        self._delivery = Delivery(context, network, self._devices, self._poller, self._deliver)
+        self._joining = Joining(context, network, self._devices, self._delivery, self._poller, self._on_network)
+        self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leave_now)
+        self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._store)
+        self._centre: TrustCentre | None = None
+        self._keys: Keys | None = None
+        if config.type is NodeType.COORDINATOR:
+            self._centre = TrustCentre(context, network, self._devices, self._delivery, self._store)
+        else:
+            self._keys = Keys(
+                context,
+                network,
+                self._devices,
+                self._delivery,
+                self._joining,
+                self._poller,
+                self._store,
+                self._send_away,
+                self._zdo.find,
+            )
+        network.on(nwk.Leave, self._leave_heard)
 
-    def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None: ...
+    # --- what it is ----------------------------------------------------------------------------------------------
 
-    # --- the radio's side ---
+    @property
+    def deadline(self) -> int | None:
+        """When `expire` is wanted, in ns; None: never."""
+        return self._context.timers.deadline
+
+    @property
+    def joined(self) -> bool:
+        """On a network, with its key."""
+        return self._joining.state is State.ON
+
+    @property
+    def short(self) -> int:
+        """Our short address; 0xFFFF: none."""
+        return self._network.short
+
+    @property
+    def parent(self) -> int:
+        """Short address of our parent; 0xFFFF: none."""
+        return self._network.parent
+
+    @property
+    def drops(self) -> Counter[tuple[str, str]]:
+        """Received frames not used, by layer and reason."""
+        return self._context.drops
+
+    @property
+    def trust_centre(self) -> TrustCentre:
+        """The coordinator's trust centre, with its device log. Raises LocalProtocolError for other nodes."""
+        if self._centre is None:
+            raise LocalProtocolError("only the coordinator has a trust centre")
+        return self._centre
+
+    @property
+    def trust_centre_eui64(self) -> int:
+        """EUI-64 of the network's trust centre; 0 before joining."""
+        return self._joining.trust_centre
+
+    def address_of(self, eui64: int) -> int | None:
+        """Short address of a known device."""
+        device = self._devices.get(eui64)
+        return None if device is None or device.short == UNASSIGNED else device.short
+
+    def eui64_of(self, short: int) -> int | None:
+        """EUI-64 of a known device."""
+        device = self._devices.at(short)
+        return None if device is None else device.eui64
+
+    def has_link_key(self, eui64: int) -> bool:
+        """Whether APS security with this device is possible."""
+        return eui64 in self._delivery.link_keys
+
+    def keys(self) -> list[tuple[str, bytes]]:
+        """Every key held, labelled, for a capture's key file. The one place keys leave the stack."""
+        keys = [(f"network key {sequence}", key.key) for sequence, key in self._network.keys.items()]
+        keys += [(f"{link.kind} key {eui64:016X}", link.key) for eui64, link in self._delivery.link_keys.items()]
+        if self._centre is not None:
+            brokered = self._centre.brokered.items()
+            keys += [(f"application key {one:016X} {other:016X}", key) for (one, other), key in brokered]
+        return keys
+
+    # --- the radio's side ----------------------------------------------------------------------------------------
+
     def receive(self, psdu: bytes, now: int, lqi: int = 255) -> list[Effect]:
         """A PSDU with its FCS arrived. Never raises on octets from the air: refuses, counts and says so (`Dropped`)."""
+        context = self._context
+        context.now = now
+        context.psdu = psdu
+        try:
+            self._network.receive(psdu, lqi)
+        except RemoteProtocolError as reason:
+            context.drop("malformed", str(reason))
+        self._poller.frame_arrived()
+        return self._done()
 
     def confirm(self, handle: int, status: TxStatus, frame_pending: bool, now: int) -> list[Effect]:
         """The transmission `handle` ended; `frame_pending` is the bit of the acknowledgement received."""
+        self._context.now = now
+        self._context.confirmed(handle, status, frame_pending)
+        return self._done()
 
     def expire(self, now: int) -> list[Effect]:
         """Time has come to `deadline` (calling early is harmless)."""
+        self._context.now = now
+        self._context.timers.expire(now)
+        return self._done()
 
-    # --- network life ---
+    def _done(self) -> list[Effect]:
+        if self._changed:
+            self._changed = False
+            if self._network.keys:
+                self._context.effects.append(Persist(self._state().plain()))
+        return self._context.take()
+
+    def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
+        """From the NWK data path, not for callers: a beacon was heard."""
+        self._joining.beacon(header, msdu, lqi)
+
+    def mac_command(self, header: mac.Header, msdu: bytes) -> None:
+        """From the NWK data path, not for callers: a MAC command was heard."""
+        command = mac.commands.parse(msdu)
+        if isinstance(command, mac.AssociationResponse):
+            self._joining.association_response(header, command)
+        elif not (self._network.routing and self.joined):
+            self._context.ignore("a command to a parent")
+        elif isinstance(command, mac.BeaconRequest):
+            self._parent.beacon_request()
+        elif header.destination_pan != self._network.pan_id:
+            self._context.ignore("not for us")
+        elif isinstance(command, mac.AssociationRequest):
+            self._parent.association_request(header, command)
+        else:
+            self._parent.data_request(header)
+
+    def nsdu(self, header: nwk.Header, payload: bytes, secured: bool) -> None:
+        """From the NWK data path, not for callers: an APS frame for us."""
+        self._delivery.nsdu(header, payload, secured)
+
+    def _deliver(self, message: Message) -> None:
+        if message.destination_endpoint != zdo.ENDPOINT:
+            self._context.effects.append(message)
+        elif message.profile == zdo.PROFILE:
+            self._zdo.message(message)
+        else:
+            self._context.drop("another profile on endpoint 0")
+
+    # --- network life --------------------------------------------------------------------------------------------
+
     def form(self, now: int) -> list[Effect]:
         """Coordinator: start a network. Effects: Configure, Joined, Persist."""
+        centre = self.trust_centre
+        self._context.now = now
+        network, config = self._network, self.config
+        network.reset()
+        network.pan_id = self._context.rng.getrandbits(14) | 1 if config.pan_id is None else config.pan_id
+        network.extended_pan_id = config.eui64 if config.extended_pan_id is None else config.extended_pan_id
+        network.short = COORDINATOR
+        network.keys = {0: security.NetworkKey(centre.new_network_key())}
+        self._joining.trust_centre = config.eui64
+        self._go_on(resumed=False)
+        self._store()
+        return self._done()
+
+    def _go_on(self, resumed: bool) -> None:
+        network = self._network
+        network.joined = True
+        self._joining.state = State.ON
+        network.configure()
+        network.start_link_status()
+        self._context.effects.append(Joined(network.short, network.pan_id, network.extended_pan_id, network.channel, resumed))
 
     def permit(self, seconds: int, now: int) -> list[Effect]:
-        """Let devices associate for `seconds` (1..254; 0 closes)."""
+        """Coordinator: let devices associate for `seconds` (1..254; 0 closes). Raises LocalProtocolError."""
+        _ = self.trust_centre
+        self._context.now = now
+        self._parent.permit(seconds)
+        return self._done()
 
     def join(self, now: int) -> list[Effect]:
         """Scan, associate, await the network key, announce. Ends in Joined (with Persist) or JoinFailed."""
+        if self._centre is not None:
+            raise LocalProtocolError("a coordinator forms its network")
+        self._context.now = now
+        self._delivery.reset()
+        self._joining.join()
+        return self._done()
+
+    def rejoin(self, now: int) -> list[Effect]:
+        """Look for the network again and rejoin it under its key. Ends in Joined or JoinFailed.
+
+        After JoinFailed the node goes on with its old parent, which may come back. Raises LocalProtocolError when there is
+        no network to rejoin.
+        """
+        if self._centre is not None or not self._network.keys:
+            raise LocalProtocolError("there is no network to rejoin")
+        self._context.now = now
+        self._joining.rejoin()
+        return self._done()
 
     def resume(self, state: Mapping[str, object], now: int) -> list[Effect]:
         """Go on after a restart with what Persist gave; nothing is sent. Effects: Configure, Joined(resumed=True)."""
+        stored = NetworkState.from_plain(state)
+        self._context.now = now
+        network = self._network
+        network.reset()
+        network.channel, network.pan_id = stored.channel, stored.pan_id
+        network.extended_pan_id, network.update_id = stored.extended_pan_id, stored.update_id
+        network.short, network.parent, network.depth = stored.short, stored.parent, stored.depth
+        network.active_key = stored.active_key
+        network.keys = {int(sequence): security.NetworkKey(key) for sequence, key in stored.network_keys.items()}
+        self._joining.trust_centre = stored.trust_centre
+        for eui64, short in stored.addresses:
+            self._devices.learn(eui64, short)
+        for record in stored.link_keys:
+            link = security.LinkKey(record.key, record.kind, record.incoming)
+            self._delivery.link_keys[record.partner] = link
+            partner = self._devices.get(record.partner)
+            if partner is not None:
+                partner.partner = True
+        for child in stored.children:
+            device = self._devices.learn(child.eui64, child.short)
+            device.relation, device.capability, device.timeout = Relation.CHILD, child.capability, child.timeout
+        parent = self._devices.at(stored.parent)
+        if parent is not None:
+            parent.relation = Relation.PARENT
+            parent.capability |= mac.CAPABILITY_ROUTER
+        if self._centre is not None:
+            self._centre.restore([record.partner for record in stored.link_keys], stored.brokered)
+        self._parent.resumed()
+        self._go_on(resumed=True)
+        self._joining.keep_alive(by_poll=True)
+        return self._done()
 
-    def rejoin(self, now: int) -> list[Effect]:
-        """Look for the network again and rejoin it under its key. Ends in Joined or JoinFailed."""
+    def _state(self) -> NetworkState:
+        network = self._network
+        brokered = {} if self._centre is None else self._centre.brokered
+        return NetworkState(
+            channel=network.channel,
+            pan_id=network.pan_id,
+            extended_pan_id=network.extended_pan_id,
+            short=network.short,
+            parent=network.parent,
+            depth=network.depth,
+            update_id=network.update_id,
+            trust_centre=self._joining.trust_centre,
+            active_key=network.active_key,
+            network_keys={str(sequence): key.key for sequence, key in network.keys.items()},
+            link_keys=[
+                LinkKeyRecord(eui64, link.key, link.kind, link.incoming) for eui64, link in self._delivery.link_keys.items()
+            ],
+            addresses=[(device.eui64, device.short) for device in self._devices if device.short != UNASSIGNED],
+            children=[ChildRecord(child.eui64, child.short, child.capability, child.timeout) for child in self._devices.children()],
+            brokered=[(one, other, key) for (one, other), key in brokered.items()],
+        )
 
     def leave(self, now: int, *, rejoin: bool = False) -> list[Effect]:
-        """Tell the neighbours, forget the network. Effect: Left."""
+        """Tell the neighbours, forget the network (not with `rejoin`). Effect: Left."""
+        self._context.now = now
+        if self.joined:
+            self._leave_now(rejoin)
+        return self._done()
+
+    def remove(self, eui64: int, now: int) -> list[Effect]:
+        """Coordinator: strike a device off the log and send it away. Effect: DeviceLeft, if it was on the network."""
+        centre = self.trust_centre
+        self._context.now = now
+        self._send_away(eui64)
+        centre.remove(eui64)
+        return self._done()
 
     def announce(self, now: int) -> list[Effect]:
         """Broadcast device_annce again."""
+        self._context.now = now
+        if self.joined:
+            self._zdo.announce()
+        return self._done()
 
     def poll(self, now: int) -> list[Effect]:
         """Sleepy: ask the parent once for held frames; goes on by itself while the parent has more."""
+        self._context.now = now
+        if self.joined and self._centre is None:
+            self._poller.request()
+        return self._done()
 
     def stay_awake(self, until: int, now: int) -> list[Effect]:
         """Sleepy: poll every `config.poll_period` until then (an answer of the application is awaited)."""
+        self._context.now = now
+        self._poller.stay_awake(until)
+        return self._done()
 
-    # --- data ---
+    # --- what happens to it --------------------------------------------------------------------------------------
+
+    def _store(self) -> None:
+        self._changed = True
+
+    def _on_network(self, rejoined: bool) -> None:
+        network = self._network
+        self._context.effects.append(Joined(network.short, network.pan_id, network.extended_pan_id, network.channel, rejoined))
+        self._store()
+        self._zdo.announce()
+        network.start_link_status()
+
+    def _associated(self, device: Device) -> None:
+        self.trust_centre.associated(device)
+
+    def _rejoined(self, device: Device) -> None:
+        if self._centre is None:
+            update = aps.UpdateDevice(device.eui64, device.short, aps.SECURED_REJOIN)
+            self._delivery.command(COORDINATOR, self._joining.trust_centre, update, security.DATA_KEY)
+
+    def _leave_now(self, rejoin: bool) -> None:
+        network = self._network
+        frame = nwk.Leave(nwk.Leave.REJOIN if rejoin else 0).build()
+        network.broadcast(RX_ON_DEVICES, frame, kind=nwk.COMMAND, radius=1, source_eui64=self.config.eui64)
+        self._left(rejoin)
+
+    def _left(self, rejoin: bool) -> None:
+        self._context.effects.append(Left(rejoin))
+        if rejoin:
+            return
+        self._delivery.reset()
+        self._joining.reset()
+        self._poller.reset()
+        self._context.timers.clear()
+        self._network.reset()
+        self._devices.clear()
+        if self._centre is None:
+            self._delivery.link_keys.clear()
+            self._joining.trust_centre = 0
+
+    def _leave_heard(self, origin: Origin, frame: nwk.Leave) -> None:
+        device = self._devices.get(origin.sender)
+        if device is None or device.short != origin.header.source:
+            self._context.drop("a leave on behalf of another device")
+        elif not frame.options & nwk.Leave.REQUEST:
+            self._gone(device, bool(frame.options & nwk.Leave.REJOIN))
+        elif self._centre is None and device.relation is Relation.PARENT:
+            self._leave_now(bool(frame.options & nwk.Leave.REJOIN))
+        else:
+            self._context.drop("a request to leave from one who may not")
+
+    def _gone(self, device: Device, rejoin: bool) -> None:
+        if not rejoin and device.relation is not Relation.PARENT:
+            self._context.effects.append(DeviceLeft(device.eui64, device.short))
+            self._devices.forget(device.eui64)
+            self._store()
+
+    def _send_away(self, eui64: int) -> None:
+        device = self._devices.get(eui64)
+        if device is None or device.short == UNASSIGNED:
+            return
+        if device.relation is Relation.CHILD:
+            self._network.unicast(device.short, nwk.Leave(nwk.Leave.REQUEST).build(), kind=nwk.COMMAND, radius=1)
+            self._gone(device, False)
+        else:
+            self._context.ignore("no child of ours to send away")
+
+    # --- data ----------------------------------------------------------------------------------------------------
+
     def send(
         self,
         destination: int,
@@ -80,32 +437,96 @@ class Stack:
     ) -> tuple[int, list[Effect]]:
         """Send to a short address or a broadcast address; fragments when it must.
 
-        Returns the handle that Delivered or Undelivered will name. Raises LocalProtocolError when the call can never
-        work: not joined, payload over 4,096 octets, a broadcast with an ACK, a link key or more than one frame.
+        Returns the handle that Delivered or Undelivered will name ("no network" when not joined). Raises
+        LocalProtocolError when the call can never work: a payload over 4,096 octets, a long one without ACK, a broadcast
+        with an ACK, a link key or more than one frame.
         """
+        self._context.now = now
+        if not self.joined:
+            handle = self._context.handle()
+            self._context.effects.append(Undelivered(handle, "no network"))
+        else:
+            handle = self._delivery.send(
+                destination,
+                profile,
+                cluster,
+                source_endpoint,
+                destination_endpoint,
+                payload,
+                link_key=link_key,
+                ack=ack,
+            )
+        return handle, self._done()
 
-    def address_of(self, eui64: int) -> int | None:
-        """Short address of a known device."""
+    # --- endpoints and ZDO requests ------------------------------------------------------------------------------
 
-    def eui64_of(self, short: int) -> int | None:
-        """EUI-64 of a known device."""
+    def register(self, descriptor: SimpleDescriptor) -> None:
+        """Offer an endpoint, in place of one with the same number."""
+        self._zdo.endpoints[descriptor.endpoint] = descriptor
 
-    # --- ZDO requests; the answers are MatchResponse and ZdoResponse ---
-    def match(self, destination: int, profile: int, inputs: tuple[int, ...], outputs: tuple[int, ...], now: int) -> tuple[int, list[Effect]]:
-        """Match_Desc_req to a device or RX_ON_DEVICES. Returns the transaction sequence number that answers carry."""
+    def unregister(self, endpoint: int) -> None:
+        """Withdraw an endpoint."""
+        self._zdo.endpoints.pop(endpoint, None)
+
+    def match(
+        self, destination: int, profile: int, inputs: tuple[int, ...], outputs: tuple[int, ...], now: int
+    ) -> tuple[int, list[Effect]]:
+        """Match_Desc_req to a device or RX_ON_DEVICES. Returns the sequence number that MatchResponse carries."""
+        self._needs_network()
+        self._context.now = now
+        return self._zdo.match(destination, profile, list(inputs), list(outputs)), self._done()
 
     def active_endpoints(self, destination: int, now: int) -> tuple[int, list[Effect]]:
-        """Active_EP_req."""
+        """Active_EP_req; the answer is a ZdoResponse with this sequence number."""
+        return self._ask(destination, zdo.ACTIVE_ENDPOINTS, zdo.AddressOfInterest(self._next(), destination), now)
+
+    def node_descriptor(self, destination: int, now: int) -> tuple[int, list[Effect]]:
+        """Node_Desc_req; the answer is a ZdoResponse with this sequence number."""
+        return self._ask(destination, zdo.NODE_DESCRIPTOR, zdo.AddressOfInterest(self._next(), destination), now)
 
     def simple_descriptor(self, destination: int, endpoint: int, now: int) -> tuple[int, list[Effect]]:
-        """Simple_Desc_req."""
+        """Simple_Desc_req; the answer is a ZdoResponse with this sequence number."""
+        request = zdo.SimpleDescriptorRequest(self._next(), destination, endpoint)
+        return self._ask(destination, zdo.SIMPLE_DESCRIPTOR, request, now)
+
+    def extended_address(self, short: int, now: int) -> tuple[int, list[Effect]]:
+        """IEEE_addr_req to the device itself; `eui64_of` knows it after the answer."""
+        return self._ask(short, zdo.IEEE_ADDRESS, zdo.ExtendedAddressRequest(self._next(), short, 0, 0), now)
 
     def find(self, eui64: int, now: int) -> tuple[int, list[Effect]]:
-        """NWK_addr_req broadcast for a device's short address; `address_of` knows it after the answer."""
+        """NWK_addr_req to everybody for a device's short address; `address_of` knows it after the answer."""
+        self._needs_network()
+        self._context.now = now
+        return self._zdo.find(eui64), self._done()
 
-    # --- keys ---
+    def _next(self) -> int:
+        return self._zdo.next_sequence()
+
+    def _needs_network(self) -> None:
+        if not self.joined:
+            raise LocalProtocolError("not on a network")
+
+    def _ask(
+        self,
+        destination: int,
+        cluster: int,
+        request: zdo.AddressOfInterest | zdo.SimpleDescriptorRequest | zdo.ExtendedAddressRequest,
+        now: int,
+    ) -> tuple[int, list[Effect]]:
+        self._needs_network()
+        self._context.now = now
+        self._zdo.ask(destination, cluster, request)
+        return request.sequence, self._done()
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+
     def request_partner_key(self, eui64: int, now: int) -> list[Effect]:
-        """Ask the trust centre for a link key with a partner. Ends in PartnerKey or PartnerKeyFailed."""
+        """Ask the trust centre for a link key with a partner. Ends in PartnerKey or PartnerKeyFailed.
 
-    def keys(self) -> list[tuple[str, bytes]]:
-        """Every key held, labelled, for a capture's key file. The one place keys leave the stack."""
+        Raises LocalProtocolError for the trust centre itself, or when not on a network.
+        """
+        if self._keys is None:
+            raise LocalProtocolError("the trust centre has a link key with every device")
+        self._context.now = now
+        self._keys.request_partner(eui64)
+        return self._done()

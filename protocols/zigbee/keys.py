@@ -1,0 +1,132 @@
+"""What a device does with the trust centre's key commands (05-3474 clauses 4.4.2 to 4.4.6).
+
+A key is believed only from the trust centre, under the key derived for that purpose, addressed to us. Everything else is
+refused before it is stored. Not here: what the trust centre itself does (`trust_centre`), keys from a certificate exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from protocols.core.errors import LocalProtocolError
+from protocols.zigbee import aps, security
+from protocols.zigbee.context import Context
+from protocols.zigbee.delivery import CommandOrigin, Delivery
+from protocols.zigbee.devices import Devices
+from protocols.zigbee.joining import Joining
+from protocols.zigbee.network import TRUST_CENTRE_ADDRESS, Network
+from protocols.zigbee.node import UNASSIGNED, PartnerKey, PartnerKeyFailed, S
+from protocols.zigbee.polling import Poller
+
+PARTNER_WAIT = 5 * S
+"""How long the trust centre may take to broker a key (SE 1.4 clause 5.4.7.4)."""
+
+_OWN_REQUESTS = 8
+
+
+class Keys:
+    """The keys of a node that is not the trust centre.
+
+    `changed` asks for the state to be stored, `find` for a partner's address, `remove` to send a child away.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        network: Network,
+        devices: Devices,
+        delivery: Delivery,
+        joining: Joining,
+        poller: Poller,
+        changed: Callable[[], None],
+        remove: Callable[[int], None],
+        find: Callable[[int], object],
+    ) -> None:
+        self._context = context
+        self._network = network
+        self._devices = devices
+        self._delivery = delivery
+        self._joining = joining
+        self._poller = poller
+        self._changed = changed
+        self._remove = remove
+        self._find = find
+        self._requested: dict[int, None] = {}
+        delivery.on(aps.NetworkKeyDescriptor, self._network_key)
+        delivery.on(aps.ApplicationKeyDescriptor, self._application_key)
+        delivery.on(aps.SwitchKey, self._switch_key)
+        delivery.on(aps.RemoveDevice, self._remove_device)
+
+    def request_partner(self, eui64: int) -> None:
+        """Ask the trust centre for a key with a partner. Raises LocalProtocolError when off the network."""
+        if not self._network.joined:
+            raise LocalProtocolError("a partner key needs a network")
+        if len(self._requested) >= _OWN_REQUESTS:
+            raise LocalProtocolError("too many partner keys requested at once")
+        self._requested[eui64] = None
+        request = aps.RequestKey(aps.REQUEST_APPLICATION, eui64)
+        self._delivery.command(TRUST_CENTRE_ADDRESS, self._joining.trust_centre, request, security.DATA_KEY)
+        self._context.after(("partner", eui64), PARTNER_WAIT, partial(self._partner_failed, eui64))
+        self._poller.want(("partner", eui64))
+
+    def _partner_failed(self, eui64: int) -> None:
+        self._requested.pop(eui64, None)
+        self._poller.done(("partner", eui64))
+        self._context.effects.append(PartnerKeyFailed(eui64))
+
+    def _from_trust_centre(self, origin: CommandOrigin, expected: int) -> bool:
+        if origin.sender == self._joining.trust_centre and origin.identifier == expected:
+            return True
+        self._context.drop("a key command not from the trust centre or under the wrong key")
+        return False
+
+    def _network_key(self, origin: CommandOrigin, command: aps.NetworkKeyDescriptor) -> None:
+        if not self._from_trust_centre(origin, security.KEY_TRANSPORT_KEY):
+            return
+        if command.source != origin.sender or command.destination != self._context.config.eui64:
+            self._context.drop("a network key for another device")
+            return
+        network = self._network
+        if network.awaiting_key:
+            self._joining.network_key(command.sequence, command.key)
+        elif command.sequence not in network.keys:
+            # The next key: kept beside the active one until Switch-Key.
+            network.keys = {
+                network.active_key: network.keys[network.active_key],
+                command.sequence: security.NetworkKey(command.key),
+            }
+            self._changed()
+        else:
+            self._context.ignore("a network key we have")
+
+    def _switch_key(self, origin: CommandOrigin, command: aps.SwitchKey) -> None:
+        if origin.source != TRUST_CENTRE_ADDRESS or command.sequence not in self._network.keys:
+            self._context.drop("a switch to a key we do not have, or not from the trust centre")
+            return
+        self._network.active_key = command.sequence
+        self._changed()
+
+    def _application_key(self, origin: CommandOrigin, command: aps.ApplicationKeyDescriptor) -> None:
+        if not self._from_trust_centre(origin, security.KEY_LOAD_KEY):
+            return
+        partner = command.partner
+        if partner in (self._joining.trust_centre, self._context.config.eui64):
+            self._context.drop("an application key with the trust centre or ourselves")
+            return
+        device = self._devices.get(partner)
+        if device is None:
+            device = self._devices.learn(partner, UNASSIGNED)
+        device.partner = True
+        self._delivery.link_keys[partner] = security.LinkKey(command.key, "application")
+        self._requested.pop(partner, None)
+        self._context.timers.cancel(("partner", partner))
+        self._poller.done(("partner", partner))
+        self._context.effects.append(PartnerKey(partner))
+        self._changed()
+        if device.short == UNASSIGNED:
+            self._find(partner)
+
+    def _remove_device(self, origin: CommandOrigin, command: aps.RemoveDevice) -> None:
+        if self._from_trust_centre(origin, security.DATA_KEY):
+            self._remove(command.device)

@@ -1,0 +1,228 @@
+"""The parent's side: beacons, association, rejoin, end device time-outs and ageing (05-3474 clauses 3.6.1.4, 3.6.1.6, 3.6.10).
+
+Only the coordinator opens for association. A device that associates and then shows no knowledge of the network key within 10 s is
+forgotten. Not here: whether a device may have the key (`trust_centre`), holding frames for sleepers (the medium).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from protocols.core.errors import LocalProtocolError
+from protocols.zigbee import mac, nwk
+from protocols.zigbee.context import Context
+from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.network import Network, Origin
+from protocols.zigbee.node import DeviceLeft, S, TxStatus
+
+AUTHENTICATION = 10 * S
+"""How long a new child has to use the network key."""
+MOST_PERMIT = 254
+DEFAULT_TIMEOUT = 8
+LONGEST_TIMEOUT = 14
+
+_ADDRESSES = nwk.LOWEST_BROADCAST
+_SUPERFRAME = 0x0FFF
+"""Beacon order, superframe order and final slot of a network without superframes."""
+_PAN_COORDINATOR, _ASSOCIATION_PERMIT = 0x4000, 0x8000
+_STACK = 0x0022
+"""Stack profile 2, protocol version 2."""
+_ROUTER_CAPACITY, _END_DEVICE_CAPACITY = 0x0400, 0x8000
+_DEEPEST = 15
+
+
+class Parent:
+    """Parent side of one coordinator or router.
+
+    `associated` is called with a device that just got its address; `rejoined` with one that came back; `changed` when the children did.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        network: Network,
+        devices: Devices,
+        associated: Callable[[Device], None],
+        rejoined: Callable[[Device], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._network = network
+        self._devices = devices
+        self._associated = associated
+        self._rejoined = rejoined
+        self._changed = changed
+        self.permitted = False
+        network.on(nwk.RejoinRequest, self._rejoin_request)
+        network.on(nwk.EndDeviceTimeoutRequest, self._timeout_request)
+
+    def permit(self, seconds: int) -> None:
+        """Let devices associate for so many seconds; 0 closes. Raises LocalProtocolError over 254."""
+        if not 0 <= seconds <= MOST_PERMIT:
+            raise LocalProtocolError(f"permit joining for {seconds} s; 0 to {MOST_PERMIT} are possible")
+        self.permitted = seconds > 0
+        if self.permitted:
+            self._context.after("permit", seconds * S, self._close)
+        else:
+            self._context.timers.cancel("permit")
+
+    def _close(self) -> None:
+        self.permitted = False
+
+    # --- MAC commands --------------------------------------------------------------------------------------------
+
+    def beacon_request(self) -> None:
+        """Somebody scans."""
+        network = self._network
+        superframe = _SUPERFRAME
+        if network.short == 0:
+            superframe |= _PAN_COORDINATOR
+        if self.permitted:
+            superframe |= _ASSOCIATION_PERMIT
+        stack = _STACK | min(network.depth, _DEEPEST) << 11
+        if len(self._devices.children()) < self._context.config.max_children:
+            stack |= _ROUTER_CAPACITY | _END_DEVICE_CAPACITY
+        payload = mac.BeaconPayload(stack, network.extended_pan_id, 0xFFFFFF, network.update_id)
+        self._context.transmit(mac.beacon(network.next_sequence(), network.pan_id, network.short, superframe, payload))
+
+    def association_request(self, header: mac.Header, request: mac.AssociationRequest) -> None:
+        """A device asks for an address."""
+        context, network = self._context, self._network
+        eui64 = header.source_eui64
+        if not self.permitted or eui64 is None or header.destination != network.short:
+            context.ignore("association while closed")
+            return
+        device = self._devices.get(eui64)
+        known = device is not None and device.relation is Relation.CHILD
+        if not known and len(self._devices.children()) >= context.config.max_children:
+            self._answer(eui64, mac.BROADCAST, 1, None)
+            return
+        if device is None or device.short >= nwk.LOWEST_BROADCAST:
+            device = self._devices.learn(eui64, self._free_address())
+        device.relation = Relation.CHILD
+        device.capability = request.capability
+        device.timeout = DEFAULT_TIMEOUT
+        device.heard = context.now
+        self._answer(eui64, device.short, 0, device)
+        self._age()
+
+    def _answer(self, eui64: int, short: int, status: int, device: Device | None) -> None:
+        network = self._network
+        psdu = mac.association_response(network.next_sequence(), network.pan_id, eui64, self._context.config.eui64, short, status)
+        self._context.transmit(psdu, True, None if device is None else partial(self._answered, device))
+
+    def _answered(self, device: Device, status: TxStatus, frame_pending: bool) -> None:
+        if status is not TxStatus.ACKED:
+            self._drop_unauthenticated(device)
+            return
+        self._context.after(("authenticate", device.eui64), AUTHENTICATION, partial(self._drop_unauthenticated, device))
+        self._associated(device)
+
+    def _drop_unauthenticated(self, device: Device) -> None:
+        proved = self._network.keys[self._network.active_key].incoming
+        if device.eui64 not in proved and device.relation is Relation.CHILD:
+            self._devices.forget(device.eui64)
+
+    def _free_address(self) -> int:
+        while True:
+            short = self._context.rng.getrandbits(16)
+            if 0 < short < _ADDRESSES and short != self._network.short and self._devices.at(short) is None:
+                return short
+
+    def data_request(self, header: mac.Header) -> None:
+        """A sleeper polls: a sign of life; from one that is no child of ours, a reason to send it looking for its parent."""
+        if header.source is None or header.destination != self._network.short:
+            return
+        device = self._devices.at(header.source)
+        if device is not None and device.relation is Relation.CHILD:
+            device.heard = self._context.now
+            return
+        leave = nwk.Leave(nwk.Leave.REQUEST | nwk.Leave.REJOIN)
+        self._network.unicast(header.source, leave.build(), kind=nwk.COMMAND, radius=1, hop=header.source, indirect=True)
+
+    # --- NWK commands --------------------------------------------------------------------------------------------
+
+    def _rejoin_request(self, origin: Origin, frame: nwk.RejoinRequest) -> None:
+        context, network = self._context, self._network
+        header = origin.header
+        if header.source_eui64 != origin.sender or not network.routing:
+            context.drop("a rejoin request that is not the sender's own")
+            return
+        device = self._devices.get(origin.sender)
+        full = len(self._devices.children()) >= context.config.max_children
+        if full and (device is None or device.relation is not Relation.CHILD):
+            self._answer_rejoin(header, origin.sender, mac.BROADCAST, 1, not frame.capability & mac.CAPABILITY_RX_ON)
+            return
+        wanted = header.source
+        usable = 0 < wanted < _ADDRESSES and wanted != network.short
+        # `learn` has mapped the address to this sender already; an address of ours or a reserved one is replaced.
+        device = self._devices.learn(origin.sender, wanted if usable else self._free_address())
+        device.relation = Relation.CHILD
+        device.capability = frame.capability
+        device.timeout = DEFAULT_TIMEOUT
+        device.heard = context.now
+        self._answer_rejoin(header, origin.sender, device.short, 0, device.sleepy)
+        self._age()
+        self._rejoined(device)
+        self._changed()
+
+    def _answer_rejoin(self, header: nwk.Header, eui64: int, short: int, status: int, sleepy: bool) -> None:
+        self._network.unicast(
+            header.source,
+            nwk.RejoinResponse(short, status).build(),
+            kind=nwk.COMMAND,
+            radius=1,
+            hop=header.source,
+            indirect=sleepy,
+            source_eui64=self._context.config.eui64,
+            destination_eui64=eui64,
+        )
+
+    def _timeout_request(self, origin: Origin, frame: nwk.EndDeviceTimeoutRequest) -> None:
+        device = self._devices.get(origin.sender)
+        if device is None or device.relation is not Relation.CHILD or origin.header.source != device.short:
+            self._context.ignore("a time-out request of no child")
+            return
+        good = frame.timeout <= LONGEST_TIMEOUT
+        if good and device.timeout != frame.timeout:
+            device.timeout = frame.timeout
+            self._changed()
+        offers = nwk.EndDeviceTimeoutResponse.DATA_POLL | nwk.EndDeviceTimeoutResponse.TIMEOUT_REQUEST
+        self._network.unicast(
+            device.short,
+            nwk.EndDeviceTimeoutResponse(0 if good else 1, offers).build(),
+            kind=nwk.COMMAND,
+            radius=1,
+            source_eui64=self._context.config.eui64,
+            destination_eui64=device.eui64,
+        )
+        self._age()
+
+    # --- ageing --------------------------------------------------------------------------------------------------
+
+    def resumed(self) -> None:
+        """After a restart every child's time-out starts again."""
+        for child in self._devices.children():
+            child.heard = self._context.now
+        self._age()
+
+    def _age(self) -> None:
+        """Forget children not heard of within their time-out, and look again when the next one is due."""
+        now = self._context.now
+        nearest: int | None = None
+        aged = False
+        for child in self._devices.children():
+            if child.router:
+                continue
+            due = child.heard + nwk.timeout_ns(child.timeout)
+            if due <= now:
+                aged = True
+                self._devices.forget(child.eui64)
+                self._context.effects.append(DeviceLeft(child.eui64, child.short, aged=True))
+            elif nearest is None or due < nearest:
+                nearest = due
+        if nearest is not None:
+            self._context.timers.set("ageing", nearest, self._age)
+        if aged:
+            self._changed()
