@@ -17,15 +17,15 @@ from tools.links.tcp import is_loopback
 
 _NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""
-_VERSION, _DATA, _LQI_MODE = 2, 1, 0
+_VERSION, _DATA, _FCS_MODE = 2, 1, 1
 
 
 def packet(psdu: bytes, *, channel: int, device: int, sequence: int, utc_ns: int, lqi: int = 255) -> bytes:
-    """One ZEP version 2 data packet around a PSDU with its FCS (LQI mode 0: the FCS stands at the end)."""
+    """One ZEP version 2 data packet around a PSDU with its FCS (mode 1: the FCS stands at its end)."""
     seconds, rest = divmod(utc_ns, 1_000_000_000)
     fraction = (rest << 32) // 1_000_000_000
     return (
-        struct.pack(">2sBBBHBB", b"EX", _VERSION, _DATA, channel, device & 0xFFFF, _LQI_MODE, lqi)
+        struct.pack(">2sBBBHBB", b"EX", _VERSION, _DATA, channel, device & 0xFFFF, _FCS_MODE, lqi)
         + struct.pack(">IIIxxxxxxxxxxB", (seconds + _NTP_EPOCH) & 0xFFFFFFFF, fraction, sequence, len(psdu))
         + psdu
     )
