@@ -40,7 +40,7 @@ class Reset(Enum):
 class Board:
     """One node of the home, named like `home1/esme`. It boots, at the run's next instant, when its supply is live.
 
-    `flash` defaults to 128 KiB; give one with an image to restore a device (a bad image raises `nvm.BadImage` here).
+    `flash` defaults to 128 KiB; give one with an image to restore a device (a bad image raises `flash.BadImage`).
     `display` is (columns, rows).
     """
 

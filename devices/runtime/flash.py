@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from devices.runtime.kernel import Halted
-from protocols.core.errors import LocalProtocolError
+from protocols.core.errors import DecodeError, LocalProtocolError
 
 KIB = 1024
-_ERASED = 0xFF
+
+
+class BadImage(DecodeError):
+    """A flash image that is not one of ours in good order. One line says what is wrong; nothing was changed."""
 
 
 class PowerCut(Halted):
@@ -21,11 +24,17 @@ class PowerCut(Halted):
 
 
 class Flash:
-    """Two banks of `bank_size` octets, each erased as one. `images` are what `image(bank)` gave of an equal flash."""
+    """Two banks of `bank_size` octets, each erased as one. `images` are what `image(bank)` gave of an equal flash.
 
-    def __init__(self, bank_size: int = 64 * KIB, images: tuple[bytes, bytes] = (b"", b"")) -> None:
-        if any(len(image) > bank_size for image in images):
-            raise LocalProtocolError(f"a flash image of {max(map(len, images))} octets for a bank of {bank_size}")
+    Raises BadImage for an image of another size: half an image must not pass for one that ends in a power cut.
+    """
+
+    def __init__(self, bank_size: int = 64 * KIB, images: tuple[bytes, bytes] | None = None) -> None:
+        if images is None:
+            images = (b"\xff" * bank_size,) * 2
+        for bank, image in enumerate(images):
+            if len(image) != bank_size:
+                raise BadImage(f"flash bank {bank}: an image of {len(image)} octets for a bank of {bank_size}")
         self.bank_size = bank_size
         self.powered = True
         self.operations = 0
@@ -43,8 +52,8 @@ class Flash:
         return len(self._banks[bank].rstrip(b"\xff"))
 
     def image(self, bank: int) -> bytes:
-        """The bank's octets, without the FFs at its end."""
-        return bytes(self._banks[bank].rstrip(b"\xff"))
+        """All octets of the bank."""
+        return self.read(bank, 0, self.bank_size)
 
     def program(self, bank: int, address: int, data: bytes) -> None:
         """Clear those bits of the octets from `address` on that are clear in `data`. Raises PowerCut when the budget ends."""

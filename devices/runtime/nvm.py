@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
-from devices.runtime.flash import Flash
-from protocols.core.errors import DecodeError, LocalProtocolError
+from devices.runtime.flash import BadImage, Flash
+from protocols.core.errors import LocalProtocolError
 
 _MAGIC = b"MBNV"
 _VERSION = 1
@@ -28,16 +28,13 @@ _HEADER = Struct(">4sBII")
 """Magic, version, generation, bank size; the CRC-32 of these follows."""
 _HEADER_LENGTH = _HEADER.size + 4
 _RECORD = Struct(">II")
-"""Length of the payload, its CRC-32; the payload and the commit octet follow."""
+"""Length of the payload (three octets and a check octet), CRC-32 of the payload; the payload and the commit octet follow."""
+_LENGTH_OCTETS = 4
 _COMMITTED = b"\x00"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _transaction = msgspec.msgpack.Decoder(tuple[dict[str, msgspec.Raw], list[str]]).decode
-
-
-class BadImage(DecodeError):
-    """The flash holds something that is not a store of ours in good order. One line says what."""
 
 
 class Nvm:
@@ -145,15 +142,15 @@ class Nvm:
 
     def _replay(self) -> bool:
         """Read the log. True when it ends in a torn record."""
-        octets = self._flash.image(self._bank)
+        octets = self._flash.read(self._bank, 0, self._flash.used(self._bank))
         at = _HEADER_LENGTH
         while at < len(octets):
-            length, crc = _RECORD.unpack(octets[at : at + _RECORD.size].ljust(_RECORD.size, b"\xff"))
+            word, crc = _RECORD.unpack(octets[at : at + _RECORD.size].ljust(_RECORD.size, b"\xff"))
             start = at + _RECORD.size
-            end = start + length
-            if octets[end : end + 1] != _COMMITTED:
-                # Torn in the length, nothing follows it; torn later, nothing follows where the record would end.
-                if len(octets) <= at + 4 or len(octets) <= end + 1 <= self._flash.bank_size:
+            end = start + (word >> 8)
+            if octets[end : end + 1] != _COMMITTED or word != _length_word(word >> 8):
+                # The tail of a power cut: torn within the length, or else before the end that the length tells.
+                if len(octets) <= at + _LENGTH_OCTETS or (word == _length_word(word >> 8) and len(octets) <= end + 1):
                     self._end = at
                     return True
                 raise BadImage(f"flash bank {self._bank}: octet {at} begins no record")
@@ -216,6 +213,11 @@ def _header(generation: int, bank_size: int) -> bytes:
     return header + crc32(header).to_bytes(4, "big")
 
 
+def _length_word(length: int) -> int:
+    """A length that rot in one bit cannot turn into another one."""
+    return length << 8 | (length ^ length >> 8 ^ length >> 16 ^ 0x5A) & 0xFF
+
+
 def _record(values: Mapping[str, bytes], deleted: Collection[str]) -> bytes:
     payload = _encode(({key: msgspec.Raw(value) for key, value in values.items()}, list(deleted)))
-    return _RECORD.pack(len(payload), crc32(payload)) + payload + _COMMITTED
+    return _RECORD.pack(_length_word(len(payload)), crc32(payload)) + payload + _COMMITTED

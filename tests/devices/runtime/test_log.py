@@ -15,7 +15,10 @@ def emit(kernel: Kernel, events: list[tuple[int, str, str, Data]]) -> str:
     return kernel.log.digest()
 
 
-EVENTS: list[tuple[int, str, str, Data]] = [(1, "hub", "air.frame", b"\x01\x02"), (2, "esme", "power", {"state": "on", "volts": 230.0})]
+EVENTS: list[tuple[int, str, str, Data]] = [
+    (1, "hub", "air.frame", b"\x01\x02"),
+    (2, "esme", "power", {"state": "on", "volts": 230.0}),
+]
 
 
 def test_equal_events_give_equal_digests_whatever_the_order_of_a_mappings_keys() -> None:
