@@ -113,7 +113,7 @@ class Deframer:
         for _ in range(2):
             size = address_size(buffer, position)
             if size < 0:
-                return self._damaged(Damage.ADDRESS, start, position - start + 4)
+                return self._damaged(Damage.ADDRESS, start, position - start + 3)
             if size == 0:
                 return here + 1
             addresses.append(bytes(buffer[position : position + size]))

@@ -72,10 +72,10 @@ class Address:
     size: int = 0
 
     def __post_init__(self) -> None:
-        largest = max(self.upper, self.lower or 0)
-        size = self.size or (1 if self.lower is None else 2 if largest < 0x80 else 4)
-        halves = 1 if self.lower is None else 2
-        if size not in (1, 2, 4) or (size == 1) != (halves == 1) or not 0 <= largest < 1 << 7 * size // halves:
+        halves = (self.upper,) if self.lower is None else (self.upper, self.lower)
+        size = self.size or (1 if self.lower is None else 2 if max(halves) < 0x80 else 4)
+        limit = 1 << 7 * size // len(halves)
+        if size not in (1, 2, 4) or (size == 1) != (self.lower is None) or not all(0 <= half < limit for half in halves):
             raise LocalProtocolError(f"no {size}-octet HDLC address can say {self.upper}, {self.lower}")
         object.__setattr__(self, "size", size)
 
