@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devices.runtime.kernel import MS, S, Kernel
+from devices.runtime.kernel import MS, Kernel, S
 from devices.runtime.port import Port
 from protocols.core.crc import kermit
 from tools.capture import keys

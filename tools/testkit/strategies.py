@@ -13,6 +13,7 @@ import construct as c
 from hypothesis import strategies as st
 
 from protocols.core.codec import Frame, Leaf, constructs
+from protocols.core.codec.declare import construct_of
 from protocols.core.codec.expressions import fields_in
 from protocols.core.codec.layout import fixed
 from protocols.dlms import axdr
@@ -179,16 +180,16 @@ def data() -> st.SearchStrategy[axdr.Data]:
 
 
 _VALUES: Final = (
-    st.builds(foundation.Value, st.just(types.uint8), st.integers(0, 0xFE))
-    | st.builds(foundation.Value, st.just(types.uint48), st.integers(0, (1 << 48) - 2))
-    | st.builds(foundation.Value, st.just(types.octet_string), st.binary(max_size=SMALL))
+    st.builds(types.Value, st.just(types.uint8), st.integers(0, 0xFE))
+    | st.builds(types.Value, st.just(types.uint48), st.integers(0, (1 << 48) - 2))
+    | st.builds(types.Value, st.just(types.octet_string), st.binary(max_size=SMALL))
 )
 _INTERVALS: Final = st.builds(
     foundation.Intervals, st.just(types.uint8), st.integers(0, 0xFFFE), st.integers(0, 0xFFFE), st.integers(0, 0xFE)
 ) | st.builds(foundation.Intervals, st.just(types.octet_string), st.integers(0, 0xFFFE), st.integers(0, 0xFFFE))
 
 LEAVES: Final[dict[type[Leaf], st.SearchStrategy[Any]]] = {
-    axdr.DataLeaf: data(),
+    type(construct_of(axdr.data)): data(),
     foundation.TypedValue: _VALUES,
     foundation.IntervalsLeaf: _INTERVALS,
 }

@@ -1,0 +1,1 @@
+"""The `meterbench` command: one module a command, and what they share."""

@@ -1,0 +1,132 @@
+"""`meterbench decode`: octets, or a file of them, as a tree of layers and fields with offsets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from protocols.core.crc import kermit
+from protocols.core.errors import RemoteProtocolError
+from tools.capture import keys as key_file
+from tools.capture import reader, tap
+from tools.capture.pcapng import LINK_TAP, LINK_UPPER_PDU
+from tools.cli.output import json_option, print_json
+from tools.decode import dlms, zigbee
+from tools.decode.tree import Node, shown
+from tools.errors import BadInput, CheckFailed
+
+_LARGEST = 1 << 20
+_LINK_WITH_FCS, _LINK_WITHOUT_FCS = 195, 230
+_FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac")
+
+
+@click.command(epilog="Example: meterbench decode 0001000100100007c00181000800000100")
+@click.argument("source", metavar="HEX|FILE")
+@click.option("--keys", "keys_path", type=click.Path(path_type=Path, dir_okay=False), help="A zigbee_pc_keys file, for ZigBee.")
+@click.option("--as", "form", type=click.Choice(_FORMS), default="auto", show_default=True, help="What the octets are.")
+@json_option
+def command(source: str, keys_path: Path | None, form: str, as_json: bool) -> None:
+    """Show octets, or a raw, hexadecimal, pcap or pcapng FILE, as a tree of layers and fields.
+
+    Each line begins with an offset in octets; a deciphered layer begins at 0 again. Where the octets stop making sense
+    the reason stands behind a "!", and the exit code is 1.
+    """
+    decoder = zigbee.Decoder(key_file.read(keys_path) if keys_path is not None else ())
+    good = True
+    for title, packet in _packets(source, form, decoder):
+        good = good and packet.good
+        if as_json:
+            print_json(packet.plain())
+        else:
+            click.echo("\n".join(title + [line for child in packet.children for line in child.lines()]))
+    if not good:
+        raise CheckFailed("not all of it could be decoded")
+
+
+def _packets(source: str, form: str, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
+    path = Path(source)
+    digits = re.sub(r"[\s:,-]|0x", "", source)
+    if re.fullmatch(r"([0-9A-Fa-f]{2})+", digits) and not path.is_file():
+        yield [], _decode(bytes.fromhex(digits), form, decoder)
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f'"{source[:60]}" is neither hexadecimal octets nor a file: {what.lower()}') from error
+    if reader.is_capture(start):
+        for packet in reader.read(path):
+            yield _captured(packet, decoder)
+    elif len(start) > _LARGEST:
+        raise BadInput(f"{path}: larger than {_LARGEST} octets, and no capture")
+    else:
+        yield [], _decode(_plain(start), form, decoder)
+
+
+def _plain(content: bytes) -> bytes:
+    """A file of hexadecimal digits, or the octets themselves."""
+    text = re.sub(rb"[\s:,-]|0x", b"", content)
+    return bytes.fromhex(text.decode()) if re.fullmatch(rb"([0-9A-Fa-f]{2})+", text) else content
+
+
+def _captured(packet: reader.Captured, decoder: zigbee.Decoder) -> tuple[list[str], Node]:
+    seconds, rest = divmod(packet.utc_ns, 1_000_000_000)
+    title = [f"--- packet {packet.number}, {seconds}.{rest:09d}"]
+    root = Node(f"packet {packet.number}", 0, len(packet.data))
+    try:
+        if packet.link_type == LINK_TAP:
+            frame = tap.Packet.parse(packet.data)
+            decoder.psdu(root, frame.psdu)
+        elif packet.link_type == _LINK_WITH_FCS:
+            decoder.psdu(root, packet.data)
+        elif packet.link_type == _LINK_WITHOUT_FCS:
+            decoder.psdu(root, packet.data + kermit(packet.data).to_bytes(2, "little"))
+        elif packet.link_type == LINK_UPPER_PDU:
+            _guess(root, _behind_tags(packet.data), decoder)
+        else:
+            root.add("packet", 0, len(packet.data), shown(packet.data), f"link type {packet.link_type} is not known")
+    except RemoteProtocolError as error:
+        root.add("packet", 0, len(packet.data), shown(packet.data), str(error))
+    return title, root
+
+
+def _behind_tags(data: bytes) -> bytes:
+    """The payload of a Wireshark upper PDU."""
+    at = 0
+    while at + 4 <= len(data):
+        tag, size = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 2 : at + 4], "big")
+        at += 4 + size
+        if tag == 0:
+            return data[at:]
+    raise RemoteProtocolError("an upper PDU without an end of its tags")
+
+
+def _decode(data: bytes, form: str, decoder: zigbee.Decoder) -> Node:
+    root = Node("octets", 0, len(data))
+    forms: dict[str, Callable[[Node, bytes], None]] = {
+        "hdlc": dlms.hdlc_frames,
+        "wrapper": dlms.wrapper_pdus,
+        "apdu": dlms.apdu,
+        "mac": decoder.psdu,
+    }
+    if form == "auto":
+        _guess(root, data, decoder)
+    else:
+        forms[form](root, data)
+    return root
+
+
+def _guess(root: Node, data: bytes, decoder: zigbee.Decoder) -> None:
+    """What is certain first: a good FCS, a flag, a wrapper header that fits; anything else is taken for an APDU."""
+    if 5 <= len(data) <= tap.LARGEST_PSDU and kermit(data[:-2]).to_bytes(2, "little") == data[-2:]:
+        decoder.psdu(root, data)
+    elif data[:1] == b"\x7e":
+        dlms.hdlc_frames(root, data)
+    elif data[:2] == b"\0\1":
+        dlms.wrapper_pdus(root, data)
+    else:
+        dlms.apdu(root, data)

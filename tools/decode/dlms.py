@@ -1,0 +1,94 @@
+"""DLMS layers: HDLC, wrapper, LLC, APDU."""
+
+from __future__ import annotations
+
+from protocols.core.errors import DecodeError
+from protocols.dlms import apdu as apdus
+from protocols.dlms import hdlc, wrapper
+from protocols.dlms.hdlc.deframer import Damaged, Deframer
+from tools.decode import tree
+from tools.decode.tree import Node
+
+_LLC = (b"\xe6\xe6\x00", b"\xe6\xe7\x00")
+
+
+def hdlc_frames(parent: Node, data: bytes) -> None:
+    """HDLC frames of a line, whole or damaged; what is between them is counted."""
+    deframer = Deframer()
+    found = [*deframer.scan(data), *deframer.abandon()]
+    at = 0
+    for each in found:
+        octets = each.octets if isinstance(each, Damaged) else each.build()
+        start = data.find(octets, max(at - 1, 0))
+        if start > at:
+            parent.add("octets between frames", at, start - at, tree.shown(data[at:start]))
+        at = start + len(octets)
+        if isinstance(each, Damaged):
+            parent.add("HDLC frame", start, len(octets), tree.shown(octets), each.damage.value)
+        else:
+            _hdlc_frame(parent, each, data, start, len(octets))
+    if at < len(data):
+        parent.add("octets without a frame", at, len(data) - at, tree.shown(data[at:]), "no frame begins here")
+
+
+def _hdlc_frame(parent: Node, frame: hdlc.Frame, data: bytes, at: int, size: int) -> None:
+    node = parent.add("HDLC frame", at, size)
+    position = at + 3
+    node.add("format", at + 1, 2, f"type 3{', segmented' * frame.segmented}, {size - 2} octets")
+    for name, address in (("destination", frame.destination), ("source", frame.source)):
+        node.add(name, position, address.size, str(address))
+        position += address.size
+    numbers = f" N(S)={frame.send_number}" if frame.kind is hdlc.Kind.I else ""
+    numbers += f" N(R)={frame.receive_number}" if frame.kind.value in ("I", "RR", "RNR") else ""
+    node.add("control", position, 1, f"{frame.kind.value}{numbers}{' P/F' * frame.poll}")
+    if not frame.information:
+        return
+    position += 3
+    information = frame.information
+    if frame.kind is not hdlc.Kind.I:
+        node.add("information", position, len(information), tree.shown(information))
+        return
+    if information[:3] in _LLC:
+        node.add("LLC", position, 3, tree.shown(information[:3]))
+        position += 3
+        if not frame.segmented:
+            apdu(node, data[: at + size - 3], position)
+            return
+    node.add("segment", position, at + size - 3 - position, tree.shown(data[position : at + size - 3]))
+
+
+def wrapper_pdus(parent: Node, data: bytes, at: int = 0) -> None:
+    """Wrapper PDUs of a stream."""
+    while at < len(data):
+        node = parent.add("wrapper PDU", at, len(data) - at)
+        header, position = tree.frame(node, wrapper.Header, data, at, whole=False)
+        if not isinstance(header, wrapper.Header):
+            return
+        if header.version != wrapper.VERSION:
+            tree.attempt(node, f"version {header.version} is not {wrapper.VERSION}")
+            return
+        if header.length > len(data) - position:
+            tree.attempt(node, f"says {header.length} octets follow, has {len(data) - position}")
+            return
+        at = position + header.length
+        node.size = wrapper.HEADER_SIZE + header.length
+        if header.length:
+            apdu(node, data[:at], position)
+
+
+def apdu(parent: Node, data: bytes, at: int = 0) -> None:
+    """One APDU from `at` to the end of `data`."""
+    kind = apdus.kind(data[at:])
+    if kind is None:
+        reason = f"no APDU begins with {data[at : at + 2].hex() or 'nothing'}"
+        parent.add("APDU", at, len(data) - at, tree.shown(data[at:]), reason)
+        return
+    tree.frame(parent, kind, data, at)
+
+
+def looks_wrapped(data: bytes) -> bool:
+    """Whether octets begin with a wrapper header whose length they have."""
+    try:
+        return bool(wrapper.Splitter(0xFFFF).feed(data)) and data[:2] == b"\0\1"
+    except DecodeError:
+        return False
