@@ -22,6 +22,7 @@ MOST_PERMIT = 254
 DEFAULT_TIMEOUT = 8
 LONGEST_TIMEOUT = 14
 
+_SENT_AWAY = 16
 _ADDRESSES = nwk.LOWEST_BROADCAST
 _SUPERFRAME = 0x0FFF
 """Beacon order, superframe order and final slot of a network without superframes."""
@@ -54,6 +55,7 @@ class Parent:
         self._rejoined = rejoined
         self._changed = changed
         self.permitted = False
+        self._sent_away: dict[int, int] = {}
         network.on(nwk.RejoinRequest, self._rejoin_request)
         network.on(nwk.EndDeviceTimeoutRequest, self._timeout_request)
 
@@ -138,6 +140,11 @@ class Parent:
         if device is not None and device.relation is Relation.CHILD:
             device.heard = self._context.now
             return
+        now = self._context.now
+        self._sent_away = {short: until for short, until in self._sent_away.items() if until > now}
+        if header.source in self._sent_away or len(self._sent_away) >= _SENT_AWAY:
+            return
+        self._sent_away[header.source] = now + AUTHENTICATION
         leave = nwk.Leave(nwk.Leave.REQUEST | nwk.Leave.REJOIN)
         self._network.unicast(header.source, leave.build(), kind=nwk.COMMAND, radius=1, hop=header.source, indirect=True)
 

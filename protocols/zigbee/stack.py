@@ -333,6 +333,13 @@ class Stack:
         centre.remove(eui64)
         return self._done()
 
+    def replace_network_key(self, now: int) -> list[Effect]:
+        """Coordinator: hand out a new network key; everybody switches to it 10 s later."""
+        centre = self.trust_centre
+        self._context.now = now
+        centre.replace_network_key()
+        return self._done()
+
     def announce(self, now: int) -> list[Effect]:
         """Broadcast device_annce again."""
         self._context.now = now
@@ -381,11 +388,11 @@ class Stack:
 
     def _left(self, rejoin: bool) -> None:
         self._context.effects.append(Left(rejoin))
+        self._poller.reset()
         if rejoin:
             return
         self._delivery.reset()
         self._joining.reset()
-        self._poller.reset()
         self._context.timers.clear()
         self._network.reset()
         self._devices.clear()
