@@ -86,13 +86,11 @@ class Reporting:
         """The reports that are due."""
         return self._send([entry for entry in self.entries.values() if (due := entry.due) is not None and due <= now], now)
 
-    def changed(self, instance: Instance, attribute: Attribute[object], now: int) -> list[Report]:
-        """The value may have changed: the report due now, if any; a later one shows in `deadline`."""
+    def changed(self, instance: Instance, attribute: Attribute[object]) -> None:
+        """The value may have changed: the report of it, if it is worth one, is due when `deadline` says."""
         entry = self.entries.get((instance.cluster.id, instance.side, attribute.id))
-        if entry is None or not entry.differs(instance[attribute]):
-            return []
-        entry.change_waits = True
-        return self.expire(now)
+        if entry is not None and entry.differs(instance[attribute]):
+            entry.change_waits = True
 
     def _send(self, entries: Iterable[Entry], now: int) -> list[Report]:
         together: dict[tuple[tuple[int, int], int, int], list[Entry]] = {}

@@ -71,13 +71,16 @@ def test_a_change_waits_for_the_minimum_interval_and_for_its_size(endpoint):
     metering, reporting = endpoint.server(Metering), endpoint.reporting
     assert reporting.deadline is None
     metering[SUM] = 4
-    assert reporting.changed(metering, SUM, 20 * S) == []
+    reporting.changed(metering, SUM)
     assert reporting.deadline is None
     metering[SUM] = 5
-    assert [values(report) for report in reporting.changed(metering, SUM, 20 * S)] == [[(0, 5)]]
+    reporting.changed(metering, SUM)
+    assert reporting.deadline == 10 * S
+    assert [values(report) for report in reporting.expire(20 * S)] == [[(0, 5)]]
     metering[SUM] = 50
-    assert reporting.changed(metering, SUM, 21 * S) == []
+    reporting.changed(metering, SUM)
     assert reporting.deadline == 30 * S
+    assert reporting.expire(29 * S) == []
     assert [values(report) for report in reporting.expire(30 * S)] == [[(0, 50)]]
     assert reporting.deadline is None
 

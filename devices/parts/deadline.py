@@ -1,0 +1,38 @@
+"""One timer for one sans-I/O machine: `expire` is called when the machine's `deadline` has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from devices.runtime.firmware import Firmware
+from devices.runtime.kernel import Timer
+
+
+class Deadline:
+    """Call `arm` after every call of the machine. A deadline that moves later costs nothing until the timer runs."""
+
+    __slots__ = ("_deadline", "_expire", "_firmware", "_timer")
+
+    def __init__(self, firmware: Firmware, deadline: Callable[[], int | None], expire: Callable[[], object]) -> None:
+        self._firmware = firmware
+        self._deadline = deadline
+        self._expire = expire
+        self._timer: Timer | None = None
+
+    def arm(self) -> None:
+        """Have the timer run no later than the deadline."""
+        deadline = self._deadline()
+        if deadline is None:
+            return
+        timer = self._timer
+        if timer is not None and timer.pending:
+            if timer.when <= deadline:
+                return
+            timer.cancel()
+        self._timer = self._firmware.at(max(deadline, self._firmware.now), self._run)
+
+    def _run(self) -> None:
+        deadline = self._deadline()
+        if deadline is not None and deadline <= self._firmware.now:
+            self._expire()
+        self.arm()

@@ -1,0 +1,292 @@
+"""A device's place on the HAN: ZCL endpoints on a ZigBee node, and questions with their answers.
+
+    self.han = Han(self, NodeConfig(board.eui64, NodeType.ROUTER, install_code=config.install_code))
+    self.han.add(endpoint)
+    await self.han.join()
+    values = await self.han.read(HUB, 1, Time, [Time.time])
+
+An answer is a frame from the asked address and cluster with the question's sequence number, and goes to the task that asked;
+every other frame goes to its endpoint. Nothing is asked twice: who asks again is the firmware.
+
+Which cluster needs a link key is `protocols.zigbee.zcl.security`'s to say; answers go under the key of the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from devices.parts.deadline import Deadline
+from devices.parts.node import ANSWER_TIMEOUT, HUB, NoAnswer, Node, Refused
+from devices.runtime.tasks import Future
+from protocols.core.codec import Frame
+from protocols.core.effects import Effect
+from protocols.core.errors import DecodeError
+from protocols.zigbee.node import Message, NodeConfig
+from protocols.zigbee.zcl import foundation
+from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, command_of
+from protocols.zigbee.zcl.endpoint import Endpoint, Rejected, Reply, SequenceNumber
+from protocols.zigbee.zcl.foundation import DefaultResponse, Header, ReadAttributes, ReadAttributesResponse
+from protocols.zigbee.zcl.security import needs_link_key
+from protocols.zigbee.zcl.status import Status
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+__all__ = ["ANSWER_TIMEOUT", "HUB", "Han", "NoAnswer", "Refused"]
+
+F = TypeVar("F", bound=Frame)
+T = TypeVar("T")
+
+LOWEST_BROADCAST = 0xFFF8
+EVERY_ENDPOINT = 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request on its way, and what answers it: `expect`, or any Default Response when that is None."""
+
+    cluster: int
+    command: int
+    expect: type[Frame] | None
+    answer: Future[Frame]
+
+    def class_of_answer(self, header: Header) -> type[Frame] | None:
+        """The frame that `header` announces, if it can be the answer."""
+        if header.manufacturer is not None:
+            return None
+        if header.kind != foundation.CLUSTER_SPECIFIC:
+            frame = foundation.GENERAL.get(header.command)
+            return frame if frame is DefaultResponse or frame is self.expect else None
+        if self.expect is None or self.expect in foundation.GENERAL_IDS:
+            return None
+        declared = command_of(self.expect)
+        return self.expect if (declared.id, declared.to) == (header.command, header.to) else None
+
+
+class Undelivered(Future[Any]):
+    """Stands for the delivery of a question: that it failed is the answer's failure, that it succeeded is not news."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Future[Frame]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def set_exception(self, error: BaseException) -> None:
+        """Fail the answer."""
+        if not self._answer.done:
+            self._answer.set_exception(error)
+
+
+class Han(Node):
+    """One node with its endpoints, for as long as the board has power. `source` is the number of an endpoint of ours."""
+
+    def __init__(self, firmware: Firmware, config: NodeConfig) -> None:
+        super().__init__(firmware, config)
+        self.sequence = SequenceNumber()
+        self.endpoints: dict[int, Endpoint] = {}
+        self._questions: dict[tuple[int, int], Question] = {}
+        self._reports = Deadline(firmware, self._next_report, self._report_due)
+        self._appliers[Message] = self._message
+
+    def add(self, endpoint: Endpoint) -> Endpoint:
+        """Have an endpoint on this node, now or while it runs; again after its clusters changed."""
+        endpoint.sequence = self.sequence
+        self.endpoints[endpoint.number] = endpoint
+        self.stack.register(endpoint.descriptor)
+        return endpoint
+
+    def remove(self, number: int) -> None:
+        """Take an endpoint away."""
+        del self.endpoints[number]
+        self.stack.unregister(number)
+
+    # --- questions ---
+
+    async def read(
+        self,
+        address: int,
+        endpoint: int,
+        cluster: type[Cluster],
+        attributes: Sequence[Attribute[T]],
+        *,
+        source: int = 1,
+        timeout: int = ANSWER_TIMEOUT,
+    ) -> dict[Attribute[T], T | None]:
+        """Read the server's attributes: those that the peer has, and has in the declared type. Raises NoAnswer, Refused."""
+        question = ReadAttributes([attribute.id for attribute in attributes])
+        answer = await self._ask(address, endpoint, cluster.id, question, ReadAttributesResponse, source, timeout)
+        values = {record.attribute: record.value for record in cast(ReadAttributesResponse, answer).records if record.value}
+        return {
+            attribute: cast("T | None", value.value)
+            for attribute in attributes
+            if (value := values.get(attribute.id)) and value.type is attribute.type
+        }
+
+    async def request(
+        self,
+        address: int,
+        endpoint: int,
+        command: Frame,
+        expect: type[F],
+        *,
+        source: int = 1,
+        timeout: int = ANSWER_TIMEOUT,
+    ) -> F:
+        """Send a cluster command and await the command that answers it. Raises NoAnswer, Refused."""
+        cluster = command_of(type(command)).cluster.id
+        return cast(F, await self._ask(address, endpoint, cluster, command, expect, source, timeout))
+
+    async def confirm(
+        self, address: int, endpoint: int, command: Frame, *, source: int = 1, timeout: int = ANSWER_TIMEOUT
+    ) -> None:
+        """Send a cluster command that only a Default Response answers. Raises NoAnswer, Refused."""
+        cluster = command_of(type(command)).cluster.id
+        await self._ask(address, endpoint, cluster, command, None, source, timeout)
+
+    async def _ask(
+        self,
+        address: int,
+        endpoint: int,
+        cluster: int,
+        command: Frame,
+        expect: type[Frame] | None,
+        source: int,
+        timeout: int,
+    ) -> Frame:
+        sequence = self.sequence.next()
+        key = address, sequence
+        if key in self._questions:
+            raise NoAnswer(f"256 questions to {address:#06x} are open")
+        if type(command) in foundation.GENERAL_IDS:
+            payload = foundation.general(sequence, command, to=SERVER, disable_default_response=True)
+        else:
+            payload = foundation.cluster(sequence, command, disable_default_response=expect is not None)
+        handle, effects = self._send(address, endpoint, cluster, payload, source)
+        answer: Future[Frame] = Future()
+        self._questions[key] = Question(cluster, payload[2], expect, answer)
+        self._waits[handle] = Undelivered(answer)
+        try:
+            self.apply(effects)
+            with self._awake(), self.firmware.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise NoAnswer(f"no answer to {type(command).__name__} from {address:#06x}") from None
+        finally:
+            del self._questions[key]
+            self._waits.pop(handle, None)
+
+    # --- telling ---
+
+    def command(self, address: int, endpoint: int, command: Frame, *, source: int = 1) -> None:
+        """Send a cluster command and await nothing; success is not to be confirmed. Raises NoAnswer without a link key."""
+        payload = foundation.cluster(self.sequence.next(), command, disable_default_response=True)
+        self.send(address, endpoint, command_of(type(command)).cluster.id, payload, source=source)
+
+    async def tell(self, address: int, endpoint: int, command: Frame, *, source: int = 1) -> None:
+        """Send a cluster command and await that it arrived. Raises NoAnswer."""
+        payload = foundation.cluster(self.sequence.next(), command, disable_default_response=True)
+        await self.deliver(address, endpoint, command_of(type(command)).cluster.id, payload, source=source)
+
+    async def report(
+        self, address: int, endpoint: int, cluster: type[Cluster], attributes: Iterable[Attribute[Any]], *, source: int = 1
+    ) -> None:
+        """Report present values, in as many frames as it takes, each delivered before the next. Raises NoAnswer."""
+        for payload in self.endpoints[source].report(cluster, list(attributes)):
+            await self.deliver(address, endpoint, cluster.id, payload, source=source)
+
+    async def deliver(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:
+        """Send a ZCL frame and await that it arrived. Raises NoAnswer."""
+        handle, effects = self._send(address, endpoint, cluster, payload, source)
+        with self._awake():
+            await self._wait(handle, lambda: effects)
+
+    def send(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:
+        """Send a ZCL frame and await nothing. Raises NoAnswer where there is no link key and the cluster needs one."""
+        self.apply(self._send(address, endpoint, cluster, payload, source)[1])
+
+    def _send(self, address: int, endpoint: int, cluster: int, payload: bytes, source: int) -> tuple[int, list[Effect]]:
+        unicast = address < LOWEST_BROADCAST
+        link_key = unicast and needs_link_key(cluster)
+        if link_key and not self.shares_key(address):
+            raise NoAnswer(f"no link key with {address:#06x}")
+        profile = self.endpoints[source].profile
+        return self.stack.send(
+            address, profile, cluster, source, endpoint, payload, link_key=link_key, ack=unicast, now=self.now
+        )
+
+    # --- received frames ---
+
+    def _message(self, message: Message) -> None:
+        if self._questions and self._answers(message):
+            return
+        number = message.destination_endpoint
+        for endpoint in list(self.endpoints.values()) if number == EVERY_ENDPOINT else [self.endpoints.get(number)]:
+            if endpoint is not None and endpoint.profile == message.profile:
+                self._handle(endpoint, message)
+
+    def _handle(self, endpoint: Endpoint, message: Message) -> None:
+        for effect in endpoint.handle(message, self.now):
+            if isinstance(effect, Reply):
+                _, effects = self.stack.send(
+                    message.source,
+                    message.profile,
+                    message.cluster,
+                    endpoint.number,
+                    message.source_endpoint,
+                    effect.payload,
+                    link_key=message.secured,
+                    now=self.now,
+                )
+                self.apply(effects)
+            elif isinstance(effect, Rejected):
+                told = {"status": effect.status.name, "reason": effect.reason, "zcl": effect.payload}
+                self.board.log("zcl.rejected", told)
+        self._reports.arm()
+
+    def _answers(self, message: Message) -> bool:
+        """Whether the message answers an open question; if so, its task has the answer."""
+        try:
+            header, position = Header.parse_from(message.payload, 0)
+            question = self._questions.get((message.source, header.sequence))
+            if question is None or question.cluster != message.cluster or question.answer.done:
+                return False
+            frame = question.class_of_answer(header)
+            if frame is None:
+                return False
+            answer, _ = frame.parse_from(message.payload, position)
+        except DecodeError:
+            return False
+        if isinstance(answer, DefaultResponse):
+            if answer.command != question.command:
+                return False
+            if answer.status != Status.SUCCESS:
+                name = next((status.name for status in Status if status == answer.status), "")
+                question.answer.set_exception(Refused(answer.status, name))
+                return True
+            if question.expect is not None:
+                return True  # the answer itself is still to come
+        question.answer.set_result(answer)
+        return True
+
+    # --- configured reporting ---
+
+    def changed(self, endpoint: int, cluster: type[Cluster], attribute: Attribute[Any]) -> None:
+        """A server attribute of ours may have changed: who configured reports of it hears of it when due."""
+        ours = self.endpoints[endpoint]
+        ours.reporting.changed(ours.server(cluster), attribute)
+        self._reports.arm()
+
+    def _next_report(self) -> int | None:
+        due = (endpoint.reporting.deadline for endpoint in self.endpoints.values())
+        return min((time for time in due if time is not None), default=None)
+
+    def _report_due(self) -> None:
+        for number, endpoint in self.endpoints.items():
+            for report in endpoint.reporting.expire(self.now):
+                address, peer = report.destination
+                with suppress(NoAnswer):  # a peer that lost its key hears nothing until it has one again
+                    self.send(address, peer, report.cluster, report.payload, source=number)

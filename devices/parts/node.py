@@ -1,0 +1,305 @@
+"""A ZigBee stack on a board's radio: effects applied, one timer, state in NVM, joining, discovery.
+
+Firmware uses `devices.parts.han.Han`, which puts ZCL endpoints on this. Calls that wait for the air are coroutines; a
+sleeper keeps polling for as long as one of them waits. Addresses are short addresses. This module knows no ZCL.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from devices.parts.deadline import Deadline
+from devices.runtime.nvm import Counter, Nvm
+from devices.runtime.tasks import Future
+from protocols.core.effects import Effect
+from protocols.core.errors import RemoteProtocolError
+from protocols.zigbee import zdo
+from protocols.zigbee.node import (
+    RX_ON_DEVICES,
+    Configure,
+    Delivered,
+    Dropped,
+    Joined,
+    JoinFailed,
+    Left,
+    MatchResponse,
+    NodeConfig,
+    NodeType,
+    ParentLost,
+    PartnerKey,
+    PartnerKeyFailed,
+    Persist,
+    S,
+    Transmit,
+    TxStatus,
+    Undelivered,
+    ZdoResponse,
+)
+from protocols.zigbee.stack import Stack
+from protocols.zigbee.zcl.security import SMART_ENERGY
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+E = TypeVar("E", bound=Effect)
+
+HUB = 0x0000
+"""The coordinator's short address."""
+ANSWER_TIMEOUT = 10 * S
+DISCOVERY_TIME = 2 * S
+AWAKE = S // 2
+"""A sleeper that waits for something polls on in pieces of this length."""
+NETWORK = "han/network"
+"""Where the network state is in NVM."""
+
+
+class NoAnswer(RemoteProtocolError):
+    """The peer was not reached, or did not answer in time."""
+
+
+class Refused(RemoteProtocolError):
+    """The peer answered with a status that is not success."""
+
+    def __init__(self, status: int, name: str = "") -> None:
+        super().__init__(f"refused: {name or hex(status)}")
+        self.status = status
+
+
+class NvmCounters:
+    """The stack's frame counters, reserved ahead in NVM."""
+
+    def __init__(self, nvm: Nvm) -> None:
+        self._nvm = nvm
+        self._counters: dict[str, Counter] = {}
+
+    def next(self, name: str) -> int:
+        """The next number of the counter `name`."""
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = self._nvm.counter(f"han/counter/{name}")
+        return counter.next()
+
+
+class Node:
+    """One node's stack, for as long as the board has power."""
+
+    def __init__(self, firmware: Firmware, config: NodeConfig) -> None:
+        self.firmware = firmware
+        self.board = firmware.board
+        self.config = config
+        self.stack = Stack(config, self.board.rng("han"), NvmCounters(self.board.nvm))
+        self._effects: deque[Effect] = deque()
+        self._applying = False
+        self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {}
+        self._waits: dict[object, Future[Any]] = {}
+        self._matches: dict[int, list[tuple[int, int]]] = {}
+        self._waiting = 0
+        self._polling = False
+        self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
+        self._appliers: dict[type[Effect], Callable[[Any], object]] = {
+            Transmit: self._transmit,
+            Configure: self._configure,
+            Persist: lambda effect: self.board.nvm.put({NETWORK: effect.state}),
+            Delivered: lambda effect: self._resolve(effect.handle, None),
+            Undelivered: lambda effect: self._fail(effect.handle, effect.reason),
+            Joined: lambda effect: self._resolve(Joined, effect),
+            JoinFailed: lambda effect: self._resolve(Joined, effect),
+            Left: self._left,
+            ParentLost: lambda effect: self.firmware.spawn(self.rejoin()),
+            PartnerKey: lambda effect: self._resolve((PartnerKey, effect.eui64), None),
+            PartnerKeyFailed: lambda effect: self._fail((PartnerKey, effect.eui64), "no key from the trust centre"),
+            MatchResponse: self._matched,
+            ZdoResponse: lambda effect: self._resolve((ZdoResponse, effect.sequence), effect.response),
+            Dropped: self._dropped,
+        }
+        radio = self.board.radio
+        radio.on_receive = lambda psdu, lqi: self.apply(self.stack.receive(psdu, self.now, lqi))
+        radio.on_confirm = self._confirm
+
+    @property
+    def now(self) -> int:
+        """The board's monotonic counter, ns."""
+        return self.board.kernel.now
+
+    def on(self, kind: type[E], handler: Callable[[E], object]) -> None:
+        """Hear of an effect of the stack (DeviceJoined, DeviceAnnounced, Left, ...), after it was applied."""
+        self._handlers.setdefault(kind, []).append(handler)
+
+    # --- network life ---
+
+    def form(self) -> None:
+        """Coordinator: take up the stored network, or start one."""
+        stored = self.board.nvm.get(NETWORK)
+        self.apply(self.stack.form(self.now) if stored is None else self.stack.resume(stored, self.now))
+
+    async def join(self) -> Joined:
+        """Be on the network: take up the stored one without a frame, or join, as often and as late as the stack says."""
+        stored = self.board.nvm.get(NETWORK)
+        if stored is None:
+            return await self._until_joined(self.stack.join)
+        return cast(Joined, await self._wait(Joined, lambda: self.stack.resume(stored, self.now)))
+
+    async def rejoin(self) -> Joined:
+        """Look for the network again until it is found."""
+        return await self._until_joined(self.stack.rejoin)
+
+    async def _until_joined(self, attempt: Callable[[int], list[Effect]]) -> Joined:
+        while True:
+            outcome = await self._wait(Joined, lambda: attempt(self.now))
+            if isinstance(outcome, Joined):
+                return outcome
+            await self.firmware.sleep(outcome.retry_after)
+
+    def _left(self, effect: Left) -> None:
+        if effect.rejoin:
+            self.firmware.spawn(self.rejoin())
+        else:
+            self.board.nvm.delete(NETWORK)
+
+    def poll(self) -> None:
+        """Sleepy: fetch what the parent holds."""
+        self.apply(self.stack.poll(self.now))
+
+    async def partner_key(self, eui64: int) -> None:
+        """Share a link key with a device, brokered by the trust centre. Raises NoAnswer."""
+        self._on_network()
+        await self._wait((PartnerKey, eui64), lambda: self.stack.request_partner_key(eui64, self.now))
+
+    # --- discovery ---
+
+    async def match(
+        self, clusters: Iterable[int], *, served: bool = True, destination: int = RX_ON_DEVICES, time: int = DISCOVERY_TIME
+    ) -> list[tuple[int, int]]:
+        """Who serves (or else uses) one of these clusters: (address, endpoint), as they answer within `time`. Raises NoAnswer."""
+        self._on_network()
+        wanted = tuple(clusters)
+        inputs, outputs = (wanted, ()) if served else ((), wanted)
+        sequence, effects = self.stack.match(destination, SMART_ENERGY, inputs, outputs, self.now)
+        found = self._matches[sequence] = []
+        self.apply(effects)
+        with self._awake():
+            await self.firmware.sleep(time)
+        del self._matches[sequence]
+        return found
+
+    def _matched(self, effect: MatchResponse) -> None:
+        found = self._matches.get(effect.sequence)
+        if found is not None:
+            found.extend((effect.source, endpoint) for endpoint in effect.endpoints)
+
+    async def active_endpoints(self, address: int) -> list[int]:
+        """A device's endpoints. Raises NoAnswer, Refused."""
+        response = await self._ask_zdo(lambda: self.stack.active_endpoints(address, self.now))
+        if not isinstance(response, zdo.ActiveEndpointsResponse):
+            raise NoAnswer(f"not a list of endpoints: {response!r}")
+        if response.status:
+            raise Refused(response.status)
+        return list(response.endpoints)
+
+    async def find(self, eui64: int) -> int:
+        """A device's address, asked on the air when it is not known. Raises NoAnswer."""
+        known = self.stack.address_of(eui64)
+        if known is None:
+            await self._ask_zdo(lambda: self.stack.find(eui64, self.now))
+            known = self.stack.address_of(eui64)
+        if known is None:
+            raise NoAnswer(f"{eui64:016X} has no address")
+        return known
+
+    async def _ask_zdo(self, ask: Callable[[], tuple[int, list[Effect]]]) -> object:
+        self._on_network()
+        sequence, effects = ask()
+        name = ZdoResponse, sequence
+        try:
+            with self._awake(), self.firmware.timeout(ANSWER_TIMEOUT):
+                return await self._wait(name, lambda: effects)
+        except TimeoutError:
+            raise NoAnswer("no answer from the device objects") from None
+        finally:
+            self._waits.pop(name, None)
+
+    def _on_network(self) -> None:
+        if not self.stack.joined:
+            raise NoAnswer("not on a network")
+
+    def shares_key(self, address: int) -> bool:
+        """Whether link-key clusters can be spoken with a device."""
+        partner = self.stack.eui64_of(address)
+        return partner is not None and self.stack.has_link_key(partner)
+
+    # --- the stack's effects ---
+
+    def apply(self, effects: Iterable[Effect]) -> None:
+        """Carry out effects, those of nested calls after those at hand, and keep the timer."""
+        self._effects.extend(effects)
+        if self._applying:
+            return
+        self._applying = True
+        try:
+            while self._effects:
+                effect = self._effects.popleft()
+                kind = type(effect)
+                act = self._appliers.get(kind)
+                if act is not None:
+                    act(effect)
+                for handler in self._handlers.get(kind, ()):
+                    handler(effect)
+        finally:
+            self._applying = False
+        self._timer.arm()
+
+    def _transmit(self, effect: Transmit) -> None:
+        self.board.radio.transmit(effect.handle, effect.psdu, indirect=effect.indirect)
+
+    def _confirm(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
+        self.apply(self.stack.confirm(handle, status, frame_pending, self.now))
+
+    def _configure(self, effect: Configure) -> None:
+        self.board.radio.configure(
+            channel=effect.channel,
+            pan_id=effect.pan_id,
+            short=effect.short,
+            eui64=self.config.eui64,
+            rx_on_when_idle=effect.rx_on_when_idle,
+        )
+
+    def _dropped(self, effect: Dropped) -> None:
+        self.board.log("han.dropped", {"layer": effect.layer, "reason": effect.reason, "psdu": effect.psdu})
+
+    # --- waiting ---
+
+    async def _wait(self, name: object, start: Callable[[], Iterable[Effect]]) -> Any:
+        """Await the effect that resolves `name`; tasks that wait for the same share it."""
+        future = self._waits.setdefault(name, Future())
+        self.apply(start())
+        return await future
+
+    def _resolve(self, name: object, value: object) -> None:
+        future = self._waits.pop(name, None)
+        if future is not None:
+            future.set_result(value)
+
+    def _fail(self, name: object, reason: str) -> None:
+        future = self._waits.pop(name, None)
+        if future is not None:
+            future.set_exception(NoAnswer(reason))
+
+    @contextmanager
+    def _awake(self) -> Iterator[None]:
+        """A sleeper polls on inside the block."""
+        self._waiting += 1
+        if not self._polling:
+            self._poll_on()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def _poll_on(self) -> None:
+        self._polling = self._waiting > 0 and self.config.type is NodeType.SLEEPY_END_DEVICE
+        if self._polling:
+            self.apply(self.stack.stay_awake(self.now + AWAKE, self.now))
+            self.firmware.after(AWAKE, self._poll_on)
