@@ -69,21 +69,19 @@ def _record(draw: st.DrawFn, record: Any, levels: int) -> Any:
 
 
 def _number(part: Any, name: str, record: Any) -> st.SearchStrategy[int]:
-    """A number that expressions need: small, or what every switch on it knows."""
-    switches = [found for found in _switches(record) if fields_in(found.keyfunc) == {name}]
+    """A number that expressions need: few if it counts something, else one that every switch on it knows."""
+    parts = [member.subcon for member in record.subcon.subcons]
+    counts = [found.count for found in parts if isinstance(found, constructs.Array)]
+    counts += [found.length for found in parts if isinstance(found, constructs.Octets)]
+    if any(name in fields_in(count) for count in counts if not isinstance(count, c.Construct)):
+        return st.integers(0, SMALL)
     layout = fixed(part)
-    if not switches or layout is None:
-        return st.integers(0, SMALL) if layout is None or layout.size < 2 else st.integers(0, 0xFFFF)
-    known = [
-        value
-        for value in range(min(1 << 8 * layout.size, 0x10000))
-        if all(switch.keyfunc({name: value}) in switch.cases for switch in switches)
-    ]
+    most = min(1 << 8 * (layout.size if layout else 4), 0x10000) - 1
+    switches = [found for found in parts if isinstance(found, constructs.Switch) and fields_in(found.keyfunc) == {name}]
+    if not switches:
+        return st.integers(0, most)
+    known = [n for n in range(most + 1) if all(switch.keyfunc({name: n}) in switch.cases for switch in switches)]
     return st.sampled_from(known)
-
-
-def _switches(record: Any) -> list[Any]:
-    return [member.subcon for member in record.subcon.subcons if isinstance(member.subcon, constructs.Switch)]
 
 
 def _part(part: Any, context: dict[str, Any], record: Any, levels: int, *, filled: bool = False) -> st.SearchStrategy[Any]:
@@ -186,7 +184,7 @@ _VALUES: Final = (
 )
 _INTERVALS: Final = st.builds(
     foundation.Intervals, st.just(types.uint8), st.integers(0, 0xFFFE), st.integers(0, 0xFFFE), st.integers(0, 0xFE)
-) | st.builds(foundation.Intervals, st.just(types.octet_string), st.integers(0, 0xFFFE), st.integers(0, 0xFFFE))
+) | st.builds(foundation.Intervals, st.just(types.octet_string), st.integers(0, 0xFFFE), st.just(60), st.none())
 
 LEAVES: Final[dict[type[Leaf], st.SearchStrategy[Any]]] = {
     type(construct_of(axdr.data)): data(),

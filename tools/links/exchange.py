@@ -1,0 +1,102 @@
+"""Requests and responses over a blocking stream: the DLMS wrapper or HDLC under one function, APDU in, APDU out.
+
+For one-shot clients such as `meterbench read`; the machines are protocols.dlms.wrapper and protocols.dlms.hdlc, and time
+is the monotonic clock. The association on top is the caller's.
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from protocols.core.effects import Effect, Send
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import hdlc, wrapper
+from tools.errors import LinkDown
+from tools.links.stream import Stream
+
+_NS = 1_000_000_000
+
+
+class Exchange(Protocol):
+    """An open way to one logical device. Called with a request APDU it gives the response APDU."""
+
+    def __call__(self, apdu: bytes) -> bytes:
+        """Raises LinkDown when no answer comes, RemoteProtocolError when what comes is none."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None: ...
+
+
+class WrapperExchange:
+    """Over the wrapper: `client` and `server` are the wPorts. Answers of other servers are passed over."""
+
+    def __init__(self, stream: Stream, client: int, server: int, timeout: float) -> None:
+        self._stream = stream
+        self._ports = (server, client)
+        self._timeout = timeout
+        self._splitter = wrapper.Splitter()
+
+    def __call__(self, apdu: bytes) -> bytes:
+        server, client = self._ports
+        self._stream.write(wrapper.wrap(client, server, apdu))
+        until = time.monotonic() + self._timeout
+        while (left := until - time.monotonic()) > 0:
+            for pdu in self._splitter.feed(self._stream.read(left)):
+                if (pdu.source, pdu.destination) == self._ports:
+                    return pdu.apdu
+        raise LinkDown(f"no answer from server {server} within {self._timeout:g} s")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stream.close()
+
+
+class HdlcExchange:
+    """Over HDLC: connects with SNRM when entered, disconnects with DISC when left."""
+
+    def __init__(self, stream: Stream, client: int, server: int | hdlc.Address, timeout: float) -> None:
+        parameters = hdlc.Parameters(response_time_out=int(timeout * _NS / 2), attempts=2)
+        self._stream = stream
+        self._link = hdlc.ClientLink(client, server, parameters)
+
+    def __call__(self, apdu: bytes) -> bytes:
+        found = self._until(self._link.request(apdu, time.monotonic_ns()), hdlc.Apdu)
+        return found.data if isinstance(found, hdlc.Apdu) else b""
+
+    def __enter__(self) -> Self:
+        try:
+            self._until(self._link.connect(time.monotonic_ns()), hdlc.Connected)
+        except BaseException:
+            self._stream.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self._until(self._link.disconnect(time.monotonic_ns()), hdlc.Disconnected)
+        finally:
+            self._stream.close()
+
+    def _until(self, effects: list[Effect], wanted: type[Effect]) -> Effect:
+        """Move octets until an effect of that kind comes."""
+        while True:
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self._stream.write(effect.data)
+                elif isinstance(effect, wanted):
+                    return effect
+                elif isinstance(effect, hdlc.Failed):
+                    raise LinkDown(f"HDLC: {effect.reason}")
+                elif isinstance(effect, hdlc.Disconnected):
+                    raise RemoteProtocolError("HDLC: the server disconnected")
+            now, deadline = time.monotonic_ns(), self._link.deadline
+            wait = 1.0 if deadline is None else max(deadline - now, 0) / _NS
+            data = self._stream.read(wait)
+            now = time.monotonic_ns()
+            effects = self._link.feed(data, now) if data else self._link.expire(now)
