@@ -205,7 +205,7 @@ class Stream:
     def open(self) -> None:
         """Ask the peer."""
         self._log("net.open", b"")
-        self._opening = self._kernel.after(GIVE_UP, self._end, Closed.TIMED_OUT, who=self.host.name)
+        self._opening = self._kernel.after(GIVE_UP, self._abandon, Closed.TIMED_OUT, who=self.host.name)
         self._queue(Segment.OPEN)
 
     def accepted(self) -> None:
@@ -222,18 +222,17 @@ class Stream:
 
     def arrive(self, kind: Segment, data: bytes) -> None:
         """A segment from the peer."""
-        if self.closed is not None:
+        if kind is Segment.ACCEPTED:
+            self._opened()
+        elif kind is Segment.RESET:
+            self._abandon(Closed.RESET if self.opened else Closed.REFUSED)
+        elif kind is Segment.CLOSE:
+            self._abandon(Closed.CLOSED)
+        elif self.closed is not None:  # it has closed, and only its last octets are still to go
             return
-        if kind is Segment.DATA:
+        elif kind is Segment.DATA:
             if self.on_data is not None:
                 self.on_data(data)
-        elif kind is Segment.ACCEPTED:
-            self.opened = True
-            if self._opening is not None:
-                self._opening.cancel()
-            if self.on_open is not None:
-                self.on_open()
-            self._pump()
         elif kind is Segment.FINISH:
             self._peer_finished = True
             if self._finished:
@@ -243,11 +242,14 @@ class Stream:
             else:
                 self._queue(Segment.CLOSE)
                 self._end(Closed.CLOSED)
-        elif kind is Segment.CLOSE:
-            self._end(Closed.CLOSED)
-        else:
-            self._unsent.clear()
-            self._end(Closed.RESET if self.opened else Closed.REFUSED)
+
+    def _opened(self) -> None:
+        self.opened = True
+        if self._opening is not None:
+            self._opening.cancel()
+        if self.on_open is not None and self.closed is None:
+            self.on_open()
+        self._pump()
 
     @property
     def _kernel(self) -> Kernel:
@@ -260,8 +262,7 @@ class Stream:
         self._unsent_octets += len(data)
         self._unsent.append((kind, data))
         if self._unsent_octets > MAX_UNSENT:
-            self._unsent.clear()
-            self._end(Closed.OVERFLOW)
+            self._abandon(Closed.OVERFLOW)
         elif self._retry is None:
             self._pump()
 
@@ -282,6 +283,8 @@ class Stream:
             self._unsent_octets -= len(data)
             self._clear_at = max(kernel.now + passage[0], self._clear_at)
             net.carry(self._clear_at - kernel.now, self.host.name, self.port, self.peer, self.peer_port, kind, passage[1])
+        if self.closed is not None:
+            self._forget()
 
     def _try_later(self) -> None:
         now = self._kernel.now
@@ -289,22 +292,29 @@ class Stream:
             self._failing_since = now
         failing = now - self._failing_since
         if failing >= GIVE_UP:
-            self._unsent.clear()
-            self._end(Closed.TIMED_OUT)
+            self._abandon(Closed.TIMED_OUT)
         else:  # 1, 2, 4 .. s after each other: at 1, 3, 7 .. s
             self._retry = self._kernel.after(min(failing + FIRST_RETRY, GIVE_UP - failing), self._pump, who=self.host.name)
 
     def _end(self, why: Closed) -> None:
         """The stream is over for its owner. What is unsent still goes out, as far as it passes."""
-        if self.closed is not None:
-            return
-        self.closed = why
-        self._log("net.close", why.value.encode())
+        if self.closed is None:
+            self.closed = why
+            self._log("net.close", why.value.encode())
+            if not self._unsent:
+                self._forget()
+            if self.on_close is not None:
+                self.on_close(why)
+
+    def _abandon(self, why: Closed) -> None:
+        """The stream is over, and so is what is unsent."""
+        self._unsent.clear()
+        self._end(why)
+        self._forget()
+
+    def _forget(self) -> None:
         self.host.streams.pop((self.port, self.peer, self.peer_port), None)
-        if not self._unsent:
-            self._stop_timers()
-        if self.on_close is not None:
-            self.on_close(why)
+        self._stop_timers()
 
     def _stop_timers(self) -> None:
         for timer in (self._retry, self._opening):

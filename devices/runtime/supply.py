@@ -184,25 +184,17 @@ class Battery:
 
     def connect(self, board: Powered) -> None:
         self._board = board
-        self._settle()
+        if self.live:
+            self.insert()
 
     def insert(self) -> None:
         """Put the battery in (or switch the device on)."""
         self.live = True
-        self._settle()
+        if self._board is not None:
+            self.kernel.at(self.kernel.now, self._board.power_on, who=self._board.name)
 
     def remove(self) -> None:
         """Take the battery out (or switch the device off)."""
         self.live = False
-        self._settle()
-
-    def _settle(self) -> None:
-        board = self._board
-        if board is not None:
-            self.kernel.at(self.kernel.now, self._apply, board, who=board.name)
-
-    def _apply(self, board: Powered) -> None:
-        if self.live:
-            board.power_on()
-        else:
-            board.power_off()
+        if self._board is not None:
+            self.kernel.at(self.kernel.now, self._board.power_off, who=self._board.name)
