@@ -383,6 +383,10 @@ class Client:
         """Close the tunnel and stop trying."""
         return self._step(Event.CLOSE, now)
 
+    def forgotten(self, now: int) -> list[Effect]:
+        """The server joined the network anew: it knows no tunnel any more."""
+        return self._step(Event.GONE, now) if self.state is State.OPEN else []
+
     def expire(self, now: int) -> list[Effect]:
         """The deadline has passed."""
         return self._step(Event.TIME, now) if self.deadline is not None and self.deadline <= now else []

@@ -156,7 +156,7 @@ def test_refusals_are_told_to_a_unicast_and_not_to_a_broadcast(endpoint, name):
     payload, cluster, status = REFUSALS[name]
     effects = endpoint.handle(message(payload, cluster), 0)
     assert [(effect.status, effect.payload) for effect in effects if isinstance(effect, Rejected)] == [(status, payload)]
-    header, position = Header.parse_from(payload, 0)
+    header, _ = Header.parse_from(payload, 0)
     assert answers(endpoint, payload, cluster) == [DefaultResponse(header.command, status)]
     assert answers(endpoint, payload, cluster, broadcast=True) == []
     good = foundation.general(2, ReadAttributes([0x0000]), to=SERVER)
