@@ -17,6 +17,7 @@ import msgspec
 
 from protocols.core.codec import Leaf
 from protocols.core.codec.constructs import axdr_length_octets
+from protocols.core.codec.streams import Reader
 from protocols.core.errors import DecodeError, EncodeError
 
 MAX_DEPTH: Final = 16
@@ -379,6 +380,16 @@ def _append_untagged(description: Type, data: Data, out: bytearray) -> None:
 
 
 class _DataLeaf(Leaf):
+    def _parse(self, stream: Reader, context: Any, path: str) -> Any:
+        """Where a Leaf makes every error a plain one, these two keep their kind: they are answered differently."""
+        try:
+            self.parse(stream.data, stream.position, len(stream.data))
+        except (TooManyItems, UnknownTag) as error:
+            raise type(error)(f"{path}: {error}") from None
+        except (DecodeError, IndexError):
+            pass
+        return super()._parse(stream, context, path)
+
     def parse(self, buf: bytes, pos: int, end: int) -> tuple[Data, int]:
         values, pos = _items(buf, pos, end, 1, 0, [MAX_ITEMS])
         return values[0], pos

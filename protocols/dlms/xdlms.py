@@ -98,7 +98,7 @@ class MethodDescriptor(Frame):
 
 
 class SelectiveAccess(Frame):
-    """Selective-Access-Descriptor: what the parameters mean is said by the class. See ``selection``."""
+    """Selective-Access-Descriptor: what the parameters mean is said by the class (of profiles: ``cosem.profile``)."""
 
     selector: be.u8
     parameters: axdr.data

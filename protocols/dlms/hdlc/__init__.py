@@ -7,8 +7,8 @@ sign-on that may come before, and mode E's baud rates, are not here. Neither are
 from __future__ import annotations
 
 from protocols.dlms.hdlc.client import ClientLink
-from protocols.dlms.hdlc.deframer import Damage, Damaged, Deframer
-from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Frame, Kind
+from protocols.dlms.hdlc.deframer import Deframer
+from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Damage, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import Apdu, Connected, Discarded, Disconnected, Failed, TooLong, Unconfirmed
 from protocols.dlms.hdlc.parameters import Limits, Parameters
 from protocols.dlms.hdlc.server import ServerLink

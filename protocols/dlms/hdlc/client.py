@@ -12,8 +12,8 @@ from typing import Final
 
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, LocalProtocolError
-from protocols.dlms.hdlc.deframer import Damaged, Deframer
-from protocols.dlms.hdlc.frame import Address, Frame, Kind
+from protocols.dlms.hdlc.deframer import Deframer
+from protocols.dlms.hdlc.frame import Address, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import (
     LLC_COMMAND,
     LLC_RESPONSE,

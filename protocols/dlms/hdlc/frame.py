@@ -6,10 +6,12 @@ it, and must be judged before the rest has come in. Knows no sequence rules; tho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final
+
+import msgspec
 
 from protocols.core import crc
 from protocols.core.errors import DecodeError, LocalProtocolError
@@ -70,6 +72,8 @@ class Address:
     upper: int
     lower: int | None = None
     size: int = 0
+    octets: bytes = field(init=False, repr=False, compare=False)
+    """On the wire: seven bits an octet, most significant first; the lowest bit of the last octet marks the end."""
 
     def __post_init__(self) -> None:
         halves = (self.upper,) if self.lower is None else (self.upper, self.lower)
@@ -77,16 +81,11 @@ class Address:
         limit = 1 << 7 * size // len(halves)
         if size not in (1, 2, 4) or (size == 1) != (self.lower is None) or not all(0 <= half < limit for half in halves):
             raise LocalProtocolError(f"no {size}-octet HDLC address can say {self.upper}, {self.lower}")
-        object.__setattr__(self, "size", size)
-
-    def build(self) -> bytes:
-        """Seven bits an octet, most significant first; the lowest bit of the last octet marks the end."""
-        parts = (self.upper,) if self.lower is None else (self.upper, self.lower)
-        each = self.size // len(parts)
-        octets = bytearray(part >> 7 * place & 0x7F for part in parts for place in reversed(range(each)))
-        octets = bytearray(octet << 1 for octet in octets)
+        each = size // len(halves)
+        octets = bytearray((half >> 7 * place & 0x7F) << 1 for half in halves for place in reversed(range(each)))
         octets[-1] |= 1
-        return bytes(octets)
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "octets", bytes(octets))
 
     def __str__(self) -> str:
         return str(self.upper) if self.lower is None else f"{self.upper}/{self.lower}"
@@ -120,8 +119,7 @@ def address_size(data: bytes | bytearray, position: int) -> int:
     return -1
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One frame. ``information`` may be empty; ``segmented`` says that more of the same PDU follows."""
 
     destination: Address
@@ -131,7 +129,7 @@ class Frame:
     segmented: bool = False
 
     @classmethod
-    def unnumbered(cls, kind: Kind, destination: Address, source: Address, *, poll: bool, information: bytes = b"") -> Self:
+    def unnumbered(cls, kind: Kind, destination: Address, source: Address, *, poll: bool, information: bytes = b"") -> Frame:
         """SNRM, DISC, UA, DM, FRMR or UI."""
         return cls(destination, source, CONTROL[kind] | POLL * poll, information)
 
@@ -139,7 +137,7 @@ class Frame:
     def numbered(
         cls, kind: Kind, destination: Address, source: Address, *,
         receive: int, poll: bool, send: int = 0, information: bytes = b"", segmented: bool = False,
-    ) -> Self:  # fmt: skip
+    ) -> Frame:  # fmt: skip
         """I, RR or RNR: ``receive`` is N(R), ``send`` N(S), both modulo 8."""
         return cls(destination, source, CONTROL[kind] | receive << 5 | POLL * poll | send << 1, information, segmented)
 
@@ -164,7 +162,7 @@ class Frame:
 
     def build(self) -> bytes:
         """The frame with both flags. LocalProtocolError when it is longer than the length field can say."""
-        destination, source = self.destination.build(), self.source.build()
+        destination, source = self.destination.octets, self.source.octets
         header = 2 + len(destination) + len(source) + 1
         length = header + 2 + (len(self.information) + 2 if self.information else 0)
         if length > LONGEST_FRAME:
@@ -178,10 +176,8 @@ class Frame:
     @classmethod
     def parse(cls, data: bytes) -> Frame:
         """Exactly one frame with both flags; DecodeError otherwise. For octets as they come, see Deframer."""
-        from protocols.dlms.hdlc.deframer import Deframer
-
-        match Deframer().scan(data):
-            case [Frame() as frame] if len(frame.build()) == len(data):
+        match examine(data, 0, LONGEST_FRAME) if data[:1] == b"~" else None:
+            case Frame() as frame if length_field(data, 0) + 2 == len(data):
                 return frame
         raise DecodeError(f"Frame: not one whole frame: {data.hex()}")
 
@@ -194,3 +190,83 @@ class Frame:
         }.get(kind, "")
         marks = " P/F" * self.poll + " segmented" * self.segmented
         return f"{kind.value}{numbers}{marks} {self.source} > {self.destination} {self.information.hex()}".rstrip()
+
+
+class Damage(Enum):
+    """Why something that began like a frame was not one."""
+
+    LENGTH = "length field out of range"
+    ADDRESS = "address without an end"
+    HEADER_CHECK = "header check sequence wrong"
+    CLOSING_FLAG = "no flag where the length says it ends"
+    FRAME_CHECK = "frame check sequence wrong"
+    TIME_OUT = "line fell silent inside it"
+
+
+class Damaged(msgspec.Struct, frozen=True, gc=False):
+    """A frame that was dropped: ``octets`` from its opening flag to where it was given up."""
+
+    damage: Damage
+    octets: bytes
+
+
+def examine(buffer: bytes | bytearray, start: int, longest: int) -> Frame | Damaged | int | None:
+    """What stands at the flag at ``start`` of ``buffer``.
+
+    A frame; a damaged one; how many octets from the flag on are needed to say more; None: nothing like a frame.
+    ``longest``: octets between the flags. Each step looks only at octets whose meaning no later octet can change.
+    """
+    here = len(buffer) - start
+    if here < 2:
+        return 2
+    if buffer[start + 1] >> 4 != 0xA:
+        return None
+    if here < 3:
+        return 3
+    length = length_field(buffer, start)
+    if not SHORTEST_FRAME <= length <= longest:
+        return Damaged(Damage.LENGTH, bytes(buffer[start : start + 3]))
+
+    position = start + 3
+    addresses: list[bytes] = []
+    for _ in range(2):
+        size = address_size(buffer, position)
+        if size < 0:
+            return Damaged(Damage.ADDRESS, bytes(buffer[start : position + 3]))
+        if size == 0:
+            return here + 1
+        addresses.append(bytes(buffer[position : position + size]))
+        position += size
+    header = position + 1 - start
+    if here < header + 2:
+        return header + 2
+    # Of a frame without information these two octets are the frame check; either way they cover what came so far.
+    if _check_fails(buffer, start, header):
+        return Damaged(Damage.HEADER_CHECK, bytes(buffer[start : start + header + 2]))
+    end = length + 1
+    if end != header + 2 and end < header + 4:
+        return Damaged(Damage.LENGTH, bytes(buffer[start : start + header + 2]))
+    if here <= end:
+        return end + 1
+    if buffer[start + end] != FLAG:
+        return Damaged(Damage.CLOSING_FLAG, bytes(buffer[start : start + end + 1]))
+    if _check_fails(buffer, start, end - 2):
+        return Damaged(Damage.FRAME_CHECK, bytes(buffer[start : start + end + 1]))
+    return Frame(
+        address(addresses[0]),
+        address(addresses[1]),
+        buffer[position],
+        bytes(buffer[start + header + 2 : start + end - 2]),
+        bool(buffer[start + 1] & 0x08),
+    )
+
+
+def length_field(buffer: bytes | bytearray, start: int) -> int:
+    """The length field of the frame whose flag is at ``start``: octets between the flags."""
+    return (buffer[start + 1] & 0x07) << 8 | buffer[start + 2]
+
+
+def _check_fails(buffer: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether the two octets at ``end`` (from the flag) are not the check of everything between the flag and them."""
+    check = crc.x25(bytes(buffer[start + 1 : start + end]))
+    return buffer[start + end] != check & 0xFF or buffer[start + end + 1] != check >> 8

@@ -12,8 +12,8 @@ from typing import Final
 
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, LocalProtocolError
-from protocols.dlms.hdlc.deframer import Damaged, Deframer
-from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Frame, Kind
+from protocols.dlms.hdlc.deframer import Deframer
+from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import (
     LLC_COMMAND,
     LLC_RESPONSE,
@@ -124,8 +124,12 @@ class ServerLink:
             elif stranger := self._stranger(item):
                 effects.append(Discarded(stranger, item.build()))
             else:
-                key = (item.source.upper, item.destination.upper)
-                state = State.CONNECTED if key in self._connections else State.DISCONNECTED
+                connection = self._connections.get((item.source.upper, item.destination.upper))
+                limits = connection.exchange.limits if connection else self._parameters.limits
+                if len(item.information) > limits.information_receive and item.kind is not Kind.SNRM:
+                    effects.append(Discarded("information field longer than agreed", item.build()))
+                    continue
+                state = State.CONNECTED if connection else State.DISCONNECTED
                 effects += RULES[state][item.kind](self, item, now)
         return effects
 
@@ -138,8 +142,6 @@ class ServerLink:
             return None if frame.kind is Kind.UI else "only UI may go to all stations"
         if upper not in self._servers or (self._station is not None and lower not in (None, self._station)):
             return "for another station"
-        if len(frame.information) > self._parameters.limits.information_receive and frame.kind is not Kind.SNRM:
-            return "information field longer than agreed"
         return None
 
     def _known(self, frame: Frame, now: int) -> _Connection:

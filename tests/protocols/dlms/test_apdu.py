@@ -261,6 +261,15 @@ def test_every_truncation_is_refused(octets: bytes) -> None:
         apdu.parse(octets + b"\x00")
 
 
+def test_values_that_are_answered_differently_are_told_apart_inside_an_apdu() -> None:
+    """C6, C7: the server says pdu-too-long and type-unmatched."""
+    head = "c101c100080000010000ff0200"
+    with pytest.raises(axdr.UnknownTag, match=r"SetRequestNormal\.value"):
+        apdu.parse(bytes.fromhex(head + "02017f"))
+    with pytest.raises(axdr.TooManyItems, match=r"SetRequestNormal\.value"):
+        apdu.parse(bytes.fromhex(head + "0182ffff") + bytes(65_535))
+
+
 def test_kind_says_what_it_begins_like() -> None:
     assert apdu.kind(bytes.fromhex("C001")) is xdlms.GetRequestNormal
     assert apdu.kind(bytes.fromhex("60")) is acse.AARQ

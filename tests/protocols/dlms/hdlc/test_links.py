@@ -305,7 +305,14 @@ def test_segments_without_end() -> None:
     assert pen.i(104 % 8, 1, COMMAND + b"\xc0") == [Apdu(16, 1, b"\xc0")]
 
 
-@pytest.mark.parametrize("said", ["05020000 06020000 07010008 0100", "0502FFFF 0602FFFF 0701FF 0801FF", "05010006 0100070400000000 080400000000"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "05020000 06020000 070100 080100",
+        "0502FFFF 0602FFFF 0701FF 0801FF",
+        "050100 060100 070400000000 080400000000",
+    ],
+)
 def test_negotiation_with_nonsense(said: str) -> None:
     """A14: UA with our own limits, never a zero window."""
     parameters = bytes.fromhex(said.replace(" ", ""))
@@ -320,7 +327,11 @@ def test_damaged_negotiation_is_not_answered(meter: ServerLink) -> None:
 
 
 def test_information_longer_than_agreed_is_dropped(reader: Peer) -> None:
-    """A5."""
+    """A5. Agreed is what the client said it would send, where that is less than ours."""
+    modest = Peer(reader.link, Address(17), SERVER)
+    modest.u(Kind.SNRM, Limits(information_transmit=64).build())
+    assert kinds(modest.i(0, 0, COMMAND + bytes(62))) == [Discarded]
+    assert kinds(modest.i(0, 0, COMMAND + bytes(61))) == [Apdu]
     assert kinds(reader.i(0, 0, COMMAND + bytes(126))) == [Discarded]
     assert kinds(reader.i(0, 0, COMMAND + bytes(125))) == [Apdu]
 
