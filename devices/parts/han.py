@@ -46,11 +46,11 @@ EVERY_ENDPOINT = 0xFF
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request on its way, and what answers it: `expect`, or any Default Response when that is None."""
+    """A request on its way, and what answers it."""
 
     cluster: int
     command: int
-    expect: type[Frame] | None
+    expect: type[Frame]
     answer: Future[Frame]
 
     def class_of_answer(self, header: Header) -> type[Frame] | None:
@@ -60,7 +60,7 @@ class Question:
         if header.kind != foundation.CLUSTER_SPECIFIC:
             frame = foundation.GENERAL.get(header.command)
             return frame if frame is DefaultResponse or frame is self.expect else None
-        if self.expect is None or self.expect in foundation.GENERAL_IDS:
+        if self.expect in foundation.GENERAL_IDS:
             return None
         declared = command_of(self.expect)
         return self.expect if (declared.id, declared.to) == (header.command, header.to) else None
@@ -118,8 +118,10 @@ class Han(Node):
     ) -> dict[Attribute[T], T | None]:
         """Read the server's attributes: those that the peer has, and has in the declared type. Raises NoAnswer, Refused."""
         question = ReadAttributes([attribute.id for attribute in attributes])
-        answer = await self._ask(address, endpoint, cluster.id, question, ReadAttributesResponse, source, timeout)
-        values = {record.attribute: record.value for record in cast(ReadAttributesResponse, answer).records if record.value}
+        answer = await self.ask(
+            address, endpoint, cluster, question, ReadAttributesResponse, source=source, timeout=timeout
+        )
+        values = {record.attribute: record.value for record in answer.records if record.value}
         return {
             attribute: cast("T | None", value.value)
             for attribute in attributes
@@ -137,42 +139,44 @@ class Han(Node):
         timeout: int = ANSWER_TIMEOUT,
     ) -> F:
         """Send a cluster command and await the command that answers it. Raises NoAnswer, Refused."""
-        cluster = command_of(type(command)).cluster.id
-        return cast(F, await self._ask(address, endpoint, cluster, command, expect, source, timeout))
+        cluster = command_of(type(command)).cluster
+        return await self.ask(address, endpoint, cluster, command, expect, source=source, timeout=timeout)
 
     async def confirm(
         self, address: int, endpoint: int, command: Frame, *, source: int = 1, timeout: int = ANSWER_TIMEOUT
     ) -> None:
         """Send a cluster command that only a Default Response answers. Raises NoAnswer, Refused."""
-        cluster = command_of(type(command)).cluster.id
-        await self._ask(address, endpoint, cluster, command, None, source, timeout)
+        cluster = command_of(type(command)).cluster
+        await self.ask(address, endpoint, cluster, command, DefaultResponse, source=source, timeout=timeout)
 
-    async def _ask(
+    async def ask(
         self,
         address: int,
         endpoint: int,
-        cluster: int,
+        cluster: type[Cluster],
         command: Frame,
-        expect: type[Frame] | None,
-        source: int,
-        timeout: int,
-    ) -> Frame:
+        expect: type[F],
+        *,
+        source: int = 1,
+        timeout: int = ANSWER_TIMEOUT,
+    ) -> F:
+        """Send any command to a cluster and await what answers it. Raises NoAnswer, and Refused on a status not SUCCESS."""
         sequence = self.sequence.next()
         key = address, sequence
         if key in self._questions:
             raise NoAnswer(f"256 questions to {address:#06x} are open")
         if type(command) in foundation.GENERAL_IDS:
-            payload = foundation.general(sequence, command, to=SERVER, disable_default_response=True)
+            payload = foundation.general(sequence, command, to=SERVER, disable_default_response=expect is not DefaultResponse)
         else:
-            payload = foundation.cluster(sequence, command, disable_default_response=expect is not None)
-        handle, effects = self._send(address, endpoint, cluster, payload, source)
+            payload = foundation.cluster(sequence, command, disable_default_response=expect is not DefaultResponse)
+        handle, effects = self._send(address, endpoint, cluster.id, payload, source)
         answer: Future[Frame] = Future()
-        self._questions[key] = Question(cluster, payload[2], expect, answer)
+        self._questions[key] = Question(cluster.id, payload[2], expect, answer)
         self._waits[handle] = Undelivered(answer)
         try:
             self.apply(effects)
             with self._awake(), self.firmware.timeout(timeout):
-                return await answer
+                return cast(F, await answer)
         except TimeoutError:
             raise NoAnswer(f"no answer to {type(command).__name__} from {address:#06x}") from None
         finally:
@@ -267,7 +271,7 @@ class Han(Node):
                 name = next((status.name for status in Status if status == answer.status), "")
                 question.answer.set_exception(Refused(answer.status, name))
                 return True
-            if question.expect is not None:
+            if question.expect is not DefaultResponse:
                 return True  # the answer itself is still to come
         question.answer.set_result(answer)
         return True

@@ -42,6 +42,9 @@ REPORT_OCTETS = 70
 """Size of one Report Attributes frame: what one 802.15.4 frame carries under an APS link key, leaving room for an
 extended nonce."""
 
+LONGEST_ANSWER = 1500
+"""Octets of a ZCL frame that a peer surely puts together from fragments; who asks for more is told INSUFFICIENT_SPACE."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply(Effect):
@@ -117,7 +120,11 @@ class Instance:
         self.reported = handler
 
     def on_write(self, handler: Callable[[Attribute[object], object], None]) -> None:
-        """Be told of each value that the other side wrote, after the checks; it is stored already."""
+        """Be told of each value that the other side wrote, after the checks; it is stored already.
+
+        An attribute bound to a callable keeps it: the handler is who makes it give the new value. Without a handler such an
+        attribute is read-only.
+        """
         self.written = handler
 
 
@@ -215,8 +222,11 @@ class Endpoint:
             return effects + self._default_response(outcome, request)
         if message.broadcast:
             return []
-        answers = (outcome,) if isinstance(outcome, Frame) else outcome
-        return [Reply(self._frame(answer, request)) for answer in answers]
+        answers = [self._frame(answer, request) for answer in ((outcome,) if isinstance(outcome, Frame) else outcome)]
+        if any(len(answer) > LONGEST_ANSWER for answer in answers):
+            status = Status.INSUFFICIENT_SPACE
+            return self._reject(status, "asks for too much at once", message) + self._default_response(status, request)
+        return [Reply(answer) for answer in answers]
 
     def _reject(self, status: Status, reason: str, message: Message) -> list[Effect]:
         self.refused[status] += 1
@@ -283,7 +293,7 @@ def _refusal(instance: Instance, record: AttributeValue) -> Status:
     attribute = instance.cluster.attributes[instance.side].get(record.attribute)
     if attribute is None or record.attribute not in instance.values:
         return Status.UNSUPPORTED_ATTRIBUTE
-    if not attribute.writes:
+    if not attribute.writes or (instance.written is None and callable(instance.values[record.attribute])):
         return Status.READ_ONLY
     if record.value.type is not attribute.type:
         return Status.INVALID_DATA_TYPE
@@ -297,7 +307,8 @@ def _refusal(instance: Instance, record: AttributeValue) -> Status:
 def _apply(instance: Instance, records: Sequence[AttributeValue]) -> None:
     for record in records:
         attribute = instance.cluster.attributes[instance.side][record.attribute]
-        instance.values[record.attribute] = record.value.value
+        if not callable(instance.values[record.attribute]):
+            instance.values[record.attribute] = record.value.value
         if instance.written is not None:
             instance.written(attribute, record.value.value)
 

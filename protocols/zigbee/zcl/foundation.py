@@ -124,7 +124,7 @@ class ReportingRecord(Frame):
 
     direction: le.u8
     attribute: le.u16
-    reporting: Intervals | int = switch(this.direction, {REPORTED_BY_YOU: IntervalsLeaf(), REPORTED_TO_YOU: le.u16})
+    reporting: Intervals | int = field(REPORTING)
 
 
 class ReportingOutcome(Frame):

@@ -14,7 +14,14 @@ from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import Time
 from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.zcl import types
 from protocols.zigbee.zcl.endpoint import Endpoint
+from protocols.zigbee.zcl.foundation import (
+    ConfigureReporting,
+    ConfigureReportingResponse,
+    Intervals,
+    ReportingRecord,
+)
 from protocols.zigbee.zcl.status import Status
 
 HUB_EUI, METER_EUI, SLEEPER_EUI, DISPLAY_EUI = (0x00DB_1234_5678_9A00 + n for n in range(4))
@@ -171,6 +178,24 @@ def test_reports_arrive_in_order(kernel, hub, meter):
     kernel.run_until(kernel.now + S)
     (values,) = hub.firmware.reports
     assert list(values) == wanted
+
+
+def test_reports_that_a_peer_configured(kernel, hub, meter):
+    join(kernel, meter)
+    han, address = hub.firmware.han, hub.firmware.han.stack.address_of(METER_EUI)
+    wish = ConfigureReporting([
+        ReportingRecord(0, 0x0000, Intervals(types.uint48, 10, 60, 1_000_000)),
+        ReportingRecord(0, 0x0200, Intervals(types.bitmap8, 10, 0)),
+    ])  # fmt: skip
+    done = run(kernel, han.ask(address, 1, Metering, wish, ConfigureReportingResponse))
+    assert [outcome.status for outcome in done.records] == [Status.SUCCESS]
+    kernel.run_until(kernel.now + 130 * S)
+    assert [list(values) for values in hub.firmware.reports] == [[Metering.current_summation_delivered]] * 2
+    ours = meter.firmware.han
+    ours.endpoints[1].server(Metering)[Metering.status] = 8
+    ours.changed(1, Metering, Metering.status)
+    kernel.run_until(kernel.now + S)
+    assert hub.firmware.reports[-1] == {Metering.status: 8}
 
 
 def test_a_sleeper_asks_and_is_told(kernel, place, hub):

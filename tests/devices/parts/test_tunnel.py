@@ -17,9 +17,11 @@ from protocols.zigbee.clusters.tunneling import (
     Closed,
     Opened,
     Peer,
+    Protocol,
     Received,
     Server,
     State,
+    Tunneling,
 )
 from protocols.zigbee.node import DeviceAnnounced, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
@@ -108,6 +110,26 @@ def test_1400_octets_there_and_back(kernel, hub, meter, peer):
     (received,) = hub.firmware.heard
     assert received.data == data[::-1]
     assert [effect.data for effect in meter.firmware.heard if isinstance(effect, Received)] == [data]
+
+
+@pytest.mark.req("S-084")
+def test_a_tunnel_is_set_up_asked_about_used_and_closed(kernel, hub, meter, peer):
+    tunnels, address = hub.firmware.tunnels, peer()
+    asked = kernel.spawn(
+        hub.firmware.han.request(*address, Tunneling.GetSupportedTunnelProtocols(0), Tunneling.SupportedTunnelProtocolsResponse),
+        who="test",
+    )
+    later(kernel, S)
+    assert asked.result().protocol_list == [Protocol(NOT_MANUFACTURER_SPECIFIC, DLMS)]
+    payloads = [b"", b"\x00", bytes(range(256)), b"\x7e\xa0\x07" * 100, bytes.fromhex("DD00000000000011")]
+    for payload in payloads:
+        tunnels.send(address, payload)
+        later(kernel, 2 * S)
+    assert [effect.data for effect in meter.firmware.heard if isinstance(effect, Received)] == payloads
+    tunnels.close(address)
+    later(kernel, S)
+    assert isinstance(meter.firmware.heard[-1], Closed)
+    assert not meter.firmware.tunnels.server.tunnels
 
 
 def test_a_loss_of_one_frame_in_five_is_mended(kernel, air, hub, meter, peer):

@@ -125,6 +125,24 @@ def test_undivided_is_all_or_nothing(endpoint):
     assert told == [("physical_environment", 5)]
 
 
+def test_a_bound_attribute_is_written_by_its_handler_or_not_at_all(endpoint):
+    clock = endpoint.server(Time)
+    ticks = [100]
+    clock[Time.time] = lambda: ticks[0]
+    request = write(WriteAttributes, (0x0000, (types.utc_time, 200)))
+    assert answers(endpoint, request, Time.id) == [WriteAttributesResponse([WriteRecord(Status.READ_ONLY, 0)])]
+    clock.on_write(lambda attribute, value: ticks.append(ticks.pop() + value))
+    assert answers(endpoint, request, Time.id) == [WriteAttributesResponse([WriteRecord(0)])]
+    assert clock[Time.time] == 300
+
+
+def test_who_asks_for_too_much_at_once_is_told_so(endpoint):
+    request = foundation.general(1, ReadAttributes([0x0000] * 1000), to=SERVER)
+    assert answers(endpoint, request) == [DefaultResponse(0, Status.INSUFFICIENT_SPACE)]
+    request = foundation.general(1, ReadAttributes([0x0000] * 100), to=SERVER)
+    assert len(answers(endpoint, request)[0].records) == 100
+
+
 @pytest.mark.parametrize("rows", [[GOOD], [UNKNOWN], [READ_ONLY]])
 def test_write_without_response_is_never_answered(endpoint, rows):
     assert answers(endpoint, write(WriteAttributesNoResponse, *rows), Basic.id) == []
