@@ -36,7 +36,8 @@ Bound = object
 """An attribute's value, or a callable of no arguments that gives it."""
 Values = Mapping[Attribute[object], object]
 Outcome = Frame | Sequence[Frame] | Status | None
-"""What a handler answers: a command (or several), a status for the Default Response, or nothing: success."""
+"""What a handler answers: a command (or several; none: it will come later), a status for the Default Response, or nothing,
+which is success."""
 
 REPORT_OCTETS = 70
 """Size of one Report Attributes frame: what one 802.15.4 frame carries under an APS link key, leaving room for an

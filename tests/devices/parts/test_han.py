@@ -14,11 +14,13 @@ from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import Time
 from protocols.zigbee.node import NodeConfig, NodeType
-from protocols.zigbee.zcl import types
+from protocols.zigbee.zcl import foundation, types
+from protocols.zigbee.zcl.cluster import CLIENT
 from protocols.zigbee.zcl.endpoint import Endpoint
 from protocols.zigbee.zcl.foundation import (
     ConfigureReporting,
     ConfigureReportingResponse,
+    DefaultResponse,
     Intervals,
     ReportingRecord,
 )
@@ -212,6 +214,26 @@ def test_a_sleeper_asks_and_is_told(kernel, place, hub):
     han.poll()
     kernel.run_until(kernel.now + 4 * S)
     assert task.result() == {Basic.manufacturer_name: "bench"}
+
+
+def test_a_sleeper_stays_awake_for_a_late_answer_and_is_not_misled(kernel, place, hub):
+    sleeper = place("sleeper", Sleeper, SLEEPER_EUI)
+    join(kernel, sleeper)
+    han = hub.firmware.han
+
+    def take_time(command, request):
+        peer, sequence = (request.message.source, request.message.source_endpoint), request.header.sequence
+        foreign = foundation.general(sequence, DefaultResponse(1, Status.FAILURE), to=CLIENT)
+        answer = foundation.cluster(sequence, Metering.RequestMirrorResponse(0x11))
+        hub.firmware.after(S, han.send, *peer, Basic.id, foreign)
+        hub.firmware.after(4 * S, han.send, *peer, Metering.id, answer)
+        return []
+
+    han.endpoints[1].client(Metering).on(Metering.RequestMirror, take_time)
+    before = kernel.now
+    answer = run(kernel, sleeper.firmware.han.request(HUB, 1, Metering.RequestMirror(), Metering.RequestMirrorResponse))
+    assert answer == Metering.RequestMirrorResponse(0x11)
+    assert 4 * S < kernel.now - before < 5 * S
 
 
 def test_a_restart_takes_the_network_up_without_a_frame(kernel, mains, hub, meter):

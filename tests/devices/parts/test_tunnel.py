@@ -62,6 +62,14 @@ class Meter(Firmware):
             self.tunnels.send(effect.tunnel, effect.data[::-1])
 
 
+class Greeter(Meter):
+    """Speaks first."""
+
+    def listen(self, effect: Opened | Received | Closed) -> None:
+        if isinstance(effect, Opened):
+            self.tunnels.send(effect.tunnel, b"hello")
+
+
 @pytest.fixture
 def kernel():
     return Kernel(seed=1)
@@ -110,6 +118,14 @@ def test_1400_octets_there_and_back(kernel, hub, meter, peer):
     (received,) = hub.firmware.heard
     assert received.data == data[::-1]
     assert [effect.data for effect in meter.firmware.heard if isinstance(effect, Received)] == [data]
+
+
+def test_a_server_may_speak_as_soon_as_the_tunnel_is_open(kernel, air, mains, hub):
+    Board(kernel, "meter", firmware=Greeter, supply=MainsSupply(mains), eui64=METER_EUI, radio=air.radio("meter"))
+    later(kernel, 20 * S)
+    opened, received = hub.firmware.heard
+    assert isinstance(opened, Opened)
+    assert received.data == b"hello"
 
 
 @pytest.mark.req("S-084")
