@@ -46,7 +46,7 @@ MAX_QUEUE = 64
 MAX_HELD = 32
 
 _PHY_OCTETS = 6  # preamble, delimiter and length
-_ACK_OCTETS = 5
+_ACK_OCTETS_AND_PHY = 5 + _PHY_OCTETS
 _OCTET_2450 = 32 * US  # 250 kb/s
 _OCTET_SUB_GHZ = 80 * US  # 100 kb/s, pages 28 to 31
 _ANY_PAN = b"\xff\xff"
@@ -219,9 +219,6 @@ class Air:
             self.start(frame)
         else:
             sender.finished(frame, TxStatus.NO_ACK, False)
-
-
-_ACK_OCTETS_AND_PHY = _ACK_OCTETS + _PHY_OCTETS
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devices.runtime.display import Buttons, Display
 from devices.runtime.flash import Flash
@@ -187,5 +187,5 @@ class Board:
         if self.supply.live:
             self.power_on()
 
-    def _halted(self) -> Any:
+    def _halted(self) -> None:
         self.cut(self._cut_for)

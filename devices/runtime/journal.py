@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from typing import Annotated
 
 import msgspec
 
@@ -32,6 +33,7 @@ class Happening(Enum):
     CLOSE = "close"
 
 
+_Instant = Annotated[int, msgspec.Meta(ge=0)]
 Handler = Callable[[Happening, bytes], object]
 
 
@@ -51,14 +53,14 @@ class _Header(msgspec.Struct, frozen=True, tag_field="record", tag="header", for
 
 
 class _Input(msgspec.Struct, frozen=True, tag_field="record", tag="input", forbid_unknown_fields=True):
-    at: int
+    at: _Instant
     endpoint: str
     event: Happening
     data: str
 
 
 class _End(msgspec.Struct, frozen=True, tag_field="record", tag="end", forbid_unknown_fields=True):
-    at: int
+    at: _Instant
     events: int
     digest: str
 
@@ -148,7 +150,7 @@ class Replayer:
         """ns at which the run ended, or had its last input when it was killed."""
         if self._end is not None:
             return self._end.at
-        return self._inputs[-1].at if self._inputs else 0
+        return max((record.at for record in self._inputs), default=0)
 
     def load(self, inputs: Inputs) -> None:
         """Feed all input to a fresh run."""

@@ -25,7 +25,9 @@ def u16(number: int) -> bytes:
     return number.to_bytes(2, "little")
 
 
-def frame(destination: int, source: int, payload: bytes = b"payload", *, sequence: int = 1, ack: bool = True, pan: int = PAN) -> bytes:
+def frame(
+    destination: int, source: int, payload: bytes = b"payload", *, sequence: int = 1, ack: bool = True, pan: int = PAN
+) -> bytes:
     """A data frame with short addresses and PAN compression (802.15.4-2006 7.2.2.2), with its FCS."""
     control = 0x8841 | (0x20 if ack else 0)
     return append_kermit(u16(control) + bytes((sequence,)) + u16(pan) + u16(destination) + u16(source) + payload)
