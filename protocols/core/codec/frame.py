@@ -143,7 +143,10 @@ _NOT_YET_GENERATED |= {name: vars(Frame)[name] for name in ("parse", "parse_from
 
 
 def _generated(frame: type[Frame], name: str) -> Any:
-    """Generate one of the methods, and put it where the class finds it from now on."""
+    """One of the methods, generated unless it was, and put where the class finds it from now on."""
+    known = vars(frame)[name]
+    if known is not _NOT_YET_GENERATED[name]:  # the caller kept the first method
+        return known.__func__ if isinstance(known, staticmethod) else known
     function = engine.generate(frame._record, name)
     setattr(frame, name, function if name == "build" else staticmethod(function))
     return function
