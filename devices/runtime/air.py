@@ -150,8 +150,7 @@ class Air:
                 continue
             held = header.data_request and header.source in receiver.held  # as of now: the answer cannot wait for firmware
             if self._offer(sender, receiver, psdu, frame.good):
-                if not psdu[0] & 0x10:
-                    receiver.listen_until = 0
+                receiver.listen_until = 0
                 if answers is None:
                     answers, pending = receiver, held
         if not header.acknowledge:

@@ -25,7 +25,8 @@ class Rtc:
 
     def read(self) -> int:
         """UTC in ns as this clock has it."""
-        return self._at(self._kernel.now)
+        elapsed = self._kernel.now - self._set_at
+        return self._set_to + elapsed + elapsed * self._ppb // _BILLION
 
     def set(self, utc: int) -> None:
         """Set the clock to UTC in ns; it is valid from then on."""
@@ -43,24 +44,12 @@ class Rtc:
 
     def when(self, utc: int) -> int:
         """Kernel time (ns) at which this clock, left alone, will first show `utc` or later; now, when it does already."""
-        missing = utc - self.read()
-        if missing <= 0:
-            return self._kernel.now
-        elapsed = utc - self._set_to
-        when = self._set_at + elapsed * _BILLION // (_BILLION + self._ppb)
-        while self._at(when) < utc:
-            when += 1
-        while self._at(when - 1) >= utc:
-            when -= 1
-        return when
+        elapsed = -((self._set_to - utc) * _BILLION // (_BILLION + self._ppb))  # rounded up, where reading rounds down
+        return max(self._kernel.now, self._set_at + elapsed)
 
     def when_multiple(self, period: int) -> int:
         """Kernel time (ns) of the next multiple of `period` ns on this clock, later than what it shows now."""
         return self.when((self.read() // period + 1) * period)
-
-    def _at(self, when: int) -> int:
-        elapsed = when - self._set_at
-        return self._set_to + elapsed + elapsed * self._ppb // _BILLION
 
     def _jump(self, utc: int) -> None:
         self._set_at, self._set_to = self._kernel.now, utc

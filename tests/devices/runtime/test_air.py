@@ -336,6 +336,16 @@ def test_more_held_frames_come_one_a_request_with_the_bit_set_on_all_but_the_las
     assert all(kermit(psdu) == 0 for psdu in received)
 
 
+def test_a_held_frame_goes_ahead_of_what_else_its_parent_has_to_send(ether: Ether) -> None:
+    ether.hub.transmit(1, frame(SLEEPER, HUB), indirect=True)
+    ether.sleeper.transmit(2, data_request(HUB, SLEEPER))
+    for number in range(10, 20):
+        ether.hub.transmit(number, frame(METER, HUB, bytes(100)))
+    ether.run()
+    assert [handle for who, handle, *_ in ether.confirmed if who == "hub"][:2] in ([10, 1], [1, 10])
+    assert all(status is ACKED for _, _, status, _ in ether.confirmed)
+
+
 def test_a_held_frame_is_for_its_destination_only(ether: Ether) -> None:
     ether.hub.transmit(1, frame(SLEEPER, HUB), indirect=True)
     ether.meter.transmit(2, data_request(HUB, METER))
