@@ -26,6 +26,11 @@ def short(path: str, need: int, has: int, at: int) -> DecodeError:
     return DecodeError(f"{path}: needs {need} octet{'s' * (need != 1)}, has {has} (offset {at})")
 
 
+def left_over(path: str, count: int, at: int) -> DecodeError:
+    """The error of octets that nothing claims."""
+    return DecodeError(f"{path}: {count} octet{'s' * (count != 1)} left over (offset {at})")
+
+
 def evaluate(expression: Any, context: Any) -> Any:
     """The value of a number or of a `this` expression."""
     return expression(context) if callable(expression) else expression
@@ -176,7 +181,7 @@ class Prefixed(c.Subconstruct):
         inner = stream.window(start + length)
         value = parse_part(self.subcon, inner, context, path)
         if inner.left:
-            raise DecodeError(f"{path}: {inner.left} octets left over (offset {inner.position})")
+            raise left_over(path, inner.left, inner.position)
         stream.position, stream.items = inner.position, inner.items
         return value
 

@@ -12,10 +12,11 @@ from typing import Any
 import construct as c
 
 from protocols.core.codec.building import Builder
+from protocols.core.codec.constructs import left_over
 from protocols.core.codec.parsing import Cursor, Parser
 from protocols.core.codec.source import Source
 from protocols.core.codec.streams import MAX_ITEMS, Reader, Writer
-from protocols.core.errors import DecodeError, LocalProtocolError
+from protocols.core.errors import LocalProtocolError
 
 
 def interpreted_parse(record: Any, data: bytes, pos: int, items: int = MAX_ITEMS) -> tuple[Any, int]:
@@ -28,9 +29,8 @@ def interpreted_parse(record: Any, data: bytes, pos: int, items: int = MAX_ITEMS
 def interpreted_parse_all(record: Any, data: bytes, items: int = MAX_ITEMS) -> Any:
     """The frame that `data` is, by construct. Raises DecodeError."""
     frame, end = interpreted_parse(record, data, 0, items)
-    left = len(data) - end
-    if left:
-        raise DecodeError(f"{record.frame.__name__}: {left} octet{'s' * (left != 1)} left over (offset {end})")
+    if end != len(data):
+        raise left_over(record.frame.__name__, len(data) - end, end)
     return frame
 
 
