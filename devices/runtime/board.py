@@ -141,6 +141,7 @@ class Board:
             self._radio.reset()
         if self._net is not None:
             self._net.reset()
+        self.rtc.reset()
         self.buttons.reset()
         self.display.reset()
         self.scope.close()

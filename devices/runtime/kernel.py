@@ -142,7 +142,10 @@ class Kernel:
         return heap[0][0] if heap else None
 
     def break_at(self, events: int, fn: Callable[[], object]) -> None:
-        """Call `fn` between two events, after `events` have run since the run began. For scenarios, not for devices."""
+        """Call `fn` between two events, after `events` have run since the run began.
+
+        For scenarios, not for devices: ask before `run_until`, or from inside such a call.
+        """
         if events <= self.events:
             raise LocalProtocolError(f"asked for a break after event {events}, and {self.events} have run")
         self._sequence += 1
@@ -172,16 +175,19 @@ class Kernel:
     def _run(self, until: int, limit: int) -> int:
         heap = self._heap
         count = 0
-        while heap and count < limit and heap[0][0] <= until:
-            when, _, _, timer = heappop(heap)
+        while heap and count < limit:
+            entry = heappop(heap)
+            timer = entry[3]
             fn = timer._fn
             if fn is None:
                 self._cancelled -= 1
                 continue
+            if entry[0] > until:
+                heappush(heap, entry)
+                break
             timer._fn = None
-            self.now = when
+            self.now = entry[0]
             count += 1
-            self.events += 1
             try:
                 fn(*timer._args)
             except Halted as halted:
@@ -189,8 +195,10 @@ class Kernel:
                     raise
                 halted.settle()
             except BaseException as error:
-                error.add_note(f"at {when} ns (event {self.events}), in a call of {timer.who}")
+                error.add_note(f"at {timer.when} ns (event {self.events + 1}), in a call of {timer.who}")
                 raise
+            finally:
+                self.events += 1
         return count
 
     def _forget_one(self) -> None:

@@ -33,6 +33,10 @@ class Rtc:
         self.valid = True
         self._jump(utc)
 
+    def reset(self) -> None:
+        """The firmware is gone, and its callbacks with it; the clock goes on."""
+        self.on_set.clear()
+
     def step(self, by: int) -> None:
         """Fault: the clock jumps by some ns and does not know it."""
         self._jump(self.read() + by)

@@ -331,6 +331,19 @@ def test_aligned_calls_come_on_the_boards_own_half_hours(kernel: Kernel, mains: 
     assert seen[5:] == [1410]
 
 
+def test_a_clock_set_after_a_restart_wakes_nothing_of_the_life_before(kernel: Kernel, mains: Mains) -> None:
+    board, seen = clockwork(kernel, mains, True)
+    kernel.run_until(10 * MIN)
+    mains.off(1 * MIN)
+    board.rtc.step(0)  # a scenario may, while the board is off or on
+    kernel.run_until(10 * MIN + 1)
+    board.rtc.step(0)
+    kernel.run_until(12 * MIN)
+    board.rtc.set(1000 * MIN)
+    kernel.run_until(35 * MIN)
+    assert seen == [1020]
+
+
 def test_unaligned_calls_do_not_care_about_the_clock_and_do_not_drift(kernel: Kernel, mains: Mains) -> None:
     board, seen = clockwork(kernel, mains, False)
     kernel.run_until(10 * MIN)
