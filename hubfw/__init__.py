@@ -1,1 +1,8 @@
 """Firmware of the communications hub: WAN and HAN sides, routing, translation, gas mirror, outage supervision."""
+
+from __future__ import annotations
+
+from hubfw.config import Config, Entry, Tariff
+from hubfw.firmware import Firmware
+
+__all__ = ["Config", "Entry", "Firmware", "Tariff"]

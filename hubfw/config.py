@@ -1,0 +1,60 @@
+"""What a hub is told when it is made: plain values, nothing that lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+S = 1_000_000_000
+
+ESME = "esme"
+GSME = "gsme"
+IHD = "ihd"
+PPMID = "ppmid"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the device log: a device that may join. `install_code` is with its CRC; `kind` is `esme`, `gsme`, `ihd`, ..."""
+
+    eui64: int
+    install_code: bytes = field(repr=False)
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """The price that the hub publishes for the electricity of the premises.
+
+    `price` has `digits` decimals, in units of `currency` (ISO 4217) a kilowatt-hour.
+    """
+
+    label: str = "Standard"
+    price: int = 2450
+    digits: int = 4
+    currency: int = 826
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One hub. Its own EUI-64 (the communications hub function's) is the board's; the gas proxy function has another one."""
+
+    gpf_eui64: int
+    """Also the network's extended PAN identifier, which is printed on the hub."""
+    device_log: tuple[Entry, ...] = ()
+    """At most 16; an install code that is not valid, or one entry more, is refused at boot."""
+    push_destination: tuple[str, int] = ("dcc", 4059)
+    """Host and port to which notifications go."""
+    lls_password: bytes = field(default=b"12345678", repr=False)
+    """Low-level security secret of client 1."""
+    outage_after_ns: int = 180 * S
+    """A loss strictly longer than this is an outage."""
+    decide_ns: int = S // 2
+    """How long after that the decision is made."""
+    voltage_limits: tuple[float, float] = (216.2, 253.0)
+    """Volts; what the hub itself takes for a supply that is back, where no meter judges it."""
+    wired_meter: int | None = None
+    """EUI-64 of the electricity meter on the UART `wired`; it is reached over HDLC there and never through a tunnel."""
+    tariff: Tariff = Tariff()
+    channel: int = 15
+    mirrors: int = 4
+    """Battery meters that can have a mirror."""
