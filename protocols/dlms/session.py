@@ -14,7 +14,7 @@ from typing import Any, Final
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms import acse, apdu, axdr, xdlms
-from protocols.dlms.association import Terms, answer, refuse
+from protocols.dlms.association import Terms, Throttle, answer, refuse
 from protocols.dlms.axdr import Data
 from protocols.dlms.blocks import MAX_ITEMS, MAX_OCTETS, OVERHEAD, Incoming, Outgoing, Values
 from protocols.dlms.cosem.access import Access, AccessError

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from protocols.core.errors import DecodeError, LocalProtocolError
+from protocols.dlms import axdr
 from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.cosem import date_time
 from protocols.dlms.cosem.access import AccessError
@@ -41,9 +42,11 @@ class Simple:
     def of(self, plain: Plain) -> Data:
         if isinstance(plain, Data):
             return plain
+        if self.tag == Tag.BOOLEAN:
+            return axdr.boolean(bool(plain))
         if isinstance(plain, str) and self.tag != Tag.BIT_STRING:
-            plain = plain.encode()
-        return Data(self.tag, plain)
+            return Data(self.tag, plain.encode())
+        return Data(self.tag, int(plain) if isinstance(plain, int) else plain)  # an enumeration as its bare number
 
     def admit(self, data: Data) -> None:
         if data.tag != self.tag or (self.size is not None and len(data.value) != self.size):

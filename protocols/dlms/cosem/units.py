@@ -90,3 +90,11 @@ class Unit(IntEnum):
     DECIBEL = 72, "dB"
     OTHER = 254, "other"
     COUNT = 255, ""
+
+
+_BY_CODE = {int(unit): unit for unit in Unit}
+
+
+def of_code(code: int) -> Unit | int:
+    """The unit of a code; a code that the table does not have stays a number."""
+    return _BY_CODE.get(code, code)
