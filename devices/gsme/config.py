@@ -1,0 +1,50 @@
+"""What a gas meter is told when it is made: plain values, nothing that lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from devices.parts.demand import GAS_KWH_A_YEAR
+
+MINUTE = 60 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The battery, and what the meter draws from it. Figures of a typical lithium cell and radio; no meter's data sheet."""
+
+    capacity_mah: int = 17_000
+    sleep_ua: int = 30
+    """Metrology, clock and display, microamperes."""
+    radio_ua: int = 28_000
+    """On top of that while the radio sends or listens."""
+    low_percent: int = 10
+    """From which remaining share on the meter says that its battery is low."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One gas meter. Its EUI-64 is the board's."""
+
+    install_code: bytes = field(repr=False)
+    """With its CRC."""
+    extended_pan_id: int | None = None
+    """The one network it may join; None: any that lets it in."""
+    wake_period: int = 30 * MINUTE
+    """It reports at multiples of this (ns) on its own clock."""
+    wake_offset: int | None = None
+    """How long (ns) after them; None: up to a minute, by its EUI-64, so that a street does not wake at once."""
+    start_litres: int = 1_234_567
+    """What its register shows when it is new on the wall."""
+    kwh_a_year: int = GAS_KWH_A_YEAR
+    """What the premises use."""
+    calorific_value: int = 395
+    """Tenths of a megajoule a cubic metre: for the history in kilowatt-hours."""
+    conversion_factor: int = 102_264
+    """Volume correction in hundred-thousandths."""
+    manufacturer: str = "meterbench"
+    model: str = "GSME"
+    serial_number: bytes = b"G4 0000001"
+    mprn: bytes = b"1234567890"
+    """Meter point reference number: the site."""
+    cell: Cell = Cell()

@@ -1,0 +1,6 @@
+"""Prepayment interface (PPMID): supply state and balance."""
+
+from devices.ppmid.config import Config
+from devices.ppmid.firmware import Firmware
+
+__all__ = ["Config", "Firmware"]
