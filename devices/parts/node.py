@@ -7,8 +7,9 @@ sleeper keeps polling for as long as one of them waits. Addresses are short addr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from devices.parts.deadline import Deadline
@@ -21,9 +22,12 @@ from protocols.zigbee.node import (
     RX_ON_DEVICES,
     Configure,
     Delivered,
+    DeviceJoined,
+    DeviceLeft,
     Dropped,
     Joined,
     JoinFailed,
+    JoinRefused,
     Left,
     MatchResponse,
     NodeConfig,
@@ -66,6 +70,19 @@ class Refused(RemoteProtocolError):
     def __init__(self, status: int, name: str = "") -> None:
         super().__init__(f"refused: {name or hex(status)}")
         self.status = status
+
+
+_TOLD: Mapping[type[Effect], tuple[str, tuple[str, ...]]] = MappingProxyType({
+    Joined: ("han.joined", ("short", "pan_id", "channel", "resumed")),
+    JoinFailed: ("han.join-failed", ("reason",)),
+    Left: ("han.left", ("rejoin",)),
+    ParentLost: ("han.parent-lost", ()),
+    DeviceJoined: ("han.admitted", ("eui64", "short")),
+    JoinRefused: ("han.refused", ("eui64", "reason")),
+    DeviceLeft: ("han.gone", ("eui64", "short", "aged")),
+    PartnerKey: ("han.partner-key", ("eui64",)),
+})  # fmt: skip
+"""What the event log tells of a node's network life: effect to kind and fields. No keys."""
 
 
 class NvmCounters:
@@ -242,6 +259,9 @@ class Node:
             while self._effects:
                 effect = self._effects.popleft()
                 kind = type(effect)
+                if kind in _TOLD:
+                    told, fields = _TOLD[kind]
+                    self.board.log(told, {field: getattr(effect, field) for field in fields})
                 act = self._appliers.get(kind)
                 if act is not None:
                     act(effect)
