@@ -1,4 +1,4 @@
-"""The APS layer's data path: acknowledged delivery, duplicates, fragments, link-key security, commands (05-3474 clauses 2.2.8, 4.4).
+"""The APS layer's data path: acknowledged delivery, fragments, link-key security, commands (05-3474 clauses 2.2.8, 4.4).
 
 An acknowledgement is secured like the data it answers. A repetition keeps its APS counter but gets new frame counters, so that
 replay protection never meets it. Not here: groups, binding, Tunnel, and what the commands mean (`keys`, `trust_centre`).
@@ -17,6 +17,7 @@ from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee import aps, mac, nwk, security
 from protocols.zigbee.context import Context
 from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.duplicates import Duplicates
 from protocols.zigbee.fragments import MAX_PAYLOAD, Assembler, Key, cut
 from protocols.zigbee.network import Network
 from protocols.zigbee.node import MS, Delivered, Message, S, TxStatus, Undelivered
@@ -28,13 +29,9 @@ INDIRECT_WAIT = 7680 * MS
 """How much longer a sleeper may take: macTransactionPersistenceTime."""
 RETRIES = 3
 """apscMaxFrameRetries."""
-DUPLICATES = 16
-DUPLICATE_LIFE = 12 * S
 TRANSFER_LIFE = 12 * S
 QUEUE = 64
 """Deliveries under way at once."""
-
-_PEERS = 64
 
 _HEADER = Struct("<BBHHBB")
 _COUNTER = Struct("<BI")
@@ -115,7 +112,7 @@ class Delivery:
         self._counter = context.rng.getrandbits(8)
         self._outgoing: dict[Key, Outgoing] = {}
         self._assembler = Assembler()
-        self._seen: dict[int, dict[int, int]] = {}
+        self._duplicates = Duplicates()
 
     def on(self, command: type[_F], handler: Callable[[CommandOrigin, _F], None]) -> None:
         """Hand this APS command, when it comes for us, to `handler`."""
@@ -126,7 +123,7 @@ class Delivery:
         for outgoing in list(self._outgoing.values()):
             self._finish(outgoing, "no network")
         self._assembler.clear()
-        self._seen.clear()
+        self._duplicates.clear()
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -340,7 +337,7 @@ class Delivery:
             payload = frame[at:]
         source = nwk_header.source
         broadcast = nwk_header.destination >= nwk.LOWEST_BROADCAST
-        duplicate = self._duplicate(source, header.counter)
+        duplicate = self._duplicates.knows(source, header.counter, context.now)
         block: int | None = None
         if header.extension is not None and header.extension.block is not None:
             first = header.extension.control & 0x03 == aps.FIRST_FRAGMENT
@@ -356,7 +353,7 @@ class Delivery:
         if duplicate:
             context.ignore("duplicate")
             return
-        self._note(source, header.counter)
+        self._duplicates.note(source, header.counter, context.now)
         self.deliver(
             Message(
                 source,
@@ -393,21 +390,6 @@ class Delivery:
         self._assembler.discard(key)
         self.poller.done(("transfer", *key))
         self.context.drops["aps", "an unfinished transfer"] += 1
-
-    def _duplicate(self, source: int, counter: int) -> bool:
-        seen = self._seen.get(source)
-        return seen is not None and seen.get(counter, 0) > self.context.now
-
-    def _note(self, source: int, counter: int) -> None:
-        seen = self._seen.get(source)
-        if seen is None:
-            if len(self._seen) >= _PEERS:
-                del self._seen[next(iter(self._seen))]
-            seen = self._seen[source] = {}
-        seen.pop(counter, None)
-        if len(seen) >= DUPLICATES:
-            del seen[next(iter(seen))]
-        seen[counter] = self.context.now + DUPLICATE_LIFE
 
     def _acknowledge(self, destination: int, header: aps.DataHeader, link: int | None, block: int | None) -> None:
         control = aps.ACK

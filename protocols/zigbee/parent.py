@@ -36,7 +36,8 @@ _DEEPEST = 15
 class Parent:
     """Parent side of one coordinator or router.
 
-    `associated` is called with a device that just got its address; `rejoined` with one that came back; `changed` when the children did.
+    `associated` is called with a device that just got its address, `rejoined` with one that came back, `changed` when the
+    children did.
     """
 
     def __init__(

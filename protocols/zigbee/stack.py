@@ -16,7 +16,7 @@ from random import Random
 
 from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
-from protocols.zigbee import aps, mac, nwk, security, zdo
+from protocols.zigbee import aps, mac, nwk, security, snapshot, zdo
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
@@ -28,12 +28,10 @@ from protocols.zigbee.node import (
     COORDINATOR,
     RX_ON_DEVICES,
     UNASSIGNED,
-    ChildRecord,
     Counters,
     DeviceLeft,
     Joined,
     Left,
-    LinkKeyRecord,
     Message,
     NetworkState,
     NodeConfig,
@@ -174,7 +172,8 @@ class Stack:
         if self._changed:
             self._changed = False
             if self._network.keys:
-                self._context.effects.append(Persist(self._state().plain()))
+                state = snapshot.take(self._network, self._devices, self._delivery, self._joining, self._centre)
+                self._context.effects.append(Persist(state.plain()))
         return self._context.take()
 
     def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
@@ -266,57 +265,11 @@ class Stack:
         """Go on after a restart with what Persist gave; nothing is sent. Effects: Configure, Joined(resumed=True)."""
         stored = NetworkState.from_plain(state)
         self._context.now = now
-        network = self._network
-        network.reset()
-        network.channel, network.pan_id = stored.channel, stored.pan_id
-        network.extended_pan_id, network.update_id = stored.extended_pan_id, stored.update_id
-        network.short, network.parent, network.depth = stored.short, stored.parent, stored.depth
-        network.active_key = stored.active_key
-        network.keys = {int(sequence): security.NetworkKey(key) for sequence, key in stored.network_keys.items()}
-        self._joining.trust_centre = stored.trust_centre
-        for eui64, short in stored.addresses:
-            self._devices.learn(eui64, short)
-        for record in stored.link_keys:
-            link = security.LinkKey(record.key, record.kind, record.incoming)
-            self._delivery.link_keys[record.partner] = link
-            partner = self._devices.get(record.partner)
-            if partner is not None:
-                partner.partner = True
-        for child in stored.children:
-            device = self._devices.learn(child.eui64, child.short)
-            device.relation, device.capability, device.timeout = Relation.CHILD, child.capability, child.timeout
-        parent = self._devices.at(stored.parent)
-        if parent is not None:
-            parent.relation = Relation.PARENT
-            parent.capability |= mac.CAPABILITY_ROUTER
-        if self._centre is not None:
-            self._centre.restore([record.partner for record in stored.link_keys], stored.brokered)
+        snapshot.give(stored, self._network, self._devices, self._delivery, self._joining, self._centre)
         self._parent.resumed()
         self._go_on(resumed=True)
         self._joining.keep_alive(by_poll=True)
         return self._done()
-
-    def _state(self) -> NetworkState:
-        network = self._network
-        brokered = {} if self._centre is None else self._centre.brokered
-        return NetworkState(
-            channel=network.channel,
-            pan_id=network.pan_id,
-            extended_pan_id=network.extended_pan_id,
-            short=network.short,
-            parent=network.parent,
-            depth=network.depth,
-            update_id=network.update_id,
-            trust_centre=self._joining.trust_centre,
-            active_key=network.active_key,
-            network_keys={str(sequence): key.key for sequence, key in network.keys.items()},
-            link_keys=[
-                LinkKeyRecord(eui64, link.key, link.kind, link.incoming) for eui64, link in self._delivery.link_keys.items()
-            ],
-            addresses=[(device.eui64, device.short) for device in self._devices if device.short != UNASSIGNED],
-            children=[ChildRecord(child.eui64, child.short, child.capability, child.timeout) for child in self._devices.children()],
-            brokered=[(one, other, key) for (one, other), key in brokered.items()],
-        )
 
     def leave(self, now: int, *, rejoin: bool = False) -> list[Effect]:
         """Tell the neighbours, forget the network (not with `rejoin`). Effect: Left."""

@@ -51,7 +51,8 @@ def test_no_key_octet_is_ever_sent_in_clear(cell: Cell) -> None:
     cell.run(2)
     air = b"".join(frame.psdu for frame in cell.on_air)
     for station in home.values():
-        for _, key in station.stack.keys():
+        held = station.stack.keys()
+        for _, key in held:
             assert key not in air
             assert key[::-1] not in air
 
@@ -336,4 +337,16 @@ def test_the_network_key_is_replaced(home: dict[str, Station], cell: Cell) -> No
         handle = home[name].send(0, b"under the new key")
         cell.run(1)
         assert home[name].told(Delivered) == [Delivered(handle)]
-    assert HUB == home["meter"].stack.trust_centre_eui64
+    assert home["meter"].stack.trust_centre_eui64 == HUB
+
+
+def test_routers_tell_each_other_who_they_hear(cell: Cell) -> None:
+    cell.link_status = 15 * S
+    hub = cell.hub()
+    meter = cell.admit(hub, cell.device("meter", METER, NodeType.ROUTER))
+    heard = len(cell.on_air)
+    cell.run(60)
+    sources = [frame.psdu[7:9] for frame in cell.on_air[heard:]]
+    assert sources.count(b"\0\0") == 4
+    assert sources.count(meter.stack.short.to_bytes(2, "little")) == 4
+    assert len(sources) == 8

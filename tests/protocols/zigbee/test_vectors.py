@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from protocols.core import aes
+from protocols.core import aes, crc
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import aps, mac, nwk, security, zdo
 
@@ -33,7 +33,7 @@ def test_captured_frames_open_and_build_again(shared_vectors: Vectors) -> None:
     for vector in frames:
         if "psdu" in vector:
             body = octets(vector["psdu"])[:-2]  # the capture has radio metadata in place of the FCS
-            header, msdu = mac.split(body + mac.crc.kermit(body).to_bytes(2, "little"))
+            header, msdu = mac.split(body + crc.kermit(body).to_bytes(2, "little"))
             assert mac.frame(header, msdu)[:-2] == body
             if header.control & mac.TYPE != mac.DATA:
                 continue
