@@ -10,7 +10,7 @@ Not here: the mirror endpoint and its commands (`han`), what COSEM makes of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from protocols.zigbee.clusters.mirror import ReportingStatus
@@ -23,8 +23,6 @@ PATIENCE = 30 * S
 
 Key = tuple[int, int]
 """(cluster, attribute) identifiers."""
-
-_REPORTING_STATUS = Cluster.attribute_reporting_status.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +54,17 @@ class GasMirror:
         self._pieces.clear()
         self._expected = frozenset()
 
-    def report(self, cluster: int, records: Iterable[tuple[int, object]], now: int, utc: int) -> bool:
-        """A piece: (attribute, value) pairs of one cluster. True when it completed a set, which readers see from now on."""
+    def report(self, cluster: type[Cluster], values: Mapping[Attribute[object], object], now: int, utc: int) -> bool:
+        """A piece: values of one cluster. True when it completed a set, which readers see from now on."""
         if now - self._last_piece > PATIENCE:
             self._pieces.clear()
         self._last_piece = now
-        status = ReportingStatus.PENDING.value
-        for attribute, value in records:
-            if attribute == _REPORTING_STATUS:
-                status = value if isinstance(value, int) else status
+        status: object = ReportingStatus.PENDING
+        for attribute, value in values.items():
+            if attribute is Cluster.attribute_reporting_status:
+                status = value
             else:
-                self._pieces[cluster, attribute] = value
+                self._pieces[cluster.id, attribute.id] = _storable(value)
         if status != ReportingStatus.COMPLETE:
             return False
         pieces, self._pieces = self._pieces, {}
@@ -94,3 +92,8 @@ class GasMirror:
             mirror.reading = Reading({(cluster, attribute): value for cluster, attribute, value in values}, at)
             mirror._expected = frozenset(mirror.reading.values)
         return mirror
+
+
+def _storable(value: object) -> object:
+    """Texts that are not UTF-8 lose what isn't: neither memory nor any reader could take it."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value

@@ -111,6 +111,10 @@ class Host:
         stream.open()
         return stream
 
+    def network_time(self) -> int | None:
+        """UTC in ns as the cellular network tells it; None while the host is not on the network."""
+        return self.net.kernel.utc if self.up else None
+
     def reset(self) -> None:
         """The owner's power is gone: listeners and streams with it. Peers are not told."""
         self.up = False
@@ -176,6 +180,11 @@ class Stream:
         self._opening: Timer | None = None
 
     # --- the owner's side ---
+
+    @property
+    def unsent(self) -> int:
+        """Octets that have not passed yet."""
+        return self._unsent_octets
 
     def send(self, data: bytes) -> None:
         """Send octets. Nothing happens once the stream is closed. Raises LocalProtocolError after `finish`."""
