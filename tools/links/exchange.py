@@ -7,6 +7,7 @@ is the monotonic clock. The association on top is the caller's.
 from __future__ import annotations
 
 import time
+from collections import deque
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -20,7 +21,10 @@ _NS = 1_000_000_000
 
 
 class Exchange(Protocol):
-    """An open way to one logical device. Called with a request APDU it gives the response APDU."""
+    """An open way to one logical device. Called with a request APDU it gives the response APDU.
+
+    Called with no octets it sends nothing and gives the next APDU that comes, as protocols.dlms.client.drive wants it.
+    """
 
     def __call__(self, apdu: bytes) -> bytes:
         """Raises LinkDown when no answer comes, RemoteProtocolError when what comes is none."""
@@ -38,15 +42,22 @@ class WrapperExchange:
         self._ports = (server, client)
         self._timeout = timeout
         self._splitter = wrapper.Splitter()
+        self._waiting: deque[wrapper.Pdu] = deque()
 
     def __call__(self, apdu: bytes) -> bytes:
         server, client = self._ports
-        self._stream.write(wrapper.wrap(client, server, apdu))
+        if apdu:
+            self._stream.write(wrapper.wrap(client, server, apdu))
         until = time.monotonic() + self._timeout
-        while (left := until - time.monotonic()) > 0:
-            for pdu in self._splitter.feed(self._stream.read(left)):
+        while True:
+            while self._waiting:
+                pdu = self._waiting.popleft()
                 if (pdu.source, pdu.destination) == self._ports:
                     return pdu.apdu
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            self._waiting.extend(self._splitter.feed(self._stream.read(left)))
         raise LinkDown(f"no answer from server {server} within {self._timeout:g} s")
 
     def __enter__(self) -> Self:
@@ -62,10 +73,12 @@ class HdlcExchange:
     def __init__(self, stream: Stream, client: int, server: int | hdlc.Address, timeout: float) -> None:
         parameters = hdlc.Parameters(response_time_out=int(timeout * _NS / 2), attempts=2)
         self._stream = stream
+        self._timeout = timeout
         self._link = hdlc.ClientLink(client, server, parameters)
 
     def __call__(self, apdu: bytes) -> bytes:
-        found = self._until(self._link.request(apdu, time.monotonic_ns()), hdlc.Apdu)
+        effects = self._link.request(apdu, time.monotonic_ns()) if apdu else []
+        found = self._until(effects, hdlc.Apdu)
         return found.data if isinstance(found, hdlc.Apdu) else b""
 
     def __enter__(self) -> Self:
@@ -84,7 +97,8 @@ class HdlcExchange:
             self._stream.close()
 
     def _until(self, effects: list[Effect], wanted: type[Effect]) -> Effect:
-        """Move octets until an effect of that kind comes."""
+        """Move octets until an effect of that kind comes. The link's own time-outs end it, or silence does."""
+        quiet_since = time.monotonic_ns()
         while True:
             for effect in effects:
                 if isinstance(effect, Send):
@@ -95,8 +109,11 @@ class HdlcExchange:
                     raise LinkDown(f"HDLC: {effect.reason}")
                 elif isinstance(effect, hdlc.Disconnected):
                     raise RemoteProtocolError("HDLC: the server disconnected")
-            now, deadline = time.monotonic_ns(), self._link.deadline
-            wait = 1.0 if deadline is None else max(deadline - now, 0) / _NS
-            data = self._stream.read(wait)
+            deadline = self._link.deadline
+            over = quiet_since + int(self._timeout * _NS)
+            wait = over if deadline is None else deadline
+            data = self._stream.read(max(wait - time.monotonic_ns(), 0) / _NS)
             now = time.monotonic_ns()
+            if not data and deadline is None and now >= over:
+                raise LinkDown(f"HDLC: nothing came within {self._timeout:g} s")
             effects = self._link.feed(data, now) if data else self._link.expire(now)
