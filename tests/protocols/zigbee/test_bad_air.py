@@ -173,6 +173,64 @@ def test_a_bad_mic_of_aps_alone_stores_no_counter(home: dict[str, Station], cell
     assert [message.payload for message in hub.told(Message)] == [b"two"]
 
 
+def under_link_key(sender: int, receiver: Station, counter: int, header: bytes, payload: bytes, *, identifier: int = 0) -> bytes:
+    """An APS frame from `sender` under a key derived from the link key that `receiver` holds with it."""
+    link = LinkKey(dict(receiver.stack.keys())[f"install code key {sender:016X}"], "install code")
+    auxiliary = security.Auxiliary(identifier | 0x20, counter, sender).build()
+    return security.seal(link.derived(identifier), sender.to_bytes(8, "little"), header, auxiliary, payload)
+
+
+def test_replayed_aps_frames_in_fresh_network_frames(home: dict[str, Station]) -> None:
+    hub = home["hub"]
+    insider = Insider(hub, hub)
+    later = home["meter"].counters.values[f"aps.{HUB:016x}"] = 50
+    for counter, duplicate, accepted in ((later, 1, True), (later, 2, False), (later - 1, 3, False), (later + 1, 4, True)):
+        header = pack("<BBHHBB", aps.SECURITY, 1, 0x0702, 0x0109, 1, duplicate)
+        effects = insider.send(under_link_key(METER, hub, counter, header, b"credit 10"))
+        assert bool([e for e in effects if isinstance(e, Message)]) == accepted
+        assert accepted or reasons(effects) == [("aps", "replayed frame counter")]
+
+
+def test_an_unsecured_acknowledgement_of_secured_data_does_not_count(home: dict[str, Station], cell: Cell) -> None:
+    hub, meter = home["hub"], home["meter"]
+    hub.radio.reset()
+    handle = meter.send(0, b"important", link_key=True)
+    forger = Insider(meter, hub, 0xEE, 0x3333)
+    for counter in range(256):
+        acknowledgement = pack("<BBHHBB", aps.ACK, 1, 0x0702, 0x0109, 1, counter)
+        meter.do(forger.send(acknowledgement, source=0))
+    cell.run(10)
+    assert [(e.handle, e.reason) for e in meter.told(Undelivered)] == [(handle, "no acknowledgement")]
+    cell.restart(hub, [e.state for e in cell.told_ever["hub"] if isinstance(e, Persist)][-1])
+
+
+def test_a_network_key_for_another_device(home: dict[str, Station], insider: Insider) -> None:
+    hub, meter = home["hub"], home["meter"]
+    counter = hub.counters.values[f"aps.{METER:016x}"]
+    for destination, source in ((DISPLAY, HUB), (METER, DISPLAY)):
+        counter += 1
+        command = aps.NetworkKeyDescriptor(bytes(16), 7, destination, source).build()
+        frame = under_link_key(HUB, meter, counter, b"\x21\x01", command, identifier=security.KEY_TRANSPORT_KEY)
+        assert reasons(insider.send(frame)) == [("aps", "a network key for another device")]
+    hub.counters.values[f"aps.{METER:016x}"] = counter
+    assert "network key 7" not in dict(meter.stack.keys())
+
+
+def test_a_key_request_under_the_wrong_derived_key(home: dict[str, Station]) -> None:
+    hub = home["hub"]
+    insider = Insider(hub, hub)
+    request = aps.RequestKey(aps.REQUEST_APPLICATION, DISPLAY).build()
+    counter = home["meter"].counters.values[f"aps.{HUB:016x}"]
+    for identifier in (security.KEY_TRANSPORT_KEY, security.KEY_LOAD_KEY):
+        counter += 1
+        frame = under_link_key(METER, hub, counter, b"\x21\x01", request, identifier=identifier)
+        assert reasons(insider.send(frame)) == [("aps", "a key request from a stranger or under the wrong key")]
+    counter += 1
+    effects = insider.send(under_link_key(METER, hub, counter, b"\x21\x01", request))
+    assert len([e for e in effects if isinstance(e, Transmit)]) == 2
+    home["meter"].counters.values[f"aps.{HUB:016x}"] = counter
+
+
 def test_one_sequence_number_for_everything(insider: Insider) -> None:
     for counter in range(1, 40):
         effects = insider.send(insider.data(b"x", counter), sequence=7)
