@@ -17,7 +17,6 @@ import msgspec
 
 from protocols.core.codec import Leaf
 from protocols.core.codec.constructs import axdr_length_octets
-from protocols.core.codec.streams import Reader
 from protocols.core.errors import DecodeError, EncodeError
 
 MAX_DEPTH: Final = 16
@@ -123,7 +122,7 @@ class Data(msgspec.Struct, frozen=True, gc=False):
     def build(self) -> bytes:
         """The octets. Raises EncodeError."""
         out = bytearray()
-        _append(self, out)
+        _append((self,), out)
         return bytes(out)
 
     @property
@@ -157,6 +156,7 @@ _FIXED: Final = {
     tag: (struct.calcsize(">" + form), struct.Struct(">" + form).unpack_from, struct.Struct(">B" + form).pack)
     for tag, form in _NUMBERS.items()
 }
+_PACK: Final = {tag: pack for tag, (_, _, pack) in _FIXED.items() if not _NUMBERS[tag].endswith("s")}
 _STRINGS: Final = frozenset({Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING})
 _SIZES: Final = {Tag.DATE_TIME: 12, Tag.DATE: 5, Tag.TIME: 4}
 _NULL: Final = Data(Tag.NULL)
@@ -311,30 +311,43 @@ def _untagged(buf: bytes, description: Type, pos: int, end: int, budget: list[in
 # --- building
 
 
-def _append(data: Data, out: bytearray, depth: int = 0) -> None:
-    """The tag, and what belongs to it."""
-    if depth > MAX_DEPTH:
-        raise EncodeError(f"Data: nested deeper than {MAX_DEPTH}")
-    tag, value = data.tag, data.value
+def _append(items: Iterable[Data], out: bytearray, depth: int = 0) -> None:
+    """Tags, and what belongs to each. One call a container, not one a value: this is the hot loop."""
+    item: object = None
     try:
-        if tag in _FIXED and tag not in _SIZES:
-            out += _FIXED[tag][2](tag, value)
-            return
-        out.append(tag)
-        if tag == Tag.STRUCTURE or tag == Tag.ARRAY:
-            out += axdr_length_octets(len(value))
-            for item in value:
-                _append(item, out, depth + 1)
-        elif tag == Tag.COMPACT_ARRAY:
-            contents = bytearray()
-            for item in value.items:
-                _append_untagged(value.description, item, contents)
-            _append_type(value.description, out)
-            out += axdr_length_octets(len(contents)) + contents
-        else:
-            _append_contents(tag, value, out)
+        for item in items:
+            tag, value = item.tag, item.value
+            pack = _PACK.get(tag)
+            if pack is not None:
+                out += pack(tag, value)
+                continue
+            out.append(tag)
+            if tag in _STRINGS:
+                size = len(value)
+                if size < 0x80:
+                    out.append(size)
+                else:
+                    out += axdr_length_octets(size)
+                out += value
+            elif tag == Tag.STRUCTURE or tag == Tag.ARRAY:
+                if depth == MAX_DEPTH:
+                    raise EncodeError(f"Data: nested deeper than {MAX_DEPTH}")
+                out += axdr_length_octets(len(value))
+                _append(value, out, depth + 1)
+            elif tag == Tag.COMPACT_ARRAY:
+                _append_compact(value, out)
+            else:
+                _append_contents(tag, value, out)
     except (struct.error, TypeError, ValueError, AttributeError) as error:
-        raise EncodeError(f"Data: type {tag} cannot say {value!r}: {error}") from None
+        raise EncodeError(f"Data: {item!r} has no encoding: {error}") from None
+
+
+def _append_compact(compact: CompactArray, out: bytearray) -> None:
+    contents = bytearray()
+    for item in compact.items:
+        _append_untagged(compact.description, item, contents)
+    _append_type(compact.description, out)
+    out += axdr_length_octets(len(contents)) + contents
 
 
 def _append_contents(tag: int, value: Any, out: bytearray) -> None:
@@ -380,16 +393,6 @@ def _append_untagged(description: Type, data: Data, out: bytearray) -> None:
 
 
 class _DataLeaf(Leaf):
-    def _parse(self, stream: Reader, context: Any, path: str) -> Any:
-        """Where a Leaf makes every error a plain one, these two keep their kind: they are answered differently."""
-        try:
-            self.parse(stream.data, stream.position, len(stream.data))
-        except (TooManyItems, UnknownTag) as error:
-            raise type(error)(f"{path}: {error}") from None
-        except (DecodeError, IndexError):
-            pass
-        return super()._parse(stream, context, path)
-
     def parse(self, buf: bytes, pos: int, end: int) -> tuple[Data, int]:
         values, pos = _items(buf, pos, end, 1, 0, [MAX_ITEMS])
         return values[0], pos
@@ -397,7 +400,7 @@ class _DataLeaf(Leaf):
     def build(self, value: Any, out: bytearray) -> None:
         if not isinstance(value, Data):
             raise EncodeError(f"expects Data, got {value!r}")
-        _append(value, out)
+        _append((value,), out)
 
 
 data = Annotated[Data, _DataLeaf()]

@@ -439,8 +439,8 @@ class Leaf(c.Construct):
     """A hand-written part, the same code for both engines: subclass it, and use an instance wherever an item goes.
 
     `parse(buf, pos, end)` reads at `pos`, never at or past `end`, and gives the value and the position behind it. It
-    raises DecodeError without a path; IndexError and struct.error are taken as "cut short". `build(value, out)` appends
-    the octets and raises EncodeError. Both must bound their own depth and items.
+    raises DecodeError, or a kind of it that takes a message, without a path; IndexError and struct.error are taken as
+    "cut short". `build(value, out)` appends the octets and raises EncodeError. Both bound their own depth and items.
     """
 
     def parse(self, buf: bytes, pos: int, end: int) -> tuple[Any, int]:
@@ -456,7 +456,7 @@ class Leaf(c.Construct):
         try:
             value, stream.position = self.parse(stream.data, start, len(stream.data))
         except DecodeError as error:
-            raise DecodeError(f"{path}: {error}") from None
+            raise type(error)(f"{path}: {error}") from None
         except (IndexError, c.core.struct.error):
             raise DecodeError(f"{path}: cut short (offset {start})") from None
         if stream.position > len(stream.data):
