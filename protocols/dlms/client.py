@@ -214,7 +214,7 @@ class Client:
             )
         if isinstance(response, xdlms.ActionResponseWithPblock):
             raw = yield from self._returned_blocks(response)
-            return _returned(xdlms.ActionResponse.parse(raw), _what(target))
+            return Data.parse(raw, MAX_ITEMS)
         return _returned(response.response, _what(target))
 
     def action_list(

@@ -323,21 +323,22 @@ class Session:
         return self._acted_each(frame.invoke, frame.methods, frame.parameters)
 
     def _acted(self, invoke: int, response: xdlms.ActionResponse) -> bytes | None:
-        whole = _confirmed(invoke, xdlms.ActionResponseNormal(invoke, response))
-        return self._return(invoke, whole)
+        # Behind tag, choice, invoke-id, result, presence and choice stands the Data that the blocks carry. Blocks have
+        # no result: they say success.
+        return self._return(invoke, _confirmed(invoke, xdlms.ActionResponseNormal(invoke, response)), 6)
 
     def _acted_each(self, invoke: int, methods: list[xdlms.MethodDescriptor], arguments: list[Data]) -> bytes | None:
         responses = [self._invoke(*pair) for pair in zip(methods, arguments, strict=True)]
-        whole = _confirmed(invoke, xdlms.ActionResponseWithList(invoke, responses))
-        return self._return(invoke, whole)
+        # Behind tag, choice and invoke-id stands the list of responses that the blocks carry.
+        return self._return(invoke, _confirmed(invoke, xdlms.ActionResponseWithList(invoke, responses)), 3)
 
-    def _return(self, invoke: int, whole: bytes | None) -> bytes | None:
-        """An answer as it is, or in blocks: they carry what stands behind tag, choice and invoke-id."""
+    def _return(self, invoke: int, whole: bytes | None, header: int) -> bytes | None:
+        """An answer as it is, or what stands behind its header in blocks."""
         if whole is None or len(whole) <= self._limit:
             return whole
         if not self._agreed(Conformance.BLOCK_TRANSFER_WITH_ACTION):
             return _exception(ServiceError.PDU_TOO_LONG)
-        self._returning = Outgoing(whole[3:])
+        self._returning = Outgoing(whole[header:])
         return self._return_block(invoke, self._returning)
 
     def _return_block(self, invoke: int, transfer: Outgoing) -> bytes:
