@@ -65,13 +65,16 @@ class Air(_Declared, frozen=True, kw_only=True):
     loss: Chance = 0
 
 
+HEAD_END = "head-end"
+
+
 class Notifications(_Declared, frozen=True, kw_only=True):
     """Where hubs send DataNotifications: the bench's own head end, or a listener on a real network (`serve` only)."""
 
-    to: str = "head-end"
+    to: str = HEAD_END
 
     def __post_init__(self) -> None:
-        if self.to != "head-end" and _link(self.to).scheme != "tcp":
+        if self.to != HEAD_END and _link(self.to).scheme != "tcp":
             raise ValueError('`to` is "head-end" or tcp:HOST:PORT')
 
 
@@ -128,6 +131,8 @@ class Esme(_Device, frozen=True, kw_only=True, tag="esme"):
 
     hold_up_s: Seconds = 1
     """How long it runs on after mains loss."""
+    interface: Literal["han", "wired"] = "han"
+    """How it talks to the hub: by radio, or by the wired meter interface."""
 
 
 class Gsme(_Device, frozen=True, kw_only=True, tag="gsme"):

@@ -16,8 +16,13 @@ from protocols.core.codec import Frame, constructs
 from protocols.core.codec.streams import Reader
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms.axdr import Data, Tag
+from protocols.dlms.obis import Obis
 
 _LONGEST_VALUE = 120
+_LOGICAL_NAME = "instance_id"
+_ABSENT = "-"
+_LARGEST_NUMBER = 0xFFFF_FFFF
+"""Beyond it an integer is an address, and is written as one."""
 
 
 @dataclass(slots=True)
@@ -58,7 +63,8 @@ class Node:
         text = f"{self.offset:>5}  {'  ' * depth}{self.name}"
         yield f"{text}: {self.value}" if self.value else text
         for child in self.children:
-            yield from child.lines(depth + 1)
+            if child.size or child.value != _ABSENT:
+                yield from child.lines(depth + 1)
         if self.error:
             yield f"{self.offset + self.size:>5}  {'  ' * depth}! {self.error}"
 
@@ -102,7 +108,7 @@ def _fields(parent: Node, record: constructs.Record, reader: Reader) -> None:
             raise
         context[member.name] = value
         node.size = reader.position - start
-        node.value = shown(value)
+        node.value = str(Obis(value)) if member.name == _LOGICAL_NAME else shown(value)
         _inside(node, member.subcon, reader, start, context)
     reader.record = outer
 
@@ -210,13 +216,15 @@ _TYPES = {number: name.lower().replace("_", "-") for name, number in vars(Tag).i
 def shown(value: object) -> str:
     """A value in one short line: octets in hexadecimal, with their text where they are text."""
     if value is None:
-        return "-"
+        return _ABSENT
     if isinstance(value, bytes):
         text = value.hex(" ") or "(no octets)"
         if len(value) > 2 and all(32 <= octet < 127 for octet in value):
             text += f'  "{value.decode("ascii")}"'
     elif isinstance(value, bool) or not isinstance(value, int):
         text = str(value)
+    elif value > _LARGEST_NUMBER:
+        text = f"{value:016X}"
     else:
         text = f"{value} (0x{value:02X})" if value > 9 else str(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

@@ -1,0 +1,221 @@
+"""One premises built from its bench file: boards with their firmware, mains, air, wires, and people who come and go.
+
+Boards are put together here and nowhere else; which firmware a kind of device runs is one row of `KINDS`. A home knows
+nothing of real time, files or sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+import hubfw
+from devices import esme, gsme, hht, ihd, ppmid
+from devices.runtime.air import Air
+from devices.runtime.board import Board
+from devices.runtime.firmware import Firmware
+from devices.runtime.flash import KIB, Flash
+from devices.runtime.kernel import MIN, Kernel, S
+from devices.runtime.net import Net
+from devices.runtime.rtc import Rtc
+from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
+from tools.bench import config
+from tools.bench.identity import Identity, identify
+
+HEAD_END = "dcc"
+"""The head end's host on the virtual network."""
+LISTENER = "listener"
+"""The host behind which a listener of the real world stands."""
+GPF = 1 << 56
+"""The bit by which the gas proxy's EUI-64 differs from its hub's."""
+LISTED = ("esme", "gsme", "ihd", "ppmid")
+"""Kinds that join the network; the hand-held terminal does not."""
+METER_FLASH = 2048 * KIB
+"""A bank that holds a year and a month of half hours."""
+SMALL_FLASH = 128 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a row of `KINDS` builds a board from."""
+
+    home: Home
+    device: config.Device
+    identity: Identity
+    password: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of device is built. `display`: columns and rows."""
+
+    firmware: Callable[[Parts], Callable[[Board], Firmware]]
+    supply: Callable[[Parts], Supply]
+    bank: int = SMALL_FLASH
+    display: tuple[int, int] = (24, 8)
+    buttons: tuple[str, ...] = ()
+    radio: bool = True
+    wan: bool = False
+
+
+class Home:
+    """A home on a kernel. Boards by label: `home["esme"]`. Nothing has happened yet when it is built."""
+
+    def __init__(self, kernel: Kernel, net: Net, declared: config.Home, bench: config.Bench) -> None:
+        self.kernel = kernel
+        self.net = net
+        self.name = declared.name
+        self.declared = {device.label: device for device in declared.device}
+        self.bench = bench
+        self.mains = Mains(kernel, f"{self.name}/mains")
+        self.air = Air(kernel, f"{self.name}/air", range_m=declared.air.range_m, loss=declared.air.loss)
+        self.channel = declared.air.channel
+        self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
+        self.boards: dict[str, Board] = {}
+        for device in declared.device:
+            self.boards[device.label] = self._board(device)
+        for device in declared.device:
+            if isinstance(device, config.Esme) and device.interface == "wired":
+                self.boards[device.label].uart("wired").attach(self.hub.uart("wired"), baud=9600)
+
+    def __getitem__(self, label: str) -> Board:
+        return self.boards[label]
+
+    @property
+    def hub(self) -> Board:
+        """Every home has one."""
+        return self.boards[self.of_kind("hub")[0]]
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Labels of the devices of a kind, in the order of the bench file."""
+        return [label for label, device in self.declared.items() if device.kind == kind]
+
+    def _board(self, device: config.Device) -> Board:
+        kind, identity = KINDS[device.kind], self.identities[device.label]
+        parts = Parts(self, device, identity, self.bench.access.password.encode())
+        return Board(
+            self.kernel,
+            identity.node,
+            firmware=kind.firmware(parts),
+            supply=kind.supply(parts),
+            eui64=identity.eui64,
+            flash=Flash(kind.bank),
+            rtc=Rtc(self.kernel, ppm=device.clock_ppm),
+            radio=self.air.radio(identity.node, *device.at) if kind.radio else None,
+            net=self.net.host(identity.node) if kind.wan else None,
+            buttons=kind.buttons,
+            display=kind.display,
+        )
+
+    # --- people ---
+
+    def visit(self, meter: str = "esme", terminal: str = "hht") -> Visit:
+        """An engineer comes with the hand-held terminal and puts its head on the meter's optical port."""
+        return Visit(self, self.boards[meter], self.boards[terminal])
+
+    # --- what the bench may see ---
+
+    def zigbee_keys(self) -> list[tuple[str, bytes]]:
+        """(label, key) of every ZigBee key that devices with power hold now, each key once: a capture needs them."""
+        keys: dict[bytes, str] = {}
+        for label, board in self.boards.items():
+            han = getattr(board.firmware, "han", None)
+            for purpose, key in han.stack.keys() if han is not None else ():
+                keys.setdefault(key, f"{self.name} {label} {purpose}")
+        return [(label, key) for key, label in keys.items()]
+
+
+class Visit:
+    """The terminal is switched on with its optical head on the meter and its lead in the hub; `end` takes it away again."""
+
+    def __init__(self, home: Home, meter: Board, terminal: Board) -> None:
+        """Raises devices.runtime.port.Occupied when somebody else's head is on the meter."""
+        self._supply = terminal.supply
+        self._wires = [terminal.uart("optical").attach(meter.uart("optical"), baud=9600)]
+        self._wires.append(terminal.uart("service").attach(home.hub.uart("service")))
+        self._terminal = terminal
+        assert isinstance(self._supply, Battery)
+        self._supply.insert()
+
+    @property
+    def report(self) -> dict[str, object] | None:
+        """What the terminal has read, once it is done; None before."""
+        firmware = self._terminal.firmware
+        return firmware.report if isinstance(firmware, hht.Firmware) else None
+
+    def end(self) -> None:
+        """Take the head off, the lead out, and switch the terminal off."""
+        for wire in self._wires:
+            wire.unplug()
+        assert isinstance(self._supply, Battery)
+        self._supply.remove()
+
+
+def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
+    return lambda parts: MainsSupply(parts.home.mains, int(hold_up_s * S))
+
+
+def _reserve(parts: Parts) -> Supply:
+    device = parts.device
+    seconds = device.reserve_s if isinstance(device, config.Hub) else device.hold_up_s if isinstance(device, config.Esme) else 0.0
+    return MainsSupply(parts.home.mains, int(seconds * S))
+
+
+def _cell(inserted: bool) -> Callable[[Parts], Supply]:
+    return lambda parts: Battery(parts.home.kernel, inserted=inserted)
+
+
+def _hub(parts: Parts) -> hubfw.Config:
+    home, device = parts.home, parts.device
+    assert isinstance(device, config.Hub)
+    listed = [label for label, each in home.declared.items() if each.kind in LISTED and not _wired(each)]
+    wired = [label for label, each in home.declared.items() if _wired(each)]
+    return hubfw.Config(
+        gpf_eui64=parts.identity.eui64 ^ GPF,
+        device_log=tuple(
+            hubfw.Entry(home.identities[label].eui64, home.identities[label].install_code, home.declared[label].kind)
+            for label in listed
+        ),
+        push_destination=(LISTENER if home.bench.notifications.to != config.HEAD_END else HEAD_END, 4059),
+        lls_password=parts.password,
+        outage_after_ns=int(device.outage_after_s * S),
+        wired_meter=home.identities[wired[0]].eui64 if wired else None,
+        channel=home.channel,
+    )
+
+
+def _wired(device: config.Device) -> bool:
+    return isinstance(device, config.Esme) and device.interface == "wired"
+
+
+def _network(home: Home) -> int:
+    """The extended PAN id printed on the home's hub."""
+    return home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
+
+
+def _esme(parts: Parts) -> esme.Config:
+    return esme.Config(
+        install_code=parts.identity.install_code,
+        extended_pan_id=_network(parts.home),
+        lls_password=parts.password,
+        interface="wired" if _wired(parts.device) else "han",
+    )
+
+
+def _gsme(parts: Parts) -> gsme.Config:
+    device = parts.device
+    assert isinstance(device, config.Gsme)
+    return gsme.Config(parts.identity.install_code, _network(parts.home), wake_period=device.wake_minutes * MIN)
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
+    "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
+    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
+    "ihd": Kind(lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home))), _mains(0)),
+    "ppmid": Kind(lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home))), _mains(0)),
+    "hht": Kind(lambda p: partial(hht.Firmware, config=hht.Config()), _cell(False), radio=False),
+})  # fmt: skip
+"""Kind of device in a bench file to how it is built."""

@@ -1,0 +1,99 @@
+"""What happens on a bench, told to a person line by line, and how far it has got.
+
+The timeline is made of the event log's rarer events; a run with it has the digest of one without. Times are virtual. A
+progress bar is drawn on standard error when that is a terminal, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import IO
+
+import click
+
+from devices.runtime.kernel import DAY, HOUR, MIN, Kernel, S
+from devices.runtime.log import Data
+
+Line = Callable[[Mapping[str, object]], str | None]
+"""An event's fields to the text of its line; None: not worth one."""
+
+BAR = 28
+
+
+def _address(value: object) -> str:
+    return f"{value:#06x}" if isinstance(value, int) else str(value)
+
+
+def _eui64(value: object) -> str:
+    return f"{value:016X}" if isinstance(value, int) else str(value)
+
+
+LINES: Mapping[str, Line] = MappingProxyType({
+    "power": lambda e: {"off": "dark", "fail": "has lost its supply"}.get(str(e["state"])),
+    "mains": lambda e: f"{e['volts']:.0f} V" if e["volts"] else "off",
+    "han.joined": lambda e: (
+        f"is back on its network as {_address(e['short'])}" if e["resumed"]
+        else f"is on the network as {_address(e['short'])}, channel {e['channel']}"
+    ),
+    "han.join-failed": lambda e: f"could not join: {e['reason']}",
+    "han.refused": lambda e: f"refuses {_eui64(e['eui64'])}: {e['reason']}",
+    "han.partner-key": lambda e: f"shares a link key with {_eui64(e['eui64'])}",
+    "han.parent-lost": lambda e: "has lost the hub",
+    "hub.tunnel": lambda e: f"tunnel to SAP {e['sap']} {e['state']}",
+    "hub.mirror": lambda e: "gas mirror holds a complete set" if e.get("first") else None,
+    "headend.notice": lambda e: {
+        "LastGasp": "LAST GASP: the home has been without supply for over three minutes",
+        "FirstBreath": "FIRST BREATH: supply is back, inside its limits",
+    }.get(str(e["kind"]), f"notice: {e['kind']}"),
+})  # fmt: skip
+"""Kind of event to line."""
+
+
+def clock(now: int) -> str:
+    """Virtual time as `d hh:mm:ss.mmm`, the day only from the second on."""
+    day = f"{now // DAY}d " if now >= DAY else ""
+    return f"{day}{now // HOUR % 24:02}:{now // MIN % 60:02}:{now // S % 60:02}.{now // 1_000_000 % 1000:03}"
+
+
+class Timeline:
+    """Prints lines as they happen. `write` None keeps quiet (`--json`); `lines` has all of them in any case."""
+
+    def __init__(self, kernel: Kernel, write: Callable[[str], object] | None) -> None:
+        self.lines: list[tuple[int, str, str]] = []
+        self._kernel = kernel
+        self._write = write
+        kernel.log.subscribe(self._event, list(LINES))
+
+    def say(self, who: str, what: str) -> None:
+        """A line of the story itself."""
+        self.lines.append((self._kernel.now, who, what))
+        if self._write is not None:
+            self._write(f"{clock(self._kernel.now)}  {who:<10} {what}")
+
+    def _event(self, now: int, who: str, kind: str, data: Data) -> None:
+        text = LINES[kind](data) if isinstance(data, Mapping) else None
+        if text is not None:
+            self.say(who.rpartition("/")[2], text)
+
+
+class Progress:
+    """A bar for virtual time on a terminal; nothing elsewhere. Use as a context around the run."""
+
+    def __init__(self, until: int, stream: IO[str] | None = None) -> None:
+        self._until = until
+        self._stream = sys.stderr if stream is None else stream
+        self._shown = self._stream.isatty()
+
+    def at(self, now: int) -> None:
+        """Draw it for this virtual time."""
+        if self._shown:
+            share = now / self._until if self._until else 1.0
+            done = int(BAR * share)
+            click.echo(f"\r{'#' * done}{'.' * (BAR - done)} {share:4.0%} {clock(now)} ", file=self._stream, nl=False)
+
+    def clear(self) -> None:
+        """Wipe it, so that a line can be printed."""
+        if self._shown:
+            click.echo("\r\x1b[2K", file=self._stream, nl=False)

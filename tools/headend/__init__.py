@@ -1,0 +1,1 @@
+"""The head end: reads and writes meters through their hubs, keeps schedules, listens for notifications."""

@@ -1,0 +1,86 @@
+"""The head end of a bench, for people and tests: devices by the names of the bench file, answers as plain results.
+
+    meter = run.head_end.meter("esme")
+    meter.register("1-0:1.8.0")             # runs the bench until the answer is there
+
+At which SAP a device answers it learns as any head end does: from its hub's SAP assignment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from devices.runtime.kernel import Kernel
+from devices.runtime.net import Host
+from hubfw.sap_table import GAS, HUB
+from protocols.dlms.client import Client, drive
+from protocols.dlms.meter import Meter
+from protocols.dlms.reading import names
+from tools.bench.home import Home
+from tools.errors import BadInput, suggest
+from tools.headend.head_end import HeadEnd, Line, NoAnswer, Schedule
+from tools.headend.head_end import Question as Question
+
+SERVED = {"hub": HUB, "gsme": GAS}
+"""Kinds of device whose SAP is fixed."""
+
+
+class BenchHeadEnd(HeadEnd):
+    """A `HeadEnd` that knows the bench's homes. Its synchronous calls run the kernel: not from inside the run."""
+
+    def __init__(self, kernel: Kernel, host: Host, password: bytes, homes: Mapping[str, Home]) -> None:
+        super().__init__(kernel, host, password)
+        self._homes = homes
+
+    def meter(self, name: str = "esme", *, writes: bool = False) -> Meter:
+        """A device by name (`esme`; `home2/esme` where there are several homes), its association open.
+
+        It is opened again when the hub has closed it. Raises BadInput for a name that is not there, NoAnswer when the hub
+        does not know the device (yet).
+        """
+        home, label = self._place(name)
+        return _Standing(self, home.hub.name, self.client(self._sap(home, label), writes=writes))
+
+    def every(self, period: int, name: str, question: Question[object], *, first: int | None = None) -> Schedule[object]:
+        """`schedule` by the device's name."""
+        home, label = self._place(name)
+        return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first)
+
+    def _place(self, name: str) -> tuple[Home, str]:
+        first, _, label = name.rpartition("/")
+        home = self._homes.get(first) if first else next(iter(self._homes.values()))
+        if home is None or label not in home.declared:
+            known = [f"{home.name}/{label}" if first else label for home in self._homes.values() for label in home.declared]
+            raise BadInput(f'no device "{name}"{suggest(name, known)}')
+        return home, label
+
+    def _sap(self, home: Home, label: str) -> int:
+        fixed = SERVED.get(home.declared[label].kind)
+        if fixed is not None:
+            return fixed
+        serial = f"{home.identities[label].eui64:016X}"[-13:].encode()
+        assigned: Mapping[int, bytes] = self.settle(self.ask(home.hub.name, HUB, names))
+        for sap, name in assigned.items():
+            if name.endswith(serial):
+                return sap
+        raise NoAnswer(f"{home.hub.name} does not know {label}: it has {len(assigned)} logical devices")
+
+
+class _Standing(Meter):
+    """A meter that is associated whenever it is used."""
+
+    def __init__(self, head_end: BenchHeadEnd, hub: str, client: Client) -> None:
+        super().__init__(self._exchange, client)
+        self._head_end = head_end
+        self._hub = hub
+        self._line: Line | None = None
+
+    def _exchange(self, apdu: bytes) -> bytes:
+        if self._line is None or self._line.closed:
+            self._line = self._head_end.line(self._hub, self.client)
+            drive(self.client.associate(), self._raw)
+        return self._raw(apdu)
+
+    def _raw(self, apdu: bytes) -> bytes:
+        assert self._line is not None
+        return self._head_end.settle(self._line.exchange(apdu))

@@ -1,0 +1,206 @@
+"""A head end on the virtual network: asks logical devices behind hubs, on a schedule or at once, and takes notices.
+
+It is a DLMS client like any other: one connection for each conversation, the bench's access profile (client 16 reads, client 1
+with the password writes). What it keeps is bounded. For a meter on a real network there is `meterbench read`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from devices.runtime.kernel import Kernel, S
+from devices.runtime.net import Closed, Host, Stream
+from devices.runtime.tasks import Event, Task
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import apdu, wrapper
+from protocols.dlms.client import Client, Procedure, adrive
+from protocols.dlms.server import MANAGEMENT_CLIENT, PUBLIC_CLIENT
+from protocols.dlms.xdlms import DataNotification
+from tools.headend.notices import Notice, understand
+
+T = TypeVar("T")
+N = TypeVar("N", bound=Notice)
+
+PORT = 4059
+ANSWER_TIMEOUT = 30 * S
+KEPT = 10_000
+"""Notices, and answers of one schedule, that are kept: the newest."""
+
+Question = Callable[[Client], Procedure[T]]
+"""What to do in an association: `lambda client: client.get("1-0:1.8.0", 3, 2)`."""
+
+
+class NoAnswer(RemoteProtocolError):
+    """The hub could not be reached, or nothing came back in time."""
+
+
+class Line:
+    """A connection to a hub for one client and one SAP: APDUs out and in."""
+
+    def __init__(self, kernel: Kernel, host: Host, hub: str, client: int, sap: int) -> None:
+        self._kernel = kernel
+        self._ports = client, sap
+        self._splitter = wrapper.Splitter()
+        self._received: deque[bytes] = deque()
+        self._news = Event()
+        self._error = ""
+        self._stream = host.connect(hub, PORT)
+        self._stream.on_data = self._data
+        self._stream.on_close = self._closed
+
+    async def exchange(self, request: bytes) -> bytes:
+        """Send an APDU (nothing when it is empty) and await the next one. Raises NoAnswer."""
+        client, sap = self._ports
+        if request:
+            self._stream.send(wrapper.wrap(client, sap, request))
+        try:
+            with self._kernel.timeout(ANSWER_TIMEOUT):
+                while not self._received:
+                    if self._error:
+                        raise NoAnswer(f"{self._stream.peer} SAP {sap}: {self._error}")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise NoAnswer(f"{self._stream.peer} SAP {sap}: no answer in {ANSWER_TIMEOUT // S} s") from None
+        return self._received.popleft()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self._stream.closed is not None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def _data(self, data: bytes) -> None:
+        client, sap = self._ports
+        try:
+            self._received += [pdu.apdu for pdu in self._splitter.feed(data) if (pdu.source, pdu.destination) == (sap, client)]
+        except RemoteProtocolError as error:
+            self._error = str(error)
+            self._stream.close()
+        self._news.set()
+
+    def _closed(self, why: Closed) -> None:
+        self._error = why.value
+        self._news.set()
+
+
+@dataclass(slots=True)
+class Schedule(Generic[T]):
+    """A question asked again and again. `answers` are (UTC ns, answer), `failures` (UTC ns, why); the newest are kept."""
+
+    answers: deque[tuple[int, T]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    failures: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    task: Task[None] | None = None
+
+    def cancel(self) -> None:
+        """Ask no more."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+class HeadEnd:
+    """One head end on one host. Hubs push to its `PORT`. Every public `async` call is for tasks of the kernel."""
+
+    def __init__(self, kernel: Kernel, host: Host, password: bytes) -> None:
+        self.kernel = kernel
+        self.host = host
+        self.received: deque[Notice] = deque(maxlen=KEPT)
+        self.on_notice: Callable[[Notice], object] | None = None
+        self.bad = 0
+        """Connections of hubs that sent no notification."""
+        self._password = password
+        host.listen(PORT, self._accept)
+
+    # --- notices ---
+
+    def notices(self, kind: type[N]) -> list[N]:
+        """All notices of a kind that are kept, oldest first."""
+        return [notice for notice in self.received if isinstance(notice, kind)]
+
+    def _accept(self, stream: Stream) -> None:
+        splitter = wrapper.Splitter()
+
+        def data(octets: bytes) -> None:
+            try:
+                for pdu in splitter.feed(octets):
+                    self._notified(pdu.apdu)
+            except RemoteProtocolError as error:
+                self.bad += 1
+                self.kernel.log.emit(self.host.name, "headend.bad", {"peer": stream.peer, "reason": str(error)})
+                stream.close()
+
+        stream.on_data = data
+
+    def _notified(self, octets: bytes) -> None:
+        frame = apdu.parse(octets)
+        if not isinstance(frame, DataNotification):
+            raise RemoteProtocolError(f"{type(frame).__name__} where only notifications are expected")
+        notice = understand(frame, self.kernel.utc)
+        self.received.append(notice)
+        self.kernel.log.emit(self.host.name, "headend.notice", {"kind": type(notice).__name__, "hub": notice.hub.hex()})
+        if self.on_notice is not None:
+            self.on_notice(notice)
+
+    # --- questions ---
+
+    def client(self, sap: int, *, writes: bool = False) -> Client:
+        """A client of the bench's access profile for a logical device."""
+        if writes:
+            return Client(MANAGEMENT_CLIENT, sap, self._password)
+        return Client(PUBLIC_CLIENT, sap)
+
+    def line(self, hub: str, client: Client) -> Line:
+        """A connection to a hub's host for a client."""
+        return Line(self.kernel, self.host, hub, client.client_sap, client.server_sap)
+
+    async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False) -> T:
+        """Associate, ask, release. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
+        client = self.client(sap, writes=writes)
+        line = self.line(hub, client)
+        try:
+            await adrive(client.associate(), line.exchange)
+            answer = await adrive(question(client), line.exchange)
+            await adrive(client.release(), line.exchange)
+        finally:
+            line.close()
+        return answer
+
+    def schedule(self, period: int, hub: str, sap: int, question: Question[T], *, first: int | None = None) -> Schedule[T]:
+        """Ask every `period` ns, first at `first` (ns of the run; default: one period from now). A failure is kept, too."""
+        schedule: Schedule[T] = Schedule()
+        start = self.kernel.now + period if first is None else first
+        schedule.task = self.kernel.spawn(self._run(schedule, start, period, hub, sap, question), who=self.host.name)
+        return schedule
+
+    async def _run(self, schedule: Schedule[T], due: int, period: int, hub: str, sap: int, question: Question[T]) -> None:
+        while True:
+            await self.kernel.sleep(max(due - self.kernel.now, 0))
+            try:
+                answer = await self.ask(hub, sap, question)
+            except RemoteProtocolError as error:
+                schedule.failures.append((self.kernel.utc, str(error)))
+            else:
+                schedule.answers.append((self.kernel.utc, answer))
+            due += period
+
+    # --- for code outside the run ---
+
+    def settle(self, question: Awaitable[T]) -> T:
+        """Run the kernel until an `async` call is done; its result. Not from inside the run."""
+        task = self.kernel.spawn(_await(question), who=self.host.name)
+        while not task.done:
+            due = self.kernel.next_due()
+            if due is None:
+                raise NoAnswer("nothing will ever happen in this run again")
+            self.kernel.run_until(due)
+        return task.result()
+
+
+async def _await(awaitable: Awaitable[T]) -> T:
+    return await awaitable

@@ -1,0 +1,66 @@
+"""What hubs tell by themselves: DataNotifications, understood by their push object list.
+
+A hub of profile `paper-2011` pushes a structure of its name, an event code, the time of the loss and how long it lasted
+(see hubfw.wan.notifier). A notification of another shape is kept as it came, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.axdr import Data
+from protocols.dlms.cosem import date_time
+from protocols.dlms.xdlms import DataNotification
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`hub`: logical device name. `received`: UTC ns at the head end."""
+
+    hub: bytes
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastGasp(Notice):
+    """Supply has been gone for longer than the threshold. `lost`: UTC ns by the hub's clock."""
+
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBreath(Notice):
+    """Supply is back inside its limits. `lost`: UTC ns; `seconds`: how long it was gone."""
+
+    lost: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Notice):
+    """A notification that is none of the above; `hub` is empty."""
+
+    body: Data
+
+
+EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyType({
+    1: lambda hub, received, lost, seconds: LastGasp(hub, received, lost),
+    2: FirstBreath,
+})  # fmt: skip
+"""Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
+
+
+def understand(notification: DataNotification, received: int) -> Notice:
+    """The notice that a notification is. `received`: UTC ns."""
+    match notification.body.python:
+        case [bytes(hub), int(code), bytes(lost), int(seconds)] if code in EVENTS:
+            try:
+                instant = date_time.instant(lost)
+            except RemoteProtocolError:
+                instant = None
+            if instant is not None:
+                return EVENTS[code](hub, received, instant, seconds)
+    return Unknown(b"", received, notification.body)
