@@ -226,6 +226,15 @@ class Node:
             raise NoAnswer(f"{eui64:016X} has no address")
         return known
 
+    async def identify(self, address: int) -> int:
+        """The EUI-64 of the device at an address, asked on the air when it is not known. Raises NoAnswer."""
+        if self.stack.eui64_of(address) is None:
+            await self._ask_zdo(lambda: self.stack.extended_address(address, self.now))
+        known = self.stack.eui64_of(address)
+        if known is None:
+            raise NoAnswer(f"{address:#06x} has no EUI-64")
+        return known
+
     async def _ask_zdo(self, ask: Callable[[], tuple[int, list[Effect]]]) -> object:
         self._on_network()
         sequence, effects = ask()

@@ -1,0 +1,48 @@
+"""A device's clock, kept by the hub's (GB: within 10 s, or not at all).
+
+The first time is taken whatever it is. Later ones correct the clock by up to 10 s; a larger difference leaves it alone and
+makes it unreliable, until the hub and the clock agree again (GBCS event 0x8F0C). A hub that does not say that its time is
+master or synchronised, or that has none, is not believed. ZigBee time has whole seconds: less than one is no difference.
+"""
+
+from __future__ import annotations
+
+from devices.parts.han import HUB, Han
+from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
+
+S = 1_000_000_000
+LARGEST_CORRECTION = 10 * S
+NOT_ADJUSTED = 0x8F0C
+"""Event: the clock is too far off to be adjusted."""
+
+_BELIEVED = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED
+
+
+class NetworkClock:
+    """The board's clock and the Time server at the hub's `endpoint`."""
+
+    def __init__(self, han: Han, endpoint: int = 1) -> None:
+        self._han = han
+        self._endpoint = endpoint
+        self._disagrees = False
+
+    @property
+    def reliable(self) -> bool:
+        """It was set, and agreed with the hub when they were last compared."""
+        return self._han.board.rtc.valid and not self._disagrees
+
+    async def synchronise(self) -> bool:
+        """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused."""
+        values = await self._han.read(HUB, self._endpoint, Time, [Time.time, Time.time_status])
+        seconds, status = values.get(Time.time), values.get(Time.time_status)
+        if seconds is None or status is None or not status & _BELIEVED:
+            return False
+        rtc = self._han.board.rtc
+        utc = (seconds + EPOCH) * S
+        off = utc - rtc.read()
+        self._disagrees = rtc.valid and abs(off) > LARGEST_CORRECTION
+        if self._disagrees:
+            self._han.board.log("event", {"code": NOT_ADJUSTED, "off_ns": off})
+        elif not rtc.valid or abs(off) >= S:
+            rtc.set(utc)
+        return True
