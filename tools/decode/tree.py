@@ -137,8 +137,6 @@ def _descend(node: Node, part: Any, reader: Reader, context: Any) -> None:
     match part:
         case constructs.Record():
             _fields(node, part, reader)
-        case constructs.Itself():
-            _fields(node, reader.record, reader)
         case constructs.Presence():
             if reader.read(1) == b"\1":
                 _descend(node, part.subcon, reader, context)
@@ -168,7 +166,7 @@ def _descend(node: Node, part: Any, reader: Reader, context: Any) -> None:
                 if on_wire
                 else constructs.evaluate(part.count, context)
             )
-            for index in range(count):
+            for index in range(min(count, reader.limit)):
                 _item(node, part.subcon, reader, context, index)
         case constructs.ToEnd():
             index = 0
@@ -177,7 +175,7 @@ def _descend(node: Node, part: Any, reader: Reader, context: Any) -> None:
                 index += 1
         case constructs.Leaf():
             start = reader.position
-            value = part._parsereport(reader, context, node.name)
+            value = constructs.parse_part(part, reader, context, node.name)
             if isinstance(value, Data):
                 node.value = _data(node, value, reader.data, start)
 
@@ -185,13 +183,11 @@ def _descend(node: Node, part: Any, reader: Reader, context: Any) -> None:
 def _item(parent: Node, part: Any, reader: Reader, context: Any, index: int) -> None:
     start = reader.position
     node = parent.add(f"[{index}]", start, 0)
-    depth, items = reader.depth, reader.items
     try:
-        value = part._parsereport(reader, context, f"{parent.name}[{index}]")
+        value = constructs.parse_part(part, reader, context, f"{parent.name}[{index}]")
     except DecodeError:
         _partly(node, part, reader, start, context)
         raise
-    reader.depth, reader.items = depth, items
     node.size = reader.position - start
     node.value = shown(value)
     _inside(node, part, reader, start, context)
