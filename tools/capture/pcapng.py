@@ -19,6 +19,8 @@ LINK_UPPER_PDU = 252
 _COMMENT, _NAME, _DESCRIPTION, _RESOLUTION = 1, 2, 3, 9
 _USER_APPLICATION = 4
 _LITTLE_ENDIAN = 0x1A2B3C4D
+_PACKET_HEAD = struct.Struct("<IIIIIII").pack
+_LENGTH = struct.Struct("<I").pack
 
 
 def _padded(data: bytes) -> bytes:
@@ -57,7 +59,9 @@ class Writer:
 
     def packet(self, interface: int, utc_ns: int, data: bytes, comment: str = "") -> None:
         """One packet at `utc_ns` nanoseconds since 1970."""
-        head = struct.pack("<IIIII", interface, utc_ns >> 32, utc_ns & 0xFFFFFFFF, len(data), len(data))
+        size = len(data)
         options = _options({_COMMENT: comment.encode()}) if comment else b""
-        self._out.write(_block(ENHANCED_PACKET, head + _padded(data) + options))
+        length = 32 + size + -size % 4 + len(options)
+        head = _PACKET_HEAD(ENHANCED_PACKET, length, interface, utc_ns >> 32, utc_ns & 0xFFFFFFFF, size, size)
+        self._out.write(head + _padded(data) + options + _LENGTH(length))
         self.packets += 1

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from protocols.core.errors import RemoteProtocolError
 
 _FCS_TYPE, _CHANNEL, _LQI = 0, 3, 10
 _FCS_16 = 1
 LARGEST_PSDU = 127
+
+
+@lru_cache(maxsize=1024)
+def _header(channel: int, page: int, lqi: int) -> bytes:
+    tlvs = (
+        struct.pack("<HHI", _FCS_TYPE, 1, _FCS_16)
+        + struct.pack("<HHHBx", _CHANNEL, 3, channel, page)
+        + struct.pack("<HHI", _LQI, 1, lqi)
+    )
+    return struct.pack("<BBH", 0, 0, 4 + len(tlvs)) + tlvs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +38,7 @@ class Packet:
 
     def build(self) -> bytes:
         """The TAP header and the PSDU."""
-        tlvs = (
-            struct.pack("<HHI", _FCS_TYPE, 1, _FCS_16)
-            + struct.pack("<HHHBx", _CHANNEL, 3, self.channel, self.page)
-            + struct.pack("<HHI", _LQI, 1, self.lqi)
-        )
-        return struct.pack("<BBH", 0, 0, 4 + len(tlvs)) + tlvs + self.psdu
+        return _header(self.channel, self.page, self.lqi) + self.psdu
 
     @classmethod
     def parse(cls, data: bytes) -> Packet:
