@@ -14,7 +14,7 @@ class Cell:
     """The battery, and what the meter draws from it. Figures of a typical lithium cell and radio; no meter's data sheet."""
 
     capacity_mah: int = 17_000
-    sleep_ua: int = 30
+    sleep_ua: int = 120
     """Metrology, clock and display, microamperes."""
     radio_ua: int = 28_000
     """On top of that while the radio sends or listens."""

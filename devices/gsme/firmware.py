@@ -1,10 +1,44 @@
-"""The gas meter's firmware."""
+"""The gas meter's firmware: it sleeps, and at each wake takes a reading and reports it to its mirror in the hub.
+
+At a wake it sends one complete set of attributes, each piece delivered before the next, the last one saying that the set is
+complete; the mirror's answer says what waits for the meter. A set that breaks off is begun anew at the next wake; only the very
+first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
+
+It acts on one flag, the wish that it set its clock. Not here: commands (they come through the tunnel later), the valve, tariffs.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from devices.gsme import zcl
+from devices.gsme.battery import Battery, RadioTime
 from devices.gsme.config import Config
+from devices.gsme.register import Register
+from devices.parts.han import HUB, Han, NoAnswer, Refused
+from devices.parts.network_clock import NetworkClock
+from devices.parts.node import NETWORK
 from devices.runtime import firmware
-from devices.runtime.board import Board
+from devices.runtime.board import Board, Reset
+from devices.runtime.tasks import Event
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Functional, Scheme
+from protocols.zigbee.node import Left, NodeConfig, NodeType
+from protocols.zigbee.zcl.endpoint import Request
+
+S = 1_000_000_000
+DAY = 86_400 * S
+ANSWER = 3 * S
+"""How long a mirror may take to answer a complete set."""
+LISTEN = S // 2
+"""It polls in pieces of this length while it waits for that."""
+FIRST_SETS = 3
+"""How often the first set is tried before the meter goes back to its rhythm."""
+FIRST_PAUSE = 60 * S
+MOST_OFFSET = 60
+
+MIRROR = "gas/mirror"
+SPENT = "gas/spent"
 
 
 class Firmware(firmware.Firmware):
@@ -13,8 +47,125 @@ class Firmware(firmware.Firmware):
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
         self.config = config
+        self.sets = 0
+        """Complete sets that the mirror has answered since boot."""
+
+    def boot(self, why: Reset) -> None:
+        board, config = self.board, self.config
+        self._booted = self.now
+        self._life: int
+        self._life, radio = board.nvm.get(SPENT, [0, 0])
+        self._mirror: int | None = board.nvm.get(MIRROR)
+        self._answered = Event()
+        self._synchronised: int | None = None
+        node = NodeConfig(
+            board.eui64,
+            NodeType.SLEEPY_END_DEVICE,
+            install_code=config.install_code,
+            extended_pan_id=config.extended_pan_id,
+            mains_powered=False,
+        )
+        self.han = Han(self, node)
+        self.clock = NetworkClock(self.han)
+        self.radio_time = RadioTime(self.han, radio)
+        self.register = Register(self, config.start_litres, config.kwh_a_year)
+        battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
+        endpoint = self.han.add(zcl.endpoint(config, self.register, battery))
+        metering = endpoint.server(Metering)
+        metering.on(Metering.MirrorReportAttributeResponse, self._told)
+        metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
+        self.han.on(Left, lambda left: None if left.rejoin else self._forget_mirror())
+        self.spawn(self._live())
 
     @property
     def commissioned(self) -> bool:
-        """It has joined, and its mirror has taken a complete set."""
-        return False
+        """It has joined, and its mirror has taken a complete set since boot."""
+        return self.sets > 0
+
+    @property
+    def life(self) -> int:
+        """How long (ns) the meter has had power, all boots together."""
+        return self._life + self.now - self._booted
+
+    # --- the rhythm ---
+
+    async def _live(self) -> None:
+        await self.han.join()
+        for _ in range(FIRST_SETS):
+            if await self._wake():
+                break
+            await self.sleep(FIRST_PAUSE)
+        while True:
+            await self.sleep(self._next_wake() - self.now)
+            await self._wake()
+
+    def _next_wake(self) -> int:
+        offset = self.config.wake_offset
+        if offset is None:
+            offset = self.board.eui64 % MOST_OFFSET * S
+        return self.board.rtc.when_multiple(self.config.wake_period) + offset
+
+    async def _wake(self) -> bool:
+        """Take a reading and report it. False when the set broke off or was not answered."""
+        try:
+            if NETWORK not in self.board.nvm:
+                await self.han.join()  # it was sent away
+            if self._synchronised is None or self.now - self._synchronised >= DAY:
+                await self._synchronise()
+            if self._mirror is None:
+                self._mirror = await self._get_mirror()
+                self.board.nvm.put({MIRROR: self._mirror})
+            self.register.take({SPENT: [self.life, self.radio_time.total]})
+            return await self._report(self._mirror)
+        except (NoAnswer, Refused) as reason:
+            self.board.log("gsme.set-broken", {"reason": str(reason)})
+            return False
+
+    async def _synchronise(self) -> None:
+        if await self.clock.synchronise():
+            self._synchronised = self.now
+
+    # --- the mirror ---
+
+    async def _get_mirror(self) -> int:
+        """The mirror's endpoint, configured. Raises NoAnswer, Refused."""
+        found = await self.han.match([Metering.id], served=False, destination=HUB)
+        if not found:
+            raise NoAnswer("the hub has no place for mirrors")
+        answer = await self.han.request(*found[0], Metering.RequestMirror(), Metering.RequestMirrorResponse)
+        if answer.endpoint_id == MIRROR_REFUSED:
+            raise NoAnswer("the hub has no mirror to give")
+        event, interval = self.board.rtc.read() // S, self.config.wake_period // S
+        configure = Metering.ConfigureMirror(event, interval, True, Scheme.B)
+        await self.han.confirm(HUB, answer.endpoint_id, configure)
+        return answer.endpoint_id
+
+    def _forget_mirror(self) -> None:
+        self._mirror = None
+        self.board.nvm.delete(MIRROR)
+
+    async def _report(self, mirror: int) -> bool:
+        """One complete set, and its answer. Raises NoAnswer."""
+        self._answered.clear()
+        for cluster, attributes in zcl.reported(self.han.endpoints[zcl.ENDPOINT]):
+            await self.han.report(HUB, mirror, cluster, attributes)
+        give_up = self.now + ANSWER
+        while not self._answered.is_set and self.now < give_up:
+            self.han.apply(self.han.stack.stay_awake(self.now + LISTEN, self.now))
+            await self.sleep(LISTEN)
+        if not self._answered.is_set:
+            self._forget_mirror()
+            return False
+        self.sets += 1
+        self.board.log("gsme.set-taken", {"litres": self.register.reading.litres})
+        return True
+
+    def _told(self, command: Metering.MirrorReportAttributeResponse, request: Request) -> None:
+        """The mirror has a complete set; the first word of flags says what waits."""
+        self._answered.set()
+        if command.notification_flags and command.notification_flags[0] & Functional.TIME_SYNC:
+            self.spawn(self._obey())
+
+    async def _obey(self) -> None:
+        with suppress(NoAnswer, Refused):
+            await self._synchronise()
