@@ -24,7 +24,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # field: value that says "not specified", lowest, highest
 _FIELDS = (
-    ("year", 0xFFFF, 1, 9999),
+    ("year", 0xFFFF, 2, 9998),  # a deviation must not lead out of the calendar's years 1 to 9999
     ("month", 0xFF, 1, 12),
     ("day of month", 0xFF, 1, 31),
     ("day of week", 0xFF, 1, 7),
@@ -51,7 +51,7 @@ def encode(instant: int, status: int = 0) -> bytes:
     days, seconds = divmod(seconds, 86_400)
     try:
         day = date.fromordinal(_EPOCH_DAY + days)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise LocalProtocolError(f"no date-time for {instant} ns") from None
     hour, minute, second = seconds // 3600, seconds // 60 % 60, seconds % 60
     hundredths = fraction // 10_000_000
