@@ -1,10 +1,49 @@
-"""The hub's firmware."""
+"""The hub's firmware: its parts, and what passes between them.
+
+    WAN  --- wan.endpoint --- SAP 1 Local(hub_device), SAP 2 Local(gas_device), SAP 3.. Meter --- han.tunnels | wired
+    HAN  --- han.coordinator --- esi, messages, mirrors -> translation -> gas_device;  reports -> supply_watch -> wan.notifier
+
+Every part takes up from non-volatile memory what it was before the power went.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
+from devices.parts.han import Han
 from devices.runtime import firmware
-from devices.runtime.board import Board
-from hubfw.config import Config
+from devices.runtime.board import Board, Reset
+from devices.runtime.kernel import DAY, HOUR, MIN
+from devices.runtime.tasks import Task
+from hubfw.config import ESME, GSME, Config
+from hubfw.device_log import Device, DeviceLog
+from hubfw.gas_device import gas_device
+from hubfw.gas_mirror import Reading
+from hubfw.han.coordinator import Coordinator
+from hubfw.han.esi import Esi
+from hubfw.han.messages import UNTIL_CHANGED, Messages
+from hubfw.han.mirrors import Mirrors
+from hubfw.han.tunnels import Tunnels
+from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
+from hubfw.local import Local
+from hubfw.meter import Meter
+from hubfw.sap_table import GAS, HUB, SapTable
+from hubfw.service_port import ServicePort
+from hubfw.supply_watch import SupplyWatch
+from hubfw.wan.endpoint import Endpoint, Target
+from hubfw.wan.notifier import Notifier
+from hubfw.wired import Wired
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.cosem import date_time
+from protocols.dlms.server import LogicalDevice, open_profile
+from protocols.zigbee.clusters.mirror import Functional
+
+ASK_AGAIN: Final = MIN
+"""After a meter that did not tell its name, or a network that did not tell the time."""
+HIGH_PRIORITY: Final = 0x80000000
+"""Of a long-invoke-id; the rest is a number, and no confirmation is asked for."""
+
+_NAME = "name/"
 
 
 class Firmware(firmware.Firmware):
@@ -13,12 +52,159 @@ class Firmware(firmware.Firmware):
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
         self.config = config
+        self.log = DeviceLog(board.nvm, config.device_log)
+        self.saps = SapTable(board.nvm)
+        self.coordinator = Coordinator(self, config, self.log, self._arrived)
+        self.esi = Esi(
+            board, config.tariff,
+            room=lambda: self.mirrors.room,
+            may_report=lambda eui64: self.log.kind(eui64) == ESME,
+            reported=lambda eui64, endpoint, status: self.supply_watch.reported(eui64, endpoint, status),
+        )  # fmt: skip
+        self.messages = Messages(self, self.han, self.esi.messaging, self.log)
+        self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+        self.tunnels = Tunnels(self, self.han, self.esi.endpoint)
+        self.meters: dict[int, Meter] = {}
+        self._learning: dict[int, Task[None]] = {}
+        self.record = SupplyRecord()
+        associations = open_profile(config.lls_password)
+        self.clock = clock(board)
+        self.device = HubDevice(
+            board, config, self.clock, self.log, self.record, self._sap_list,
+            threshold=lambda: self.supply_watch.threshold,
+            set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
+            associations=associations,
+        )  # fmt: skip
+        self.notifier = Notifier(self, lambda: self.device.destination)
+        self.supply_watch = SupplyWatch(
+            self, config, self.log, self.han, self.record, self.notifier, self._notification
+        )
+        self.devices: dict[int, LogicalDevice] = {HUB: self.device}
+        self.gas_meter = next(iter(self.log.of(GSME)), None)
+        if self.gas_meter is not None:
+            name = device_name(self.gas_meter.eui64)
+            self.devices[GAS] = gas_device(name, self._gas_reading, self.clock, associations)
+        self.targets: dict[int, Target] = {sap: Local(board, device, sap) for sap, device in self.devices.items()}
+
+    @property
+    def han(self) -> Han:
+        """The hub's place on the HAN, with its stack and keys."""
+        return self.coordinator.han
+
+    def boot(self, why: Reset) -> None:
+        """Set the clock, take up the network, open the doors."""
+        self._set_clock()
+        self.han.add(self.esi.endpoint)
+        self.coordinator.start()
+        self.wan = Endpoint(self.board, self.targets)
+        self.service_port = ServicePort(self, self.board.uart("service"), self.devices)
+        for _, eui64 in self.saps.meters():
+            self._serve(eui64)
+        if self.config.wired_meter is not None:
+            meter = self._serve(self.config.wired_meter)
+            meter.path = Wired(self, self.board.uart("wired"), meter)
+        for device in self.log.of(ESME):
+            if device.joined:
+                self._open_tunnel(device)
+        for meter in self.meters.values():
+            self._learn(meter)
+        self.messages.start()
+        self.supply_watch.boot(why)
+        self.every(HOUR, self.log.save)
+
+    def on_power_fail(self) -> None:
+        self.log.save()
+        self.supply_watch.on_power_fail()
+
+    def on_power_return(self) -> None:
+        self.supply_watch.on_power_return()
+
+    def on_voltage(self) -> None:
+        self.supply_watch.on_voltage()
+
+    # --- for the firmware's owner ---
 
     @property
     def commissioned(self) -> bool:
         """Every device of the log has joined, each meter is reachable, and each gas mirror holds a complete set."""
-        return False
+        meters = [self.meters.get(device.eui64) for device in self.log.of(ESME)]
+        mirrors = [self.mirrors.of(device.eui64) for device in self.log.of(GSME)]
+        return (
+            not self.coordinator.missing
+            and all(meter is not None and self._reachable(meter) for meter in meters)
+            and all(mirror is not None and mirror.gas.reading is not None for mirror in mirrors)
+        )
 
-    def display_message(self, text: str, *, minutes: int = 0xFFFF) -> int:
+    def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
-        return 0
+        return self.messages.display(text, minutes)
+
+    def _reachable(self, meter: Meter) -> bool:
+        tunnel = self.tunnels.of(meter.eui64)
+        return _NAME + f"{meter.eui64:016X}" in self.board.nvm and (tunnel is None or tunnel.open)
+
+    # --- devices come ---
+
+    def _arrived(self, device: Device) -> None:
+        if device.kind == ESME:
+            meter = self._serve(device.eui64)
+            self._open_tunnel(device)
+            self._learn(meter)
+
+    def _serve(self, eui64: int) -> Meter:
+        """Have an electricity meter at its SAP."""
+        meter = self.meters.get(eui64)
+        if meter is None:
+            meter = self.meters[eui64] = Meter(self, eui64)
+            sap = self.saps.assign(eui64)
+            self.targets[sap] = meter
+            self.board.log("hub.sap", {"eui64": eui64, "sap": sap})
+        return meter
+
+    def _open_tunnel(self, device: Device) -> None:
+        if device.eui64 != self.config.wired_meter:
+            self.tunnels.open(self.meters[device.eui64])
+
+    def _learn(self, meter: Meter) -> None:
+        """Ask a meter its logical device name, once for good."""
+        if meter.path is not None and meter.eui64 not in self._learning:
+            self._learning[meter.eui64] = self.spawn(self._learn_name(meter, _NAME + f"{meter.eui64:016X}"))
+
+    async def _learn_name(self, meter: Meter, key: str) -> None:
+        while key not in self.board.nvm:
+            try:
+                self.board.nvm.put({key: await meter.ask_name()})
+            except RemoteProtocolError as error:
+                self.board.log("hub.no-name", {"eui64": meter.eui64, "reason": str(error)})
+                await self.sleep(ASK_AGAIN)
+
+    # --- what the logical devices tell ---
+
+    def _sap_list(self) -> list[tuple[int, bytes]]:
+        own = [(sap, device.name) for sap, device in self.devices.items()]
+        meters = []
+        for sap, eui64 in self.saps.meters():
+            digits = f"{eui64:016X}"
+            meters.append((sap, bytes(self.board.nvm.get(_NAME + digits, digits.encode()))))
+        return own + meters
+
+    def _gas_reading(self) -> Reading | None:
+        mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter.eui64)
+        return None if mirror is None else mirror.gas.reading
+
+    def _notification(self) -> bytes:
+        number = self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
+        now = date_time.encode(self.board.rtc.read())
+        return self.device.notification(self.device.push, HIGH_PRIORITY | number, now)
+
+    # --- the clock ---
+
+    def _set_clock(self) -> None:
+        """From the network, daily; battery meters are told to look."""
+        utc = self.board.net.network_time()
+        if utc is None:
+            self.after(ASK_AGAIN, self._set_clock)
+            return
+        self.board.rtc.set(utc)
+        self.mirrors.tell(Functional.TIME_SYNC)
+        self.after(DAY, self._set_clock)

@@ -88,7 +88,9 @@ class Supervisor:
     ) -> None:
         self.state = State.ON
         self.deadline: int | None = None
-        self._hold = threshold + grace
+        self.threshold = threshold
+        """ns; a new value counts from the next loss on."""
+        self._grace = grace
         self._lost_at = 0
         self._waiting: list[str] = []
         if stored:
@@ -99,6 +101,15 @@ class Supervisor:
             self._lost_at, self._waiting = lost, waiting
             if self.state is State.DIP:
                 self.deadline = now + max(self._lost_at + self._hold - utc, 0)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Who reported the loss and not yet the return."""
+        return tuple(self._waiting)
+
+    @property
+    def _hold(self) -> int:
+        return self.threshold + self._grace
 
     def lost(self, source: str, now: int, utc: int) -> list[Effect]:
         """The meter `source` reports that its supply is gone."""
@@ -154,9 +165,10 @@ class Supervisor:
         self._waiting.clear()
         return [Interruption("dip", self._lost_at, utc)]
 
-    def _count_missed(self, now: int, utc: int) -> list[Effect]:
+    def _count_dark(self, now: int, utc: int) -> list[Effect]:
+        """The decision was never made. Judged now, it was a dip or an outage whose notice is missing."""
         self._waiting.clear()
-        return [Interruption("missed", self._lost_at, utc)]
+        return [Interruption("missed" if utc - self._lost_at > self._hold else "dip", self._lost_at, utc)]
 
     def _go_dark(self, now: int, utc: int) -> list[Effect]:
         self.deadline = None
@@ -185,7 +197,7 @@ RULES: dict[tuple[State, Event], tuple[State, Action]] = {
     (State.OUT, Event.VOLTAGE_IN_LIMITS): (State.ON, Supervisor._first_breath),
     (State.OUT, Event.RESERVE_EMPTY): (State.OUT, _ignore),
     (State.DARK, Event.LOST): (State.DARK, _ignore),
-    (State.DARK, Event.RETURNED): (State.ON, Supervisor._count_missed),
-    (State.DARK, Event.VOLTAGE_IN_LIMITS): (State.ON, Supervisor._count_missed),
+    (State.DARK, Event.RETURNED): (State.ON, Supervisor._count_dark),
+    (State.DARK, Event.VOLTAGE_IN_LIMITS): (State.ON, Supervisor._count_dark),
     (State.DARK, Event.RESERVE_EMPTY): (State.DARK, _ignore),
 }

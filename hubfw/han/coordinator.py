@@ -1,0 +1,75 @@
+"""The HAN as its coordinator and trust centre sees it: who is let in, for how long, and who is there (SE 1.4 clause 5.4).
+
+The network is formed once and taken up from non-volatile memory ever after. Joining is open while a device of the log has
+never joined: for 254 s at most, opened anew every 240 s, never for good. Only devices of the log get a key.
+
+Not here: what is said to a device once it has joined (`esi`, `mirrors`, `tunnels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from devices.parts.han import Han
+from devices.runtime.kernel import S
+from hubfw.config import Config
+from hubfw.device_log import Device, DeviceLog
+from protocols.zigbee.node import DeviceAnnounced, Message, NodeConfig, NodeType
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+PERMIT = 254
+"""Seconds."""
+RENEW = 240 * S
+
+
+class Coordinator:
+    """The network. `arrived(device)` is called when a device of the log has announced itself, each time it does."""
+
+    def __init__(self, firmware: Firmware, config: Config, log: DeviceLog, arrived: Callable[[Device], object]) -> None:
+        self._firmware = firmware
+        self._config = config
+        self._log = log
+        self._arrived = arrived
+        self.han = Han(
+            firmware,
+            NodeConfig(
+                firmware.board.eui64, NodeType.COORDINATOR, channels=(config.channel,), extended_pan_id=config.gpf_eui64
+            ),
+        )
+        self.han.on(DeviceAnnounced, self._announced)
+        self.han.on(Message, lambda message: log.hear(message.source_eui64, firmware.board.rtc.read()))
+
+    def start(self) -> None:
+        """Take up the network, or form it; let in whoever is missing. The endpoints are on the node by now."""
+        self.han.form()
+        centre = self.han.stack.trust_centre
+        listed = [device.eui64 for device in self._log]
+        for eui64 in centre.devices:
+            if eui64 not in listed:
+                self.han.apply(self.han.stack.remove(eui64, self.han.now))
+        for device in self._log:
+            centre.add(device.eui64, device.entry.install_code)
+        self._permit()
+
+    @property
+    def missing(self) -> list[Device]:
+        """Devices of the log that have never joined; the meter on the wire need not."""
+        return [device for device in self._log if not device.joined and device.eui64 != self._config.wired_meter]
+
+    def _permit(self) -> None:
+        if self.missing:
+            self.han.apply(self.han.stack.permit(PERMIT, self.han.now))
+            self._firmware.after(RENEW, self._permit)
+
+    def _announced(self, announced: DeviceAnnounced) -> None:
+        if not self._log.join(announced.eui64, self._firmware.board.rtc.read()):
+            return
+        device = self._log.get(announced.eui64)
+        assert device is not None
+        if not self.missing:
+            self.han.apply(self.han.stack.permit(0, self.han.now))
+        self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": announced.short})
+        self._arrived(device)

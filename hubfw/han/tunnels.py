@@ -1,0 +1,196 @@
+"""A tunnel to each electricity meter, and DLMS wrapper PDUs through it (SE 1.4 annex D.6, protocol 0).
+
+A tunnel is opened when the meter has joined, again when it is gone, and after a restart of the hub, which closes the one it had.
+The whole wrapper PDU travels; the meter behind a tunnel is server address 1. While a tunnel is not open a few PDUs wait, not for
+long: whoever sent them has stopped waiting by then. A PDU that found the tunnel gone at the meter goes again through the next.
+
+Not here: which SAP of the WAN a meter has, and whose answers they are (`meter`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from devices.parts.han import Han, NoAnswer
+from devices.parts.tunnel import TunnelClients
+from devices.runtime.kernel import MIN, S
+from hubfw.meter import Meter
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import wrapper
+from protocols.zigbee.clusters.tunneling import DLMS, Client, Closed, Opened, Peer, Received, State, Tunneling
+from protocols.zigbee.zcl.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+SERVER_SAP: Final = 1
+WAITING: Final = 8
+"""PDUs that wait for a tunnel."""
+PATIENCE: Final = 20 * S
+"""How long they do."""
+SETTLE: Final = 1 * S
+"""After a meter's announcement, before it is asked anything."""
+FIRST_PAUSE: Final = 10 * S
+LONGEST_PAUSE: Final = 15 * MIN
+
+_KEY = "tunnel/"
+
+
+class Tunnel:
+    """The path to one meter."""
+
+    def __init__(self, firmware: Firmware, clients: TunnelClients, meter: Meter) -> None:
+        self.meter = meter
+        self.peer: Peer | None = None
+        self.opening = False
+        self.dropped = 0
+        """PDUs that were too many, too old or too long."""
+        self._firmware = firmware
+        self._clients = clients
+        self._limit: int | None = None
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._unanswered: tuple[int, bytes] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it carries data now."""
+        return self._limit is not None
+
+    @property
+    def client(self) -> Client | None:
+        """The machine that keeps it open; None before the meter's endpoint is known."""
+        return None if self.peer is None else self._clients.clients.get(self.peer)
+
+    def send(self, client: int, apdu: bytes) -> None:
+        """An APDU for the meter, from a client address."""
+        pdu = wrapper.wrap(client, SERVER_SAP, apdu)
+        if self._limit is None:
+            self._waiting.append((self._firmware.now, pdu))
+            if len(self._waiting) > WAITING:
+                self._drop(self._waiting.popleft()[1], "too many wait")
+        else:
+            self._transfer(self._firmware.now, pdu)
+
+    def _transfer(self, since: int, pdu: bytes) -> None:
+        assert self._limit is not None
+        assert self.peer is not None
+        if len(pdu) > self._limit:
+            self._drop(pdu, f"the tunnel carries {self._limit} octets")
+            return
+        self._unanswered = since, pdu
+        self._clients.send(self.peer, pdu)
+
+    def _drop(self, pdu: bytes, reason: str) -> None:
+        self.dropped += 1
+        self._firmware.board.log("tunnel.dropped", {"eui64": self.meter.eui64, "octets": len(pdu), "reason": reason})
+
+    def opened(self, limit: int) -> None:
+        """Data go through, up to `limit` octets at once."""
+        self._limit = limit
+        waiting, self._waiting = self._waiting, deque()
+        for since, pdu in waiting:
+            if self._firmware.now - since > PATIENCE:
+                self._drop(pdu, "waited too long")
+            else:
+                self._transfer(since, pdu)
+
+    def closed(self) -> None:
+        """Nothing goes through."""
+        self._limit = None
+        if self._unanswered is not None:
+            self._waiting.appendleft(self._unanswered)
+            self._unanswered = None
+
+    def received(self, data: bytes) -> None:
+        """What came out of it."""
+        self._unanswered = None
+        try:
+            pdu = wrapper.unwrap(data)
+        except RemoteProtocolError as error:
+            self._firmware.board.log("tunnel.bad", {"eui64": self.meter.eui64, "reason": str(error)})
+            return
+        if pdu.source == SERVER_SAP:
+            self.meter.received(pdu.destination, pdu.apdu)
+        else:
+            self._firmware.board.log("tunnel.bad", {"eui64": self.meter.eui64, "reason": f"from server {pdu.source}"})
+
+
+class Tunnels:
+    """The tunnels of one hub, on its energy services interface."""
+
+    def __init__(self, firmware: Firmware, han: Han, endpoint: Endpoint) -> None:
+        self._firmware = firmware
+        self._store = firmware.board.nvm
+        self._han = han
+        self._clients = TunnelClients(han, endpoint, self._heard)
+        self._tunnels: dict[int, Tunnel] = {}
+
+    def of(self, eui64: int) -> Tunnel | None:
+        """The tunnel to a meter."""
+        return self._tunnels.get(eui64)
+
+    def open(self, meter: Meter) -> None:
+        """Have a tunnel to a meter that is on the network. Call it again whenever the meter has announced itself."""
+        tunnel = self._tunnels.get(meter.eui64)
+        if tunnel is None:
+            tunnel = self._tunnels[meter.eui64] = Tunnel(self._firmware, self._clients, meter)
+            meter.path = tunnel
+        if not tunnel.opening:
+            tunnel.opening = True
+            self._firmware.spawn(self._open(tunnel))
+
+    async def _open(self, tunnel: Tunnel) -> None:
+        eui64 = tunnel.meter.eui64
+        stored = self._store.get(_key(eui64))
+        if stored is None or tunnel.peer is not None:
+            await self._firmware.sleep(SETTLE)
+        peer, stale = await self._find(eui64), None
+        if stored is not None and tunnel.peer is None:
+            stale = stored["tunnel"]
+        tunnel.opening = False
+        client = tunnel.client
+        if client is None or tunnel.peer != peer:
+            if tunnel.peer is not None:
+                self._clients.close(tunnel.peer)
+            tunnel.peer = peer
+            self._clients.open(peer, DLMS, stale=stale)
+        elif client.state in (State.WAITING, State.CLOSED):  # no need to wait on: it has just come back
+            self._clients.apply(client.open(self._firmware.now))
+
+    async def _find(self, eui64: int) -> Peer:
+        """Where the meter serves tunnels: as stored, or as its descriptors say."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                address = await self._han.find(eui64)
+                stored = self._store.get(_key(eui64))
+                if stored is not None:
+                    return Peer(address, stored["endpoint"])
+                for source, endpoint in await self._han.match([Tunneling.id], destination=address):
+                    if source == address:
+                        return Peer(address, endpoint)
+            except NoAnswer:
+                pass
+            await self._firmware.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _heard(self, effect: Opened | Received | Closed) -> None:
+        tunnel = next((tunnel for tunnel in self._tunnels.values() if tunnel.peer == effect.peer), None)
+        if tunnel is None:
+            return
+        if isinstance(effect, Received):
+            tunnel.received(effect.data)
+            return
+        eui64 = tunnel.meter.eui64
+        if isinstance(effect, Opened):
+            self._store.put({_key(eui64): {"endpoint": effect.peer.endpoint, "tunnel": effect.tunnel}})
+            self._firmware.board.log("tunnel.open", {"eui64": eui64, "tunnel": effect.tunnel, "limit": effect.limit})
+            tunnel.opened(effect.limit)
+        else:
+            self._firmware.board.log("tunnel.closed", {"eui64": eui64, "reason": effect.reason})
+            tunnel.closed()
+
+
+def _key(eui64: int) -> str:
+    return f"{_KEY}{eui64:016X}"

@@ -1,0 +1,166 @@
+"""SAP 1: the hub as a logical device. Directory of the premises, clock, device log, push setup, supply record.
+
+The device log is a manufacturer's object (class 1) that any client can read; GB's own (class 104, `0-0:30.3.0`) comes with its
+services. Names of electricity meters in the directory are their own logical device names, asked of each meter once; until a meter
+has told, its EUI-64 in sixteen hexadecimal digits stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from devices.runtime.kernel import S
+from hubfw.config import Config
+from hubfw.device_log import DeviceLog
+from protocols.dlms import axdr, cosem
+from protocols.dlms.axdr import Data
+from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
+from protocols.dlms.cosem.date_time import ClockStatus
+from protocols.dlms.cosem.push import Message, PushSetup, TransportService, push_objects
+from protocols.dlms.server import SAP_ASSIGNMENT, Association, LogicalDevice
+from protocols.dlms.xdlms import DataAccessResult
+
+if TYPE_CHECKING:
+    from devices.runtime.board import Board
+
+MAKER: Final = b"MBE"
+"""FLAG identifier that logical device names of this bench begin with."""
+FIRMWARE_VERSION: Final = b"01000000"
+
+DEVICE_LOG: Final = "0-0:128.30.3"
+PUSH_SETUP: Final = "0-0:25.9.0"
+EVENT_CODE: Final = "0-0:96.11.0"
+FAILURES: Final = "0-0:96.7.0"
+LONG_FAILURES: Final = "0-0:96.7.5"
+TIME_OF_FAILURE: Final = "0-0:96.7.10"
+DURATION: Final = "0-0:96.7.15"
+THRESHOLD: Final = "0-0:96.7.20"
+
+OUTAGE: Final = 1
+RESTORED: Final = 2
+"""Event codes."""
+
+LONGEST_THRESHOLD: Final = 0xFFFF
+_DESTINATION_KEY = "push/destination"
+_DESTINATION = re.compile(r"([A-Za-z0-9._-]{1,64}):(\d{1,5})", re.ASCII)
+_KEEPS_TRYING = 255
+
+
+@dataclass(slots=True)
+class SupplyRecord:
+    """What the hub knows of the premises' last interruption: times in UTC ns, counts since the hub was made."""
+
+    event: int = 0
+    lost: int = 0
+    duration: int = 0
+    failures: int = 0
+    long_failures: int = 0
+
+    def plain(self) -> dict[str, int]:
+        """For non-volatile memory."""
+        return asdict(self)
+
+
+def device_name(eui64: int) -> bytes:
+    """A logical device name: the maker and the last 13 digits of the EUI-64."""
+    return MAKER + f"{eui64:016X}"[3:].encode()
+
+
+def clock(board: Board) -> cosem.Clock:
+    """The hub's clock, which the network sets."""
+
+    def time() -> bytes:
+        return date_time.encode(board.rtc.read(), status())
+
+    def status() -> int:
+        return 0 if board.rtc.valid else ClockStatus.INVALID
+
+    return cosem.Clock("0-0:1.0.0", time=time, status=status, access={"time": Access.READ})
+
+
+class HubDevice(LogicalDevice):
+    """The device. `saps()`: (SAP, name) of all that is behind the hub's address; `threshold`: reads and sets, in ns."""
+
+    def __init__(
+        self, board: Board, config: Config, clock: InterfaceClass, log: DeviceLog, record: SupplyRecord,
+        saps: Callable[[], Sequence[tuple[int, bytes]]], threshold: Callable[[], int], set_threshold: Callable[[int], object],
+        associations: Iterable[Association],
+    ) -> None:
+        self._board = board
+        self._log = log
+        self._set_threshold = set_threshold
+        event = cosem.Data(EVENT_CODE, value=lambda: axdr.u16(record.event))
+        lost = cosem.Data(TIME_OF_FAILURE, value=lambda: axdr.octets(date_time.encode(record.lost)))
+        duration = cosem.Register(
+            DURATION, value=lambda: axdr.u32(min(record.duration // S, 0xFFFFFFFF)), scaler_unit=(0, Unit.SECOND)
+        )
+        name = cosem.Data("0-0:42.0.0", value=axdr.octets(device_name(board.eui64)))
+        host, port = board.nvm.get(_DESTINATION_KEY, config.push_destination)
+        self.push = PushSetup(
+            PUSH_SETUP,
+            push_object_list=push_objects([(name, 2), (event, 2), (lost, 2), (duration, 2)]),
+            send_destination_and_method=(TransportService.TCP, f"{host}:{port}".encode(), Message.A_XDR),
+            number_of_retries=_KEEPS_TRYING,
+            repetition_delay=1,
+            access={"send_destination_and_method": Access.READ_WRITE},
+            on={"send_destination_and_method": self._redirect},
+        )
+        super().__init__(device_name(board.eui64), [
+            cosem.SapAssignment(SAP_ASSIGNMENT, sap_assignment_list=lambda: list(saps())),
+            clock,
+            cosem.Data("0-0:0.2.1", value=axdr.octets(FIRMWARE_VERSION)),
+            cosem.Data("0-0:96.1.0", value=axdr.octets(f"{board.eui64:016X}".encode())),
+            cosem.Data("0-0:96.1.4", value=axdr.octets(b"hub")),
+            cosem.Data("0-0:96.1.6", value=axdr.octets(MAKER)),
+            cosem.Data(DEVICE_LOG, value=self._devices),
+            self.push,
+            event,
+            cosem.Data(FAILURES, value=lambda: axdr.u32(record.failures)),
+            cosem.Data(LONG_FAILURES, value=lambda: axdr.u32(record.long_failures)),
+            lost,
+            duration,
+            cosem.Register(
+                THRESHOLD,
+                value=lambda: axdr.u16(threshold() // S),
+                scaler_unit=(0, Unit.SECOND),
+                access={"value": Access.READ_WRITE},
+                on={"value": self._threshold},
+            ),
+        ], associations)  # fmt: skip
+
+    @property
+    def destination(self) -> tuple[str, int]:
+        """Where notifications go."""
+        _, octets, _ = self.push.send_destination_and_method.value
+        host, _, port = octets.value.decode().rpartition(":")
+        return host, int(port)
+
+    def _devices(self) -> Data:
+        """array of structure: EUI-64, kind, joined, last heard (a date-time, or null-data for never)."""
+        return axdr.array(
+            axdr.structure(
+                axdr.octets(device.eui64.to_bytes(8, "big")),
+                axdr.visible(device.kind),
+                axdr.boolean(device.joined),
+                axdr.octets(date_time.encode(device.last_heard)) if device.last_heard else axdr.null(),
+            )
+            for device in self._log
+        )
+
+    def _redirect(self, value: Data) -> None:
+        service, octets, message = value.value
+        found = _DESTINATION.fullmatch(octets.value.decode("ascii", "replace"))
+        if service.value != TransportService.TCP or message.value != Message.A_XDR or not found:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
+        host, port = found[1], int(found[2])
+        if not 0 < port <= 0xFFFF:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
+        self._board.nvm.put({_DESTINATION_KEY: [host, port]})
+
+    def _threshold(self, value: Data) -> None:
+        if not value.value:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, THRESHOLD)
+        self._set_threshold(value.value * S)

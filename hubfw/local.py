@@ -1,0 +1,31 @@
+"""A logical device of the hub itself as a target of the WAN endpoint: one session for each client address."""
+
+from __future__ import annotations
+
+from devices.runtime.board import Board
+from hubfw.wan.endpoint import Reply
+from protocols.dlms import wrapper
+from protocols.dlms.server import LogicalDevice, Session
+
+
+class Local:
+    """Answers at once. A session lasts as long as its client's connection."""
+
+    def __init__(self, board: Board, device: LogicalDevice, sap: int) -> None:
+        self.device = device
+        self.sap = sap
+        self._board = board
+        self._sessions: dict[int, Session] = {}
+
+    def request(self, client: int, apdu: bytes, reply: Reply) -> None:
+        """An APDU of a client."""
+        session = self._sessions.get(client)
+        if session is None:
+            session = self._sessions[client] = Session(self.device, client, self.sap, wrapper.LARGEST_APDU)
+        answer = session.request(apdu, self._board.kernel.now)
+        if answer is not None:
+            reply(answer)
+
+    def release(self, client: int) -> None:
+        """The client's connection is gone, and its association with it."""
+        self._sessions.pop(client, None)

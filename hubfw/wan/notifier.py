@@ -1,0 +1,104 @@
+"""Notifications to the head end: kept until sent, in order, each over a TCP connection that the hub opens.
+
+A notification is kept in non-volatile memory from before the decision is acted on until the destination has taken it: the
+connection was closed by the other side after we finished, or all octets have passed and nothing was heard for a while. While
+the destination cannot be reached it is tried again after 1, 2, 4 .. 60 s for as long as there is power, and after a restart. A
+notification that is sent again, because the power went before it was known to have arrived, has the same long-invoke-id.
+
+Not here: what is notified (`outage`, `supply_watch`), where to (push setup of the hub's logical device).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from devices.runtime.kernel import S, Timer
+from devices.runtime.net import Closed, Stream
+from hubfw.sap_table import HUB
+from protocols.dlms import wrapper
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+CLIENT: Final = 1
+"""wPort of the management client, for whom notifications are."""
+FIRST_PAUSE: Final = 1 * S
+LONGEST_PAUSE: Final = 60 * S
+LINGER: Final = 5 * S
+CAPACITY: Final = 32
+"""Notifications kept; beyond that the oldest is lost."""
+
+_KEY = "notices"
+
+
+class Notifier:
+    """The queue. `destination()`: host and port, asked at each attempt."""
+
+    def __init__(self, firmware: Firmware, destination: Callable[[], tuple[str, int]]) -> None:
+        self.sent = 0
+        self._firmware = firmware
+        self._board = firmware.board
+        self._destination = destination
+        self._waiting: list[bytes] = self._board.nvm.get(_KEY, [])
+        self._stream: Stream | None = None
+        self._timer: Timer | None = None
+        self._pause = FIRST_PAUSE
+
+    @property
+    def waiting(self) -> int:
+        """Notifications not sent yet."""
+        return len(self._waiting)
+
+    def add(self, apdu: bytes) -> Mapping[str, object]:
+        """Take a notification. What is returned is to be stored, together with what led to it, before `start`."""
+        self._waiting = [*self._waiting, apdu][-CAPACITY:]
+        return {_KEY: self._waiting}
+
+    def start(self) -> None:
+        """Send what waits."""
+        if self._waiting and self._stream is None and self._timer is None:
+            self._connect()
+
+    def _connect(self) -> None:
+        self._timer = None
+        host, port = self._destination()
+        stream = self._stream = self._board.net.connect(host, port)
+        apdu = self._waiting[0]
+        stream.on_close = lambda why: self._closed(apdu, why)
+        stream.send(wrapper.wrap(HUB, CLIENT, apdu))
+        stream.finish()
+        self._timer = self._firmware.after(LINGER, self._lingered, stream, apdu)
+
+    def _lingered(self, stream: Stream, apdu: bytes) -> None:
+        if stream.opened and not stream.unsent:  # taken, and the other side keeps its end open
+            stream.close()
+            self._delivered(apdu)
+        else:
+            self._timer = self._firmware.after(LINGER, self._lingered, stream, apdu)
+
+    def _closed(self, apdu: bytes, why: Closed) -> None:
+        assert self._stream is not None
+        if why is Closed.CLOSED and self._stream.opened:
+            self._delivered(apdu)
+            return
+        self._rest()
+        self._board.log("notify.failed", {"reason": why.value, "pause": self._pause})
+        self._timer = self._firmware.after(self._pause, self._connect)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _delivered(self, apdu: bytes) -> None:
+        self._rest()
+        self._pause = FIRST_PAUSE
+        self.sent += 1
+        if self._waiting and self._waiting[0] == apdu:
+            self._waiting = self._waiting[1:]
+            self._board.nvm.put({_KEY: self._waiting})
+        self._board.log("notify.sent", {"octets": len(apdu), "waiting": len(self._waiting)})
+        self.start()
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._stream = None
