@@ -9,9 +9,8 @@ import pytest
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import AccessError, Clock, Column, ProfileGeneric, Reference, Register, SortMethod, Unit
+from protocols.dlms.cosem import AccessError, Clock, Column, ProfileGeneric, Reference, Register, SortMethod, Unit, date_time
 from protocols.dlms.cosem import Data as DataClass
-from protocols.dlms.cosem import date_time
 from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 

@@ -1,0 +1,684 @@
+"""Sessions of a server, APDU by APDU: associations, services, blocks, and the right answer to each bad request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.core.codec import Frame
+from protocols.core.errors import LocalProtocolError
+from protocols.dlms import acse, apdu, axdr, initiate, xdlms
+from protocols.dlms.acse import Context, Diagnostic, Mechanism
+from protocols.dlms.axdr import Data
+from protocols.dlms.cosem import (
+    Access,
+    AccessError,
+    Clock,
+    Column,
+    DisconnectControl,
+    ProfileGeneric,
+    PushSetup,
+    Reference,
+    Register,
+    Unit,
+    date_time,
+)
+from protocols.dlms.cosem import Data as DataClass
+from protocols.dlms.initiate import Conformance, InitiateError
+from protocols.dlms.obis import Obis
+from protocols.dlms.server import LogicalDevice, Server, Session, open_profile
+from protocols.dlms.xdlms import ActionResult, AttributeDescriptor, DataAccessResult, Datablock, MethodDescriptor
+
+INVOKE = 0xC1
+PASSWORD = b"12345678"
+SECOND = 1_000_000_000
+FULL = 0x7E1F  # the conformance of the published AARQ: every classic logical-name service
+
+TEXT = AttributeDescriptor(1, Obis("0-0:96.13.0"), 2)
+ENERGY = AttributeDescriptor(3, Obis("1-0:1.8.0"), 2)
+LONG = AttributeDescriptor(1, Obis("0-0:96.14.0"), 2)
+NOT_HERE = AttributeDescriptor(3, Obis("1-0:99.99.99"), 2)
+DISCONNECT = MethodDescriptor(70, Obis("0-0:96.3.10"), 1)
+
+
+@dataclass
+class Home:
+    """A server with one meter and one gas meter, and what happened to them."""
+
+    happened: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clock = Clock("0-0:1.0.0", time=lambda: date_time.encode(0), on={"time": self.happened.append})
+        energy = Register("1-0:1.8.0", value=lambda: axdr.u32(5009), scaler_unit=(0, Unit.WATT_HOUR))
+        self.text = DataClass("0-0:96.13.0", value=axdr.octets(b"old"), access={"value": Access.READ_WRITE})
+        self.limit = DataClass("0-0:96.15.0", value=axdr.u8(5), access={"value": Access.READ_WRITE}, on={"value": at_most_9})
+        long = DataClass("0-0:96.14.0", value=axdr.octets(bytes(range(256)) * 8))
+        profile = ProfileGeneric("1-0:99.1.0", columns=(Column(clock), Column(energy)), profile_entries=48)
+        for number in range(48):
+            profile.append((axdr.octets(date_time.encode(number * 1800 * SECOND)), axdr.u32(number)))
+        self.switch = DisconnectControl("0-0:96.3.10", on={"remote_disconnect": self.happened.append})
+        self.push = PushSetup("0-0:25.9.0", push_object_list=[Reference.to(energy, 2).data],
+                              send_destination_and_method=(0, b"", 0))  # fmt: skip
+        things = [clock, energy, self.text, self.limit, long, profile, self.switch, self.push]
+        self.meter = LogicalDevice(b"MBE0000000000001", things, open_profile(PASSWORD))
+        self.server = Server({1: self.meter, 2: LogicalDevice(b"MBG0000000000002", (), open_profile(PASSWORD))})
+
+    def session(self, client: int = 1, server: int = 1, path_limit: int = 1024) -> Session:
+        session = self.server.session(client, server, path_limit)
+        assert session is not None
+        return session
+
+    def associated(
+        self, client: int = 1, *, path_limit: int = 1024, conformance: int = FULL, max_pdu: int = 0xFFFF
+    ) -> Session:
+        session = self.session(client, path_limit=path_limit)
+        secured = client == 1
+        aare = associate(session, mechanism=Mechanism.LOW if secured else Mechanism.LOWEST,
+                         conformance=conformance, max_pdu=max_pdu)  # fmt: skip
+        assert aare.result == acse.Result.ACCEPTED
+        return session
+
+
+def at_most_9(value: Data) -> None:
+    if value.value > 9:
+        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+
+
+def aarq(
+    *, mechanism: Mechanism = Mechanism.LOW, password: bytes = PASSWORD, context: Context = Context.LOGICAL_NAME,
+    version: int = 6, conformance: int = FULL, max_pdu: int = 0xFFFF,
+) -> acse.AARQ:  # fmt: skip
+    proposal = initiate.InitiateRequest(None, None, None, version, conformance, max_pdu).build()
+    return acse.AARQ.propose(context, proposal, mechanism=mechanism, authentication=password)
+
+
+def associate(session: Session, now: int = 0, **options: Any) -> acse.AARE:
+    answer = session.request(aarq(**options).build(), now)
+    assert answer is not None
+    return acse.AARE.parse(answer)
+
+
+def ask(session: Session, request: Frame | str) -> Frame | None:
+    answer = session.request(bytes.fromhex(request) if isinstance(request, str) else request.build(), 0)
+    return None if answer is None else apdu.parse(answer)
+
+
+def exception(state: int, service: int) -> xdlms.ExceptionResponse:
+    return xdlms.ExceptionResponse(state, service)
+
+
+def got(session: Session, attribute: AttributeDescriptor, selection: xdlms.SelectiveAccess | None = None) -> Data | int:
+    answer = ask(session, xdlms.GetRequestNormal(INVOKE, attribute, selection))
+    assert isinstance(answer, xdlms.GetResponseNormal)
+    assert answer.invoke == INVOKE
+    return answer.result.value
+
+
+def put(session: Session, attribute: AttributeDescriptor, value: Data) -> int:
+    answer = ask(session, xdlms.SetRequestNormal(INVOKE, attribute, None, value))
+    assert isinstance(answer, xdlms.SetResponseNormal)
+    return answer.result
+
+
+@pytest.fixture
+def home() -> Home:
+    return Home()
+
+
+# --- associations
+
+
+def test_published_aarq_are_answered(home: Home, dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
+    requests = {vector["id"]: bytes.fromhex(vector["given"]["hex"]) for vector in dlms_vectors("acse")}
+    outcomes = {}
+    for name, client in (("aarq-none", 16), ("aarq-lls", 1), ("aarq-hls5", 1), ("aarq-ciph-lls", 1)):
+        answer = home.session(client, path_limit=500).request(requests[name], 0)
+        assert answer is not None
+        aare = acse.AARE.parse(answer)
+        outcomes[name] = aare.result, aare.diagnostic
+    assert outcomes == {
+        "aarq-none": (0, Diagnostic.NULL),
+        "aarq-lls": (0, Diagnostic.NULL),
+        "aarq-hls5": (1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED),
+        "aarq-ciph-lls": (1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED),
+    }
+
+
+def test_a_published_aare_is_what_we_answer(home: Home) -> None:
+    """The Green Book's example of an acceptance, with the conformance and size that were agreed here."""
+    answer = home.session(16, path_limit=500).request(
+        bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0
+    )
+    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "001E1D" "01F40007")
+
+
+@pytest.mark.parametrize("proposed, path_limit, agreed", [(500, 1024, 500), (0xFFFF, 1024, 1024), (0, 70_000, 0xFFFF), (64, 64, 64)])
+def test_the_largest_apdu_is_the_smaller_of_two(home: Home, proposed: int, path_limit: int, agreed: int) -> None:
+    aare = associate(home.session(path_limit=path_limit), max_pdu=proposed)
+    assert initiate.InitiateResponse.parse(aare.user_information).max_pdu == agreed
+
+
+def test_no_answer_is_larger_than_agreed(home: Home) -> None:
+    session = home.associated(max_pdu=100)
+    answers = [session.request(xdlms.GetRequestNormal(INVOKE, LONG).build(), 0)]
+    while (frame := apdu.parse(answers[-1] or b"")) and isinstance(frame, xdlms.GetResponseWithDatablock):
+        if frame.block.last:
+            break
+        answers.append(session.request(xdlms.GetRequestNext(INVOKE, frame.block.number).build(), 0))
+    assert max(len(answer or b"") for answer in answers) <= 100
+    assert len(answers) > 20
+
+
+REFUSED: list[tuple[dict[str, Any], int, Diagnostic, InitiateError | None]] = [
+    ({"password": b"wrong"}, 1, Diagnostic.AUTHENTICATION_FAILURE, None),
+    ({"password": b""}, 1, Diagnostic.AUTHENTICATION_FAILURE, None),
+    ({"mechanism": Mechanism.LOWEST}, 1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_REQUIRED, None),
+    ({"mechanism": Mechanism.HIGH_GMAC}, 1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED, None),
+    ({"mechanism": Mechanism.LOW}, 16, Diagnostic.AUTHENTICATION_FAILURE, None),
+    ({}, 99, Diagnostic.NO_REASON_GIVEN, None),
+    ({"context": Context.SHORT_NAME}, 1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, None),
+    ({"context": Context.LOGICAL_NAME_CIPHERED}, 1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, None),
+    ({"version": 5}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.DLMS_VERSION_TOO_LOW),
+    ({"version": 7}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.DLMS_VERSION_TOO_LOW),
+    ({"max_pdu": 63}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.PDU_SIZE_TOO_SHORT),
+    ({"conformance": 0}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.INCOMPATIBLE_CONFORMANCE),
+    ({"conformance": Conformance.READ}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.INCOMPATIBLE_CONFORMANCE),
+]
+
+
+@pytest.mark.parametrize("options, client, diagnostic, error", REFUSED)
+def test_associations_that_are_refused(
+    home: Home, options: dict[str, Any], client: int, diagnostic: Diagnostic, error: InitiateError | None
+) -> None:
+    session = home.session(client)
+    aare = associate(session, **options)
+    assert (aare.result, aare.diagnostic) == (acse.Result.REJECTED_PERMANENT, diagnostic)
+    if error is not None:
+        assert initiate.ConfirmedServiceError.parse(aare.user_information).value == error
+    assert not session.associated
+    assert ask(session, xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 1)
+
+
+def test_an_initiate_that_is_none(home: Home) -> None:
+    request = acse.AARQ.propose(Context.LOGICAL_NAME, b"\x01\x02")
+    answer = ask(home.session(16), request)
+    assert isinstance(answer, acse.AARE)
+    assert (answer.result, answer.user_information) == (1, bytes.fromhex("0E010600"))
+
+
+def test_a_second_aarq_leaves_the_association_alone(home: Home) -> None:
+    session = home.associated()
+    assert associate(session).result == acse.Result.REJECTED_PERMANENT
+    assert got(session, ENERGY) == axdr.u32(5009)
+
+
+def test_guessing_is_slowed(home: Home) -> None:
+    for _ in range(5):
+        assert associate(home.session(), password=b"guess").diagnostic == Diagnostic.AUTHENTICATION_FAILURE
+    assert associate(home.session(), now=9 * SECOND).result == acse.Result.REJECTED_TRANSIENT
+    assert associate(home.session(16), now=9 * SECOND, mechanism=Mechanism.LOWEST).result == acse.Result.ACCEPTED
+    assert associate(home.session(), now=10 * SECOND).result == acse.Result.ACCEPTED
+
+
+def test_release(home: Home) -> None:
+    session = home.associated()
+    assert ask(session, "6203800100") == acse.RLRE.of()
+    assert not session.associated
+    assert ask(session, "6203800100") is None
+    assert ask(session, xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 1)
+    assert associate(session).result == acse.Result.ACCEPTED
+
+
+def test_a_closed_connection_ends_the_association(home: Home) -> None:
+    session = home.associated(path_limit=64)
+    ask(session, xdlms.GetRequestNormal(INVOKE, LONG))
+    session.close()
+    assert ask(session, xdlms.GetRequestNext(INVOKE, 1)) == exception(1, 1)
+
+
+def test_sessions_do_not_know_each_other(home: Home) -> None:
+    home.associated()
+    assert ask(home.session(), xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 1)
+
+
+def test_nobody_at_the_sap(home: Home) -> None:
+    assert home.server.session(16, 9, 1024) is None
+    with pytest.raises(LocalProtocolError):
+        home.server.session(16, 1, 63)
+
+
+# --- what every logical device has
+
+
+def test_names_and_sap_assignment(home: Home) -> None:
+    session = home.associated(16)
+    assert got(session, AttributeDescriptor(1, Obis("0-0:42.0.0"), 2)) == axdr.octets(b"MBE0000000000001")
+    saps = got(session, AttributeDescriptor(17, Obis("0-0:41.0.0"), 2))
+    assert saps == axdr.array([
+        axdr.structure(axdr.u16(1), axdr.octets(b"MBE0000000000001")),
+        axdr.structure(axdr.u16(2), axdr.octets(b"MBG0000000000002")),
+    ])  # fmt: skip
+    home.server.add(3, LogicalDevice(b"third"))
+    listed = got(session, AttributeDescriptor(17, Obis("0-0:41.0.0"), 2))
+    assert isinstance(listed, Data)
+    assert len(listed.value) == 3
+
+
+def test_the_association_describes_itself(home: Home) -> None:
+    session = home.associated(path_limit=300)
+    read = [got(session, AttributeDescriptor(15, Obis("0-0:40.0.0"), number)) for number in range(3, 10)]
+    assert read == [
+        axdr.structure(axdr.i8(1), axdr.u16(1)),
+        axdr.octets(bytes.fromhex("60857405080101")),
+        axdr.structure(
+            axdr.bits("000000000001111000011101"), axdr.u16(300), axdr.u16(300), axdr.u8(6), axdr.i8(0), axdr.octets(b"")
+        ),
+        axdr.octets(bytes.fromhex("60857405080201")),
+        DataAccessResult.READ_WRITE_DENIED,
+        axdr.enum(2),
+        axdr.octets(bytes(6)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("client", [1, 16])
+def test_the_object_list_is_true(home: Home, client: int) -> None:
+    """Every right that the list shows is the right that a request meets."""
+    session = home.associated(client, path_limit=0xFFFF)
+    listed = got(session, AttributeDescriptor(15, Obis("0-0:40.0.0"), 2))
+    assert isinstance(listed, Data)
+    assert len(listed.value) == 11
+    for line in listed.value:
+        class_id, _version, name, (attributes, methods) = *(item.value for item in line.value[:3]), line.value[3].value
+        for number, mode, _selectors in (right.value for right in attributes.value):
+            attribute = AttributeDescriptor(class_id, name, number.value)
+            value = got(session, attribute)
+            assert (value != DataAccessResult.READ_WRITE_DENIED) == bool(mode.value & Access.READ), attribute
+            denied = put(session, attribute, axdr.null()) == DataAccessResult.READ_WRITE_DENIED
+            assert denied != bool(mode.value & Access.WRITE), attribute
+        for number, mode in (right.value for right in methods.value):
+            method = MethodDescriptor(class_id, name, number.value)
+            answer = ask(session, xdlms.ActionRequestNormal(INVOKE, method, axdr.bits("1")))
+            assert isinstance(answer, xdlms.ActionResponseNormal)
+            assert (answer.response.result != ActionResult.READ_WRITE_DENIED) == bool(mode.value), method
+
+
+def test_the_open_profile_reads_and_writes_nothing(home: Home) -> None:
+    session = home.associated(16)
+    assert put(session, TEXT, axdr.octets(b"new")) == DataAccessResult.READ_WRITE_DENIED
+    answer = ask(session, xdlms.ActionRequestNormal(INVOKE, DISCONNECT, axdr.i8(0)))
+    assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(ActionResult.READ_WRITE_DENIED))
+    assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
+
+
+# --- GET
+
+
+def test_published_get(home: Home) -> None:
+    """The Green Book's GET.response of 5009 (u9n/dlms-cosem, test_get.py), from a register of ours."""
+    answer = home.associated(16).request(bytes.fromhex("C001C100030100010800FF0200"), 0)
+    assert answer == bytes.fromhex("C401C1000600001391")
+
+
+@pytest.mark.parametrize("attribute, result", [
+    (NOT_HERE, DataAccessResult.OBJECT_UNDEFINED),
+    (AttributeDescriptor(1, Obis("1-0:1.8.0"), 2), DataAccessResult.OBJECT_CLASS_INCONSISTENT),
+    (AttributeDescriptor(3, Obis("1-0:1.8.0"), 0), DataAccessResult.READ_WRITE_DENIED),
+    (AttributeDescriptor(3, Obis("1-0:1.8.0"), 200 - 256), DataAccessResult.READ_WRITE_DENIED),
+    (AttributeDescriptor(3, Obis("1-0:1.8.0"), 4), DataAccessResult.READ_WRITE_DENIED),
+])  # fmt: skip
+def test_gets_that_are_refused(home: Home, attribute: AttributeDescriptor, result: DataAccessResult) -> None:
+    session = home.associated()
+    assert got(session, attribute) == result
+    assert put(session, attribute, axdr.null()) == result
+
+
+def test_selective_access(home: Home) -> None:
+    profile = AttributeDescriptor(7, Obis("1-0:99.1.0"), 2)
+    entries = xdlms.SelectiveAccess(2, axdr.structure(axdr.u32(3), axdr.u32(4), axdr.u16(2), axdr.u16(0)))
+    expected = axdr.array([axdr.structure(axdr.u32(2)), axdr.structure(axdr.u32(3))])
+    assert got(home.associated(), profile, entries) == expected
+    assert got(home.associated(), ENERGY, entries) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+    without = home.associated(conformance=Conformance.GET)
+    assert got(without, profile, entries) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+
+
+@pytest.mark.parametrize("count", [0, 2, 255])
+def test_a_list_gives_each_its_own_result(home: Home, count: int) -> None:
+    session = home.associated(path_limit=0xFFFF)
+    items = [xdlms.AttributeWithSelection(NOT_HERE if number == 1 else ENERGY) for number in range(count)]
+    answer = ask(session, xdlms.GetRequestWithList(INVOKE, items))
+    assert isinstance(answer, xdlms.GetResponseWithList)
+    results = [xdlms.GetDataResult(0, axdr.u32(5009))] * count
+    if count:
+        results[1] = xdlms.GetDataResult(1, DataAccessResult.OBJECT_UNDEFINED)
+    assert answer.results == results
+
+
+def test_a_list_that_is_too_long(home: Home) -> None:
+    session = home.associated(path_limit=0xFFFF)
+    attributes = [xdlms.AttributeWithSelection(TEXT)] * 256
+    assert ask(session, xdlms.GetRequestWithList(INVOKE, attributes)) == exception(1, 4)
+    assert ask(session, xdlms.SetRequestWithList(INVOKE, attributes, [axdr.octets(b"x")] * 256)) == exception(1, 4)
+    assert ask(session, xdlms.ActionRequestWithList(INVOKE, [DISCONNECT] * 256, [axdr.i8(0)] * 256)) == exception(1, 4)
+    assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
+
+
+def blocks(session: Session, answer: Frame | None) -> bytes:
+    raw = b""
+    while True:
+        assert isinstance(answer, xdlms.GetResponseWithDatablock)
+        assert isinstance(answer.block.result, bytes)
+        raw += answer.block.result
+        if answer.block.last:
+            return raw
+        answer = ask(session, xdlms.GetRequestNext(INVOKE, answer.block.number))
+
+
+@pytest.mark.parametrize("path_limit", [64, 65, 1000, 2000])
+def test_a_long_get_comes_in_blocks(home: Home, path_limit: int) -> None:
+    session = home.associated(path_limit=path_limit)
+    raw = blocks(session, ask(session, xdlms.GetRequestNormal(INVOKE, LONG)))
+    assert raw == axdr.octets(bytes(range(256)) * 8).build()
+    both = [xdlms.AttributeWithSelection(LONG), xdlms.AttributeWithSelection(NOT_HERE)]
+    raw = blocks(session, ask(session, xdlms.GetRequestWithList(INVOKE, both)))
+    assert raw == b"\x02\x00" + axdr.octets(bytes(range(256)) * 8).build() + b"\x01\x04"
+
+
+def test_get_next_with_a_wrong_number(home: Home) -> None:
+    session = home.associated(path_limit=64)
+    ask(session, xdlms.GetRequestNormal(INVOKE, LONG))
+    for number, result in ((7, DataAccessResult.DATA_BLOCK_NUMBER_INVALID), (1, DataAccessResult.NO_LONG_GET_IN_PROGRESS)):
+        answer = ask(session, xdlms.GetRequestNext(INVOKE, number))
+        assert answer == xdlms.GetResponseWithDatablock(INVOKE, xdlms.GetDatablock(1, number, 1, result))
+
+
+def test_a_long_get_without_blocks(home: Home) -> None:
+    session = home.associated(path_limit=64, conformance=Conformance.GET)
+    assert ask(session, xdlms.GetRequestNormal(INVOKE, LONG)) == exception(1, 4)
+    assert ask(session, xdlms.GetRequestNext(INVOKE, 1)) == exception(1, 2)
+
+
+# --- SET
+
+
+@pytest.mark.parametrize("attribute, value, result", [
+    (TEXT, axdr.visible("new"), DataAccessResult.TYPE_UNMATCHED),
+    (AttributeDescriptor(1, Obis("0-0:96.15.0"), 2), axdr.u8(10), DataAccessResult.SCOPE_OF_ACCESS_VIOLATED),
+    (ENERGY, axdr.u32(0), DataAccessResult.READ_WRITE_DENIED),
+    (AttributeDescriptor(3, Obis("1-0:1.8.0"), 3), axdr.structure(axdr.i8(0), axdr.enum(30)), DataAccessResult.READ_WRITE_DENIED),
+])  # fmt: skip
+def test_sets_that_are_refused(
+    home: Home, attribute: AttributeDescriptor, value: Data, result: DataAccessResult
+) -> None:
+    session = home.associated()
+    before = got(session, attribute)
+    assert put(session, attribute, value) == result
+    assert got(session, attribute) == before
+
+
+def test_set(home: Home) -> None:
+    session = home.associated()
+    assert put(session, TEXT, axdr.octets(b"new")) == DataAccessResult.SUCCESS
+    assert got(session, TEXT) == axdr.octets(b"new")
+
+
+def test_published_set_of_a_clock(home: Home) -> None:
+    """u9n/dlms-cosem, test_set.py."""
+    answer = ask(home.associated(), "C101C100080000010000FF0200090C07E50118FF0E303950FFC400")
+    assert answer == xdlms.SetResponseNormal(0xC1, 0)
+    assert home.happened == [axdr.octets(bytes.fromhex("07E50118FF0E303950FFC400"))]
+
+
+def test_an_unknown_type_is_unmatched(home: Home) -> None:
+    session = home.associated()
+    assert ask(session, "C101C1 00010000600D00FF02 00 7F") == xdlms.SetResponseNormal(0xC1, 12)
+    assert ask(session, "C301C1 004600006003 0AFF01 01 7F") == xdlms.ActionResponseNormal(0xC1, xdlms.ActionResponse(12))
+    assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
+
+
+def test_an_unconfirmed_set_is_not_answered(home: Home) -> None:
+    session = home.associated()
+    assert ask(session, xdlms.SetRequestNormal(0x81, TEXT, None, axdr.octets(b"new"))) is None
+    assert home.text.value == axdr.octets(b"new")
+
+
+def test_set_with_list(home: Home) -> None:
+    session = home.associated()
+    items = [xdlms.AttributeWithSelection(one) for one in (TEXT, NOT_HERE, ENERGY)]
+    values = [axdr.octets(b"new"), axdr.u8(0), axdr.u32(0)]
+    answer = ask(session, xdlms.SetRequestWithList(INVOKE, items, values))
+    assert answer == xdlms.SetResponseWithList(INVOKE, [0, 4, 3])
+    assert ask(session, xdlms.SetRequestWithList(INVOKE, items, values[:2])) == exception(1, 3)
+
+
+def set_first(last: int, number: int, raw: bytes) -> xdlms.SetRequestWithFirstDatablock:
+    return xdlms.SetRequestWithFirstDatablock(INVOKE, TEXT, None, Datablock(last, number, raw))
+
+
+def set_next(last: int, number: int, raw: bytes) -> xdlms.SetRequestWithDatablock:
+    return xdlms.SetRequestWithDatablock(INVOKE, Datablock(last, number, raw))
+
+
+def test_set_in_blocks(home: Home) -> None:
+    session = home.associated()
+    value = axdr.octets(b"n" * 40)
+    assert ask(session, set_first(0, 1, value.build()[:20])) == xdlms.SetResponseDatablock(INVOKE, 1)
+    assert home.text.value == axdr.octets(b"old")
+    assert ask(session, set_next(0, 2, value.build()[20:21])) == xdlms.SetResponseDatablock(INVOKE, 2)
+    assert ask(session, set_next(1, 3, value.build()[21:])) == xdlms.SetResponseLastDatablock(INVOKE, 0, 3)
+    assert home.text.value == value
+    assert ask(session, set_next(1, 4, b"")) == xdlms.SetResponseLastDatablock(INVOKE, 18, 4)
+
+
+def test_set_with_list_in_blocks(home: Home) -> None:
+    session = home.associated()
+    items = [xdlms.AttributeWithSelection(TEXT), xdlms.AttributeWithSelection(ENERGY)]
+    raw = b"\x02" + axdr.octets(b"new").build() + axdr.u32(1).build()
+    first = xdlms.SetRequestWithListAndFirstDatablock(INVOKE, items, Datablock(0, 1, raw[:4]))
+    assert ask(session, first) == xdlms.SetResponseDatablock(INVOKE, 1)
+    assert ask(session, set_next(1, 2, raw[4:])) == xdlms.SetResponseLastDatablockWithList(INVOKE, [0, 3], 2)
+    assert home.text.value == axdr.octets(b"new")
+
+
+@pytest.mark.parametrize("raw", [b"\x01" + axdr.octets(b"new").build(), b"\x02\x09\x05new"], ids=["one of two", "cut"])
+def test_set_with_list_in_blocks_that_do_not_fit(home: Home, raw: bytes) -> None:
+    items = [xdlms.AttributeWithSelection(TEXT), xdlms.AttributeWithSelection(ENERGY)]
+    first = xdlms.SetRequestWithListAndFirstDatablock(INVOKE, items, Datablock(1, 1, raw))
+    answer = ask(home.associated(), first)
+    assert answer == xdlms.SetResponseLastDatablockWithList(INVOKE, [12, 12], 1)
+    assert home.text.value == axdr.octets(b"old")
+
+
+@pytest.mark.parametrize("number", [1, 3, 0, 2**32 - 1], ids=["repeated", "ahead", "zero", "far"])
+def test_set_blocks_out_of_order_write_nothing(home: Home, number: int) -> None:
+    session = home.associated()
+    raw = axdr.octets(b"new").build()
+    ask(session, set_first(0, 1, raw[:2]))
+    assert ask(session, set_next(1, number, raw[2:])) == xdlms.SetResponseLastDatablock(INVOKE, 19, number)
+    assert ask(session, set_next(1, 2, raw[2:])) == xdlms.SetResponseLastDatablock(INVOKE, 17, 2)
+    assert home.text.value == axdr.octets(b"old")
+
+
+def test_a_set_whose_last_block_never_comes(home: Home) -> None:
+    session = home.associated()
+    ask(session, set_first(0, 1, axdr.octets(b"new").build()[:2]))
+    assert put(session, AttributeDescriptor(1, Obis("0-0:96.15.0"), 2), axdr.u8(6)) == 0
+    assert ask(session, set_next(1, 2, b"new")) == xdlms.SetResponseLastDatablock(INVOKE, 17, 2)
+    assert home.text.value == axdr.octets(b"old")
+
+
+def test_a_set_in_blocks_that_is_no_value(home: Home) -> None:
+    session = home.associated()
+    for raw in (b"", b"\x09\x09new", b"\x7f", b"\x09\x03new\x00"):
+        assert ask(session, set_first(1, 1, raw)) == xdlms.SetResponseLastDatablock(INVOKE, 12, 1)
+    assert home.text.value == axdr.octets(b"old")
+
+
+# --- ACTION
+
+
+def test_action(home: Home) -> None:
+    session = home.associated()
+    answer = ask(session, xdlms.ActionRequestNormal(INVOKE, DISCONNECT, axdr.i8(0)))
+    assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(0))
+    assert home.switch.control_state == axdr.enum(0)
+    assert home.happened == [axdr.i8(0)]
+
+
+@pytest.mark.parametrize("method, argument, result", [
+    (MethodDescriptor(70, Obis("0-0:96.3.99"), 1), axdr.i8(0), ActionResult.OBJECT_UNDEFINED),
+    (MethodDescriptor(1, Obis("0-0:96.3.10"), 1), axdr.i8(0), ActionResult.OBJECT_CLASS_INCONSISTENT),
+    (MethodDescriptor(70, Obis("0-0:96.3.10"), 3), axdr.i8(0), ActionResult.READ_WRITE_DENIED),
+    (MethodDescriptor(3, Obis("1-0:1.8.0"), 1), axdr.i8(0), ActionResult.READ_WRITE_DENIED),
+    (DISCONNECT, axdr.u8(0), ActionResult.TYPE_UNMATCHED),
+    (DISCONNECT, None, ActionResult.TYPE_UNMATCHED),
+])  # fmt: skip
+def test_actions_that_are_refused(
+    home: Home, method: MethodDescriptor, argument: Data | None, result: ActionResult
+) -> None:
+    answer = ask(home.associated(), xdlms.ActionRequestNormal(INVOKE, method, argument))
+    assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(result))
+    assert home.happened == []
+
+
+def test_action_with_list(home: Home) -> None:
+    methods = [DISCONNECT, MethodDescriptor(3, Obis("1-0:1.8.0"), 1)]
+    session = home.associated()
+    answer = ask(session, xdlms.ActionRequestWithList(INVOKE, methods, [axdr.i8(0)] * 2))
+    assert answer == xdlms.ActionResponseWithList(INVOKE, [xdlms.ActionResponse(0), xdlms.ActionResponse(3)])
+    assert ask(session, xdlms.ActionRequestWithList(INVOKE, methods, [axdr.i8(0)])) == exception(1, 3)
+
+
+def test_action_in_blocks(home: Home) -> None:
+    session = home.associated()
+    first = xdlms.ActionRequestWithFirstPblock(INVOKE, DISCONNECT, Datablock(0, 1, b"\x0f"))
+    assert ask(session, first) == xdlms.ActionResponseNextPblock(INVOKE, 1)
+    assert home.happened == []
+    last = xdlms.ActionRequestWithPblock(INVOKE, Datablock(1, 2, b"\x00"))
+    assert ask(session, last) == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(0))
+    assert home.happened == [axdr.i8(0)]
+    assert ask(session, last) == xdlms.ActionResponseNormal(
+        INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS)
+    )
+
+
+def test_action_blocks_out_of_order_do_nothing(home: Home) -> None:
+    session = home.associated()
+    ask(session, xdlms.ActionRequestWithFirstPblock(INVOKE, DISCONNECT, Datablock(0, 1, b"\x0f")))
+    answer = ask(session, xdlms.ActionRequestWithPblock(INVOKE, Datablock(1, 3, b"\x00")))
+    assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(ActionResult.LONG_ACTION_ABORTED))
+    assert home.happened == []
+
+
+def test_action_next_with_nothing_to_fetch(home: Home) -> None:
+    answer = ask(home.associated(), xdlms.ActionRequestNextPblock(INVOKE, 1))
+    assert answer == xdlms.ActionResponseNormal(
+        INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS)
+    )
+
+
+# --- what is no request
+
+
+def test_before_any_association(home: Home) -> None:
+    session = home.session()
+    for request in (xdlms.GetRequestNormal(INVOKE, ENERGY), xdlms.SetRequestNormal(INVOKE, TEXT, None, axdr.octets(b"new")),
+                    xdlms.ActionRequestNormal(INVOKE, DISCONNECT, axdr.i8(0))):  # fmt: skip
+        assert ask(session, request) == exception(1, 1)
+    assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
+
+
+@pytest.mark.parametrize("octets", ["FF", "77010203", "D9200000010000", "C009C1", "C0"])
+def test_an_unknown_apdu(home: Home, octets: str) -> None:
+    for session in (home.session(), home.associated()):
+        assert ask(session, octets) == exception(2, 2)
+
+
+@pytest.mark.parametrize("octets", ["", "D80101", "C401C1000600001391", "6303800100", "C501C100", "0E010600", "0F00000001000005"])
+def test_answers_are_not_answered(home: Home, octets: str) -> None:
+    for session in (home.session(), home.associated()):
+        assert ask(session, octets) is None
+
+
+@pytest.mark.parametrize("octets", ["C001C1", "C001C100010000", "C001C100010000600D00FF0203", "C101C100010000600D00FF02000905",
+                                    "C003C1847FFFFFFF", "C101C100010000600D00FF020001 82FFFF 00"])  # fmt: skip
+def test_a_damaged_request(home: Home, octets: str) -> None:
+    assert ask(home.associated(), octets) == exception(1, 3)
+
+
+def test_too_many_values(home: Home) -> None:
+    session = home.associated(path_limit=0xFFFF)
+    nulls = axdr.array([axdr.null()] * 65_000).build()
+    answer = session.request(bytes.fromhex("C101C100010000600D00FF0200") + nulls, 0)
+    assert answer == exception(1, 4).build()
+
+
+def test_an_apdu_longer_than_agreed(home: Home) -> None:
+    session = home.associated(path_limit=64)
+    answer = ask(session, xdlms.SetRequestNormal(INVOKE, TEXT, None, axdr.octets(b"n" * 64)))
+    assert answer == exception(1, 4)
+    assert home.text.value == axdr.octets(b"old")
+
+
+def test_a_service_that_was_not_agreed(home: Home) -> None:
+    session = home.associated(conformance=Conformance.SET)
+    assert ask(session, xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 2)
+    listed = xdlms.SetRequestWithList(INVOKE, [xdlms.AttributeWithSelection(TEXT)], [axdr.octets(b"new")])
+    assert ask(session, listed) == exception(1, 2)
+    assert home.text.value == axdr.octets(b"old")
+
+
+REQUESTS = st.sampled_from([
+    aarq().build(), acse.RLRQ.of().build(), xdlms.GetRequestNormal(INVOKE, ENERGY).build(), set_first(0, 1, b"\x09").build(),
+    xdlms.GetRequestNormal(INVOKE, LONG).build(), xdlms.GetRequestNext(INVOKE, 1).build(), set_next(1, 2, b"\x01x").build(),
+    xdlms.SetRequestNormal(INVOKE, TEXT, None, axdr.octets(b"x")).build(), bytes.fromhex("C302C100000001"),
+    xdlms.GetRequestWithList(INVOKE, [xdlms.AttributeWithSelection(TEXT)]).build(),
+    xdlms.ActionRequestNormal(INVOKE, DISCONNECT, axdr.i8(0)).build(),
+    xdlms.ActionRequestWithFirstPblock(INVOKE, DISCONNECT, Datablock(0, 1, b"\x0f")).build(),
+])  # fmt: skip
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A request with some of its octets changed, cut, or followed by others."""
+    octets = bytearray(draw(REQUESTS))
+    for _ in range(draw(st.integers(0, 3))):
+        octets[draw(st.integers(0, len(octets) - 1))] = draw(st.integers(0, 255))
+    return bytes(octets[: draw(st.integers(0, len(octets)))]) + draw(st.binary(max_size=4))
+
+
+@given(st.lists(st.binary(max_size=80) | damaged() | REQUESTS, max_size=8), st.booleans())
+def test_any_octets_are_answered_or_met_with_silence(requests: list[bytes], associated: bool) -> None:
+    home = Home()
+    session = home.associated(path_limit=128) if associated else home.session(path_limit=128)
+    for request in requests:
+        answer = session.request(request, 0)
+        if answer is not None:
+            assert 0 < len(answer) <= 128
+            apdu.parse(answer)
+
+
+# --- notifications
+
+
+def test_a_push_is_a_data_notification(home: Home) -> None:
+    note = home.meter.notification(home.push, 0x20000001)
+    assert note == bytes.fromhex("0F20000001" "00" "0201" "0600001391")
+    stamped = xdlms.DataNotification.parse(home.meter.notification(home.push, 1, date_time.encode(0)))
+    assert date_time.instant(stamped.date_time) == 0
+
+
+def test_names_are_unique(home: Home) -> None:
+    with pytest.raises(LocalProtocolError, match=r"0-0:96\.13\.0"):
+        home.meter.add(DataClass("0-0:96.13.0", value=axdr.null()))
+    with pytest.raises(LocalProtocolError):
+        home.meter.add(DataClass("0-0:40.0.0", value=axdr.null()))
+    with pytest.raises(LocalProtocolError):
+        home.server.add(1, home.meter)
+    with pytest.raises(LocalProtocolError):
+        LogicalDevice(b"a name of 17 octs")
