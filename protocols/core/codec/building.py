@@ -287,12 +287,9 @@ class Builder:
     def _when(self, when: Any, value: str) -> None:
         value = self.named(value)
 
-        def present() -> None:
-            self.check(f"{value} is None")
-            self.part(when.subcon, value)
-
         self.branches(
-            (f"if {self.expression(when.condition)}:", present),
+            # None is left to the part: most have no encoding for it, a ZCL string has
+            (f"if {self.expression(when.condition)}:", partial(self.part, when.subcon, value)),
             ("else:", partial(self.check, f"{value} is not None")),
         )
 

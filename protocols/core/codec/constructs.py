@@ -345,7 +345,7 @@ class When(c.Subconstruct):
 
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
         if evaluate(self.condition, context):
-            if obj is None:
+            if obj is None and not isinstance(self.subcon, NullablePrefixed):
                 raise EncodeError(f"{path}: the earlier fields say it is present, it is None")
             build_part(self.subcon, obj, stream, context, path)
         elif obj is not None:

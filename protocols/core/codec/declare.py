@@ -102,7 +102,10 @@ def presence(item: Any, *, default: Any = REQUIRED) -> Any:
 
 
 def trailing(item: Any, *, default: Any = REQUIRED) -> Any:
-    """ZCL optional: None only when nothing is left. Building refuses a gap."""
+    """ZCL optional: None only when nothing is left. Building refuses a gap.
+
+    A string whose FF is None as well can only be the last one: what is None is not sent.
+    """
     return Specifier(constructs.Trailing(construct_of(item)), default)
 
 

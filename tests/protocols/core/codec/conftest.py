@@ -116,7 +116,8 @@ class Presences(Frame):
     c: Point | None = when((this.control >> 4) & 3 == 2, Point)
     d: bytes | None = tagged(0x80)
     e: Inner | None = tagged(0xA1, Inner)
-    f: be.u8
+    f: bytes | None = when(this.control & 0x01, zcl_string)
+    g: be.u8
 
 
 class Trails(Frame):

@@ -20,7 +20,9 @@ for module in pkgutil.walk_packages(protocols.__path__, "protocols."):
 DECLARED = frame_classes()
 
 quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # the fixtures have no state
-few = settings(max_examples=4, suppress_health_check=quiet, database=None)
+EXAMPLES = settings.default.max_examples  # of the profile; each example of a frame is tried in some 200 variants
+few = settings(max_examples=max(EXAMPLES // 25, 1), suppress_health_check=quiet, database=None)
+some = settings(max_examples=max(EXAMPLES // 3, 1), suppress_health_check=quiet, database=None)
 many = settings(suppress_health_check=quiet, database=None)
 
 
@@ -32,7 +34,7 @@ def check(engines: Any, frame: Frame, changes: Callable[[bytes], list[bytes]]) -
         engines.parse(type(frame), changed)
 
 
-@many
+@some
 @given(data=st.data())
 def test_random_values_truncations_and_changes(animal: type[Frame], engines: Any, changes: Any, data: st.DataObject):
     check(engines, data.draw(frames(animal)), changes)

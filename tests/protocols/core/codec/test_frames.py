@@ -10,13 +10,16 @@ import pytest
 
 from protocols.core.codec import (
     Frame,
+    Leaf,
     array,
     axdr_length,
     be,
     choice,
     const,
     extra,
+    field,
     itself,
+    nothing,
     octets,
     prefixed,
     presence,
@@ -25,6 +28,7 @@ from protocols.core.codec import (
     to_end,
     trailing,
     when,
+    zcl_string,
 )
 from protocols.core.errors import DecodeError, EncodeError
 
@@ -183,6 +187,72 @@ def test_a_boolean_keeps_its_octet():
     assert Switched.parse(b"\x01").build() == Switched(True).build() == b"\x01"
 
 
+class Case(Frame):
+    kind: be.u8
+    value: Any = switch(this.kind, {0: nothing, 1: octets(this.kind + 1), 2: zcl_string, 3: array(be.u8, this.kind)})
+
+
+@pytest.mark.parametrize("kind, value", [(0, 1), (0, b""), (1, b"a"), (1, b"abc"), (2, bytes(255)), (3, [1, 2])])
+def test_values_that_the_earlier_fields_do_not_allow_are_refused(kind: int, value: Any):
+    with pytest.raises(EncodeError, match=r"^Case\.value: "):
+        Case(kind, value).build()
+
+
+def test_the_longest_zcl_string():
+    assert Case.parse(Case(2, bytes(254)).build()) == Case(2, bytes(254))
+    assert Case(2, None).build() == b"\x02\xff"
+    assert Case(2, b"").build() == b"\x02\x00"
+
+
+class Mark(Frame):
+    tag: int = const(7, be.u8)
+
+
+class Marked(Frame):
+    mark: Mark
+    tag: int = const(9, be.u8)
+    value: int | None = presence(be.u8, default=None)
+
+
+def test_constants_stay_with_every_branch_behind_them():
+    assert Marked(Mark(), 5).build() == b"\x07\x09\x01\x05"
+    assert Marked(Mark()).build() == b"\x07\x09\x00"
+    for other in (None, Marked(Mark())):
+        with pytest.raises(EncodeError, match=r"^Marked\.mark: expects Mark"):
+            Marked(other, 5).build()  # type: ignore[arg-type]
+
+
+class Sized(Frame):
+    text: bytes = prefixed(axdr_length)
+
+
+@pytest.mark.parametrize(
+    "size, head",
+    [(0, "00"), (127, "7F"), (128, "8180"), (255, "81FF"), (256, "820100"), (65535, "82FFFF"), (65536, "83010000")],
+)
+def test_lengths_take_their_shortest_form(size: int, head: str):
+    built = Sized(bytes(size)).build()
+    assert built == bytes.fromhex(head) + bytes(size)
+    assert Sized.parse(built) == Sized(bytes(size))
+
+
+class Overshoot(Leaf):
+    """A leaf with a bug: its position is one too far at the end."""
+
+    def parse(self, buf: bytes, pos: int, end: int) -> tuple[int, int]:
+        return 0, pos + 2
+
+
+class Careless(Frame):
+    value: int = field(Overshoot())
+
+
+def test_a_leaf_that_reads_past_the_end_is_noticed():
+    assert Careless.parse(b"ab") == Careless(0)
+    with pytest.raises(DecodeError, match=r"^Careless\.value: needs 2 octets, has 1 \(offset 0\)$"):
+        Careless.parse_from(b"a", 0)
+
+
 # --- limits
 
 
@@ -227,6 +297,15 @@ def test_lists_end_at_4096_items():
     with pytest.raises(DecodeError, match="more than 4096 items"):
         Many.parse(bytes(2 * 4097))
     assert len(Many.parse(bytes(2 * 4096)).items) == 4096
+
+
+def test_counted_lists_end_at_4096_items():
+    class Counted(Frame):
+        items: list[int] = array(be.u8, be.u16)
+
+    assert Counted.parse(b"\x10\x00" + bytes(4096)).items == [0] * 4096
+    with pytest.raises(DecodeError, match="more than 4096 items"):
+        Counted.parse(b"\x10\x01" + bytes(4097))
 
 
 # --- dispatch
