@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from protocols.dlms.cosem import Data as DataClass
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, open_profile
-from protocols.dlms.xdlms import Datablock, GetDatablock, GetDataResult, MethodDescriptor
+from protocols.dlms.xdlms import GetDatablock, GetDataResult, MethodDescriptor
 
 PASSWORD = b"12345678"
 LONG = axdr.octets(bytes(range(256)) * 12)
@@ -285,10 +286,8 @@ def test_only_remote_errors_come_of_what_others_send(answers: list[bytes]) -> No
     leads = [get_response(0xC1, 7).build(), get_block(0, 1, b"\x11").build(), aare(500).build()]
     client = Client()
     for procedure in (client.get("1-0:1.8.0", 3, 2), client.associate(), client.action("0-0:96.3.10", 70, 1)):
-        try:
+        with suppress(RemoteProtocolError, TimeoutError):
             drive(procedure, scripted(*(leads[len(answer) % 3][: len(answer)] + answer for answer in answers)))
-        except (RemoteProtocolError, TimeoutError):
-            pass
 
 
 def test_every_request_is_a_frame() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms import acse, apdu, axdr, initiate, xdlms
-from protocols.dlms.acse import Context, Diagnostic, Mechanism
+from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import (
     Access,
@@ -29,7 +28,7 @@ from protocols.dlms.cosem import (
     date_time,
 )
 from protocols.dlms.cosem import Data as DataClass
-from protocols.dlms.initiate import Conformance, InitiateError
+from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, Session, open_profile
 from protocols.dlms.xdlms import ActionResult, AttributeDescriptor, DataAccessResult, Datablock, MethodDescriptor
@@ -130,37 +129,7 @@ def home() -> Home:
     return Home()
 
 
-# --- associations
-
-
-def test_published_aarq_are_answered(home: Home, dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
-    requests = {vector["id"]: bytes.fromhex(vector["given"]["hex"]) for vector in dlms_vectors("acse")}
-    outcomes = {}
-    for name, client in (("aarq-none", 16), ("aarq-lls", 1), ("aarq-hls5", 1), ("aarq-ciph-lls", 1)):
-        answer = home.session(client, path_limit=500).request(requests[name], 0)
-        assert answer is not None
-        aare = acse.AARE.parse(answer)
-        outcomes[name] = aare.result, aare.diagnostic
-    assert outcomes == {
-        "aarq-none": (0, Diagnostic.NULL),
-        "aarq-lls": (0, Diagnostic.NULL),
-        "aarq-hls5": (1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED),
-        "aarq-ciph-lls": (1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED),
-    }
-
-
-def test_a_published_aare_is_what_we_answer(home: Home) -> None:
-    """The Green Book's example of an acceptance, with the conformance and size that were agreed here."""
-    answer = home.session(16, path_limit=500).request(
-        bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0
-    )
-    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "001E1D" "01F40007")
-
-
-@pytest.mark.parametrize("proposed, path_limit, agreed", [(500, 1024, 500), (0xFFFF, 1024, 1024), (0, 70_000, 0xFFFF), (64, 64, 64)])
-def test_the_largest_apdu_is_the_smaller_of_two(home: Home, proposed: int, path_limit: int, agreed: int) -> None:
-    aare = associate(home.session(path_limit=path_limit), max_pdu=proposed)
-    assert initiate.InitiateResponse.parse(aare.user_information).max_pdu == agreed
+# --- sessions
 
 
 def test_no_answer_is_larger_than_agreed(home: Home) -> None:
@@ -172,66 +141,6 @@ def test_no_answer_is_larger_than_agreed(home: Home) -> None:
         answers.append(session.request(xdlms.GetRequestNext(INVOKE, frame.block.number).build(), 0))
     assert max(len(answer or b"") for answer in answers) <= 100
     assert len(answers) > 20
-
-
-REFUSED: list[tuple[dict[str, Any], int, Diagnostic, InitiateError | None]] = [
-    ({"password": b"wrong"}, 1, Diagnostic.AUTHENTICATION_FAILURE, None),
-    ({"password": b""}, 1, Diagnostic.AUTHENTICATION_FAILURE, None),
-    ({"mechanism": Mechanism.LOWEST}, 1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_REQUIRED, None),
-    ({"mechanism": Mechanism.HIGH_GMAC}, 1, Diagnostic.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED, None),
-    ({"mechanism": Mechanism.LOW}, 16, Diagnostic.AUTHENTICATION_FAILURE, None),
-    ({}, 99, Diagnostic.NO_REASON_GIVEN, None),
-    ({"context": Context.SHORT_NAME}, 1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, None),
-    ({"context": Context.LOGICAL_NAME_CIPHERED}, 1, Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED, None),
-    ({"version": 5}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.DLMS_VERSION_TOO_LOW),
-    ({"version": 7}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.DLMS_VERSION_TOO_LOW),
-    ({"max_pdu": 63}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.PDU_SIZE_TOO_SHORT),
-    ({"conformance": 0}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.INCOMPATIBLE_CONFORMANCE),
-    ({"conformance": Conformance.READ}, 1, Diagnostic.NO_REASON_GIVEN, InitiateError.INCOMPATIBLE_CONFORMANCE),
-]
-
-
-@pytest.mark.parametrize("options, client, diagnostic, error", REFUSED)
-def test_associations_that_are_refused(
-    home: Home, options: dict[str, Any], client: int, diagnostic: Diagnostic, error: InitiateError | None
-) -> None:
-    session = home.session(client)
-    aare = associate(session, **options)
-    assert (aare.result, aare.diagnostic) == (acse.Result.REJECTED_PERMANENT, diagnostic)
-    if error is not None:
-        assert initiate.ConfirmedServiceError.parse(aare.user_information).value == error
-    assert not session.associated
-    assert ask(session, xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 1)
-
-
-def test_an_initiate_that_is_none(home: Home) -> None:
-    request = acse.AARQ.propose(Context.LOGICAL_NAME, b"\x01\x02")
-    answer = ask(home.session(16), request)
-    assert isinstance(answer, acse.AARE)
-    assert (answer.result, answer.user_information) == (1, bytes.fromhex("0E010600"))
-
-
-def test_a_second_aarq_leaves_the_association_alone(home: Home) -> None:
-    session = home.associated()
-    assert associate(session).result == acse.Result.REJECTED_PERMANENT
-    assert got(session, ENERGY) == axdr.u32(5009)
-
-
-def test_guessing_is_slowed(home: Home) -> None:
-    for _ in range(5):
-        assert associate(home.session(), password=b"guess").diagnostic == Diagnostic.AUTHENTICATION_FAILURE
-    assert associate(home.session(), now=9 * SECOND).result == acse.Result.REJECTED_TRANSIENT
-    assert associate(home.session(16), now=9 * SECOND, mechanism=Mechanism.LOWEST).result == acse.Result.ACCEPTED
-    assert associate(home.session(), now=10 * SECOND).result == acse.Result.ACCEPTED
-
-
-def test_release(home: Home) -> None:
-    session = home.associated()
-    assert ask(session, "6203800100") == acse.RLRE.of()
-    assert not session.associated
-    assert ask(session, "6203800100") is None
-    assert ask(session, xdlms.GetRequestNormal(INVOKE, ENERGY)) == exception(1, 1)
-    assert associate(session).result == acse.Result.ACCEPTED
 
 
 def test_a_closed_connection_ends_the_association(home: Home) -> None:
