@@ -1,0 +1,6 @@
+"""Electricity meter (ESME): DLMS/COSEM towards head ends and engineers, Smart Energy towards the home, one set of values."""
+
+from devices.esme.config import Config, Tariff
+from devices.esme.firmware import Firmware
+
+__all__ = ["Config", "Firmware", "Tariff"]

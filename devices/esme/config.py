@@ -1,0 +1,47 @@
+"""What an electricity meter is told when it is made: plain values, nothing that lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
+
+MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """The price in force. `price` has `digits` decimals, in `currency` (ISO 4217) a kilowatt-hour."""
+
+    label: str = "Standard"
+    price: int = 2450
+    digits: int = 4
+    currency: int = 826
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One electricity meter. Its EUI-64 is the board's."""
+
+    install_code: bytes = field(repr=False)
+    """With its CRC."""
+    extended_pan_id: int | None = None
+    """The one network it may join; None: any that lets it in."""
+    lls_password: bytes = field(default=b"12345678", repr=False)
+    """Low-level security secret of client 1."""
+    interface: Literal["han", "wired"] = "han"
+    """How it talks to the hub: by radio, or on its UART `wired`."""
+    start_wh: int = 4_321_000
+    """What its import register shows when it is new on the wall."""
+    kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
+    tariff: Tariff = Tariff()
+    voltage_limits: tuple[float, float] = (216.2, 253.0)
+    """Volts between which supply counts as restored: 230 V, -6 % and +10 %."""
+    boot_ns: int = 50 * MS
+    """From power to working firmware."""
+    serial_number: bytes = b"E6 0000001"
+    mpan: bytes = b"1200023305967"
+    """Meter point administration number: the site."""
+    manufacturer: str = "meterbench"
+    model: str = "ESME"

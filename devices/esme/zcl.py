@@ -1,0 +1,100 @@
+"""The meter's endpoint towards the home: Metering, Prepayment, Price and Basic, over the values that COSEM shows too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from devices.esme.config import Config, Tariff
+from devices.esme.metrology import Metrology
+from devices.runtime.board import Board
+from protocols.zigbee.clusters.basic import Basic
+from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
+from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.clusters.price import Price
+from protocols.zigbee.clusters.time import EPOCH, Time
+from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+
+S: Final = 1_000_000_000
+ENDPOINT: Final = 1
+DEVICE: Final = 0x0501
+"""Smart Energy: metering device."""
+_MAINS: Final = 1
+_WH_A_KWH: Final = 1000
+_FORMAT: Final = 0b0_0110_011
+"""Six digits before the decimal point and three behind it."""
+_LARGEST_DEMAND: Final = 0x7FFFFF
+_CREDIT_MODE: Final = 0x0090
+"""A contactor is fitted, credit is displayed, no prepayment."""
+_UNTIL_CHANGED: Final = 0xFFFF
+_NO_RATIO: Final = 0xFF
+_NO_GENERATION_PRICE: Final = 0xFFFFFFFF
+
+
+def endpoint(board: Board, config: Config, metrology: Metrology, failed: Callable[[], bool]) -> Endpoint:
+    """The endpoint. `failed`: whether the supply counts as failed."""
+    made = Endpoint(ENDPOINT, DEVICE)
+    made.serve(Basic, {
+        Basic.zcl_version: 8,
+        Basic.hardware_version: 1,
+        Basic.manufacturer_name: config.manufacturer,
+        Basic.model_identifier: config.model,
+        Basic.power_source: _MAINS,
+    })  # fmt: skip
+    made.serve(Metering, {
+        Metering.current_summation_delivered: lambda: metrology.import_wh,
+        Metering.current_summation_received: 0,
+        Metering.instantaneous_demand: lambda: min(metrology.watts, _LARGEST_DEMAND),
+        Metering.unit_of_measure: Unit.KILOWATT_HOURS,
+        Metering.multiplier: 1,
+        Metering.divisor: _WH_A_KWH,
+        Metering.summation_formatting: _FORMAT,
+        Metering.demand_formatting: _FORMAT,
+        Metering.metering_device_type: DeviceType.ELECTRIC,
+        Metering.status: lambda: _status(metrology, failed()),
+        Metering.supply_status: lambda: SupplyStatus.ON if metrology.closed else SupplyStatus.OFF,
+        Metering.site_id: config.mpan,
+        Metering.meter_serial_number: config.serial_number,
+    })  # fmt: skip
+    made.serve(Prepayment, {
+        Prepayment.payment_control_configuration: _CREDIT_MODE,
+        Prepayment.credit_remaining: 0,
+        Prepayment.emergency_credit_remaining: 0,
+        Prepayment.accumulated_debt: 0,
+        Prepayment.currency_scaling_factor: 1,
+        Prepayment.currency: config.tariff.currency,
+    })  # fmt: skip
+    price = made.serve(Price, {Price.tariff_label: config.tariff.label.encode(), Price.currency: config.tariff.currency})
+    price.on(Price.GetCurrentPrice, lambda command, request: _price(board, config.tariff, request))
+    made.use(Time)
+    return made
+
+
+def _status(metrology: Metrology, failed: bool) -> Status:
+    status = Status(0)
+    if failed:
+        status |= Status.POWER_FAILURE
+    if not metrology.closed:
+        status |= Status.SERVICE_DISCONNECT_OPEN
+    return status
+
+
+def _price(board: Board, tariff: Tariff, request: Request) -> Outcome:
+    """The price in force; the meter has one rate."""
+    now = max(board.rtc.read() // S - EPOCH, 0) if board.rtc.valid else 0
+    return Price.PublishPrice(
+        provider_id=0,
+        rate_label=tariff.label.encode()[:12],
+        issuer_event_id=1,
+        current_time=now,
+        unit_of_measure=Unit.KILOWATT_HOURS,
+        currency=tariff.currency,
+        price_trailing_digit_and_price_tier=tariff.digits << 4 | 1,
+        number_of_price_tiers_and_register_tier=1 << 4 | 1,
+        start_time=0,
+        duration_in_minutes=_UNTIL_CHANGED,
+        price=tariff.price,
+        price_ratio=_NO_RATIO,
+        generation_price=_NO_GENERATION_PRICE,
+        generation_price_ratio=_NO_RATIO,
+    )

@@ -1,0 +1,5 @@
+"""Hand-held terminal (HHT): an engineer's visit, over the meter's optical port and the hub's service port."""
+
+from devices.hht.firmware import Config, Firmware
+
+__all__ = ["Config", "Firmware"]
