@@ -105,8 +105,8 @@ def answer(
 ) -> tuple[AARE, Terms | None]:
     """The AARE for an AARQ, and the terms of the association if it says yes.
 
-    `association`: what the device grants this client, None: nothing. `path_limit`: the largest APDU the way to the client
-    carries, octets. `now`: ns.
+    `association`: what the device grants this client, None: nothing. `path_limit`: octets of the largest APDU that the
+    way to the client carries. `now`: ns.
     """
     try:
         _authenticate(request, association, throttle, now)

@@ -1,7 +1,7 @@
 """COSEM client: the procedures of an association, as generators over APDUs. Green Book 9.4.
 
 A procedure yields an APDU to send and is sent the APDU that came back. Empty octets ask for one more APDU without
-sending: what came was for somebody else. When to give up waiting is the driver's to know; closing the generator is enough.
+sending: what came was for somebody else. When to give up waiting is the driver's to know; it closes the generator.
 
     client = Client(password=b"12345678", client_sap=1)
     drive(client.associate(), exchange)
@@ -28,7 +28,13 @@ from protocols.dlms.blocks import MAX_ITEMS, OVERHEAD, ActionResults, GetResults
 from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
-from protocols.dlms.xdlms import AttributeDescriptor, AttributeWithSelection, Datablock, MethodDescriptor, SelectiveAccess
+from protocols.dlms.xdlms import (
+    AttributeDescriptor,
+    AttributeWithSelection,
+    Datablock,
+    MethodDescriptor,
+    SelectiveAccess,
+)
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Frame)
@@ -38,6 +44,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 _Taken: TypeAlias = xdlms.SetResponseDatablock | xdlms.ActionResponseNextPblock
+_Blocks: TypeAlias = "Iterator[tuple[Frame, Datablock]]"
 _Following: TypeAlias = xdlms.SetRequestWithDatablock | xdlms.ActionRequestWithPblock
 
 Procedure: TypeAlias = Generator[bytes, bytes, T]
@@ -266,33 +273,32 @@ class Client:
             data = yield b""
 
     @overload
-    def _send(self, frames: Iterator[Frame], taken: type[_Taken], kind: type[F], /) -> Procedure[F]: ...
+    def _send(self, frames: _Blocks, taken: type[_Taken], kind: type[F], /) -> Procedure[F]: ...
     @overload
     def _send(
-        self, frames: Iterator[Frame], taken: type[_Taken], kind: type[F], second: type[G], /
+        self, frames: _Blocks, taken: type[_Taken], kind: type[F], second: type[G], /
     ) -> Procedure[F | G]: ...
-    def _send(self, frames: Iterator[Frame], taken: type[_Taken], *kinds: type[Frame]) -> Procedure[Any]:
+    def _send(self, frames: _Blocks, taken: type[_Taken], *kinds: type[Frame]) -> Procedure[Any]:
         """Send a request in blocks, each one `taken` before the next; the answer to the last, or an early one."""
         ask: Any = self._ask
-        for frame in frames:
-            block = frame.block  # type: ignore[attr-defined]  # every frame that _cut makes carries one
+        for frame, block in frames:
             response = yield from ask(frame, *kinds, taken)
             if not isinstance(response, taken):
                 return response
             if response.number != block.number or block.last:
                 raise RemoteProtocolError(f"block {response.number} was acknowledged where {block.number} was sent")
 
-    def _cut(self, first: Frame, following: type[_Following], raw: bytes) -> Iterator[Frame]:
-        """A transfer's frames: `first` with the first block put into it, then as many others as it takes."""
+    def _cut(self, first: Frame, following: type[_Following], raw: bytes) -> _Blocks:
+        """A transfer's frames and their blocks: the first goes into `first`, the others into frames `following`."""
         outgoing = Outgoing(raw)
         room = self._limit - len(first.build()) - 2  # two more octets for a longer length
         if room <= 0:
             raise LocalProtocolError(f"{type(first).__name__} alone fills an APDU of {self._limit} octets")
         block = Datablock(*outgoing.cut(room))
-        yield msgspec.structs.replace(first, block=block)
+        yield msgspec.structs.replace(first, block=block), block
         while not block.last:
             block = Datablock(*outgoing.cut(self._limit - OVERHEAD))
-            yield following(self._last_invoke | xdlms.CONFIRMED | xdlms.HIGH_PRIORITY, block)
+            yield following(self._last_invoke | xdlms.CONFIRMED | xdlms.HIGH_PRIORITY, block), block
 
     def _invoke(self) -> int:
         self._last_invoke = (self._last_invoke + 1) & xdlms.INVOKE_ID

@@ -43,8 +43,8 @@ def _acall(
 class Meter:
     """A meter over `exchange`: it sends an APDU and gives the next one that arrives; given none, it only waits.
 
-    As a context it is associated on entry and released on exit. Calls raise RemoteProtocolError, and AccessError (one of
-    them) when the meter refuses.
+    As a context it is associated on entry and released on exit. Calls raise RemoteProtocolError: AccessError, which is
+    one, when the meter refuses.
     """
 
     def __init__(self, exchange: Callable[[bytes], bytes], client: Client | None = None) -> None:

@@ -32,7 +32,7 @@ SAP_ASSIGNMENT: Final = Obis("0-0:41.0.0")
 
 
 def open_profile(password: bytes) -> list[Association]:
-    """The bench's access profile `open`: client 16 reads and nothing else, client 1 with the password has all rights."""
+    """The bench's access profile `open`: client 16 only reads, client 1 with the password has all rights."""
     return [
         Association(PUBLIC_CLIENT, rights=Rights(Access.READ, methods=False)),
         Association(MANAGEMENT_CLIENT, Mechanism.LOW, password),

@@ -60,8 +60,8 @@ def object_list(things: Iterable[InterfaceClass], rights: Rights) -> Data:
 
 def _element(thing: InterfaceClass, rights: Rights) -> Data:
     attributes = axdr.array(
-        axdr.structure(axdr.i8(number), axdr.enum(rights.attribute(thing, number)), _selectors(thing.attributes[number]))
-        for number in sorted(thing.attributes)
+        axdr.structure(axdr.i8(number), axdr.enum(rights.attribute(thing, number)), _selectors(member))
+        for number, member in sorted(thing.attributes.items())
     )
     methods = axdr.array(
         axdr.structure(axdr.i8(number), axdr.enum(rights.method(thing, number))) for number in sorted(thing.methods)

@@ -177,9 +177,7 @@ class InterfaceClass(metaclass=InterfaceMeta):
             raise AccessError(DataAccessResult.READ_WRITE_DENIED)
         if selection is not None:
             return self.select(number, selection)
-        if type(source) is Data:
-            return source
-        return self.attributes[number].type.of(source())  # type: ignore[operator]
+        return source if isinstance(source, Data) else self.attributes[number].type.of(source())
 
     def select(self, number: int, selection: SelectiveAccess) -> Data:
         """The part of an attribute that a selective access names. Classes with selectors redefine this."""

@@ -1,4 +1,4 @@
-"""A reference to an attribute, or to one element in it: capture_object_definition, object_definition. Blue Book 4.3.6."""
+"""A reference to an attribute, or to one element in it: capture object, push object. Blue Book 4.3.6."""
 
 from __future__ import annotations
 

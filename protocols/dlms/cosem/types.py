@@ -1,7 +1,7 @@
 """The types that the Blue Book gives attributes and method parameters, to declare them with.
 
 A type does two things: `of` makes tagged data from plain Python by the declaration, and `admit` refuses data a client
-sent that isn't of the type. Where the Blue Book says CHOICE the type is `ANY`, and what stands in the attribute decides.
+sent that is not of the type. Where the Blue Book says CHOICE the type is `ANY`: what stands in the attribute decides.
 """
 
 from __future__ import annotations
