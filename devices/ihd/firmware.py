@@ -1,20 +1,75 @@
-"""The in-home display's firmware."""
+"""The in-home display's firmware: electricity every 10 s with its cost, gas with its age, the hub's messages and time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
 from devices.ihd.config import Config
-from devices.runtime import firmware
+from devices.ihd.price import PriceTag
+from devices.parts.consumer_display import ConsumerDisplay
+from devices.parts.han import NoAnswer, Refused
+from devices.parts.screen import STALE, ago, amount, clock_line, line
+from devices.parts.watch import Meter, Watch, find
 from devices.runtime.board import Board
+from protocols.zigbee.clusters.metering import DeviceType, Metering
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.zcl.endpoint import Endpoint
+
+S = 1_000_000_000
 
 
-class Firmware(firmware.Firmware):
+class Firmware(ConsumerDisplay):
     """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells and a button `ok`."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board)
+        super().__init__(board, config.install_code, config.extended_pan_id, config.manufacturer, config.model)
         self.config = config
+        self._priced_by: Meter | None = None
 
-    @property
-    def commissioned(self) -> bool:
-        """It has joined and has read the electricity meter."""
-        return False
+    def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
+        power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
+        gas = [(Metering, [Metering.current_summation_delivered, Metering.reading_snapshot_time])]
+        seek = partial(find, self.han, DeviceType.ELECTRIC)
+        self.electricity = Watch(self.han, seek, power, self.config.electricity_period, self._power_read)
+        seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
+        self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show)
+        self.price = PriceTag(self.han, endpoint, self.clock, self.show)
+        return self.electricity, self.gas
+
+    def _power_read(self) -> None:
+        if self.electricity.meter is not self._priced_by:
+            self._priced_by = self.electricity.meter
+            self.spawn(self._fetch_price())
+        self.show()
+
+    async def _fetch_price(self) -> None:
+        with suppress(NoAnswer, Refused):
+            await self.price.fetch(self.electricity.meter)
+
+    async def refresh(self) -> None:
+        await super().refresh()
+        await self.price.fetch(self.electricity.meter)
+
+    def face(self) -> list[str]:
+        demand = self.electricity.get(Metering.instantaneous_demand)
+        snapshot = self.gas.get(Metering.reading_snapshot_time)
+        read_at = None if snapshot is None else (snapshot + EPOCH) * S
+        volume = self._amount(self.gas, self.gas.get(Metering.current_summation_delivered))
+        total = self._amount(self.electricity, self.electricity.get(Metering.current_summation_delivered))
+        return [
+            clock_line(self.clock.utc),
+            line("ELECTRICITY", self._amount(self.electricity, demand, rate=True)),
+            line("cost now", self.price.cost(demand, self.electricity.meter)),
+            line("total", total),
+            line("price", self.price.text),
+            line("GAS", volume),
+            line("read", STALE if volume == STALE else ago(read_at, self.clock.utc)),
+        ]
+
+    def _amount(self, watch: Watch, value: int | None, *, rate: bool = False) -> str:
+        meter = watch.meter
+        if meter is None:
+            return STALE
+        return amount(value, meter.multiplier, meter.divisor, meter.unit, rate=rate)

@@ -115,12 +115,17 @@ class Han(Node):
         *,
         source: int = 1,
         timeout: int = ANSWER_TIMEOUT,
+        acknowledged: bool = True,
     ) -> dict[Attribute[T], T | None]:
-        """Read the server's attributes: those that the peer has, and has in the declared type. Raises NoAnswer, Refused."""
+        """Read the server's attributes: those that the peer has, and has in the declared type. Raises NoAnswer, Refused.
+
+        Not `acknowledged`: no APS acknowledgement is asked for, nor repetition; the answer shows that the question arrived.
+        """
         question = ReadAttributes([attribute.id for attribute in attributes])
         answer = await self.ask(
-            address, endpoint, cluster, question, ReadAttributesResponse, source=source, timeout=timeout
-        )
+            address, endpoint, cluster, question, ReadAttributesResponse,
+            source=source, timeout=timeout, acknowledged=acknowledged,
+        )  # fmt: skip
         values = {record.attribute: record.value for record in answer.records if record.value}
         return {
             attribute: cast("T | None", value.value)
@@ -159,6 +164,7 @@ class Han(Node):
         *,
         source: int = 1,
         timeout: int = ANSWER_TIMEOUT,
+        acknowledged: bool = True,
     ) -> F:
         """Send any command to a cluster and await what answers it. Raises NoAnswer, and Refused on a status not SUCCESS."""
         sequence = self.sequence.next()
@@ -169,7 +175,7 @@ class Han(Node):
             payload = foundation.general(sequence, command, to=SERVER, disable_default_response=expect is not DefaultResponse)
         else:
             payload = foundation.cluster(sequence, command, disable_default_response=expect is not DefaultResponse)
-        handle, effects = self._send(address, endpoint, cluster.id, payload, source)
+        handle, effects = self._send(address, endpoint, cluster.id, payload, source, acknowledged)
         answer: Future[Frame] = Future()
         self._questions[key] = Question(cluster.id, payload[2], expect, answer)
         self._waits[handle] = Undelivered(answer)
@@ -212,14 +218,16 @@ class Han(Node):
         """Send a ZCL frame and await nothing. Raises NoAnswer where there is no link key and the cluster needs one."""
         self.apply(self._send(address, endpoint, cluster, payload, source)[1])
 
-    def _send(self, address: int, endpoint: int, cluster: int, payload: bytes, source: int) -> tuple[int, list[Effect]]:
+    def _send(
+        self, address: int, endpoint: int, cluster: int, payload: bytes, source: int, acknowledged: bool = True
+    ) -> tuple[int, list[Effect]]:
         unicast = address < LOWEST_BROADCAST
         link_key = unicast and needs_link_key(cluster)
         if link_key and not self.shares_key(address):
             raise NoAnswer(f"no link key with {address:#06x}")
         profile = self.endpoints[source].profile
         return self.stack.send(
-            address, profile, cluster, source, endpoint, payload, link_key=link_key, ack=unicast, now=self.now
+            address, profile, cluster, source, endpoint, payload, link_key=link_key, ack=unicast and acknowledged, now=self.now
         )
 
     # --- received frames ---

@@ -1,6 +1,6 @@
-"""A device's clock, kept by the hub's (GB: within 10 s, or not at all).
+"""A device's clock, kept by the hub's (GB: a meter's within 10 s, or not at all).
 
-The first time is taken whatever it is. Later ones correct the clock by up to 10 s; a larger difference leaves it alone and
+The first time is taken whatever it is. Later ones correct the clock by up to `most`; a larger difference leaves it alone and
 makes it unreliable, until the hub and the clock agree again (GBCS event 0x8F0C). A hub that does not say that its time is
 master or synchronised, or that has none, is not believed. ZigBee time has whole seconds: less than one is no difference.
 """
@@ -19,11 +19,12 @@ _BELIEVED = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED
 
 
 class NetworkClock:
-    """The board's clock and the Time server at the hub's `endpoint`."""
+    """The board's clock and the Time server at the hub's `endpoint`. `most` None: it follows the hub wherever it goes."""
 
-    def __init__(self, han: Han, endpoint: int = 1) -> None:
+    def __init__(self, han: Han, endpoint: int = 1, *, most: int | None = LARGEST_CORRECTION) -> None:
         self._han = han
         self._endpoint = endpoint
+        self._most = most
         self._disagrees = False
 
     @property
@@ -31,16 +32,21 @@ class NetworkClock:
         """It was set, and agreed with the hub when they were last compared."""
         return self._han.board.rtc.valid and not self._disagrees
 
+    @property
+    def utc(self) -> int | None:
+        """The time (ns since 1970); None while it is not reliable."""
+        return self._han.board.rtc.read() if self.reliable else None
+
     async def synchronise(self) -> bool:
         """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused."""
         values = await self._han.read(HUB, self._endpoint, Time, [Time.time, Time.time_status])
         seconds, status = values.get(Time.time), values.get(Time.time_status)
-        if seconds is None or status is None or not status & _BELIEVED:
+        if seconds is None or not Time.time.type.known(seconds) or not (status or 0) & _BELIEVED:
             return False
         rtc = self._han.board.rtc
         utc = (seconds + EPOCH) * S
         off = utc - rtc.read()
-        self._disagrees = rtc.valid and abs(off) > LARGEST_CORRECTION
+        self._disagrees = rtc.valid and self._most is not None and abs(off) > self._most
         if self._disagrees:
             self._han.board.log("event", {"code": NOT_ADJUSTED, "off_ns": off})
         elif not rtc.valid or abs(off) >= S:

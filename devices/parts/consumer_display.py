@@ -1,0 +1,99 @@
+"""What a consumer's displays have in common: they join, keep the hub's time, show messages, and watch meters.
+
+A subclass names its clusters and watches, and draws its face. Once an hour, and a minute after a failure, the display asks the
+hub for what it may have missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.message_box import MessageBox
+from devices.parts.network_clock import NetworkClock
+from devices.parts.screen import page
+from devices.parts.watch import Watch
+from devices.runtime import firmware
+from devices.runtime.board import Board, Reset
+from protocols.zigbee.clusters.basic import Basic
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.time import Time
+from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.zcl.cluster import Attribute
+from protocols.zigbee.zcl.endpoint import Endpoint
+
+MINUTE = 60 * 1_000_000_000
+REFRESH = 60 * MINUTE
+RETRY = MINUTE
+ON_MAINS = 1
+OK = "ok"
+"""The button that confirms a message."""
+
+
+class ConsumerDisplay(firmware.Firmware):
+    """A rx-on end device with one endpoint and a face."""
+
+    device = 0x0502
+    """Smart Energy: in-home display."""
+
+    def __init__(
+        self, board: Board, install_code: bytes, extended_pan_id: int | None, manufacturer: str, model: str
+    ) -> None:
+        super().__init__(board)
+        self._node = NodeConfig(
+            board.eui64, NodeType.END_DEVICE, install_code=install_code, extended_pan_id=extended_pan_id
+        )
+        self._names: dict[Attribute[object], object] = {Basic.manufacturer_name: manufacturer, Basic.model_identifier: model}
+
+    def boot(self, why: Reset) -> None:
+        self.han = Han(self, self._node)
+        self.clock = NetworkClock(self.han, most=None)
+        endpoint = Endpoint(1, self.device)
+        endpoint.serve(Basic, {Basic.zcl_version: 8, Basic.power_source: ON_MAINS, **self._names})
+        endpoint.use(Metering)
+        endpoint.use(Time)
+        self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
+        self.watches = self.watch(endpoint)
+        self.han.add(endpoint)
+        self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None
+        self.show()
+        self.every(MINUTE, self.show, align=True)
+        self.spawn(self._live())
+
+    def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
+        """Put what else is needed on the endpoint; the meters to watch, the electricity meter first."""
+        raise NotImplementedError
+
+    def face(self) -> list[str]:
+        """Seven lines; the eighth is the message's."""
+        raise NotImplementedError
+
+    async def refresh(self) -> None:
+        """Ask the hub for what may have been missed. Raises NoAnswer, Refused."""
+        await self.clock.synchronise()
+        await self.messages.fetch()
+
+    @property
+    def commissioned(self) -> bool:
+        """It has joined and has found the electricity meter."""
+        return self.watches[0].meter is not None
+
+    def show(self) -> None:
+        """Draw the face."""
+        text = self.messages.text
+        if text is not None and self.messages.wants_confirmation:
+            text += " Press OK."
+        self.board.display.show([*self.face(), "" if text is None else page(text, self.now)])
+
+    async def _live(self) -> None:
+        await self.han.join()
+        for watch in self.watches:
+            self.spawn(watch.run())
+        while True:
+            try:
+                await self.refresh()
+                pause = REFRESH
+            except (NoAnswer, Refused):
+                pause = RETRY
+            self.show()
+            await self.sleep(pause)
