@@ -6,19 +6,20 @@ nothing of real time, files or sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
 import hubfw
 from devices import esme, gsme, hht, ihd, ppmid
-from devices.runtime.air import Air
+from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
 from devices.runtime.kernel import MIN, Kernel, S
 from devices.runtime.net import Net
+from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from tools.bench import config
@@ -63,7 +64,18 @@ class Kind:
 class Home:
     """A home on a kernel. Boards by label: `home["esme"]`. Nothing has happened yet when it is built."""
 
-    def __init__(self, kernel: Kernel, net: Net, declared: config.Home, bench: config.Bench) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        net: Net,
+        declared: config.Home,
+        bench: config.Bench,
+        *,
+        here: Collection[str] | None = None,
+        radio: Callable[[str], Radio] | None = None,
+    ) -> None:
+        """`here`: labels of the devices to build, where others run in other processes. `radio` makes a device's radio,
+        in place of one on this home's air."""
         self.kernel = kernel
         self.net = net
         self.name = declared.name
@@ -74,11 +86,13 @@ class Home:
         self.channel = declared.air.channel
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
         self.boards: dict[str, Board] = {}
+        self._radio = radio or self.seat
         for device in declared.device:
-            self.boards[device.label] = self._board(device)
-        for device in declared.device:
-            if isinstance(device, config.Esme) and device.interface == "wired":
-                self.boards[device.label].uart("wired").attach(self.hub.uart("wired"), baud=9600)
+            if here is None or device.label in here:
+                self.boards[device.label] = self._board(device)
+        for label, board in self.boards.items():
+            if _wired(self.declared[label]) and here is None:
+                board.uart("wired").attach(self.hub.uart("wired"), baud=9600)
 
     def __getitem__(self, label: str) -> Board:
         return self.boards[label]
@@ -92,6 +106,10 @@ class Home:
         """Labels of the devices of a kind, in the order of the bench file."""
         return [label for label, device in self.declared.items() if device.kind == kind]
 
+    def seat(self, label: str) -> Transceiver:
+        """A radio on this home's air, where the device stands."""
+        return self.air.radio(self.identities[label].node, *self.declared[label].at)
+
     def _board(self, device: config.Device) -> Board:
         kind, identity = KINDS[device.kind], self.identities[device.label]
         parts = Parts(self, device, identity, self.bench.access.password.encode())
@@ -103,7 +121,7 @@ class Home:
             eui64=identity.eui64,
             flash=Flash(kind.bank),
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
-            radio=self.air.radio(identity.node, *device.at) if kind.radio else None,
+            radio=self._radio(device.label) if kind.radio else None,
             net=self.net.host(identity.node) if kind.wan else None,
             buttons=kind.buttons,
             display=kind.display,

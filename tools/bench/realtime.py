@@ -57,6 +57,11 @@ class Driver:
         self._inputs.feed(endpoint, happening, data, at=self.now)
         self._wake.set()
 
+    def align(self, now: int) -> None:
+        """It is `now` ns by another driver's clock: go on from there. Time that has run already stands still until then."""
+        self._zero = (time.monotonic_ns(), now)
+        self._wake.set()
+
     def stop(self) -> None:
         """Let `run` return, after what is due now."""
         self._stopped = True
