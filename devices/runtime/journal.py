@@ -152,6 +152,11 @@ class Replayer:
             return self._end.at
         return max((record.at for record in self._inputs), default=0)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end, so that there is a digest to compare; False when it was killed."""
+        return self._end is not None
+
     def load(self, inputs: Inputs) -> None:
         """Feed all input to a fresh run."""
         for record in self._inputs:

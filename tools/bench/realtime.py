@@ -52,6 +52,11 @@ class Driver:
         wall, virtual = self._zero
         return max(self._kernel.now, virtual + int((time.monotonic_ns() - wall) * self._pace))
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def feed(self, endpoint: str, happening: Happening, data: bytes = b"") -> None:
         """Something came from outside, now."""
         self._inputs.feed(endpoint, happening, data, at=self.now)

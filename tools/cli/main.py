@@ -19,9 +19,13 @@ from tools.errors import ToolError, suggest
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "demo": "One virtual day of a home: joining, reads, an outage, a visit.",
         "decode": "Show octets or a capture as a tree of layers and fields.",
         "doctor": "Say what is installed, what is missing, and what it would enable.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
+        "replay": "Repeat a run from its journal and compare the digests.",
+        "run": "Run a bench file in virtual time.",
+        "serve": "Run a bench file in real time, its links open to other programs.",
     }
 )
 """Name and help line; the command is `command` in the module of that name."""

@@ -1,0 +1,87 @@
+"""What `run` and `serve` keep of a run in files: a capture, its keys, a journal; and what they say at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from devices.runtime.kernel import S
+from tools.bench.journal import Journal
+from tools.bench.run import Run
+from tools.bench.tally import Tally
+from tools.capture import keys as key_file
+from tools.capture.observer import Capture
+from tools.cli.timeline import clock
+from tools.errors import BadInput
+
+F = TypeVar("F", bound=Callable[..., object])
+
+LARGEST_SEED = 2**63 - 1
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OPTIONS = (
+    click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Root of all chance; the bench's own by default."),
+    click.option("--capture", type=_FILE, help="Write every frame and octet to this pcapng file, for Wireshark."),
+    click.option("--keys", type=_FILE, help="Write the ZigBee keys to this zigbee_pc_keys file, for Wireshark. Test keys."),
+    click.option("--journal", type=_FILE, help="Write what comes from outside, and the digest, to this file, for `replay`."),
+)
+
+
+def kept_options(command: F) -> F:
+    """`--seed`, `--capture`, `--keys`, `--journal`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def keeping(run: Run, command: str, *, capture: Path | None, keys: Path | None, journal: Path | None) -> Iterator[None]:
+    """Keep files of all that happens inside. `command` is what makes such a run again. Raises BadInput.
+
+    A run that fails inside leaves its journal without an end.
+    """
+    with ExitStack() as stack:
+        if keys is not None:
+            write_keys(keys, run)
+        if capture is not None:
+            stack.enter_context(Capture(capture, run.kernel, f"{command} --seed {run.kernel.seed}"))
+        if journal is not None:
+            stack.enter_context(Journal(journal, run))
+        yield
+        if keys is not None:
+            write_keys(keys, run)
+
+
+def write_keys(path: Path, run: Run) -> None:
+    """The keys held now. Raises BadInput."""
+    try:
+        key_file.write(path, run.zigbee_keys())
+    except OSError as error:
+        raise BadInput(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
+    """How a run stands, for `--json`. `seconds`: what it took."""
+    return {
+        "bench": run.declared.name,
+        "seed": run.kernel.seed,
+        "commissioned": run.commissioned,
+        "virtual_seconds": run.now / S,
+        "seconds": round(seconds, 3),
+        "events": run.log.count,
+        "frames": {f"{layer}, {what}": count for layer, what, count in tally.rows()},
+        "notices": [type(notice).__name__ for notice in run.head_end.received],
+        "digest": run.digest(),
+    }
+
+
+def closing(run: Run, tally: Tally, seconds: float) -> Iterator[str]:
+    """The same for people."""
+    yield "\nFrames and messages"
+    yield from (f"  {layer:<14} {what:<18} {count:>9,}" for layer, what, count in tally.rows())
+    speed = run.now / S / max(seconds, 1e-9)
+    yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed:,.0f} times real time, {run.log.count:,} events, seed {run.kernel.seed}"
+    yield f"digest {run.digest()}"
