@@ -28,7 +28,7 @@ from protocols.dlms.cosem.sap import SapAssignment
 from protocols.dlms.cosem.units import Unit
 from protocols.dlms.logical_device import LOGICAL_DEVICE_NAME
 from protocols.dlms.obis import Obis
-from protocols.dlms.xdlms import SelectiveAccess
+from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 Instant: TypeAlias = "datetime | int"
 """An aware datetime, or nanoseconds since 1970 UTC."""
@@ -95,9 +95,16 @@ class Scale:
 
 
 def register(client: Client, name: str | bytes) -> Procedure[Quantity]:
-    """A register's value with its unit."""
-    value = yield from client.get(name, Register.class_id, Register.value.number)
-    scale = yield from client.get(name, Register.class_id, Register.scaler_unit.number)
+    """A register's or extended register's value with its unit."""
+    class_id = Register.class_id
+    try:
+        value = yield from client.get(name, class_id, Register.value.number)
+    except AccessError as refusal:
+        if refusal.result != DataAccessResult.OBJECT_CLASS_INCONSISTENT:
+            raise
+        class_id = ExtendedRegister.class_id
+        value = yield from client.get(name, class_id, ExtendedRegister.value.number)
+    scale = yield from client.get(name, class_id, Register.scaler_unit.number)
     return Scale.parse(scale).apply(value)
 
 

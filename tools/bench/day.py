@@ -81,7 +81,6 @@ class Day:
         await self._at(11 * HOUR)
         self.say("mains", "interrupted for ten minutes")
         mains.off(10 * MIN)
-        await self._at(11 * HOUR + 15 * MIN)
 
         await self._at(14 * HOUR)
         await self._engineer()

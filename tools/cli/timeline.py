@@ -40,7 +40,7 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "han.join-failed": lambda e: f"could not join: {e['reason']}",
     "han.refused": lambda e: f"refuses {_eui64(e['eui64'])}: {e['reason']}",
     "han.partner-key": lambda e: f"shares a link key with {_eui64(e['eui64'])}",
-    "han.parent-lost": lambda e: "has lost the hub",
+    "han.parent-lost": lambda e: "has lost its parent",
     "hub.tunnel": lambda e: f"tunnel to SAP {e['sap']} {e['state']}",
     "hub.mirror": lambda e: "gas mirror holds a complete set" if e.get("first") else None,
     "headend.notice": lambda e: {

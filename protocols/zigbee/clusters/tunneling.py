@@ -356,6 +356,7 @@ class Event(Enum):
     REFUSED = "server does not tunnel this"
     TIME = "time is up"
     GONE = "server does not know the tunnel"
+    REJOINED = "server's device joined anew"
 
 
 class Client:
@@ -384,8 +385,8 @@ class Client:
         return self._step(Event.CLOSE, now)
 
     def forgotten(self, now: int) -> list[Effect]:
-        """The server joined the network anew: it knows no tunnel any more."""
-        return self._step(Event.GONE, now) if self.state is State.OPEN else []
+        """The server's device joined the network anew: its tunnel is closed and opened again."""
+        return self._step(Event.REJOINED, now) if self.state is State.OPEN else []
 
     def expire(self, now: int) -> list[Effect]:
         """The deadline has passed."""
@@ -485,5 +486,7 @@ RULES: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.WAITING, Event.TIME): (State.OPENING, (_request,)),
     (State.WAITING, Event.CLOSE): (State.CLOSED, (_rest,)),
     (State.OPEN, Event.GONE): (State.OPENING, (_lost("gone at the server"), _request)),
+    # A device that joined anew may have kept its tunnel: closing it first spares the client a "busy".
+    (State.OPEN, Event.REJOINED): (State.OPENING, (_close, _lost("the device joined anew"), _request)),
     (State.OPEN, Event.CLOSE): (State.CLOSED, (_close, _lost("closed"))),
 }
