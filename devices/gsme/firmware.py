@@ -9,6 +9,7 @@ It acts on one flag, the wish that it set its clock. Not here: commands (they co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from devices.gsme import zcl
@@ -18,10 +19,12 @@ from devices.gsme.register import Register
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
 from devices.parts.node import NETWORK
+from devices.parts.profile_log import HALF_HOUR, ProfileLog
+from devices.parts.screen import amount, line
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
-from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Functional, Scheme
 from protocols.zigbee.node import Left, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Request
@@ -75,6 +78,9 @@ class Firmware(firmware.Firmware):
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
         self.han.on(Left, lambda left: None if left.rejoin else self._forget_mirror())
+        self.log = ProfileLog(board.nvm)
+        self.every(HALF_HOUR, self._half_hour, align=True)
+        self._read()
         self.spawn(self._live())
 
     @property
@@ -115,11 +121,21 @@ class Firmware(firmware.Firmware):
             if self._mirror is None:
                 self._mirror = await self._get_mirror()
                 self.board.nvm.put({MIRROR: self._mirror})
-            self.register.take({SPENT: [self.life, self.radio_time.total]})
+            self._read()
             return await self._report(self._mirror)
         except (NoAnswer, Refused) as reason:
             self.board.log("gsme.set-broken", {"reason": str(reason)})
             return False
+
+    def _half_hour(self) -> None:
+        rtc = self.board.rtc
+        if rtc.valid:
+            self._read(self.log.record(rtc.read(), self.register.total, doubtful=not self.clock.reliable))
+
+    def _read(self, row: Mapping[str, object] | None = None) -> None:
+        """Take a reading, with a row of the log where one is due."""
+        reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
+        self.board.display.show([line("GAS", amount(reading.litres, 1, 1000, Unit.CUBIC_METRES))])
 
     async def _synchronise(self) -> None:
         if await self.clock.synchronise():

@@ -29,14 +29,18 @@ class History:
         self._begins = {period: dict((stored or {}).get(period, [])) for period in PERIODS}
         self._now: dict[str, int] = {}
 
-    def note(self, utc: int, total: int) -> None:
-        """The register shows `total` at `utc` (ns). The first note in a period gives its begin."""
+    def note(self, utc: int, total: int) -> bool:
+        """The register shows `total` at `utc` (ns). True when a period begins with it."""
         self._now = _numbers(utc)
+        begun = False
         for period, number in self._now.items():
             begins = self._begins[period]
-            begins.setdefault(number, total)
+            if number not in begins:
+                begins[number] = total
+                begun = True
             for old in sorted(begins)[: -PERIODS[period]]:
                 del begins[old]
+        return begun
 
     def used(self, period: str, ago: int, total: int) -> int | None:
         """Used in the present period (`ago` 0, with `total` on the register now) or in one before it; None: not known."""

@@ -15,6 +15,7 @@ from devices.parts.integrator import Integrator
 from devices.runtime.firmware import Firmware
 
 STORED = "gas/register"
+HISTORY = "gas/history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,11 @@ class Register:
     def __init__(self, firmware: Firmware, start_litres: int, kwh_a_year: int) -> None:
         self._firmware = firmware
         board = firmware.board
-        stored = board.nvm.get(STORED, {"total": start_litres, "rest": 0, "at": None, "history": None})
+        stored = board.nvm.get(STORED, {"total": start_litres, "rest": 0, "at": None})
         self._flow = Integrator(firmware.now, stored["total"], stored["rest"])
         self._demand = Demand(gas(kwh_a_year), board.rng("gas"))
         self.reading = Reading(stored["total"], stored["at"])
-        self.history = History(stored["history"])
+        self.history = History(board.nvm.get(HISTORY))
         self._next_level()
 
     def _next_level(self) -> None:
@@ -43,14 +44,19 @@ class Register:
         self._flow.set(level.value, self._firmware.now)
         self._firmware.after(level.duration, self._next_level)
 
+    @property
+    def total(self) -> int:
+        """Litres now: what the next reading will be."""
+        return self._flow.total(self._firmware.now)
+
     def take(self, beside: Mapping[str, object]) -> Reading:
         """Take a reading: put it in flash, in one record with `beside`; then show it."""
         total, rest = self._flow.state(self._firmware.now)
         rtc = self._firmware.board.rtc
         at = rtc.read() if rtc.valid else None
-        if at is not None:
-            self.history.note(at, total)
-        record = {"total": total, "rest": rest, "at": at, "history": self.history.plain()}
-        self._firmware.board.nvm.put({STORED: record, **beside})
+        record: dict[str, object] = {STORED: {"total": total, "rest": rest, "at": at}, **beside}
+        if at is not None and self.history.note(at, total):
+            record[HISTORY] = self.history.plain()
+        self._firmware.board.nvm.put(record)
         self.reading = Reading(total, at)
         return self.reading
