@@ -49,7 +49,7 @@ class Run:
         self.inputs = Inputs(self.kernel)
         self.homes = {each.name: Home(self.kernel, self.net, each, declared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
-        self.endpoints = {name: self._bridge(name) for name, _ in declared.endpoints()}
+        self.endpoints = {name: self._bridge(name) for name in dict.fromkeys(name for name, _ in declared.endpoints())}
         self.exit = self._exit()
 
     # --- time ---
