@@ -1,5 +1,7 @@
 """Electricity meter (ESME): DLMS/COSEM towards head ends and engineers, Smart Energy towards the home, one set of values."""
 
+from __future__ import annotations
+
 from devices.esme.config import Config, Tariff
 from devices.esme.firmware import Firmware
 

@@ -1,5 +1,7 @@
 """Prepayment interface (PPMID): supply state and balance."""
 
+from __future__ import annotations
+
 from devices.ppmid.config import Config
 from devices.ppmid.firmware import Firmware
 

@@ -23,7 +23,7 @@ BUILTINS = {
     "exec": "text is data",
     "__import__": "imports are written at the top",
 }
-CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
+CLOCKS = {"now", "utcnow", "today"}
 
 
 def violations(tree: ast.Module, engine: bool) -> Iterator[tuple[int, str]]:
@@ -31,6 +31,8 @@ def violations(tree: ast.Module, engine: bool) -> Iterator[tuple[int, str]]:
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in BUILTINS and not (name in ENGINE_MAY and engine):
                 yield node.lineno, f"{name}(): {BUILTINS[name]}"
+            case ast.Call(func=ast.Attribute(attr="fromtimestamp"), args=[_], keywords=[]):
+                yield node.lineno, "fromtimestamp without a zone: the machine's own"
             case ast.Attribute(value=ast.Name(id="datetime" | "date" | "dt"), attr=name) if name in CLOCKS:
                 yield node.lineno, f"{name}: firmware reads the board's clock"
             case ast.Attribute(value=ast.Attribute(attr="datetime" | "date"), attr=name) if name in CLOCKS:

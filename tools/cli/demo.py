@@ -32,7 +32,7 @@ What to try next:
 
 
 @click.command(
-    epilog="Example: meterbench demo --out /tmp/day --seed 3",
+    epilog="Example: meterbench demo --out day3 --seed 3",
     short_help="One virtual day of a home: joining, reads, an outage, a visit.",
 )
 @click.option(
