@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "demo": "One virtual day of a home: joining, reads, an outage, a visit.",
         "decode": "Show octets or a capture as a tree of layers and fields.",
+        "device": "One device of a bench in a process of its own, in real time.",
         "doctor": "Say what is installed, what is missing, and what it would enable.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
         "replay": "Repeat a run from its journal and compare the digests.",

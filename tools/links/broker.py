@@ -1,0 +1,43 @@
+"""A small MQTT broker inside this process: amqtt, of the extra `broker`, for where no mosquitto is installed.
+
+MQTT 3.1.1, no persistence, everybody welcome: so it binds to this machine only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tools.errors import BadInput, LinkDown, MissingEnvironment
+from tools.links.spec import LinkSpec
+from tools.links.tcp import is_loopback
+
+
+@asynccontextmanager
+async def embedded(spec: LinkSpec) -> AsyncIterator[None]:
+    """A broker at the address of an `mqtt://` link while the block runs. Raises BadInput, LinkDown, MissingEnvironment."""
+    if spec.scheme != "mqtt" or not is_loopback(spec.host):
+        raise BadInput(f'link "{spec}": the built-in broker serves mqtt:// on this machine only, such as mqtt://127.0.0.1/bench')
+    if importlib.util.find_spec("amqtt") is None:
+        raise MissingEnvironment("the built-in broker is not installed: pip install 'meterbench[broker]', or run mosquitto")
+    from amqtt.broker import Broker
+    from amqtt.errors import AMQTTError, BrokerError
+
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL)
+    logging.getLogger("transitions").setLevel(logging.CRITICAL)
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"{spec.host}:{spec.port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    try:
+        await broker.start()
+    except (AMQTTError, BrokerError) as error:
+        raise LinkDown(f"{spec}: the built-in broker does not start: {error}") from error
+    try:
+        yield
+    finally:
+        await broker.shutdown()
