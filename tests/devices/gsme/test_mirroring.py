@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_consumption_reaches_the_hub_at_least_every_half_hour(premises, hub, met
     volumes = [values[Metering.current_summation_delivered] for _, values in hub.sets]
     assert len(times) == 49
     assert times[0] < MIN
-    assert all(later - earlier < WAKE + 5 * S + S for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier < WAKE + 5 * S + S for earlier, later in pairwise(times))
     assert volumes == sorted(volumes)
     assert 1000 < volumes[-1] - volumes[0] < 10_000  # litres: a household's January day
 
