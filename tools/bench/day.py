@@ -69,6 +69,7 @@ class Day:
         self.gas = run.head_end.schedule(30 * MIN, hub, GAS, _gas, first=30 * MIN + 45 * S)
 
         await self._at(7 * HOUR + 30 * MIN)
+        self.say("dcc", f"has read electricity {_last(self.electricity)}, gas {_last(self.gas)}")
         self._look("ihd")
         self._look("ppmid")
 
@@ -133,6 +134,11 @@ class Day:
             if count != 1:
                 lines.append(f"{kind.__name__} notices: {count}, expected 1")
         return lines
+
+
+def _last(schedule: Schedule[Quantity]) -> str:
+    answers = schedule.answers
+    return f"{len(answers)} times, last {answers[-1][1]}" if answers else "never"
 
 
 def _import(client: Client) -> Procedure[Quantity]:

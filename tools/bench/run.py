@@ -144,6 +144,15 @@ class Run:
         home, label = self.place(meter)
         return home.visit(label)
 
+    def names(self) -> dict[str, str]:
+        """EUI-64 (16 hexadecimal digits) to device: the label, or the name in full where there are several homes."""
+        full = len(self.homes) > 1
+        return {
+            f"{identity.eui64:016X}": identity.node if full else label
+            for home in self.homes.values()
+            for label, identity in home.identities.items()
+        }
+
     def zigbee_keys(self) -> list[tuple[str, bytes]]:
         """Every ZigBee key held now, labelled, for a capture's key file. They are test keys."""
         return [pair for each in self.homes.values() for pair in each.zigbee_keys()]

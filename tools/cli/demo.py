@@ -54,7 +54,7 @@ def command(out: Path, seed: int | None, as_json: bool) -> None:
         progress.clear()
         click.echo(line)
 
-    timeline = Timeline(run.kernel, None if as_json else write)
+    timeline = Timeline(run.kernel, None if as_json else write, run.names())
     day = Day(run, timeline.say)
     with ExitStack() as stack:
         journal = stack.enter_context((out / "journal.jsonl").open("w", encoding="ascii"))

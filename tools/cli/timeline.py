@@ -20,6 +20,7 @@ Line = Callable[[Mapping[str, object]], str | None]
 """An event's fields to the text of its line; None: not worth one."""
 
 BAR = 28
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def _address(value: object) -> str:
@@ -41,8 +42,9 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "han.refused": lambda e: f"refuses {_eui64(e['eui64'])}: {e['reason']}",
     "han.partner-key": lambda e: f"shares a link key with {_eui64(e['eui64'])}",
     "han.parent-lost": lambda e: "has lost its parent",
-    "hub.tunnel": lambda e: f"tunnel to SAP {e['sap']} {e['state']}",
-    "hub.mirror": lambda e: "gas mirror holds a complete set" if e.get("first") else None,
+    "hub.sap": lambda e: f"knows {_eui64(e['eui64'])} as SAP {e['sap']}",
+    "tunnel.open": lambda e: f"has a DLMS tunnel to {_eui64(e['eui64'])}, {e['limit']} octets a message",
+    "mirror.made": lambda e: f"gives {_eui64(e['eui64'])} a mirror at endpoint {e['endpoint']:#x}",
     "headend.notice": lambda e: {
         "LastGasp": "LAST GASP: the home has been without supply for over three minutes",
         "FirstBreath": "FIRST BREATH: supply is back, inside its limits",
@@ -58,11 +60,15 @@ def clock(now: int) -> str:
 
 
 class Timeline:
-    """Prints lines as they happen. `write` None keeps quiet (`--json`); `lines` has all of them in any case."""
+    """Prints lines as they happen. `write` None keeps quiet (`--json`); `lines` has all of them in any case.
 
-    def __init__(self, kernel: Kernel, write: Callable[[str], object] | None) -> None:
+    `names`: EUI-64 (16 hexadecimal digits) to what people call the device.
+    """
+
+    def __init__(self, kernel: Kernel, write: Callable[[str], object] | None, names: Mapping[str, str] = _NOBODY) -> None:
         self.lines: list[tuple[int, str, str]] = []
         self._kernel = kernel
+        self._names = names
         self._write = write
         kernel.log.subscribe(self._event, list(LINES))
 
@@ -75,6 +81,8 @@ class Timeline:
     def _event(self, now: int, who: str, kind: str, data: Data) -> None:
         text = LINES[kind](data) if isinstance(data, Mapping) else None
         if text is not None:
+            for eui64, name in self._names.items():
+                text = text.replace(eui64, name)
             self.say(who.rpartition("/")[2], text)
 
 
