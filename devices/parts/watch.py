@@ -114,7 +114,7 @@ class Watch:
 
     def _pause(self) -> int:
         if self.meter is None:
-            return min(self._period, LONGEST_PAUSE)
+            return min(self._period, LONGEST_PAUSE) if self._failures < FORGET_AFTER else max(self._period, LONGEST_PAUSE)
         backed_off = self._period << max(0, min(self._failures - STALE_AFTER + 1, 8))
         return max(self._period, min(backed_off, LONGEST_PAUSE))
 

@@ -20,7 +20,7 @@ from protocols.zigbee.clusters.mirror import Functional, Scheme
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
-from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.node import Message, NodeConfig, NodeType
 from protocols.zigbee.zcl.cluster import Cluster
 from protocols.zigbee.zcl.endpoint import Endpoint
 from protocols.zigbee.zcl.status import Status
@@ -100,8 +100,33 @@ class ScriptedHub(Firmware):
                     self.after(0, self.han.command, *peer, Metering.MirrorReportAttributeResponse(Scheme.B, words))
 
 
+class ScriptedMeter(Firmware):
+    """An electricity meter as displays need it; its values are the test's to change. `polls` counts reads by cluster."""
+
+    def boot(self, why: Reset) -> None:
+        self.polls: dict[int, list[int]] = {}
+        self.han = Han(self, NodeConfig(self.board.eui64, NodeType.ROUTER, install_code=CODE))
+        endpoint = Endpoint(1, 0x0501)
+        endpoint.serve(Basic, {Basic.zcl_version: 8})
+        self.metering = endpoint.serve(Metering, {
+            Metering.metering_device_type: 0, Metering.unit_of_measure: 0, Metering.multiplier: 1, Metering.divisor: 1000,
+            Metering.instantaneous_demand: 432, Metering.current_summation_delivered: 12_345_678, Metering.supply_status: 2,
+        })  # fmt: skip
+        self.prepayment = endpoint.serve(Prepayment, {
+            Prepayment.payment_control_configuration: 0x0092, Prepayment.credit_remaining: 1_234_567,
+            Prepayment.currency_scaling_factor: 1, Prepayment.currency: 826,
+        })  # fmt: skip
+        self.price = Price.PublishPrice(0, b"Meter", 1, 0, 0, 826, 0x41, 0x11, 0, 0xFFFF, 2710, 0xFF, 0xFFFFFFFF, 0xFF)
+        endpoint.serve(Price).on(Price.GetCurrentPrice, lambda command, request: self.price or Status.NOT_FOUND)
+        self.han.on(Message, lambda message: self.polls.setdefault(message.cluster, []).append(self.now))
+        self.han.add(endpoint)
+        self.spawn(self.han.join())
+
+
 class Premises:
     """Boards on one kernel, one air, one mains. `frames` counts what went over the air, by sender."""
+
+    meter = ScriptedMeter
 
     def __init__(self) -> None:
         self.kernel = Kernel(seed=1, start_ns=START)
@@ -149,6 +174,11 @@ def premises():
 @pytest.fixture
 def scripted_hub(premises):
     return premises.put("hub", ScriptedHub, 0)
+
+
+@pytest.fixture
+def scripted_meter(premises, scripted_hub):
+    return premises.put("esme", ScriptedMeter, 1)
 
 
 @pytest.fixture
