@@ -24,6 +24,8 @@ STALE_AFTER = 3
 """Polls without an answer."""
 FORGET_AFTER = 6
 LONGEST_PAUSE = 60 * S
+SETTLE = S
+"""A partner has its key as soon as we have ours, but may have to ask for our address first."""
 ANSWER = 4 * S
 """How long an answer may take. Polls ask for no APS acknowledgement: the answer is one, and they are most of the home's frames."""
 
@@ -78,6 +80,7 @@ async def _formatting(han: Han, eui64: int, address: int, endpoint: int) -> dict
             if address == HUB:
                 raise
     await han.partner_key(eui64)
+    await han.firmware.sleep(SETTLE)
     return await read(han, address, endpoint, Metering, _FORMATTING)
 
 
