@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +76,49 @@ def shared_vectors() -> Callable[[str], Any]:
 def peers_python() -> Path:
     """The interpreter of the third-party judges (`make peers`); mark the test `needs("peers")`."""
     return PEERS_PYTHON
+
+
+PATIENCE = 60.0
+
+
+class Program:
+    """A `meterbench` command in a process of its own, from its first line of output on."""
+
+    def __init__(self, *arguments: object) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from tools.cli.main import main; main()", *map(str, arguments)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        self.first_line = self._process.stdout.readline() if ready else ""
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """What the ready line of `serve` says."""
+        endpoints: dict[str, str] = json.loads(self.first_line or f'{{"no ready line": {self.stop()!r}}}')["endpoints"]
+        return endpoints
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Ask it to end: its exit code, the rest of its output, its errors."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            out, err = self._process.communicate(timeout=PATIENCE)
+        finally:
+            self._process.kill()
+        return self._process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def start_program() -> Iterator[Callable[..., Program]]:
+    """`start_program("serve", bench, "--ready-json")`: a running command; what still runs after the module's tests is stopped."""
+    running: list[Program] = []
+
+    def start(*arguments: object) -> Program:
+        running.append(Program(*arguments))
+        return running[-1]
+
+    yield start
+    for program in running:
+        program.stop()

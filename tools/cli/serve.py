@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-import msgspec
 
 from devices.runtime.kernel import MIN
 from tools.bench import config
@@ -116,7 +116,7 @@ class Voice:
 
     def ready(self, endpoints: dict[str, str]) -> None:
         """The ready line, what it says for people, and what was held back."""
-        self._print(msgspec.json.encode({"ready": True, "endpoints": endpoints}).decode())
+        self._print(json.dumps({"ready": True, "endpoints": endpoints}))
         held, self._held = self._held or [], None
         width = max(map(len, endpoints), default=0)
         for line in [*held, *(f"{name.ljust(width)}  {spelling}" for name, spelling in endpoints.items())]:
