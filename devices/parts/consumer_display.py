@@ -18,7 +18,7 @@ from devices.runtime.board import Board, Reset
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import Time
-from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.node import Left, NodeConfig, NodeType
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -58,6 +58,7 @@ class ConsumerDisplay(firmware.Firmware):
         self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None
         self.show()
         self.every(MINUTE, self.show, align=True)
+        self.han.on(Left, self._left)
         self.spawn(self._live())
 
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
@@ -84,6 +85,10 @@ class ConsumerDisplay(firmware.Firmware):
         if text is not None and self.messages.wants_confirmation:
             text += " Press OK."
         self.board.display.show([*self.face(), "" if text is None else page(text, self.now)])
+
+    def _left(self, left: Left) -> None:
+        if not left.rejoin:
+            self.spawn(self.han.join())  # sent away, and perhaps let in again
 
     async def _live(self) -> None:
         await self.han.join()

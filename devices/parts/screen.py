@@ -25,8 +25,11 @@ _ENERGY: Mapping[int, tuple[str, str]] = {Unit.KILOWATT_HOURS: ("kWh", "kW"), Un
 
 
 def line(label: str, value: str) -> str:
-    """A label and its value at the two edges; the label gives way."""
-    return label[: COLUMNS - len(value) - 1].ljust(COLUMNS - len(value)) + value
+    """A label and its value at the two edges; the label gives way. A value that does not fit is none: it is never cut."""
+    if len(value) > COLUMNS:
+        value = NO_VALUE
+    room = COLUMNS - len(value)
+    return label[: max(0, room - 1)].ljust(room) + value
 
 
 def clock_line(utc: int | None) -> str:

@@ -170,6 +170,15 @@ def test_a_mirror_that_was_removed_is_asked_for_again(premises, hub, meter):
     assert len(hub.asked) == 4
 
 
+def test_a_meter_that_left_joins_again_and_asks_for_a_mirror_anew(premises, hub, meter):
+    premises.run(MIN)
+    han = meter.firmware.han
+    han.apply(han.stack.leave(han.now))
+    premises.run(WAKE + MIN)
+    assert len(hub.asked) == 4
+    assert len(hub.sets) == 2
+
+
 def test_after_a_battery_change_it_goes_on_with_its_mirror_and_never_falls(premises, hub, meter):
     premises.run(4 * HOUR)
     reported = hub.sets[-1][1][Metering.current_summation_delivered]

@@ -150,9 +150,20 @@ def test_it_finds_its_meter_even_when_that_comes_last(premises, scripted_hub, in
     assert shown(display, "ELECTRICITY") == "0.432 kW"
 
 
+def test_a_display_that_was_sent_away_comes_back_when_it_may(premises, display, scripted_hub, install_code):
+    premises.run(MIN)
+    hub = scripted_hub.firmware.han
+    hub.apply(hub.stack.remove(display.eui64, hub.now))
+    premises.run(2 * MIN)
+    assert shown(display, "ELECTRICITY") == "----"
+    hub.stack.trust_centre.add(display.eui64, install_code)
+    premises.run(20 * MIN)
+    assert shown(display, "ELECTRICITY") == "0.432 kW"
+
+
 # --- values that are none ---
 
-@pytest.mark.parametrize("attribute", [Metering.divisor, Metering.multiplier])
+@pytest.mark.parametrize("attribute", [Metering.divisor, Metering.multiplier], ids=["divisor", "multiplier"])
 def test_a_divisor_of_nought_is_no_value(premises, display, scripted_meter, attribute):
     premises.run(S // 2)
     scripted_meter.firmware.metering[attribute] = 0
