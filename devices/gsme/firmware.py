@@ -138,8 +138,10 @@ class Firmware(firmware.Firmware):
         self.board.display.show([line("GAS", amount(reading.litres, 1, 1000, Unit.CUBIC_METRES))])
 
     async def _synchronise(self) -> None:
-        if await self.clock.synchronise():
-            self._synchronised = self.now
+        """Ask for the time; a hub that has none for us is no reason not to report."""
+        with suppress(NoAnswer, Refused):
+            if await self.clock.synchronise():
+                self._synchronised = self.now
 
     # --- the mirror ---
 
@@ -180,8 +182,4 @@ class Firmware(firmware.Firmware):
         """The mirror has a complete set; the first word of flags says what waits."""
         self._answered.set()
         if command.notification_flags and command.notification_flags[0] & Functional.TIME_SYNC:
-            self.spawn(self._obey())
-
-    async def _obey(self) -> None:
-        with suppress(NoAnswer, Refused):
-            await self._synchronise()
+            self.spawn(self._synchronise())

@@ -16,6 +16,7 @@ from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.clusters.time import EPOCH, Time
+from protocols.zigbee.zcl.cluster import SERVER
 
 WAKE = 30 * MIN
 
@@ -245,10 +246,12 @@ def test_only_small_differences_are_corrected_and_large_ones_show(premises, hub,
     assert ("event" in premises.kinds("gsme")) is not adjusted
 
 
-@pytest.mark.parametrize("broken", ["not synchronised", "no time"])
+@pytest.mark.parametrize("broken", ["not synchronised", "no time", "no clock"])
 def test_a_hub_that_does_not_know_the_time_is_not_believed(premises, hub, meter, broken):
     if broken == "no time":
         hub.han.endpoints[1].server(Time)[Time.time] = 0xFFFFFFFF
+    elif broken == "no clock":
+        del hub.han.endpoints[1].instances[Time.id, SERVER]
     else:
         hub.time_status = 0
     premises.until(lambda: hub.sets, within=30 * S)
