@@ -45,7 +45,10 @@ SPENT = "gas/spent"
 
 
 class Firmware(firmware.Firmware):
-    """Measures gas, keeps a half-hour log, and reports to its mirror at each wake. The board has a radio and a battery."""
+    """Measures gas, keeps a half-hour log, and reports to its mirror at each wake.
+
+    The board has a radio, a battery, a display, and flash for the log: 13 months want a megabyte a bank.
+    """
 
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
