@@ -22,6 +22,8 @@ from protocols.dlms import wrapper
 PORT = 4059
 """IANA's dlms/cosem."""
 CONNECTIONS = 8
+ADDRESSES = 16
+"""Client addresses, at all SAPs together, that one connection may use."""
 IDLE = 120 * S
 
 Reply = Callable[[bytes], object]
@@ -44,7 +46,7 @@ class Endpoint:
 
     def __init__(self, board: Board, targets: Mapping[int, Target], port: int = PORT) -> None:
         self.refused = 0
-        """Connections closed because they used a client address that another one was using."""
+        """Connections closed because they used a client address that another one was using, or too many."""
         self.unclaimed = 0
         """Answers to clients that were gone."""
         self._board = board
@@ -65,7 +67,9 @@ class Endpoint:
             self._board.log("wan.unknown", {"sap": pdu.destination, "client": pdu.source})
             return
         pair = (pdu.source, pdu.destination)
-        owner = self._owners.setdefault(pair, connection)
+        owner = self._owners.get(pair)
+        if owner is None and list(self._owners.values()).count(connection) < ADDRESSES:
+            owner = self._owners[pair] = connection
         if owner is not connection:
             self.refused += 1
             self._board.log("wan.occupied", {"sap": pdu.destination, "client": pdu.source})

@@ -121,11 +121,13 @@ def test_every_object_that_the_gas_proxy_lists_can_be_asked_for(home):
     premises.commission()
     line = premises.head_end.connect(2)
     line.associate()
+    refusals = []
     for kind, _version, name, _rights in line.get("0-0:40.0.0", 15, 2).python:
         try:
             line.get(name, kind, 2)
-        except AccessError as refused:
-            assert refused.result in (DataAccessResult.OBJECT_UNAVAILABLE, DataAccessResult.READ_WRITE_DENIED)
+        except AccessError as refusal:
+            refusals.append(refusal.result)
+    assert set(refusals) <= {DataAccessResult.OBJECT_UNAVAILABLE}
 
 
 def test_without_a_gas_meter_in_the_log_nobody_is_at_its_address(home):
@@ -182,7 +184,10 @@ def test_client_1_needs_the_password_and_may_redirect_notifications(home):
     guess.close()
     line = premises.head_end.connect(1, 1, b"12345678")
     line.associate()
-    destination = lambda text: axdr.structure(axdr.enum(0), axdr.octets(text), axdr.enum(0))  # noqa: E731
+
+    def destination(text):
+        return axdr.structure(axdr.enum(0), axdr.octets(text), axdr.enum(0))
+
     for wrong in (b"nowhere", b"x:70000", b":1", b"a b:4059", b"x:0"):
         with pytest.raises(AccessError):
             line.set("0-0:25.9.0", 40, 3, destination(wrong))

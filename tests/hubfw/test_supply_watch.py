@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import S
 from hubfw.outage import State
 from protocols.dlms import axdr
@@ -114,11 +115,11 @@ def test_a_meter_whose_report_is_lost_is_stood_in_for(premises):
 def test_a_return_that_was_not_heard_is_asked_for(premises):
     premises.mains.off()
     premises.run(200)
-    premises.air.range_m = 0.0  # the meter is back, and its report is not heard
+    lost = Fault(Effect.DROP, sender="esme", until=premises.kernel.now + 25 * S)
+    premises.air.faults = Faults(premises.kernel, "unheard", [lost])
     premises.mains.on()
-    premises.run(20)
+    premises.run(25)
     assert [code for code, _ in premises.head_end.bodies()] == [1]
-    premises.air.range_m = 30.0
     premises.run(120)
     assert [code for code, _ in premises.head_end.bodies()] == [1, 2]
 

@@ -9,7 +9,7 @@ from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import Kernel, S
 from devices.runtime.net import Net, Stream
 from devices.runtime.supply import Battery
-from hubfw.wan.endpoint import CONNECTIONS, IDLE, PORT, Endpoint, Reply
+from hubfw.wan.endpoint import ADDRESSES, CONNECTIONS, IDLE, PORT, Endpoint, Reply
 from protocols.dlms import wrapper
 
 
@@ -136,4 +136,13 @@ def test_a_silent_connection_is_closed(wan: Wan) -> None:
     wan.run(IDLE / S - 2)
     assert client.stream.closed is None
     wan.run(5)
+    assert client.stream.closed is not None
+
+
+def test_one_connection_cannot_take_every_client_address(wan: Wan) -> None:
+    client = wan.client()
+    for number in range(ADDRESSES):
+        assert client.ask(3, b"x", client=number + 1)
+    assert client.ask(3, b"x", client=ADDRESSES)
+    assert client.ask(3, b"x", client=ADDRESSES + 1) == []
     assert client.stream.closed is not None
