@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from devices.runtime.journal import Happening
+from tools.air import messages
 from tools.air.seat import Seat
 from tools.errors import BadInput
 from tools.links.spec import LinkSpec
@@ -66,6 +67,11 @@ class Seats:
     def get(self, eui64: int) -> Seat | None:
         """The seat of a device; None: there is no such device."""
         return self._seats.get(eui64)
+
+    def refusal(self, message: bytes) -> bytes:
+        """What is said to a device that has no seat. Raises RemoteProtocolError: it says nothing that could be answered."""
+        life = messages.request(message).life
+        return messages.Refuse(life, 0, messages.REFUSALS.index(messages.Refusal.OTHER_BENCH)).build()
 
     def all(self) -> tuple[Seat, ...]:
         """Every seat."""

@@ -31,10 +31,10 @@ class Refusal(Enum):
     NOT_ATTACHED = "it has not attached in this life"
     """So it may attach now: the medium has lost it, and it does not know."""
     OTHER_BENCH = "the bench file or the seed is another one"
-    TAKEN = "another process holds this device"
+    """Or the bench has no such device: identities come from the seed."""
 
 
-REFUSALS: Final = (Refusal.NOT_ATTACHED, Refusal.OTHER_BENCH, Refusal.TAKEN)
+REFUSALS: Final = (Refusal.NOT_ATTACHED, Refusal.OTHER_BENCH)
 
 
 class Attach(Frame):

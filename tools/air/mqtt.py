@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from functools import partial
 
+from protocols.core.errors import RemoteProtocolError
 from tools.air.carriers import FIRST_PAUSE, LONGEST_PAUSE, Seats, User
 from tools.air.seat import Seat
 from tools.errors import LinkDown
@@ -112,12 +114,14 @@ class MqttMedium:
                 self._seats.leave(seat)
 
     def _message(self, topic: str, payload: bytes) -> None:
-        seat = self._seat(topic)
+        seat, answer = self._seat(topic), partial(self._session.send, topic.removesuffix("tx") + "rx")
         if seat is not None:
             if not seat.slot.taken:
-                rx = topic.removesuffix("tx") + "rx"
-                self._seats.take(seat, partial(self._session.send, rx), lambda reason: None)
+                self._seats.take(seat, answer, lambda reason: None)
             self._seats.message(seat, payload)
+            return
+        with suppress(RemoteProtocolError):
+            answer(self._seats.refusal(payload))
 
     def _status(self, topic: str, payload: bytes) -> None:
         """A device came, died, or another process is it now: in either case what the last one left is void."""

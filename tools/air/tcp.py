@@ -121,10 +121,14 @@ class _Guest:
         request = messages.request(message)
         seat = self._seats.get(request.eui64) if isinstance(request, messages.Attach) else None
         if seat is None:
+            self._say(self._seats.refusal(message))
             raise messages.BadMessage("a connection begins with the attachment of a device of this bench")
-        self._seats.take(seat, lambda data: self._channel.send(messages.delimited(data)), self._ended)
+        self._seats.take(seat, self._say, self._ended)
         self._seat = seat
         return seat
+
+    def _say(self, message: bytes) -> None:
+        self._channel.send(messages.delimited(message))
 
     def _ended(self, reason: str) -> None:
         """Somebody else sits there now."""

@@ -6,6 +6,7 @@ tools.links.channel.
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -48,4 +49,8 @@ class Closing:
 
 def reason(error: OSError) -> str:
     """An operating system error in a few lower-case words."""
-    return "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if error.errno is not None and error.errno > 0:  # asyncio writes an address in place of the system's words
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,226 @@
+"""`meterbench device`: a home in four processes over MQTT, over TCP, and with a wire; mediums that go and come back."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE = 120.0
+"""Seconds within which anything here happens, on a machine that does other things too."""
+BENCH = """
+name = "four"
+seed = 7
+[[home]]
+device = [
+  {{ kind = "hub" }},
+  {{ kind = "esme", at = [0.3, 0], interface = "{interface}" }},
+  {{ kind = "gsme", at = [6, 2], wake_minutes = 30 }},
+  {{ kind = "ihd", at = [8, -3] }},
+]
+[links]
+"hub.wan" = "tcp-listen:0"
+"""
+
+
+class Program:
+    """One `meterbench` program, and what it says."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.said: list[dict[str, Any]] = []
+        self.error = ""
+        self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from tools.cli.main import main; main()", *arguments],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """The next thing it says that is wanted."""
+        while (said := self._lines.get(timeout=PATIENCE)) is not None:
+            self.said.append(said)
+            if wanted(said):
+                return said
+        raise AssertionError(f"ended with {self.end()}, after {self.said}")
+
+    def says(self, word: str) -> Any:
+        """What stands behind the next `word`."""
+        return self.until(lambda said: word in said)[word]
+
+    def kill(self) -> None:
+        """No time for a word."""
+        self._process.kill()
+        self.end()
+
+    def end(self) -> tuple[int, str]:
+        """Exit code and standard error, after SIGTERM if it still runs."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Exit code and standard error of a program that ends by itself."""
+        assert self._process.stderr is not None
+        try:
+            code = self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        if not self._process.stderr.closed:
+            with self._process.stderr as stderr:
+                self.error = stderr.read()
+        return code, self.error
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self._lines.put(json.loads(line))
+        self._lines.put(None)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """`start("esme", "--air", ...)`: a device's program, ended with the test."""
+    path = tmp_path / "four.toml"
+    with ExitStack() as stack:
+
+        def start(kind: str, *arguments: str, interface: str = "han") -> Program:
+            path.write_text(BENCH.format(interface=interface))
+            program = Program("device", kind, "--config", str(path), "--json", *arguments)
+            stack.callback(program.end)
+            return program
+
+        yield start
+
+
+@pytest.fixture
+def read() -> Callable[..., list[dict[str, Any]]]:
+    """`read(link, server, *wanted)`: what another program, our reader, gets."""
+
+    def read(link: str, server: int, *wanted: str) -> list[dict[str, Any]]:
+        command = [sys.executable, "-c", "from tools.cli.main import main; main()", "read", link, *wanted]
+        done = subprocess.run(
+            [*command, "--server", str(server), "--timeout", "30", "--json"],
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return read
+
+
+@pytest.fixture
+def reads(read):
+    """A home is shown to work: by the head end's way in, and by the display's face."""
+
+    def check(hub: Program, endpoints: dict[str, str], ihd: Program) -> None:
+        hub.says("commissioned")
+        clock, energy = read(endpoints["hub.wan"], 3, "0-0:1.0.0", "1-0:1.8.0")
+        (volume,) = read(endpoints["hub.wan"], 2, "7-0:3.0.0")
+        assert clock["value"].startswith("07ea010e0300")  # Wednesday, 14 January 2026, in the first hour
+        assert (energy["unit"], volume["unit"]) == ("Wh", "m³")
+        shown = ihd.until(lambda said: re.search(r"total +[0-9.]+ kWh", str(said)))
+        total = float(re.search(r"total +([0-9.]+) kWh", str(shown))[1])
+        assert abs(total * 1000 - float(energy["value"])) < 100
+
+    return check
+
+
+def home(start: Callable[..., Program], serve: list[str], reach: Callable[[str], list[str]], **options: str) -> Any:
+    """The four processes; each has said that it is ready."""
+    hub = start("hub", *serve, **options)
+    ready = hub.until(lambda said: "ready" in said)
+    others = [start(kind, *reach(ready["air"]), "--screen", **options) for kind in ("esme", "gsme", "ihd")]
+    return hub, ready["endpoints"], others
+
+
+def end(*programs: Program) -> None:
+    """All go when they are told to, and have nothing to complain of."""
+    assert [program.end() for program in programs] == [(0, "")] * len(programs)
+
+
+def test_a_home_of_four_processes_over_tcp(start, reads):
+    hub, endpoints, others = home(start, ["--air", "tcp-listen:0"], lambda air: ["--air", air])
+    reads(hub, endpoints, others[-1])
+    end(*others, hub)
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_home_of_four_processes_over_mosquitto(start, reads, broker):
+    air = ["--air", f"mqtt://127.0.0.1:{broker.port}/meterbench"]
+    hub, endpoints, others = home(start, air, lambda _: air)
+    reads(hub, endpoints, others[-1])
+    end(*others, hub)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("amqtt") is None, reason="needs the extra `broker`: pip install 'meterbench[broker]'")
+def test_a_home_of_four_processes_over_the_broker_inside_the_hub(start, reads, free_port):
+    air = ["--air", f"mqtt://127.0.0.1:{free_port}/meterbench"]
+    hub, endpoints, others = home(start, [*air, "--broker"], lambda _: air)
+    reads(hub, endpoints, others[-1])
+    end(*others, hub)
+
+
+def test_devices_wait_for_a_hub_that_is_not_there_and_start_anew_with_the_next(start, free_port):
+    air, serve = f"tcp:127.0.0.1:{free_port}", f"tcp-listen:{free_port}"
+    esme = start("esme", "--air", air)
+    assert esme.says("waiting") == f"{air}: connection refused"
+    hub = start("hub", "--air", serve)
+    esme.says("ready")
+    hub.says("attached")
+    hub.kill()
+    assert "connection" in esme.says("waiting") or "closed" in esme.said[-1]["waiting"]
+    hub = start("hub", "--air", serve)
+    esme.says("restarting")
+    esme.says("ready")
+    assert hub.says("attached") == "home1/esme"
+    end(esme, hub)
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_broker_that_goes_and_comes_back_is_a_pause(start, broker):
+    air = ["--air", f"mqtt://127.0.0.1:{broker.port}/meterbench"]
+    hub, esme = start("hub", *air), start("esme", *air)
+    esme.says("ready")
+    hub.says("attached")
+    broker.stop()
+    assert "broker is gone" in esme.says("waiting")
+    assert hub.says("detached") == "home1/esme"
+    broker.start()
+    esme.says("back")
+    assert hub.says("attached") == "home1/esme"
+    end(esme, hub)
+
+
+@pytest.mark.needs("mosquitto")
+def test_a_device_that_dies_is_known(start, broker):
+    air = ["--air", f"mqtt://127.0.0.1:{broker.port}/meterbench"]
+    hub, esme = start("hub", *air), start("esme", *air)
+    hub.says("attached")
+    esme.says("ready")
+    esme.kill()
+    assert hub.says("detached") == "home1/esme"
+    end(hub)
+
+
+def test_another_seed_is_another_bench(start):
+    hub = start("hub", "--air", "tcp-listen:0")
+    esme = start("esme", "--air", hub.says("air"), "--seed", "8")
+    code, error = esme.ended()
+    assert code == 2
+    assert "home1/esme is refused: the bench file or the seed is another one" in error
+    end(hub)
