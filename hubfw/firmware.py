@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -28,14 +29,13 @@ from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
 from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.sap_table import GAS, HUB, SapTable
-from hubfw.service_port import ServicePort
 from hubfw.supply_watch import SupplyWatch
 from hubfw.wan.endpoint import Endpoint, Target
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.cosem import date_time
-from protocols.dlms.server import LogicalDevice, open_profile
+from protocols.dlms.server import Server, open_profile
 from protocols.zigbee.clusters.mirror import Functional
 
 ASK_AGAIN: Final = MIN
@@ -70,7 +70,7 @@ class Firmware(firmware.Firmware):
         associations = open_profile(config.lls_password)
         self.clock = clock(board)
         self.device = HubDevice(
-            board, config, self.clock, self.log, self.record, self._sap_list,
+            board, config, self.clock, self.log, self.record,
             threshold=lambda: self.supply_watch.threshold,
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             associations=associations,
@@ -79,12 +79,12 @@ class Firmware(firmware.Firmware):
         self.supply_watch = SupplyWatch(
             self, config, self.log, self.han, self.record, self.notifier, self._notification
         )
-        self.devices: dict[int, LogicalDevice] = {HUB: self.device}
+        self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.gas_meter = next(iter(self.log.of(GSME)), None)
         if self.gas_meter is not None:
             name = device_name(self.gas_meter.eui64)
-            self.devices[GAS] = gas_device(name, self._gas_reading, self.clock, associations)
-        self.targets: dict[int, Target] = {sap: Local(board, device, sap) for sap, device in self.devices.items()}
+            self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, associations))
+        self.targets: dict[int, Target] = {sap: Local(board, self.server, sap) for sap in self.server.devices}
 
     @property
     def han(self) -> Han:
@@ -97,7 +97,7 @@ class Firmware(firmware.Firmware):
         self.han.add(self.esi.endpoint)
         self.coordinator.start()
         self.wan = Endpoint(self.board, self.targets)
-        self.service_port = ServicePort(self, self.board.uart("service"), self.devices)
+        self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)
         if self.config.wired_meter is not None:
@@ -180,13 +180,13 @@ class Firmware(firmware.Firmware):
 
     # --- what the logical devices tell ---
 
-    def _sap_list(self) -> list[tuple[int, bytes]]:
-        own = [(sap, device.name) for sap, device in self.devices.items()]
-        meters = []
+    def _meter_names(self) -> list[tuple[int, bytes]]:
+        """For the directory: each meter's own logical device name; until it has told, its EUI-64 in hexadecimal digits."""
+        names = []
         for sap, eui64 in self.saps.meters():
             digits = f"{eui64:016X}"
-            meters.append((sap, bytes(self.board.nvm.get(_NAME + digits, digits.encode()))))
-        return own + meters
+            names.append((sap, bytes(self.board.nvm.get(_NAME + digits, digits.encode()))))
+        return names
 
     def _gas_reading(self) -> Reading | None:
         mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter.eui64)

@@ -1,14 +1,13 @@
-"""SAP 1: the hub as a logical device. Directory of the premises, clock, device log, push setup, supply record.
+"""SAP 1: the hub as a logical device. Clock, device log, push setup, supply record, and the directory that its server adds.
 
 The device log is a manufacturer's object (class 1) that any client can read; GB's own (class 104, `0-0:30.3.0`) comes with its
-services. Names of electricity meters in the directory are their own logical device names, asked of each meter once; until a meter
-has told, its EUI-64 in sixteen hexadecimal digits stands there.
+services.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +19,7 @@ from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.cosem.push import Message, PushSetup, TransportService, push_objects
-from protocols.dlms.server import SAP_ASSIGNMENT, Association, LogicalDevice
+from protocols.dlms.server import Association, LogicalDevice
 from protocols.dlms.xdlms import DataAccessResult
 
 if TYPE_CHECKING:
@@ -82,11 +81,11 @@ def clock(board: Board) -> cosem.Clock:
 
 
 class HubDevice(LogicalDevice):
-    """The device. `saps()`: (SAP, name) of all that is behind the hub's address; `threshold`: reads and sets, in ns."""
+    """The device. `threshold`, `set_threshold`: of what counts as an outage, in ns."""
 
     def __init__(
         self, board: Board, config: Config, clock: InterfaceClass, log: DeviceLog, record: SupplyRecord,
-        saps: Callable[[], Sequence[tuple[int, bytes]]], threshold: Callable[[], int], set_threshold: Callable[[int], object],
+        threshold: Callable[[], int], set_threshold: Callable[[int], object],
         associations: Iterable[Association],
     ) -> None:
         self._board = board
@@ -109,7 +108,6 @@ class HubDevice(LogicalDevice):
             on={"send_destination_and_method": self._redirect},
         )
         super().__init__(device_name(board.eui64), [
-            cosem.SapAssignment(SAP_ASSIGNMENT, sap_assignment_list=lambda: list(saps())),
             clock,
             cosem.Data("0-0:0.2.1", value=axdr.octets(FIRMWARE_VERSION)),
             cosem.Data("0-0:96.1.0", value=axdr.octets(f"{board.eui64:016X}".encode())),

@@ -5,23 +5,25 @@ from __future__ import annotations
 from devices.runtime.board import Board
 from hubfw.wan.endpoint import Reply
 from protocols.dlms import wrapper
-from protocols.dlms.server import LogicalDevice, Session
+from protocols.dlms.server import Server, Session
 
 
 class Local:
     """Answers at once. A session lasts as long as its client's connection."""
 
-    def __init__(self, board: Board, device: LogicalDevice, sap: int) -> None:
-        self.device = device
-        self.sap = sap
+    def __init__(self, board: Board, server: Server, sap: int) -> None:
         self._board = board
+        self._server = server
+        self._sap = sap
         self._sessions: dict[int, Session] = {}
 
     def request(self, client: int, apdu: bytes, reply: Reply) -> None:
         """An APDU of a client."""
         session = self._sessions.get(client)
         if session is None:
-            session = self._sessions[client] = Session(self.device, client, self.sap, wrapper.LARGEST_APDU)
+            session = self._server.session(client, self._sap, wrapper.LARGEST_APDU)
+            assert session is not None  # targets are made for SAPs that the server has
+            self._sessions[client] = session
         answer = session.request(apdu, self._board.kernel.now)
         if answer is not None:
             reply(answer)

@@ -5,7 +5,7 @@ It has no links and no addresses: who carries the APDUs asks for a session for e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -40,10 +40,16 @@ def open_profile(password: bytes) -> list[Association]:
 
 
 class Server:
-    """Logical devices by SAP. That of SAP 1 lists them all in its SAP assignment object."""
+    """Logical devices by SAP. That of SAP 1 lists them all in its SAP assignment object.
 
-    def __init__(self, devices: Mapping[int, LogicalDevice]) -> None:
+    `elsewhere()`: (SAP, name) of logical devices that the list names too, and others answer for.
+    """
+
+    def __init__(
+        self, devices: Mapping[int, LogicalDevice], elsewhere: Callable[[], Iterable[tuple[int, bytes]]] = tuple
+    ) -> None:
         self._devices: dict[int, LogicalDevice] = {}
+        self._elsewhere = elsewhere
         for sap, device in devices.items():
             self.add(sap, device)
 
@@ -71,4 +77,5 @@ class Server:
         return None if device is None else Session(device, client_sap, server_sap, path_limit)
 
     def _assignments(self) -> list[tuple[int, bytes]]:
-        return [(sap, device.name) for sap, device in sorted(self._devices.items())]
+        own = [(sap, device.name) for sap, device in self._devices.items()]
+        return sorted([*own, *self._elsewhere()])
