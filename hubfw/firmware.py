@@ -127,7 +127,9 @@ class Firmware(firmware.Firmware):
     @property
     def commissioned(self) -> bool:
         """Every device of the log has joined, each meter is reachable, and each gas mirror holds a complete set."""
-        meters = [self.meters.get(device.eui64) for device in self.log.of(ESME)]
+        wired = self.config.wired_meter
+        listed = [device.eui64 for device in self.log.of(ESME)]
+        meters = [self.meters.get(eui64) for eui64 in ([*listed, wired] if wired is not None else listed)]
         mirrors = [self.mirrors.of(device.eui64) for device in self.log.of(GSME)]
         return (
             not self.coordinator.missing

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
+from devices.runtime.kernel import S
 from devices.runtime.port import Port
 from hubfw.meter import Meter
 from protocols.core.effects import Effect, Send
@@ -28,7 +29,7 @@ WAITING: Final = 8
 """Requests that wait for the line."""
 CONNECTIONS: Final = 8
 """Data links kept open; the oldest is left to the meter's inactivity time-out."""
-PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1))
+PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1), response_time_out=2 * S)
 
 
 class Wired:

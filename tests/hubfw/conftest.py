@@ -306,7 +306,3 @@ def home():
     """Make a home: `home("esme", "gsme")`."""
     return Home
 
-
-@pytest.fixture
-def stranger_code():
-    return INSTALL_CODE
