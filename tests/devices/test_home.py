@@ -47,7 +47,7 @@ def test_all_are_commissioned_in_seconds(premises, home):
 def test_the_displays_show_what_the_meters_measure(home):
     home.run(11 * S)
     lines = home.ihd.display.lines
-    wh, litres = home.esme.firmware.metrology.import_wh, home.gsme.firmware.register.reading.litres
+    wh, litres = home.esme.firmware.meter.import_wh, home.gsme.firmware.register.reading.litres
     assert abs(float(lines[3].split()[1]) * 1000 - wh) < 50
     assert lines[5] == "GAS" + f"{litres / 1000:.3f} m3".rjust(21)
     assert lines[4] == "price        24.50 p/kWh"
