@@ -119,4 +119,4 @@ class Wired:
 
     def _drop(self, client: int, reason: str) -> None:
         self.dropped += 1
-        self._firmware.board.log("wired.dropped", {"eui64": self.meter.eui64, "client": client, "reason": reason})
+        self._firmware.board.log("meter.dropped", {"eui64": self.meter.eui64, "client": client, "reason": reason})

@@ -77,7 +77,7 @@ def test_a_wire_that_is_pulled_out_costs_answers_and_nothing_else(premises):
     with pytest.raises(TimeoutError):
         line.associate()
     line.close()
-    assert any(kind == "wired.dropped" for kind, _ in premises.told("wired."))
+    assert any(kind == "meter.dropped" for kind, _ in premises.told("meter."))
     Wire(premises.kernel, premises.hub.uart("wired"), premises.esme.uart("wired"))
     premises.run(30)
     line = premises.head_end.connect(3)
