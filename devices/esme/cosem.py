@@ -1,34 +1,50 @@
 """The meter as a COSEM logical device: GB's object identifiers beside the Blue Book's own, over the same values.
 
-GB keeps its registers in collections (`0-0:94.44.34.10`, `.20`, class 1, a structure); any other client finds `1-0:1.8.0`. The
-half-hour log is one log under two names: `0-0:99.1.0` is GB's, `1-0:99.1.0` the Blue Book's. Tariffs, billing and prepayment
-objects come with the GB message layer.
+GB keeps its registers in collections (`0-0:94.44.34.10`, `.20`: class 1, a structure); any other client finds `1-0:1.8.0`. The
+half-hour log is one log under two names: `0-0:99.1.0` is GB's, `1-0:99.1.0` the Blue Book's. Every log has the columns clock,
+status, registers; the rows are the registers at the end of the period.
+Tariff, billing and prepayment objects come with the GB message layer, and so do GB's own row structures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
 from typing import Final
 
 from devices.esme.config import Config
-from devices.esme.metrology import ROWS, Metrology, Row
+from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
+from devices.esme.supply import LONG, Supply
+from devices.parts.load_switch import MODES
+from devices.parts.profile_log import HALF_HOUR, ROWS, Row
 from devices.runtime.board import Board
-from devices.runtime.kernel import S
+from devices.runtime.kernel import DAY, S
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import Access, AccessError, Column, ControlState, Unit, date_time
+from protocols.dlms.cosem import AccessError, Column, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 from protocols.dlms.xdlms import DataAccessResult
 
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
-FIRMWARE_VERSION: Final = b"01000000"
+FIRMWARE_VERSION: Final = bytes.fromhex("01000000")
 MANAGEMENT: Final = 1
 """The one server address (SAP) of the meter."""
-DECIVOLT: Final = -1
-_DISCONNECT_MODE: Final = 4
-"""Control mode 4: remote disconnection and direct remote reconnection, no local hand."""
+RADIO_CONTROLLED: Final = 5
+"""clock_base (GB)."""
+VOLTAGE_ROWS: Final = 4_320
+GB_ROWS: Final = 4_464
+"""Half hours in GB's voltage log, and in those of export and reactive import."""
+_SINGLE_PHASE: Final = b"A"
+_NEVER: Final = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
+_NO_TIME: Final = _NEVER[:-1]
+
+_WH: Final = (0, Unit.WATT_HOUR)
+_VARH: Final = (0, Unit.VAR_HOUR)
+_W: Final = (0, Unit.WATT)
+_DECIVOLTS: Final = (-1, Unit.VOLT)
 
 
 def device_name(eui64: int) -> bytes:
@@ -36,29 +52,13 @@ def device_name(eui64: int) -> bytes:
     return MAKER + f"{eui64:016X}"[3:].encode()
 
 
-def server(board: Board, config: Config, metrology: Metrology, reliable: Callable[[], bool]) -> Server:
-    """The meter's COSEM server. `reliable`: whether the clock can be believed."""
+def server(board: Board, config: Config, meter: Meter, supply: Supply, reliable: Callable[[], bool]) -> Server:
+    """The meter's COSEM server. `reliable()`: whether the clock can be believed."""
     clock = _clock(board, reliable)
-    energy = cosem.Register("1-0:1.8.0", value=lambda: axdr.u32(metrology.import_wh), scaler_unit=(0, Unit.WATT_HOUR))
-    objects = [
-        clock,
-        cosem.Data("0-0:0.2.1", value=axdr.octets(FIRMWARE_VERSION)),
-        cosem.Data("1-0:0.2.0", value=axdr.octets(FIRMWARE_VERSION)),
-        cosem.Data("0-0:96.1.0", value=axdr.octets(config.serial_number)),
-        cosem.Data("0-0:96.1.1", value=axdr.octets(f"{board.eui64:016X}".encode())),
-        cosem.Data("0-0:94.44.34.11", value=axdr.octets(config.mpan)),
-        energy,
-        cosem.Register("1-0:2.8.0", value=axdr.u32(0), scaler_unit=(0, Unit.WATT_HOUR)),
-        cosem.Register("1-0:3.8.0", value=axdr.u32(0), scaler_unit=(0, Unit.VAR_HOUR)),
-        cosem.Register("1-0:4.8.0", value=axdr.u32(0), scaler_unit=(0, Unit.VAR_HOUR)),
-        cosem.Register("1-0:1.7.0", value=lambda: axdr.u32(metrology.watts), scaler_unit=(0, Unit.WATT)),
-        cosem.Register("1-0:32.7.0", value=lambda: axdr.u16(round(metrology.volts * 10)), scaler_unit=(DECIVOLT, Unit.VOLT)),
-        cosem.Data("0-0:94.44.34.10", value=lambda: _import_collection(metrology)),
-        cosem.Data("0-0:94.44.34.20", value=lambda: _power_collection(metrology)),
-        _switch(metrology),
-        *_logs(clock, energy, metrology),
-    ]
-    device = LogicalDevice(device_name(board.eui64), objects, open_profile(config.lls_password))
+    device = LogicalDevice(device_name(board.eui64), associations=open_profile(config.lls_password))
+    objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
+    for thing in (clock, *chain.from_iterable(objects)):
+        device.add(thing)
     return Server({MANAGEMENT: device})
 
 
@@ -66,66 +66,148 @@ def _clock(board: Board, reliable: Callable[[], bool]) -> cosem.Clock:
     def status() -> int:
         return 0 if reliable() else ClockStatus.DOUBTFUL if board.rtc.valid else ClockStatus.INVALID
 
+    def time() -> bytes:
+        return date_time.encode(board.rtc.read(), status()) if board.rtc.valid else _NO_TIME + bytes((status(),))
+
     def set_time(value: Data) -> None:
         instant = date_time.instant(value.value)
-        if instant is None:
-            raise AccessError(DataAccessResult.TYPE_UNMATCHED, "a clock is set to a whole date and time")
+        if instant is None or instant < 0:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "a clock is set to a whole date and time since 1970")
         board.rtc.set(instant)
 
-    return cosem.Clock(
-        "0-0:1.0.0",
-        time=lambda: date_time.encode(board.rtc.read(), status()),
-        status=status,
-        on={"time": set_time},
-    )
+    return cosem.Clock("0-0:1.0.0", time=time, status=status, clock_base=RADIO_CONTROLLED, on={"time": set_time})
 
 
-def _switch(metrology: Metrology) -> cosem.DisconnectControl:
-    """GB's supply state, and the Blue Book's disconnect control: the same object. It never shows an isolated supply."""
+def _identity(board: Board, config: Config) -> list[cosem.Data]:
+    return [
+        cosem.Data(name, value=axdr.octets(octets))
+        for name, octets in (
+            ("0-0:0.2.1", FIRMWARE_VERSION),
+            ("1-0:0.2.0", FIRMWARE_VERSION),
+            ("0-0:96.1.0", config.serial_number),
+            ("0-0:96.1.1", f"{board.eui64:016X}".encode()),
+            ("0-0:96.1.2", _SINGLE_PHASE),
+            ("0-0:96.1.4", config.model.encode().ljust(8)[:8]),
+            ("0-0:96.1.6", MAKER.ljust(4)),
+            ("0-0:94.44.34.11", config.mpan),
+        )
+    ]
+
+
+def _switch(meter: Meter) -> cosem.DisconnectControl:
+    """GB's supply state and the Blue Book's disconnect control: one object. No state of it says "isolated"."""
+    switch = meter.switch
+
+    def set_mode(value: Data) -> None:
+        if value.value not in MODES:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"control mode {value.value}")
+        switch.set_mode(value.value)
+
     return cosem.DisconnectControl(
         "0-0:96.3.10",
-        output_state=lambda: metrology.closed,
-        control_state=lambda: ControlState.CONNECTED if metrology.closed else ControlState.DISCONNECTED,
-        control_mode=_DISCONNECT_MODE,
-        access={"control_mode": Access.READ},
+        output_state=lambda: switch.closed,
+        control_state=lambda: switch.state,
+        control_mode=lambda: switch.mode,
         on={
-            "remote_disconnect": lambda argument: metrology.switch(False),
-            "remote_reconnect": lambda argument: metrology.switch(True),
+            "control_mode": set_mode,
+            "remote_disconnect": lambda argument: switch.disconnect(),
+            "remote_reconnect": lambda argument: switch.reconnect(),
         },
     )
 
 
-def _import_collection(metrology: Metrology) -> Data:
-    """ImportRegisterCollection: active and reactive import, each with scaler and unit."""
-    return axdr.structure(
-        axdr.u32(metrology.import_wh),
-        axdr.structure(axdr.i8(0), axdr.enum(Unit.WATT_HOUR)),
-        axdr.u32(0),
-        axdr.structure(axdr.i8(0), axdr.enum(Unit.VAR_HOUR)),
-    )
+def _failures(supply: Supply) -> list[cosem.InterfaceClass]:
+    """Counts, the time and the duration (s) of the last failure, and from when on one is long (s)."""
+    return [
+        cosem.Data("0-0:96.7.0", value=lambda: axdr.u32(supply.failures)),
+        cosem.Data("0-0:96.7.5", value=lambda: axdr.u32(supply.long_failures)),
+        cosem.Data("0-0:96.7.10", value=lambda: axdr.octets(_instant(supply.lost_at or None))),
+        cosem.Data("0-0:96.7.15", value=lambda: axdr.u32(min(supply.duration // S, 0xFFFFFFFF))),
+        cosem.Data("0-0:96.7.20", value=axdr.u32(LONG // S)),
+    ]
 
 
-def _power_collection(metrology: Metrology) -> Data:
-    """PowerImportCollection: active power import with scaler and unit."""
-    return axdr.structure(axdr.u32(metrology.watts), axdr.structure(axdr.i8(0), axdr.enum(Unit.WATT)))
+def _demand(meter: Meter) -> list[cosem.InterfaceClass]:
+    """Maximum and minimum demand of a half hour, with their times, and when the maximum was reset."""
+
+    def extreme(name: str, value: Callable[[], Extreme], reset: Callable[[], None]) -> cosem.ExtendedRegister:
+        return cosem.ExtendedRegister(
+            name,
+            value=lambda: axdr.u32(value().watts or 0),
+            scaler_unit=_W,
+            capture_time=lambda: _instant(value().at),
+            on={"reset": lambda argument: reset()},
+        )
+
+    return [
+        extreme("1-0:1.6.0", lambda: meter.highest, meter.reset_highest),
+        extreme("1-0:1.3.0", lambda: meter.lowest, meter.reset_lowest),
+        cosem.Data("0-0:94.44.5.1", value=lambda: axdr.octets(_instant(meter.highest.reset))),
+    ]
 
 
-def _logs(clock: cosem.Clock, energy: cosem.Register, metrology: Metrology) -> list[cosem.ProfileGeneric]:
+def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass]:
+    """Registers, GB's collections of them, and the logs that capture them."""
+
+    def last_mean() -> Data:
+        row = meter.half_hours.last
+        return axdr.u16(row.totals[VOLTS] if row is not None else 0)
+
+    active = cosem.Register("1-0:1.8.0", value=lambda: axdr.u32(meter.import_wh), scaler_unit=_WH)
+    exported = cosem.Register("1-0:2.8.0", value=lambda: axdr.u32(meter.export_wh), scaler_unit=_WH)
+    reactive = cosem.Register("1-0:3.8.0", value=lambda: axdr.u32(meter.import_varh), scaler_unit=_VARH)
+    reactive_export = cosem.Register("1-0:4.8.0", value=lambda: axdr.u32(meter.export_varh), scaler_unit=_VARH)
+    power = cosem.Register("1-0:1.7.0", value=lambda: axdr.u32(meter.watts), scaler_unit=_W)
+    voltage = cosem.Register("1-0:32.7.0", value=lambda: axdr.u16(meter.voltage.decivolts), scaler_unit=_DECIVOLTS)
+    mean_voltage = cosem.Register("1-0:32.25.0", value=last_mean, scaler_unit=_DECIVOLTS)
     status = cosem.Data("0-0:96.10.1", value=axdr.u8(0))
-    columns = (Column(clock), Column(status), Column(energy))
-    period = 1800
-    logs = [cosem.ProfileGeneric(name, columns=columns, profile_entries=ROWS, capture_period=period) for name in LOGS]
+    yield from (active, exported, reactive, reactive_export, power, voltage, mean_voltage, status)
+    yield cosem.Data("0-0:94.44.34.10", value=lambda: axdr.structure(*_read(active), *_read(reactive)))
+    yield cosem.Data("0-0:94.44.34.20", value=lambda: axdr.structure(*_read(power)))
 
-    def add(row: Row) -> None:
-        at, flags, wh = row
-        values = [axdr.octets(date_time.encode(at // S * S)), axdr.u8(flags), axdr.u32(wh)]
-        for log in logs:
-            log.append(values)
+    def log(name: str, rows: int, period: int, *captured: cosem.InterfaceClass) -> Log:
+        return Log(name, [Column(thing) for thing in (clock, status, *captured)], rows, period)
 
-    for row in metrology.rows():
-        add(row)
-    metrology.on_row = add
-    return logs
+    half_hourly: list[tuple[Log, Cells]] = [
+        (log("0-0:99.1.0", ROWS, HALF_HOUR, active), lambda row: [axdr.u32(row.totals[WH])]),
+        (log("1-0:99.1.0", ROWS, HALF_HOUR, active), lambda row: [axdr.u32(row.totals[WH])]),
+        (log("0-0:99.1.1", GB_ROWS, HALF_HOUR, exported, reactive_export), lambda row: [axdr.u32(0), axdr.u32(0)]),
+        (log("0-0:99.1.2", GB_ROWS, HALF_HOUR, reactive), lambda row: [axdr.u32(row.totals[VARH])]),
+        (log("1-0:32.24.0", VOLTAGE_ROWS, HALF_HOUR, mean_voltage), lambda row: [axdr.u16(row.totals[VOLTS])]),
+    ]
+    daily: list[tuple[Log, Cells]] = [(log("0-0:99.1.3", DAYS, DAY, active), lambda row: [axdr.u32(row.total)])]
+    for kept, listeners, logs in ((meter.half_hours, meter.on_half_hour, half_hourly), (meter.days, meter.on_day, daily)):
+        stored = kept.rows()
+        for one, cells in logs:
+            for row in stored[-one.rows :]:
+                one.add(row, cells)
+            listeners.append(partial(one.add, cells=cells))
+            yield one
 
 
-LOGS: Final = ("1-0:99.1.0", "0-0:99.1.0")
+Cells = Callable[[Row], list[Data]]
+"""The cells of a row behind clock and status."""
+
+
+class Log(cosem.ProfileGeneric, id=7, version=1):
+    """A log that the meter fills: no client resets it or captures a row."""
+
+    def __init__(self, name: str, columns: list[Column], rows: int, period: int) -> None:
+        super().__init__(name, columns=columns, profile_entries=rows, capture_period=period // S)
+        self.rows = rows
+
+    def carries_out(self, number: int) -> bool:
+        return False
+
+    def add(self, row: Row, cells: Cells) -> None:
+        """Take in a row of the log in flash."""
+        self.append([axdr.octets(date_time.encode(row.at)), axdr.u8(row.status), *cells(row)])
+
+
+def _read(register: cosem.Register) -> tuple[Data, Data]:
+    """Value, and scaler with unit, as GB's collections hold them."""
+    return register.read(2), register.read(3)
+
+
+def _instant(at: int | None) -> bytes:
+    return _NEVER if at is None else date_time.encode(at)

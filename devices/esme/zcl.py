@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from devices.esme.config import Config, Tariff
-from devices.esme.metrology import Metrology
+from devices.esme.meter import Extreme, Meter
+from devices.esme.supply import Supply
 from devices.runtime.board import Board
+from protocols.dlms.cosem import ControlState
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
 from protocols.zigbee.clusters.prepayment import Prepayment
@@ -30,9 +31,15 @@ _UNTIL_CHANGED: Final = 0xFFFF
 _NO_RATIO: Final = 0xFF
 _NO_GENERATION_PRICE: Final = 0xFFFFFFFF
 
+SUPPLY_STATES: Final = {
+    ControlState.DISCONNECTED: SupplyStatus.OFF,
+    ControlState.READY_FOR_RECONNECTION: SupplyStatus.OFF_ARMED,
+    ControlState.CONNECTED: SupplyStatus.ON,
+}
 
-def endpoint(board: Board, config: Config, metrology: Metrology, failed: Callable[[], bool]) -> Endpoint:
-    """The endpoint. `failed`: whether the supply counts as failed."""
+
+def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endpoint:
+    """The endpoint."""
     made = Endpoint(ENDPOINT, DEVICE)
     made.serve(Basic, {
         Basic.zcl_version: 8,
@@ -42,17 +49,19 @@ def endpoint(board: Board, config: Config, metrology: Metrology, failed: Callabl
         Basic.power_source: _MAINS,
     })  # fmt: skip
     made.serve(Metering, {
-        Metering.current_summation_delivered: lambda: metrology.import_wh,
-        Metering.current_summation_received: 0,
-        Metering.instantaneous_demand: lambda: min(metrology.watts, _LARGEST_DEMAND),
+        Metering.current_summation_delivered: lambda: meter.import_wh,
+        Metering.current_summation_received: lambda: meter.export_wh,
+        Metering.current_max_demand_delivered: lambda: meter.highest.watts or 0,
+        Metering.current_max_demand_delivered_time: lambda: _time(meter.highest),
+        Metering.instantaneous_demand: lambda: min(meter.watts, _LARGEST_DEMAND),
         Metering.unit_of_measure: Unit.KILOWATT_HOURS,
         Metering.multiplier: 1,
         Metering.divisor: _WH_A_KWH,
         Metering.summation_formatting: _FORMAT,
         Metering.demand_formatting: _FORMAT,
         Metering.metering_device_type: DeviceType.ELECTRIC,
-        Metering.status: lambda: _status(metrology, failed()),
-        Metering.supply_status: lambda: SupplyStatus.ON if metrology.closed else SupplyStatus.OFF,
+        Metering.status: lambda: _status(meter, supply),
+        Metering.supply_status: lambda: SUPPLY_STATES[meter.switch.state],
         Metering.site_id: config.mpan,
         Metering.meter_serial_number: config.serial_number,
     })  # fmt: skip
@@ -70,11 +79,17 @@ def endpoint(board: Board, config: Config, metrology: Metrology, failed: Callabl
     return made
 
 
-def _status(metrology: Metrology, failed: bool) -> Status:
+def _time(extreme: Extreme) -> int | None:
+    return None if extreme.at is None else extreme.at // S - EPOCH
+
+
+def _status(meter: Meter, supply: Supply) -> Status:
     status = Status(0)
-    if failed:
+    if supply.lost:
         status |= Status.POWER_FAILURE
-    if not metrology.closed:
+    elif not meter.voltage.inside:
+        status |= Status.POWER_QUALITY
+    if not meter.switch.closed:
         status |= Status.SERVICE_DISCONNECT_OPEN
     return status
 

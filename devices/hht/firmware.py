@@ -101,17 +101,16 @@ class Firmware(firmware.Firmware):
         """What was read, once both devices were: `meter`, `clock`, `import`, `devices`; `error` where it went wrong."""
 
     def boot(self, why: Reset) -> None:
-        self.board.display.show(["METERBENCH HHT", "", "reading the meter..."])
         self.spawn(self._visit())
 
     async def _visit(self) -> None:
         found: dict[str, object] = {}
-        try:
-            await self._meter(found)
-            self.board.display.show(["METERBENCH HHT", "", "asking the hub..."])
-            await self._hub(found)
-        except RemoteProtocolError as error:
-            found["error"] = str(error)
+        for place, step in (("meter", self._meter), ("hub", self._hub)):
+            self.board.display.show(["METERBENCH HHT", "", f"asking the {place}..."])
+            try:
+                await step(found)
+            except RemoteProtocolError as error:
+                found.setdefault("error", str(error))
         self.board.display.show(_face(found))
         self.report = found
 

@@ -1,0 +1,28 @@
+"""What the meter's own display shows. It tells supply on or off, and never that anything is isolated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from devices.esme.meter import Meter
+from devices.esme.supply import Supply
+from devices.parts.screen import amount, clock_line, line
+from protocols.dlms.cosem import ControlState
+from protocols.zigbee.clusters.metering import Unit
+
+STATES: Final = {
+    ControlState.CONNECTED: "ON",
+    ControlState.DISCONNECTED: "OFF",
+    ControlState.READY_FOR_RECONNECTION: "OFF, PRESS B",
+}
+NOT_SAFE: Final = "STILL LIVE: DO NOT TOUCH"
+
+
+def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
+    """Register, time, supply."""
+    shown = [
+        line("IMPORT", amount(meter.import_wh, 1, 1000, Unit.KILOWATT_HOURS)),
+        clock_line(utc),
+        line("SUPPLY", "LOST" if supply.lost else STATES[meter.switch.state]),
+    ]
+    return shown if meter.switch.closed else [*shown, NOT_SAFE]

@@ -1,0 +1,164 @@
+"""What the meter measures and keeps: the one set of values that DLMS and Smart Energy both show.
+
+Registers, voltage, load switch, logs and demand extremes. All that belongs to a half hour goes to flash in one transaction. Rows
+hold registers as they stood at the end of the period: energy in a period is the difference of two rows.
+Not here: tariff, billing and prepayment, which come with the GB message layer; time-of-use and block registers; export.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from devices.esme.config import Config
+from devices.parts.demand import Demand, electricity
+from devices.parts.load_switch import LoadSwitch
+from devices.parts.metrology import Metrology
+from devices.parts.profile_log import HALF_HOUR, ProfileLog, Row
+from devices.parts.voltage import Voltage
+from devices.runtime.firmware import Firmware
+from devices.runtime.kernel import DAY
+
+DAYS: Final = 731
+"""Days that the daily log holds (GB)."""
+WH, VARH, VOLTS = range(3)
+"""Places in a row of the half-hour log: active and reactive import, mean voltage in tenths of a volt."""
+_HALF_HOURS_A_DAY: Final = DAY // HALF_HOUR
+_EXTREMES: Final = "meter/extremes"
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The largest or smallest demand of a half hour since the last reset. `watts` None: none was complete. Times are UTC in ns."""
+
+    watts: int | None = None
+    at: int | None = None
+    reset: int | None = None
+
+
+class Meter:
+    """Measures from now on. `reliable()`: whether the clock can be believed; `failed`: it was without supply until now.
+
+    `on_half_hour` and `on_day` are told of new rows; `on_change` that something on the meter's face has changed.
+    """
+
+    def __init__(self, firmware: Firmware, config: Config, *, reliable: Callable[[], bool], failed: bool) -> None:
+        self._board = board = firmware.board
+        self._reliable = reliable
+        self.on_half_hour: list[Callable[[Row], object]] = []
+        self.on_day: list[Callable[[Row], object]] = []
+        self.on_change: Callable[[], object] = lambda: None
+        self.voltage = Voltage(firmware, config.voltage_limits)
+        self.switch = LoadSwitch(board.nvm, self._moved)
+        demand = Demand(electricity(config.kwh_a_year), board.rng("load"))
+        self.metrology = Metrology(firmware, demand, config.start_wh, lambda: self.switch.closed and board.supply.live)
+        self.half_hours = ProfileLog(board.nvm)
+        self._failed = failed and self.half_hours.last is not None  # a new meter had none before
+        self.days = ProfileLog(board.nvm, "day", DAYS, DAY)
+        self.highest, self.lowest = (Extreme(*stored) for stored in board.nvm.get(_EXTREMES, [[], []]))
+        firmware.every(HALF_HOUR, self._half_hour, align=True)
+
+    # --- energy and power; nothing generates in this home ---
+
+    @property
+    def import_wh(self) -> int:
+        """Active import."""
+        return self.metrology.import_wh
+
+    @property
+    def import_varh(self) -> int:
+        """Reactive import."""
+        return self.metrology.import_varh
+
+    @property
+    def export_wh(self) -> int:
+        """Active export."""
+        return 0
+
+    @property
+    def export_varh(self) -> int:
+        """Reactive export."""
+        return 0
+
+    @property
+    def watts(self) -> int:
+        """Active power, imported."""
+        return self.metrology.watts
+
+    # --- supply ---
+
+    def supply_failed(self, record: dict[str, object]) -> None:
+        """The supply is gone: keep what is measured, in one transaction with `record`."""
+        self._failed = True
+        self._supply_changed()
+        self.metrology.save(record)
+
+    def supply_changed(self) -> None:
+        """The supply is back, or has another voltage."""
+        self._supply_changed()
+
+    def _supply_changed(self) -> None:
+        self.voltage.changed()
+        self.metrology.changed()
+        self.on_change()
+
+    def _moved(self) -> None:
+        self.metrology.changed()
+        self.metrology.save({})
+        self.on_change()
+
+    # --- periods ---
+
+    def _half_hour(self) -> None:
+        rtc = self._board.rtc
+        utc = rtc.read()
+        before = self.half_hours.last
+        stored: dict[str, object] = {}
+        if rtc.valid:
+            totals = self.import_wh, self.import_varh, self.voltage.mean()
+            stored = self.half_hours.record(utc, *totals, doubtful=not self._reliable(), failed=self._failed)
+        if not stored:
+            self.metrology.save({})
+            return
+        midnight = utc // HALF_HOUR % _HALF_HOURS_A_DAY == 0
+        daily = self.days.record(utc, self.import_wh, doubtful=not self._reliable(), failed=self._failed) if midnight else {}
+        if before is not None and utc // HALF_HOUR * HALF_HOUR == before.at + HALF_HOUR:
+            self._judge(totals[0] - before.total, utc // HALF_HOUR * HALF_HOUR)
+        self.metrology.save({**stored, **daily, **self._extremes()})
+        self._failed = False
+        self.voltage.begin()
+        self._tell(self.half_hours, self.on_half_hour)
+        if daily:
+            self._tell(self.days, self.on_day)
+        self.on_change()
+
+    @staticmethod
+    def _tell(log: ProfileLog, listeners: list[Callable[[Row], object]]) -> None:
+        row = log.last
+        assert row is not None
+        for listener in listeners:
+            listener(row)
+
+    # --- demand extremes ---
+
+    def _judge(self, wh: int, at: int) -> None:
+        """The energy of a whole half hour."""
+        watts = wh * 2
+        if self.highest.watts is None or watts > self.highest.watts:
+            self.highest = Extreme(watts, at, self.highest.reset)
+        if self.lowest.watts is None or watts < self.lowest.watts:
+            self.lowest = Extreme(watts, at, self.lowest.reset)
+
+    def _extremes(self) -> dict[str, object]:
+        return {_EXTREMES: [[each.watts, each.at, each.reset] for each in (self.highest, self.lowest)]}
+
+    def reset_highest(self) -> None:
+        """Begin a new maximum demand."""
+        self.highest = Extreme(reset=self._board.rtc.read())
+        self._board.nvm.put(self._extremes())
+
+    def reset_lowest(self) -> None:
+        """Begin a new minimum demand."""
+        self.lowest = Extreme(reset=self._board.rtc.read())
+        self._board.nvm.put(self._extremes())

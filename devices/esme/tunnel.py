@@ -1,0 +1,72 @@
+"""DLMS through the HAN tunnel (protocol 0): each transfer is one whole wrapper PDU, and its APDU reaches the server unchanged.
+
+A tunnel's sessions are by client and server address and end with the tunnel. Server addresses that nobody has, and transfers
+that are no wrapper PDU, meet with silence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from devices.parts.han import Han
+from devices.parts.tunnel import TunnelServer
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import wrapper
+from protocols.dlms.association import SMALLEST_PDU
+from protocols.dlms.server import Server, Session
+from protocols.zigbee.clusters import tunneling
+from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC, TRANSFER_LIMIT, Closed, Opened, Received
+from protocols.zigbee.zcl.endpoint import Endpoint
+
+LARGEST_APDU: Final = TRANSFER_LIMIT - wrapper.HEADER_SIZE
+
+
+class DlmsTunnel:
+    """The server side of the endpoint's Tunneling cluster, with a COSEM server behind it."""
+
+    def __init__(self, han: Han, endpoint: Endpoint, server: Server) -> None:
+        self._han = han
+        self._server = server
+        self._limits: dict[int, int] = {}
+        self._sessions: dict[tuple[int, int, int], Session] = {}
+        machine = tunneling.Server(protocols=((NOT_MANUFACTURER_SPECIFIC, DLMS),))
+        self._tunnels = TunnelServer(han, endpoint, machine, self._hear)
+
+    def _hear(self, event: Opened | Received | Closed) -> None:
+        match event:
+            case Opened(tunnel=tunnel, limit=limit):
+                self._limits[tunnel] = min(limit - wrapper.HEADER_SIZE, LARGEST_APDU)
+            case Closed(tunnel=tunnel):
+                self._limits.pop(tunnel, None)
+                for key in [key for key in self._sessions if key[0] == tunnel]:
+                    del self._sessions[key]
+            case Received(tunnel=tunnel, data=data):
+                self._transfer(tunnel, data)
+
+    def _transfer(self, tunnel: int, data: bytes) -> None:
+        try:
+            pdu = wrapper.unwrap(data)
+        except RemoteProtocolError as error:
+            self._drop(str(error))
+            return
+        session = self._session(tunnel, pdu.source, pdu.destination)
+        if session is None:
+            self._drop(f"nobody at server address {pdu.destination}, or no room for an APDU")
+            return
+        answer = session.request(pdu.apdu, self._han.now)
+        if answer is not None:
+            self._tunnels.send(tunnel, wrapper.wrap(pdu.destination, pdu.source, answer))
+
+    def _session(self, tunnel: int, client: int, sap: int) -> Session | None:
+        """The client's session. One that the device grants no association is not remembered."""
+        key = tunnel, client, sap
+        session = self._sessions.get(key)
+        limit = self._limits.get(tunnel, 0)
+        if session is None and limit >= SMALLEST_PDU:
+            session = self._server.session(client, sap, limit)
+            if session is not None and client in session.device.associations:
+                self._sessions[key] = session
+        return session
+
+    def _drop(self, reason: str) -> None:
+        self._han.board.log("tunnel.dropped", {"reason": reason})
