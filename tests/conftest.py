@@ -82,22 +82,27 @@ PATIENCE = 60.0
 
 
 class Program:
-    """A `meterbench` command in a process of its own, from its first line of output on."""
+    """A `meterbench` command in a process of its own, from its first line of output on (`wait` False: from its start)."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, wait: bool = True) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from tools.cli.main import main; main()", *map(str, arguments)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
-        self.first_line = self._process.stdout.readline() if ready else ""
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE if wait else 0)
+        self.first_line = self._process.stdout.readline().decode() if ready else ""
 
     @property
     def endpoints(self) -> dict[str, str]:
         """What the ready line of `serve` says."""
         endpoints: dict[str, str] = json.loads(self.first_line or f'{{"no ready line": {self.stop()!r}}}')["endpoints"]
         return endpoints
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Ask it to end: its exit code, the rest of its output, its errors."""
@@ -107,7 +112,7 @@ class Program:
             out, err = self._process.communicate(timeout=PATIENCE)
         finally:
             self._process.kill()
-        return self._process.returncode, out, err
+        return self._process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +120,8 @@ def start_program() -> Iterator[Callable[..., Program]]:
     """`start_program("serve", bench, "--ready-json")`: a running command; what still runs after the module's tests is stopped."""
     running: list[Program] = []
 
-    def start(*arguments: object) -> Program:
-        running.append(Program(*arguments))
+    def start(*arguments: object, wait: bool = True) -> Program:
+        running.append(Program(*arguments, wait=wait))
         return running[-1]
 
     yield start

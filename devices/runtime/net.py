@@ -209,6 +209,15 @@ class Stream:
             self._queue(Segment.CLOSE)
             self._end(Closed.CLOSED)
 
+    def reset(self) -> None:
+        """End both directions at once, unsent octets and all; the peer sees a reset. Harmless when it is closed."""
+        if self.closed is None:
+            self.on_close = None
+            self._unsent.clear()
+            self._unsent_octets = 0
+            self._queue(Segment.RESET)
+            self._end(Closed.RESET)
+
     # --- the network's side ---
 
     def open(self) -> None:

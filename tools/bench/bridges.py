@@ -100,12 +100,17 @@ class EntryBridge:
 
 
 class ExitBridge:
-    """Virtual clients of an outside server: `host` listens on `port`, and each stream that comes wants a connection."""
+    """Virtual clients of an outside server: `host` listens on `port`, and each stream that comes wants a connection.
+
+    A stream is taken at once and reset when no connection came of it, so that its client knows. A client that has nothing
+    more to say still listens: the outside ends the stream, or the client does.
+    """
 
     def __init__(self, inputs: Inputs, endpoint: str, host: Host, port: int) -> None:
         self.on_dial: Callable[[Slot], object] | None = None
         """Set by who can connect: open a real connection for this slot."""
         self._streams: dict[int, Stream] = {}
+        self._connected: dict[int, bool] = {}
         self.slots = _slots(inputs, endpoint, self._happen)
         host.listen(port, self._accept)
 
@@ -116,7 +121,9 @@ class ExitBridge:
             return
         slot = self.slots[number]
         self._streams[number] = stream
+        self._connected[number] = False
         stream.on_data = slot.output
+        stream.on_finish = lambda: None
         stream.on_close = partial(self._closed, number, slot)
         if self.on_dial is not None:
             self.on_dial(slot)
@@ -124,10 +131,14 @@ class ExitBridge:
     def _happen(self, number: int, slot: Slot, happening: Happening, data: bytes) -> None:
         if number not in self._streams:
             return
-        if happening is Happening.DATA:
+        if happening is Happening.OPEN:
+            self._connected[number] = True
+        elif happening is Happening.DATA:
             self._streams[number].send(data)
-        elif happening is Happening.CLOSE:
+        elif self._connected[number]:
             self._streams.pop(number).close()
+        else:
+            self._streams.pop(number).reset()
 
     def _closed(self, number: int, slot: Slot, why: Closed) -> None:
         del self._streams[number]

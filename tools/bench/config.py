@@ -22,6 +22,8 @@ from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
 LARGEST_FILE = 256 * 1024
+STARTS = range(946_684_800_000_000_000, 4_102_444_800_000_000_000)
+"""Years 2000 to 2099, in ns since 1970: ZigBee's time begins with the first, and 32 bits of seconds end soon after the last."""
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_. \"-]+?)\s*\]\]?\s*(#.*)?")
@@ -203,8 +205,12 @@ class Bench(_Declared, frozen=True, kw_only=True):
                     if eui64 in owners:
                         raise ValueError(f"{owners[eui64]} and {owner} have the same `eui64` {device.eui64}")
                     owners[eui64] = owner
-        if self.start != "now" and _utc(self.start) is None:
-            raise ValueError('`start` is a UTC date-time such as 2026-01-14T00:00:00Z, or "now"')
+        if self.start != "now":
+            start = _utc(self.start)
+            if start is None:
+                raise ValueError('`start` is a UTC date-time such as 2026-01-14T00:00:00Z, or "now"')
+            if start not in STARTS:
+                raise ValueError(f"`start` is in the years 2000 to 2099: {self.start} is not")
         for _ in self.endpoints():
             pass
 

@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from devices.runtime.journal import BadJournal, Recorder, Replayer
+from tools.bench.config import STARTS
 from tools.bench.run import Run
 from tools.errors import BadInput
 
@@ -62,8 +63,8 @@ def read(path: Path) -> Replayer:
         raise BadInput(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except BadJournal as error:
         raise BadInput(f"{path}: no journal of a run: {error}") from error
-    if not 0 <= replayer.until <= LONGEST_RUN:
-        raise BadInput(f"{path}: damaged: it ends {replayer.until} ns after its beginning")
+    if replayer.start not in STARTS or not 0 <= replayer.until <= LONGEST_RUN:
+        raise BadInput(f"{path}: damaged: it begins at {replayer.start} and lasts {replayer.until} ns")
     return replayer
 
 

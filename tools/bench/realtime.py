@@ -27,6 +27,8 @@ GAP = 1 * S
 """Disagreement of wall clock and monotonic clock that is reported."""
 VISIT = 15.0
 """Seconds of silence on a line without hang-up (pty, serial) after which its visitor counts as gone."""
+DIAL_TIME = 3.0
+"""Seconds that a connection to the outside may take."""
 _LONGEST_SLEEP = 1.0
 
 
@@ -166,18 +168,23 @@ class Driver:
 
     async def _connect(self, slot: Slot, spec: LinkSpec) -> None:
         backlog: list[bytes] = []
-        slot.taken = True
-        slot.on_output = backlog.append
+        ended: list[str] = []
+        slot.on_output, slot.on_end = backlog.append, ended.append
         try:
-            channel = await dial(spec)
+            channel = await dial(spec, DIAL_TIME)
         except LinkDown as down:
             self._kernel.log.note("driver", "dial.failed", {"link": str(spec), "reason": str(down)})
-            _free(slot)
-            self.feed(slot.endpoint, Happening.CLOSE)
+            if not ended:
+                _free(slot)
+                self.feed(slot.endpoint, Happening.CLOSE)
             return
-        self._join(slot, channel)
+        if not ended:
+            self._join(slot, channel)
+            self.feed(slot.endpoint, Happening.OPEN)
         for data in backlog:
             channel.send(data)
+        if ended:  # the slot may be another stream's by now
+            channel.close()
 
 
 class _Line:

@@ -91,6 +91,20 @@ def test_close_delivers_what_was_sent_first_and_tells_the_peer_only(wan: Wan) ->
     assert not wan.head_end.streams
 
 
+def test_reset_drops_what_was_not_sent_and_tells_the_peer_only(wan: Wan) -> None:
+    stream = wan.connect()
+    wan.kernel.run_until(S)
+    wan.seen.clear()
+    wan.net.partition("head end", "hub")
+    stream.send(b"never")
+    wan.net.heal("head end", "hub")
+    stream.reset()
+    stream.reset()
+    wan.kernel.run_until(MIN)
+    assert wan.seen == [(2020, "hub close", Closed.RESET)]  # at the next attempt
+    assert (stream.closed, stream.unsent, wan.head_end.streams, wan.hub.streams) == (Closed.RESET, 0, {}, {})
+
+
 def test_half_close_lets_the_peer_finish(wan: Wan) -> None:
     stream = wan.connect()
     wan.kernel.run_until(1 * S)

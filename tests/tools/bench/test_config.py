@@ -50,6 +50,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         (HUB + '[links]\n"hub.wan" = "pty:../x"\n', "a bench names a pty inside its own folder"),
         ('start = "yesterday"\n' + HUB, "`start` is a UTC date-time"),
         ("start = 2026-01-14T00:00:00+01:00\n" + HUB, "`start` is a UTC date-time"),
+        ("start = 1999-12-31T23:59:59Z\n" + HUB, "`start` is in the years 2000 to 2099"),
+        ("start = 2100-01-01T00:00:00Z\n" + HUB, "`start` is in the years 2000 to 2099"),
         ("x =\n", "1: not TOML: invalid value"),
         ("home = " + "[" * 100_000, "not TOML: nested too deeply"),
         ("", "1: bench: object missing required field `home`"),

@@ -11,7 +11,7 @@ import pytest
 
 from devices.runtime.journal import Inputs, Recorder, Replayer
 from devices.runtime.kernel import MS, Kernel, S
-from devices.runtime.net import Net, Stream
+from devices.runtime.net import Closed, Net, Stream
 from devices.runtime.port import Port
 from tools.bench import realtime
 from tools.bench.bridges import EntryBridge, ExitBridge, PortBridge
@@ -180,22 +180,53 @@ def test_a_virtual_client_reaches_a_real_server(run_async, bench: Bench) -> None
     run_async(story())
 
 
-def test_a_listener_that_is_not_there_closes_the_virtual_stream(run_async, bench: Bench, free_port: int) -> None:
+def test_a_listener_that_is_not_there_resets_the_virtual_stream(run_async, bench: Bench, free_port: int) -> None:
     async def story() -> None:
-        closed = asyncio.Event()
+        ended: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
         def call() -> None:
             stream = bench.net.host("hub").connect("head-end", 4061)
-            stream.on_close = lambda why: closed.set()
+            stream.on_close = ended.set_result
             stream.send(b"last gasp")
 
         driver = Driver(bench.inputs)
         driver.dial_out(bench.exit, parse(f"tcp:127.0.0.1:{free_port}"))
         bench.kernel.at(MS, call, who="home1/hub")
         running = asyncio.ensure_future(driver.run())
-        await asyncio.wait_for(closed.wait(), 10)
+        assert await asyncio.wait_for(ended, 10) is Closed.RESET
         driver.stop()
         await running
+
+    run_async(story())
+
+
+@pytest.mark.parametrize("closes_after_ms", [0, 500])
+def test_what_a_virtual_client_says_before_it_closes_arrives(run_async, bench: Bench, closes_after_ms: int) -> None:
+    """Whether it closes while the connection is being made, or holds only its own end closed until the listener ends."""
+
+    async def story() -> None:
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def call() -> None:
+            stream = bench.net.host("hub").connect("head-end", 4061)
+            stream.send(b"last gasp")
+            stream.finish()
+            bench.kernel.after(closes_after_ms * MS, stream.close, who="home1/hub")
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.set_result(await reader.read())
+            writer.close()
+
+        head_end = await asyncio.start_server(listen, "127.0.0.1", 0)
+        driver = Driver(bench.inputs)
+        driver.dial_out(bench.exit, parse(f"tcp:127.0.0.1:{head_end.sockets[0].getsockname()[1]}"))
+        bench.kernel.at(MS, call, who="home1/hub")
+        running = asyncio.ensure_future(driver.run())
+        assert await asyncio.wait_for(heard, 10) == b"last gasp"
+        driver.stop()
+        await running
+        head_end.close()
+        await head_end.wait_closed()
 
     run_async(story())
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tools.bench.config import loads
+from devices.runtime.journal import Recorder, Replayer
+from devices.runtime.kernel import MIN, S
+from protocols.dlms import apdu, wrapper
+from protocols.dlms.xdlms import DataNotification
+from tools.bench.commissioning import commission
+from tools.bench.config import Bench, loads
 from tools.bench.realtime import Driver
 from tools.bench.run import Run
 from tools.bench.served import Served
 from tools.errors import BadInput, LinkDown
+from tools.headend.notices import FirstBreath, LastGasp, Notice, understand
 
 HOME = """
 [[home]]
@@ -77,3 +84,52 @@ def test_when_one_link_does_not_open_the_others_are_closed_again(run_async, free
     with pytest.raises(LinkDown, match=str(free_port)):
         spellings(run_async, run)
     assert spellings(run_async, links(f'"hub.wan" = "tcp-listen:{free_port}"'))["hub.wan"].endswith(str(free_port))
+
+
+def outage(declared: Bench) -> Run:
+    run = Run(declared)
+    run.kernel.at(5 * MIN, run.mains.off, 181 * S, who="test")
+    return run
+
+
+def test_a_listener_of_the_real_world_is_told_of_an_outage_and_its_end(run_async, free_port: int) -> None:
+    declared = loads(f'[notifications]\nto = "tcp:127.0.0.1:{free_port}"\n' + HOME)
+    run, heard, records = outage(declared), [], []
+    recorder = Recorder(run.inputs, records.append, bench=run.meaning)
+    commission(run)
+    run.run_until(5 * MIN - S)
+
+    async def story() -> None:
+        driver, served = Driver(run.inputs, pace=100), Served(run)
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            splitter = wrapper.Splitter()
+            while data := await reader.read(4096):
+                heard.extend(notice(pdu.apdu) for pdu in splitter.feed(data))
+            writer.close()
+            if len(heard) == 2:
+                driver.stop()
+
+        listener = await asyncio.start_server(listen, "127.0.0.1", free_port)
+        await served.open(driver)
+        await driver.run(10 * MIN)
+        await served.close()
+        listener.close()
+        await listener.wait_closed()
+
+    run_async(story())
+    run.run_until(run.now)
+    recorder.finish()
+    assert [type(each) for each in heard] == [LastGasp, FirstBreath]
+    assert run.head_end.received == type(run.head_end.received)()
+
+    again, replay = outage(declared), Replayer(records)
+    replay.load(again.inputs)
+    again.run_until(replay.until)
+    replay.check(again.kernel)
+
+
+def notice(octets: bytes) -> Notice:
+    frame = apdu.parse(octets)
+    assert isinstance(frame, DataNotification)
+    return understand(frame, 0)

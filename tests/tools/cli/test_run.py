@@ -141,7 +141,9 @@ def edited(journal: Path, line: int, **changes: object) -> Path:
     return journal
 
 
-@pytest.mark.parametrize("line, changes", [(-1, {"digest": "00" * 32}), (-1, {"events": 1}), (0, {"seed": 5}), (0, {"start": 0})])
+@pytest.mark.parametrize(
+    "line, changes", [(-1, {"digest": "00" * 32}), (-1, {"events": 1}), (0, {"seed": 5}), (0, {"start": 10**18})]
+)
 def test_a_run_that_took_another_course_is_a_failed_check(meterbench, journal: Path, line: int, changes: dict[str, object]) -> None:
     code, out, err = meterbench("replay", edited(journal, line, **changes), "--bench", HOME)
     assert (code, out, err.count("\n")) == (1, "", 1)
@@ -166,7 +168,9 @@ def test_a_journal_of_a_killed_run_is_repeated_and_not_compared(meterbench, jour
         (lambda text: text[:-2] + b"\n", ":2: not a record of a journal"),
         (lambda text: b"\xff\xfe" + text, ":1: not a record of a journal"),
         (lambda text: text.splitlines(True)[1], "record 1: a journal has one header, and it comes first"),
-        (lambda text: text + text, "record 3: comes after the end"),
+        (lambda text: text + text, "record 3: a journal has one header"),
+        (lambda text: text + text.splitlines(True)[1], "record 3: comes after the end"),
+        (lambda text: text.replace(b'"start":17', b'"start":-17'), "damaged"),
         (lambda text: text.replace(b'"format":1', b'"format":9'), "journal format 9, and this is format 1"),
         (lambda text: text.replace(b'"at":120000000000', b'"at":' + b"9" * 30), "damaged"),
         (lambda text: text.replace(b'"at":120000000000', b'"at":-1'), "record 2"),
