@@ -19,7 +19,7 @@ from random import Random
 from struct import Struct
 
 from devices.runtime.faults import Faults
-from devices.runtime.kernel import MS, US, Kernel, Timer
+from devices.runtime.kernel import MS, US, Halted, Kernel, Timer
 from devices.runtime.mac_header import BEACON, BROADCAST, MacHeader, acknowledgement, with_frame_pending
 from devices.runtime.radio import TxStatus
 from protocols.core.crc import kermit
@@ -360,9 +360,14 @@ class Transceiver:
     # --- the medium's side ---
 
     def heard(self, psdu: bytes, lqi: int, life: int) -> None:
-        """A frame for this radio has arrived."""
+        """A frame for this radio has arrived. A board that stops in the middle of it stops alone: the medium goes on."""
         if life == self.life and self.on_receive is not None:
-            self.on_receive(psdu, lqi)
+            try:
+                self.on_receive(psdu, lqi)
+            except Halted as halted:
+                if halted.settle is None:
+                    raise
+                halted.settle()
 
     def finished(self, frame: _Frame, status: TxStatus, pending: bool) -> None:
         """The medium is done with a frame: go on to the next, and tell."""

@@ -189,3 +189,30 @@ def test_a_strangers_report_starts_nothing(home):
     premises.task(display.han.report(0, 1, Metering, [Metering.status]))
     premises.run(1)
     assert premises.hub.firmware.supply_watch.supervisor.state is State.ON
+
+
+@pytest.mark.parametrize("operations", [0, 1, 9, 40, 120, 200, 300, 400, 500, 600, 700, 900])
+def test_power_cut_in_the_middle_of_the_decision_leaves_both_notices_or_none(premises, operations):
+    premises.mains.off()
+    premises.run(180)
+    premises.hub.cut_at_flash_operation(operations, S)
+    premises.run(60)
+    premises.mains.on()
+    premises.run(120)
+    # one that was under way when the power went may come twice, and says so by its number
+    codes = {notice.long_invoke: notice.body.python[1] for _, _, notice in premises.head_end.notices}
+    assert list(codes.values()) in ([], [1, 2])
+    assert premises.hub.firmware.supply_watch.supervisor.state is State.ON
+    assert premises.hub.firmware.record.failures == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lossy_air_changes_no_decision(home, seed):
+    premises = home(*HOME)
+    premises.commission()
+    storm = [Fault(Effect.DROP, chance=0.25)]
+    premises.air.faults = Faults(premises.kernel, f"storm{seed}", storm)
+    interrupt(premises, 179)
+    assert premises.head_end.notices == []
+    interrupt(premises, 182)
+    assert [code for code, _ in premises.head_end.bodies()] == [1, 2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from devices.runtime.air import MAX_HELD, PERSISTENCE, Air, OnAir, Transceiver
 from devices.runtime.faults import Effect, Fault, Faults
-from devices.runtime.kernel import MS, US, Kernel, S
+from devices.runtime.kernel import MS, US, Halted, Kernel, S
 from devices.runtime.log import Data
 from devices.runtime.radio import Radio, TxStatus
 from protocols.core.crc import append_kermit, kermit
@@ -518,3 +518,14 @@ def test_a_receiver_that_dies_before_its_acknowledgement_sends_none(ether: Ether
 def test_a_name_is_taken_once(ether: Ether) -> None:
     with pytest.raises(LocalProtocolError, match="air has a radio hub already"):
         ether.air.radio("hub")
+
+
+def test_a_board_that_stops_while_it_hears_a_frame_stops_alone(ether: Ether) -> None:
+    def cut(psdu: bytes, lqi: int) -> None:
+        raise Halted("power cut", ether.hub.reset)
+
+    ether.hub.on_receive = cut
+    ether.meter.transmit(1, frame(HUB, METER))
+    ether.meter.transmit(2, frame(SLEEPER, METER, ack=False))
+    ether.run()
+    assert ether.confirmed == [("meter", 1, NO_ACK, False), ("meter", 2, ACKED, False)]
