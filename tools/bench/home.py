@@ -232,7 +232,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
-    "ihd": Kind(lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home))), _mains(0), buttons=("ok",)),
+    "ihd": Kind(
+        lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home))),
+        _mains(0),
+        buttons=("ok",),
+    ),
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home))),
         _mains(0),
