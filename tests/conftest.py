@@ -104,6 +104,11 @@ class Program:
         """Whether it still runs."""
         return self._process.poll() is None
 
+    def deafen(self) -> None:
+        """Close our end of its output."""
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Ask it to end: its exit code, the rest of its output, its errors."""
         if self._process.poll() is None:

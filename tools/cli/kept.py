@@ -78,10 +78,10 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
     }
 
 
-def closing(run: Run, tally: Tally, seconds: float) -> Iterator[str]:
-    """The same for people."""
+def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Iterator[str]:
+    """The same for people; `fast`: with how much faster than real time."""
     yield "\nFrames and messages"
     yield from (f"  {layer:<14} {what:<18} {count:>9,}" for layer, what, count in tally.rows())
-    speed = run.now / S / max(seconds, 1e-9)
-    yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed:,.0f} times real time, {run.log.count:,} events, seed {run.kernel.seed}"
+    speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
+    yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
     yield f"digest {run.digest()}"

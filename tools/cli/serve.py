@@ -75,7 +75,7 @@ def command(
             voice.ready(endpoints)
 
         asyncio.run(_serve(run, served, pace, after, ready))
-    for line in closing(run, tally, time.perf_counter() - started):
+    for line in closing(run, tally, time.perf_counter() - started, fast=False):
         voice.line(line)
 
 

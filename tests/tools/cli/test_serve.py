@@ -111,7 +111,27 @@ def test_people_are_told_more_after_the_first_line(start_program) -> None:
     assert (code, err) == (0, "")
     assert "esme       is on the network" in out
     assert "esme.optical.tcp  tcp:127.0.0.1:" in out
-    assert "times real time" in out
+    assert "\ndigest " in out
+
+
+def test_a_reader_of_its_output_that_has_gone_does_not_end_it(start_program, meterbench, tmp_path: Path) -> None:
+    program = start_program("serve", HOME, "--after", "1m", "--journal", tmp_path / "journal.jsonl")
+    endpoints = program.endpoints
+    program.deafen()
+    over_wan(endpoints["hub.wan"], HUB, Meter.clock)
+    code, _, err = program.stop()
+    assert (code, err) == (0, "")
+    assert meterbench("replay", tmp_path / "journal.jsonl", "--bench", HOME)[0] == 0
+
+
+def test_a_sniffer_hears_the_air_as_it_happens(start_program) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sniffer:
+        sniffer.bind(("127.0.0.1", 17754))
+        sniffer.settimeout(60)
+        assert start_program("serve", HOME, "--ready-json", "--after", "1m", "--zep", "--pace", 20).endpoints
+        packet = sniffer.recv(1024)
+    assert packet[:4] == b"EX\x02\x01"
+    assert packet[4] == 15  # the channel of the bench
 
 
 def test_sigterm_before_it_is_ready_ends_it_as_well(start_program, meterbench, tmp_path: Path) -> None:
