@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -25,7 +26,8 @@ P = ParamSpec("P")
 def _call(procedure: Callable[Concatenate[Client, P], Procedure[T]]) -> Callable[Concatenate[Meter, P], T]:
     @wraps(procedure)
     def call(self: Meter, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return drive(procedure(self.client, *args, **kwargs), self.exchange)
+        with self.turn():
+            return drive(procedure(self.client, *args, **kwargs), self.exchange)
 
     return call
 
@@ -58,6 +60,10 @@ class Meter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:  # after an error the line may be dead, and the meter drops the association with it
             self.release()
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Around each call. Redefine it where the way to the meter is shared, or is opened for each call."""
+        return nullcontext()
 
     def profile(self, name: str | bytes) -> Profile:
         """A profile of the meter; nothing is read yet."""

@@ -8,7 +8,9 @@ At which SAP a device answers it learns as any head end does: from its hub's SAP
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Self
 
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Host
@@ -33,13 +35,13 @@ class BenchHeadEnd(HeadEnd):
         self._homes = homes
 
     def meter(self, name: str = "esme", *, writes: bool = False) -> Meter:
-        """A device by name (`esme`; `home2/esme` where there are several homes), its association open.
+        """A device by name (`esme`; `home2/esme` where there are several homes).
 
-        It is opened again when the hub has closed it. Raises BadInput for a name that is not there, NoAnswer when the hub
-        does not know the device (yet).
+        Each call opens an association and releases it; `with meter:` keeps one for several calls. Raises BadInput for a
+        name that is not there, NoAnswer when the hub does not know the device (yet).
         """
         home, label = self._place(name)
-        return _Standing(self, home.hub.name, self.client(self._sap(home, label), writes=writes))
+        return _Meter(self, home.hub.name, self.client(self._sap(home, label), writes=writes))
 
     def every(self, period: int, name: str, question: Question[object], *, first: int | None = None) -> Schedule[object]:
         """`schedule` by the device's name."""
@@ -66,8 +68,8 @@ class BenchHeadEnd(HeadEnd):
         raise NoAnswer(f"{home.hub.name} does not know {label}: it has {len(assigned)} logical devices")
 
 
-class _Standing(Meter):
-    """A meter that is associated whenever it is used."""
+class _Meter(Meter):
+    """A meter whose every call has an association of its own, in turn with the head end's other questions."""
 
     def __init__(self, head_end: BenchHeadEnd, hub: str, client: Client) -> None:
         super().__init__(self._exchange, client)
@@ -75,12 +77,30 @@ class _Standing(Meter):
         self._hub = hub
         self._line: Line | None = None
 
-    def _exchange(self, apdu: bytes) -> bytes:
-        if self._line is None or self._line.closed:
-            self._line = self._head_end.line(self._hub, self.client)
-            drive(self.client.associate(), self._raw)
-        return self._raw(apdu)
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        if self._line is not None:  # a call within a call, or inside `with meter:`
+            yield
+            return
+        turn = self._head_end.settle(self._head_end.turn(self._hub, self.client))
+        self._line = self._head_end.line(self._hub, self.client)
+        try:
+            drive(self.client.associate(), self._exchange)
+            yield
+            drive(self.client.release(), self._exchange)
+        finally:
+            self._line.close()
+            self._line = None
+            turn.give()
 
-    def _raw(self, apdu: bytes) -> bytes:
-        assert self._line is not None
+    def __enter__(self) -> Self:
+        self._open = ExitStack()
+        self._open.enter_context(self.turn())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._open.__exit__(kind, error, None)
+
+    def _exchange(self, apdu: bytes) -> bytes:
+        assert self._line is not None  # every call is inside a turn
         return self._head_end.settle(self._line.exchange(apdu))

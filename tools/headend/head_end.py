@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from devices.runtime.kernel import Kernel, S
 from devices.runtime.net import Closed, Host, Stream
-from devices.runtime.tasks import Event, Task
+from devices.runtime.tasks import Event, Future, Task
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import apdu, wrapper
 from protocols.dlms.client import Client, Procedure, adrive
@@ -90,6 +90,36 @@ class Line:
         self._news.set()
 
 
+class Turn:
+    """Whose turn it is to use one association: one taker at a time, in the order of asking."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Future[None]] = deque()
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for it, and have it."""
+        if self._taken:
+            ours: Future[None] = Future()
+            self._waiting.append(ours)
+            try:
+                await ours
+            except BaseException:  # who waited is gone: the turn goes to the next
+                if ours.done:
+                    self.give()
+                else:
+                    self._waiting.remove(ours)
+                raise
+        self._taken = True
+
+    def give(self) -> None:
+        """Let the next one have it."""
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+        else:
+            self._taken = False
+
+
 @dataclass(slots=True)
 class Schedule(Generic[T]):
     """A question asked again and again. `answers` are (UTC ns, answer), `failures` (UTC ns, why); the newest are kept."""
@@ -115,6 +145,7 @@ class HeadEnd:
         self.bad = 0
         """Connections of hubs that sent no notification."""
         self._password = password
+        self._turns: dict[tuple[str, int, int], Turn] = {}
         host.listen(PORT, self._accept)
 
     # --- notices ---
@@ -162,6 +193,7 @@ class HeadEnd:
     async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False) -> T:
         """Associate, ask, release. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
         client = self.client(sap, writes=writes)
+        turn = await self.turn(hub, client)
         line = self.line(hub, client)
         try:
             await adrive(client.associate(), line.exchange)
@@ -169,7 +201,17 @@ class HeadEnd:
             await adrive(client.release(), line.exchange)
         finally:
             line.close()
+            turn.give()
         return answer
+
+    async def turn(self, hub: str, client: Client) -> Turn:
+        """Wait until nobody here speaks to that logical device as that client: a hub lets one connection do so at a time.
+
+        `give` it in the end.
+        """
+        turn = self._turns.setdefault((hub, client.client_sap, client.server_sap), Turn())
+        await turn.take()
+        return turn
 
     def schedule(self, period: int, hub: str, sap: int, question: Question[T], *, first: int | None = None) -> Schedule[T]:
         """Ask every `period` ns, first at `first` (ns of the run; default: one period from now). A failure is kept, too."""
