@@ -9,10 +9,14 @@ Not here: joining the HAN, writing, IEC 62056-21 sign-on.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final
 
 from devices.parts.deadline import Deadline
+from devices.parts.dlms_port import PARAMETERS
+from devices.parts.screen import COLUMNS, STALE, line
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import S
@@ -23,12 +27,14 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import hdlc
 from protocols.dlms.client import Client
 from protocols.dlms.meter import AsyncMeter
-from protocols.dlms.server import PUBLIC_CLIENT
+from protocols.dlms.server import MANAGEMENT_SAP, PUBLIC_CLIENT
 
-SERVER: Final = 1
-PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1))
+TITLE: Final = "METERBENCH HHT"
 SERIAL_NUMBER: Final = "0-0:96.1.0"
 IMPORT: Final = "1-0:1.8.0"
+
+Questions = Callable[[AsyncMeter, dict[str, object]], Awaitable[None]]
+"""What is asked of a device, and where the answers go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Line:
         self._owner = owner
         self._port = port
         self._patience = patience
-        self._link = hdlc.ClientLink(PUBLIC_CLIENT, SERVER, PARAMETERS)
+        self._link = hdlc.ClientLink(PUBLIC_CLIENT, MANAGEMENT_SAP, PARAMETERS)
         self._answers: deque[Effect] = deque()
         self._news = Event()
         self._timer = Deadline(owner, lambda: self._link.deadline, lambda: self._apply(self._link.expire(owner.now)))
@@ -58,14 +64,15 @@ class Line:
 
     async def exchange(self, apdu: bytes) -> bytes:
         """Send an APDU (nothing when it is empty) and await the next one."""
-        if apdu:
+        if apdu and not self._answers:  # what came unasked is the end of the link
             self._apply(self._link.request(apdu, self._owner.now))
         answer = await self._next(hdlc.Apdu)
         return answer.data if isinstance(answer, hdlc.Apdu) else b""
 
     async def disconnect(self) -> None:
         """Close the data link."""
-        self._apply(self._link.disconnect(self._owner.now))
+        if not self._answers:
+            self._apply(self._link.disconnect(self._owner.now))
         await self._next(hdlc.Disconnected)
 
     async def _next(self, wanted: type[Effect]) -> Effect:
@@ -75,10 +82,10 @@ class Line:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            raise RemoteProtocolError(f"{self._port.name}: no answer") from None
+            raise RemoteProtocolError("no answer") from None
         found = self._answers.popleft()
         if not isinstance(found, wanted):
-            raise RemoteProtocolError(f"{self._port.name}: {found}")
+            raise RemoteProtocolError(found.reason if isinstance(found, hdlc.Failed) else "the connection was closed")
         return found
 
     def _apply(self, effects: list[Effect]) -> None:
@@ -98,48 +105,60 @@ class Firmware(firmware.Firmware):
         super().__init__(board)
         self.config = config
         self.report: dict[str, object] | None = None
-        """What was read, once both devices were: `meter`, `clock`, `import`, `devices`; `error` where it went wrong."""
+        """What was read, once both devices were asked: `meter`, `clock`, `import`, `devices`; in `errors` what went wrong."""
 
     def boot(self, why: Reset) -> None:
         self.spawn(self._visit())
 
     async def _visit(self) -> None:
         found: dict[str, object] = {}
-        for place, step in (("meter", self._meter), ("hub", self._hub)):
-            self.board.display.show(["METERBENCH HHT", "", f"asking the {place}..."])
+        errors: dict[str, str] = {}
+        for port, what, ask in (("optical", "meter", self._meter), ("service", "hub", self._hub)):
+            self.board.display.show([TITLE, "", f"asking the {what}..."])
             try:
-                await step(found)
+                await self._ask(port, ask, found)
             except RemoteProtocolError as error:
-                found.setdefault("error", str(error))
-        self.board.display.show(_face(found))
-        self.report = found
+                errors[what] = str(error)
+        self.board.display.show(_face(found, errors))
+        self.report = {**found, "errors": errors} if errors else found
 
-    async def _meter(self, found: dict[str, object]) -> None:
-        line = Line(self, self.board.uart("optical"), self.config.patience)
-        await line.connect()
-        async with AsyncMeter(line.exchange, Client(PUBLIC_CLIENT, SERVER)) as meter:
-            serial = await meter.get(SERIAL_NUMBER, 1, 2)
-            found["meter"] = bytes(serial.value).decode("ascii", "replace")
-            clock = await meter.clock()
-            found["clock"] = None if clock is None else clock.isoformat(timespec="seconds")
-            found["import"] = str(await meter.register(IMPORT))
-        await line.disconnect()
+    async def _ask(self, port: str, ask: Questions, found: dict[str, object]) -> None:
+        link = Line(self, self.board.uart(port), self.config.patience)
+        await link.connect()
+        async with AsyncMeter(link.exchange, Client(PUBLIC_CLIENT, MANAGEMENT_SAP)) as device:
+            await ask(device, found)
+        await link.disconnect()
 
-    async def _hub(self, found: dict[str, object]) -> None:
-        line = Line(self, self.board.uart("service"), self.config.patience)
-        await line.connect()
-        async with AsyncMeter(line.exchange, Client(PUBLIC_CLIENT, SERVER)) as hub:
-            names = await hub.names()
-        found["devices"] = {str(sap): name.decode("ascii", "replace") for sap, name in sorted(names.items())}
-        await line.disconnect()
+    async def _meter(self, meter: AsyncMeter, found: dict[str, object]) -> None:
+        serial = await meter.get(SERIAL_NUMBER, 1, 2)
+        found["meter"] = _text(serial.value)
+        clock = await meter.clock()
+        found["clock"] = None if clock is None else clock.isoformat(timespec="seconds")
+        found["import"] = str(await meter.register(IMPORT))
+
+    async def _hub(self, hub: AsyncMeter, found: dict[str, object]) -> None:
+        names = await hub.names()
+        found["devices"] = {str(sap): _text(name) for sap, name in sorted(names.items())}
 
 
-def _face(found: dict[str, object]) -> list[str]:
+def _text(value: object) -> str:
+    """Octets of a device for people, whatever they are."""
+    if not isinstance(value, bytes):
+        raise RemoteProtocolError(f"octets expected, not {value!r:.40}")
+    return "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in value)
+
+
+def _face(found: Mapping[str, object], errors: Mapping[str, str]) -> list[str]:
     """The display: what a person wants to see first."""
+    clock = str(found.get("clock") or STALE)
+    lines = [
+        line("METER", str(found.get("meter", STALE))),
+        line("", clock[: len("2026-01-14T02:00:00")].replace("T", " ")),
+        line("IMPORT", str(found.get("import", STALE))),
+    ]
+    for what, reason in errors.items():
+        lines += wrap(f"{what.upper()} FAILED: {reason}", COLUMNS)
     devices = found.get("devices")
-    lines = [f"Meter {found.get('meter', '----')}", f"{found.get('clock') or '----'}", f"Import {found.get('import', '----')}"]
     if isinstance(devices, dict):
-        lines += [f"{sap}: {name}" for sap, name in devices.items()]
-    if "error" in found:
-        lines += ["FAILED", str(found["error"])]
+        lines += [line(sap, name) for sap, name in devices.items()]
     return lines
