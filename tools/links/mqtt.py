@@ -119,6 +119,9 @@ class Session:
                     pause = _FIRST_PAUSE
                     await self._serve(client)
             except aiomqtt.MqttError as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():  # the broker went while we took our leave
+                    raise asyncio.CancelledError from error
                 if not self.counters.connects:
                     raise LinkDown(f"{self.spec}: {_reason(error)}") from error
             await asyncio.sleep(pause)

@@ -135,6 +135,19 @@ def test_a_broker_restart_keeps_records_and_drops_datagrams(run_async, broker) -
     run_async(story())
 
 
+def test_a_session_ends_when_it_is_told_to_though_the_broker_has_just_gone(run_async, broker) -> None:
+    async def story() -> None:
+        meter, states = session(broker.port, "esme")
+        running = asyncio.ensure_future(meter.run())
+        await until(states, True)
+        broker.stop()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 20)
+
+    run_async(story())
+
+
 def test_rubbish_has_no_effect_and_good_messages_still_arrive(run_async, broker) -> None:
     async def story() -> None:
         hub, stranger, inbox = session(broker.port, "hub"), session(broker.port, "stranger"), Inbox()
