@@ -20,6 +20,7 @@ from devices.parts.network_clock import NetworkClock
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
+from protocols.dlms.server import Server
 from protocols.zigbee.node import NodeConfig, NodeType
 
 CLOCK_RETRY: Final = MIN
@@ -34,6 +35,7 @@ class Firmware(firmware.Firmware):
         self.config = config
         self.meter: Meter
         self.supply: Supply
+        self.server: Server
         self.han: Han | None = None
         self.clock: NetworkClock | None = None
         self.running = False
@@ -52,17 +54,17 @@ class Firmware(firmware.Firmware):
             self.clock = NetworkClock(self.han)
         self.meter = Meter(self, config, reliable=lambda: self.clock_reliable, failed=why is Reset.POWER_ON)
         self.supply = Supply(self, self.meter.voltage, self.han)
-        server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable)
-        self._optical = DlmsPort(self, board.uart("optical"), server)
+        self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable)
+        self._optical = DlmsPort(self, board.uart("optical"), self.server)
         if wired:
-            self._wired = DlmsPort(self, board.uart("wired"), server)
+            self._wired = DlmsPort(self, board.uart("wired"), self.server)
         self.meter.on_change = self._show
         board.buttons.on_press = self._press
         self.running = True
         self._show()
         if self.han is not None and self.clock is not None:
             endpoint = zcl.endpoint(board, config, self.meter, self.supply)
-            self._tunnel = DlmsTunnel(self.han, endpoint, server)
+            self._tunnel = DlmsTunnel(self.han, endpoint, self.server)
             self.han.add(endpoint)
             self.spawn(self._live(self.han, self.clock))
         else:

@@ -57,7 +57,7 @@ class Supply:
         return self._plain()
 
     def judge(self) -> None:
-        """Supply is there: restored, if its voltage is inside the limits. A report that was not delivered is made again."""
+        """Supply is there: restored, if its voltage is inside the limits. What was not delivered is reported again."""
         if self.lost and self._voltage.inside:
             self.lost = False
             self.duration = max(0, self._board.rtc.read() - self.lost_at)
@@ -67,7 +67,7 @@ class Supply:
             code = RESTORED_AFTER_LONG if long else RESTORED
             self._board.log("event", {"code": code, "lost": self.lost_at, "restored": self.lost_at + self.duration})
             self._report()
-        elif self._untold and self._reporting is None:
+        elif self._untold and not self.lost and self._reporting is None:
             self._report()
 
     def _plain(self) -> dict[str, object]:
