@@ -45,7 +45,7 @@ class Config:
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
     lls_password: bytes = field(default=b"12345678", repr=False)
-    """Low-level security secret of client 1."""
+    """Low-level security secret of client 1, at the hub and at the meter wired to it."""
     outage_after_ns: int = 180 * S
     """A loss strictly longer than this is an outage."""
     decide_ns: int = S // 2

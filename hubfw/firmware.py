@@ -103,6 +103,7 @@ class Firmware(firmware.Firmware):
         if self.config.wired_meter is not None:
             meter = self._serve(self.config.wired_meter)
             meter.path = Wired(self, self.board.uart("wired"), meter)
+            self.spawn(self._keep_clock(meter))
         for device in self.log.of(ESME):
             if device.joined:
                 self._open_tunnel(device)
@@ -210,3 +211,15 @@ class Firmware(firmware.Firmware):
         self.board.rtc.set(utc)
         self.mirrors.tell(Functional.TIME_SYNC)
         self.after(DAY, self._set_clock)
+
+    async def _keep_clock(self, meter: Meter) -> None:
+        """Set the clock of a meter that cannot ask over the radio, daily."""
+        while True:
+            pause = ASK_AGAIN
+            if self.board.rtc.valid:
+                try:
+                    await meter.set_clock(self.config.lls_password)
+                    pause = DAY
+                except RemoteProtocolError as error:
+                    self.board.log("hub.clock-not-set", {"eui64": meter.eui64, "reason": str(error)})
+            await self.sleep(pause)

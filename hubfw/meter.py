@@ -5,7 +5,8 @@ connection is gone, its association at the meter must go too, and nothing that t
 one. So the hub then asks for the release itself, and until the meter has answered (or stays silent for too long) that client
 address is the hub's own: requests of a new connection wait, answers of the old one are dropped.
 
-The same way the hub uses client 16 for a moment when it meets a meter for the first time, to ask its logical device name.
+The same way the hub uses client 16 for a moment when it meets a meter for the first time, to ask its logical device name, and
+client 1 to set the clock of a meter that has no radio to ask the time.
 
 Not here: how APDUs get there (`han.tunnels`, `wired`), who may have a client address (`wan.endpoint`).
 """
@@ -15,18 +16,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from devices.runtime.kernel import S, Timer
 from devices.runtime.tasks import Future
 from hubfw.wan.endpoint import Reply
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms import acse
-from protocols.dlms.client import Client, adrive
-from protocols.dlms.server import LOGICAL_DEVICE_NAME, PUBLIC_CLIENT
+from protocols.dlms.client import Client, Procedure, adrive
+from protocols.dlms.reading import set_clock
+from protocols.dlms.server import LOGICAL_DEVICE_NAME, MANAGEMENT_CLIENT, PUBLIC_CLIENT
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+
+T = TypeVar("T")
 
 HELD: Final = 8
 """Requests that wait for a client address to be free."""
@@ -118,9 +122,22 @@ class Meter:
 
     async def ask_name(self) -> bytes:
         """The meter's logical device name. Raises RemoteProtocolError when it does not tell, or the address is in use."""
-        if PUBLIC_CLIENT in self._talks:
+        name = await self._ask(Client(PUBLIC_CLIENT), lambda client: client.get(LOGICAL_DEVICE_NAME, 1, 2))
+        if not isinstance(name.value, bytes) or not 0 < len(name.value) <= 16:
+            raise RemoteProtocolError(f"not a logical device name: {name.python!r}")
+        return name.value
+
+    async def set_clock(self, password: bytes) -> None:
+        """Set the meter's clock by the hub's. Raises RemoteProtocolError when it is not set, or the address is in use."""
+        rtc = self._firmware.board.rtc
+        await self._ask(Client(MANAGEMENT_CLIENT, password=password), lambda client: set_clock(client, rtc.read()))
+
+    async def _ask(self, client: Client, question: Callable[[Client], Procedure[T]]) -> T:
+        """Have an association of the hub's own for one question. Raises RemoteProtocolError."""
+        address = client.client_sap
+        if address in self._talks:
             raise RemoteProtocolError("the client address is in use")
-        talk = self._talks[PUBLIC_CLIENT] = _Talk()
+        talk = self._talks[address] = _Talk()
         answer: Future[bytes] = Future()
 
         def take(apdu: bytes) -> None:
@@ -131,26 +148,23 @@ class Meter:
             nonlocal answer
             answer = Future()
             if apdu:
-                self._send(PUBLIC_CLIENT, talk, apdu)
+                self._send(address, talk, apdu)
             return await answer
 
         talk.own = take
-        client = Client(PUBLIC_CLIENT)
         try:
             with self._firmware.timeout(RELEASE_TIME):
                 await adrive(client.associate(), exchange)
-                name = await adrive(client.get(LOGICAL_DEVICE_NAME, 1, 2), exchange)
+                found = await adrive(question(client), exchange)
                 await adrive(client.release(), exchange)
         except TimeoutError:
             raise RemoteProtocolError("no answer") from None
         finally:
             if talk.engaged:
-                self._end_association(PUBLIC_CLIENT, talk)
+                self._end_association(address, talk)
             else:
-                self._hand_back(PUBLIC_CLIENT, talk)
-        if not isinstance(name.value, bytes) or not 0 < len(name.value) <= 16:
-            raise RemoteProtocolError(f"not a logical device name: {name.python!r}")
-        return name.value
+                self._hand_back(address, talk)
+        return found
 
     def _end_association(self, client: int, talk: _Talk) -> None:
         talk.own = lambda apdu: self._hand_back(client, talk) if apdu[0] == _RLRE else None

@@ -278,7 +278,10 @@ class Home:
         return self.boards[name]
 
     def __getattr__(self, name):
-        return self.__dict__["boards"][name]
+        try:
+            return self.__dict__["boards"][name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def run(self, seconds):
         self.kernel.run_until(self.kernel.now + int(seconds * S))
