@@ -110,7 +110,7 @@ class Meter:
         if apdu[0] == _RLRE:
             talk.engaged = False
         elif apdu[0] == _AARE:
-            talk.engaged = _accepted(apdu)
+            talk.engaged = _may_hold(apdu)
         if talk.own is not None:
             talk.own(apdu)
         elif talk.reply is not None:
@@ -195,9 +195,11 @@ class Meter:
         self._firmware.board.log(kind, {"eui64": self.eui64, "client": client, "reason": reason})
 
 
-def _accepted(apdu: bytes) -> bool:
-    """Whether an AARE opens an association; one that cannot be read may."""
+def _may_hold(apdu: bytes) -> bool:
+    """Whether the meter may hold an association after this AARE: it says yes, or cannot be read, or says no without a
+    reason, as a meter does where an association is open already."""
     try:
-        return acse.AARE.parse(apdu).result == acse.Result.ACCEPTED
+        answer = acse.AARE.parse(apdu)
     except DecodeError:
         return True
+    return answer.result == acse.Result.ACCEPTED or answer.diagnostic in (None, acse.Diagnostic.NO_REASON_GIVEN)

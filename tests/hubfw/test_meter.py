@@ -7,7 +7,7 @@ import pytest
 from devices.runtime.kernel import S
 from hubfw.han.tunnels import WAITING
 from protocols.dlms import acse, wrapper
-from protocols.dlms.client import Refused
+from protocols.dlms.client import AssociationRefused, Refused
 
 RLRQ = acse.RLRQ.of().build()
 
@@ -82,6 +82,18 @@ def test_a_client_that_was_refused_an_association_does_not_hold_its_address(prem
     assert RLRQ not in asked(premises)
     other = premises.head_end.connect(3, 1, b"12345678")
     other.associate()
+
+
+def test_an_association_that_was_asked_for_twice_goes_with_its_connection(premises):
+    line = premises.head_end.connect(3)
+    line.associate()
+    with pytest.raises(AssociationRefused, match="no-reason-given"):
+        line.associate()
+    line.close()
+    assert asked(premises)[-1] == RLRQ
+    other = premises.head_end.connect(3)
+    other.associate()
+    assert other.get("1-0:1.8.0", 3, 2).value == 4711
 
 
 def test_a_meter_that_is_gone_leaves_requests_unanswered_and_few_of_them_kept(premises):

@@ -58,7 +58,9 @@ def command(
     First, in virtual time, every device joins, the gas mirror fills, and --after has passed, so that there is something to
     read. Then the links open, and the first line of output says where, as JSON:
 
-    {"ready": true, "endpoints": {"hub.wan": "tcp:127.0.0.1:40001", "esme.optical": "pty:/dev/pts/3", ...}}
+    \b
+    {"ready": true, "endpoints": {"hub.wan": "tcp:127.0.0.1:40001",
+     "esme.optical": "pty:/dev/pts/3", ...}}
     """
     declared = config.load(bench)
     run = Run(declared, seed, time.time_ns() - after if declared.start_ns is None else None)
