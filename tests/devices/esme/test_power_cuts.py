@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from devices.parts.profile_log import RowStatus
@@ -50,7 +52,7 @@ def test_registers_never_fall_over_a_cut_at_any_flash_operation(wired, operation
     rows = board.firmware.meter.half_hours.rows()
     assert [row.totals[:2] for row in rows] == sorted(row.totals[:2] for row in rows)
     assert len({row.at for row in rows}) == len(rows) >= 4
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         assert bool(row.status & RowStatus.GAP) is (row.at - before.at != 30 * MIN)
 
 
@@ -58,10 +60,10 @@ def test_a_switch_is_as_it_was_after_a_cut_while_it_moves(wired):
     """Old or new, and the same on both faces; never neither."""
     board, kernel = wired.board, wired.kernel
     for operations in range(0, 120, 3):
-        before = board.firmware.meter.switch.state
+        switch = board.firmware.meter.switch
+        before = switch.state
         board.cut_at_flash_operation(operations, off_for=S)
-        order = board.firmware.meter.switch.disconnect if board.firmware.meter.switch.closed else board.firmware.meter.switch.reconnect
-        kernel.at(kernel.now, order, who="esme")
+        kernel.at(kernel.now, switch.disconnect if switch.closed else switch.reconnect, who="esme")
         wired.run(MIN)
         board.flash.cut_after(None)
         switch = board.firmware.meter.switch

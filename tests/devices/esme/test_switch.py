@@ -26,6 +26,7 @@ def test_nothing_is_drawn_while_it_is_open(meter):
     assert meter.meter.import_wh > stopped
 
 
+@pytest.mark.req("S-105", part=True)
 def test_a_mode_that_arms_wants_a_hand_at_the_meter(meter):
     manager = meter.manager()
     manager.set(SWITCH, 70, 4, axdr.enum(3))

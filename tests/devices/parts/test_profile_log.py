@@ -40,3 +40,28 @@ def test_the_oldest_rows_give_way(nvm):
     log = ProfileLog(nvm, rows=4)
     fill(nvm, log, *((SLOT + n, n) for n in range(7)))
     assert [row.total for row in log.rows()] == [3, 4, 5, 6]
+
+
+def test_a_clock_that_was_ahead_and_is_set_back_leaves_room_for_the_slots_it_jumped(nvm):
+    log = ProfileLog(nvm)
+    fill(nvm, log, (SLOT, 10), (SLOT + 50, 12), (SLOT + 51, 13), (SLOT + 1, 14), (SLOT + 2, 15), (SLOT + 51, 99), (SLOT + 3, 16))
+    expected = [(0, 10, 0), (50, 12, RowStatus.GAP), (51, 13, 0), (1, 14, RowStatus.GAP), (2, 15, 0), (3, 16, 0)]
+    for kept in (log, ProfileLog(nvm)):
+        assert [(row.at // HALF_HOUR - SLOT, row.total, row.status) for row in kept.rows()] == expected
+    assert ProfileLog(nvm).record((SLOT + 50) * HALF_HOUR, 99) == {}
+
+
+def test_a_slot_whose_row_gave_way_may_be_written_again(nvm):
+    log = ProfileLog(nvm, rows=3)
+    fill(nvm, log, *((SLOT + n, n) for n in range(4)), (SLOT, 9))
+    assert [row.total for row in log.rows()] == [2, 3, 9]
+
+
+def test_several_registers_other_periods_and_failures(nvm):
+    day = 48 * HALF_HOUR
+    log = ProfileLog(nvm, "day", 10, day)
+    nvm.put(log.record(SLOT // 48 * day, 1, 2, 3, failed=True))
+    (row,) = log.rows()
+    assert (row.at, row.totals, row.total, row.status) == (SLOT // 48 * day, (1, 2, 3), 1, RowStatus.POWER_FAILED)
+    assert log.last == row
+    assert ProfileLog(nvm, "other").last is None
