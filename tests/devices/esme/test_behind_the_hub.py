@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_the_head_end_reads_and_writes_the_meter(run):
     assert meter.logical_device_name() == b"MBE" + f"{run.esme.eui64:016X}"[3:].encode()
     run.run(for_=3 * HOUR)
     rows = meter.profile("1-0:99.1.0").rows()
-    assert [later[0] - sooner[0] for sooner, later in zip(rows, rows[1:], strict=False)] == [HALF_HOUR] * 5
+    assert [later[0] - sooner[0] for sooner, later in pairwise(rows)] == [HALF_HOUR] * 5
     assert rows[-1][2].value <= meter.register("1-0:1.8.0").value
     assert meter.profile("1-0:99.1.0").rows(since=rows[1][0], until=rows[3][0]) == rows[1:4]
     meter.action(SWITCH, 70, 1, axdr.i8(0))
