@@ -14,8 +14,8 @@ from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.xdlms import ActionResponse, GetDataResult
 
-MAX_ITEMS: Final = 65_535
-"""Values in one transfer."""
+MAX_ITEMS: Final = 262_144
+"""Values in one transfer: 13 months of half hours are 19,056 rows, and each row and cell is one."""
 MAX_OCTETS: Final = 4 << 20
 """Octets in one transfer, all blocks together."""
 OVERHEAD: Final = 12
