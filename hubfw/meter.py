@@ -36,6 +36,8 @@ HELD: Final = 8
 """Requests that wait for a client address to be free."""
 RELEASE_TIME: Final = 10 * S
 """How long a meter may take to answer the hub's own requests."""
+RELEASE_ATTEMPTS: Final = 3
+"""How often a meter that is known to hold an association is asked to end it."""
 
 _AARE: Final = 0x61
 _RLRE: Final = 0x63
@@ -51,10 +53,11 @@ class Path(Protocol):
 
 @dataclass(slots=True)
 class _Talk:
-    """A client address at the meter. `engaged`: the meter may hold an association for it. `own`: whom answers go to
-    while the address is the hub's."""
+    """A client address at the meter. `associated`: the meter has said that it holds an association for it; `engaged`: it may.
+    `own`: whom answers go to while the address is the hub's."""
 
     reply: Reply | None = None
+    associated: bool = False
     engaged: bool = False
     own: Callable[[bytes], object] | None = None
     held: deque[bytes] = field(default_factory=deque)
@@ -108,9 +111,10 @@ class Meter:
             self.unclaimed += 1
             return
         if apdu[0] == _RLRE:
-            talk.engaged = False
+            talk.associated = talk.engaged = False
         elif apdu[0] == _AARE:
-            talk.engaged = _may_hold(apdu)
+            talk.associated = talk.associated or _accepted(apdu)
+            talk.engaged = talk.associated or _may_hold(apdu)
         if talk.own is not None:
             talk.own(apdu)
         elif talk.reply is not None:
@@ -166,10 +170,16 @@ class Meter:
                 self._hand_back(address, talk)
         return found
 
-    def _end_association(self, client: int, talk: _Talk) -> None:
+    def _end_association(self, client: int, talk: _Talk, attempts: int = RELEASE_ATTEMPTS) -> None:
         talk.own = lambda apdu: self._hand_back(client, talk) if apdu[0] == _RLRE else None
-        talk.timer = self._firmware.after(RELEASE_TIME, self._hand_back, client, talk)
+        talk.timer = self._firmware.after(RELEASE_TIME, self._not_released, client, talk, attempts - 1)
         self._send(client, talk, acse.RLRQ.of().build())
+
+    def _not_released(self, client: int, talk: _Talk, attempts: int) -> None:
+        if talk.associated and attempts:
+            self._end_association(client, talk, attempts)
+        else:
+            self._hand_back(client, talk)
 
     def _hand_back(self, client: int, talk: _Talk) -> None:
         """The client address is the WAN's again; what waited for it goes."""
@@ -177,7 +187,7 @@ class Meter:
             talk.timer.cancel()
             talk.timer = None
         talk.own = None
-        talk.engaged = False
+        talk.associated = talk.engaged = False
         held, talk.held = talk.held, deque()
         for apdu in held:
             self._send(client, talk, apdu)
@@ -195,11 +205,18 @@ class Meter:
         self._firmware.board.log(kind, {"eui64": self.eui64, "client": client, "reason": reason})
 
 
-def _may_hold(apdu: bytes) -> bool:
-    """Whether the meter may hold an association after this AARE: it says yes, or cannot be read, or says no without a
-    reason, as a meter does where an association is open already."""
+def _accepted(apdu: bytes) -> bool:
+    """Whether an AARE opens an association."""
     try:
-        answer = acse.AARE.parse(apdu)
+        return acse.AARE.parse(apdu).result == acse.Result.ACCEPTED
+    except DecodeError:
+        return False
+
+
+def _may_hold(apdu: bytes) -> bool:
+    """Whether the meter may hold an association after an AARE that says no: it cannot be read, or gives no reason, as a meter
+    does where an association is open already."""
+    try:
+        return acse.AARE.parse(apdu).diagnostic in (None, acse.Diagnostic.NO_REASON_GIVEN)
     except DecodeError:
         return True
-    return answer.result == acse.Result.ACCEPTED or answer.diagnostic in (None, acse.Diagnostic.NO_REASON_GIVEN)

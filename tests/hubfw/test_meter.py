@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import S
 from hubfw.han.tunnels import WAITING
 from protocols.dlms import acse, wrapper
@@ -116,3 +117,15 @@ def test_two_clients_at_one_meter_are_kept_apart(premises):
     assert reader.get("1-0:1.8.0", 3, 2) == writer.get("1-0:1.8.0", 3, 2)
     writer.close()
     assert reader.get("1-0:1.8.0", 3, 2).value == 4711
+
+
+def test_a_release_that_is_lost_is_asked_for_again(premises):
+    line = premises.head_end.connect(3)
+    line.associate()
+    lost = Fault(Effect.DROP, sender="hub", receiver="esme", until=premises.kernel.now + 9 * S)
+    premises.air.faults = Faults(premises.kernel, "deaf", [lost])
+    line.close()
+    premises.run(40)
+    other = premises.head_end.connect(3)
+    other.associate()
+    assert other.get("1-0:1.8.0", 3, 2).value == 4711
