@@ -26,7 +26,10 @@ class Relation(Enum):
 
 @dataclass(slots=True)
 class Device:
-    """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last beacon or link status."""
+    """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last beacon or link status.
+
+    `hop`: the neighbour that relays its frames, where it has another parent than us.
+    """
 
     eui64: int
     short: int
@@ -37,6 +40,7 @@ class Device:
     heard: int = 0
     lqi: int = 255
     outgoing_cost: int = 0
+    hop: int | None = None
 
     @property
     def router(self) -> bool:
@@ -92,6 +96,14 @@ class Devices:
             if short < mac.NO_SHORT_ADDRESS:
                 self._by_short[short] = device
         return device
+
+    def relayed(self, short: int, hop: int) -> None:
+        """A neighbour relayed a frame of this device to us: it can be reached through it, and is no child of ours (any more)."""
+        device = self._by_short.get(short)
+        if device is not None:
+            device.hop = hop
+            if device.relation is Relation.CHILD:
+                device.relation = Relation.NONE
 
     def forget(self, eui64: int) -> None:
         """Drop a device, if it is known."""

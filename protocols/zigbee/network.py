@@ -1,7 +1,8 @@
 """The NWK layer's data path: securing, next hop, relaying, broadcasts, and what the MAC hands up (05-3474 clauses 3.6, 4.3).
 
 One hop around the hub: an end device sends everything to its parent; a router or the coordinator delivers to children and
-neighbouring routers and relays for its children, securing each hop anew. A router without a better idea asks its parent.
+neighbouring routers and relays for its children, securing each hop anew. What a neighbour relays shows the way back: a child that
+moved to another parent is reached through it. A router without a better idea asks its parent.
 Broadcasts are relayed once by routers and remembered for 9 s; passive acknowledgement and repetition are left out. Not here:
 route discovery, source routing, address conflicts, joining (`joining`, `parent`).
 """
@@ -191,6 +192,8 @@ class Network:
         device = self.devices.at(destination)
         if device is not None and (device.relation is not Relation.NONE or device.router):
             return destination
+        if device is not None and device.hop is not None:
+            return device.hop
         return destination if self.type is NodeType.COORDINATOR else self.parent
 
     def _header(self, control: int, destination: int, radius: int, sequence: int, to: int | None, source: int | None) -> bytes:
@@ -292,6 +295,8 @@ class Network:
             return
         if header.source_eui64 is not None and sender is not None and header.source_eui64 != context.config.eui64:
             self.devices.learn(header.source_eui64, header.source)
+        if header.source != previous and unicast and sender is not None and self.routing:
+            self.devices.relayed(header.source, previous)
         self._route(header, payload, sender, unicast)
 
     def _unsecured(self, frame: bytes, at: int, previous: int) -> tuple[int | None, bytes]:

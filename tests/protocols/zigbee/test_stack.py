@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from protocols.zigbee import mac, zdo
 from protocols.zigbee.joining import SCANS
 from protocols.zigbee.node import (
@@ -287,6 +289,30 @@ def test_a_lost_parent_is_noticed_and_its_return_needs_nothing(home: dict[str, S
     handle = meter.send(0, b"there again", link_key=True)
     cell.run(2)
     assert Delivered(handle) in meter.told(Delivered)
+
+
+@pytest.mark.parametrize("name", ["gas", "display"])
+def test_a_child_that_moved_to_a_router_is_reached_through_it_and_back_again(home: dict[str, Station], cell: Cell, name: str) -> None:
+    hub, meter, child = home["hub"], home["meter"], home[name]
+
+    def hears(yes: bool) -> None:
+        for one, other in ((hub, child), (child, hub)):
+            cell.air.set_loss(one.name, other.name, 0.0 if yes else 1.0)
+
+    for parent in (meter, hub):
+        hears(parent is hub)
+        cell.air.set_loss(meter.name, name, 1.0 if parent is hub else 0.0)
+        cell.air.set_loss(name, meter.name, 1.0 if parent is hub else 0.0)
+        child.do(child.stack.rejoin(cell.kernel.now))
+        cell.run(10)
+        assert child.stack.parent == parent.stack.short
+        for sender, receiver in ((child, hub), (hub, child)):
+            handle = sender.send(receiver.stack.short, b"where are you", link_key=True)
+            for _ in range(8):
+                child.do(child.stack.poll(cell.kernel.now)) if name == "gas" else None
+                cell.run(0.2)
+            assert Delivered(handle) in sender.told(Delivered)
+            assert receiver.told(Message)[-1].payload == b"where are you"
 
 
 def test_a_device_that_leaves_is_gone(home: dict[str, Station], cell: Cell) -> None:
