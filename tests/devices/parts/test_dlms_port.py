@@ -1,124 +1,202 @@
-"""COSEM servers behind a serial port: several logical devices and clients, silence, and the end of a visit."""
+"""A serial port with logical devices behind it: links and sessions by client, and what ends them."""
 
 from __future__ import annotations
 
 import pytest
 
-from devices.parts.dlms_port import DlmsPort
-from devices.runtime.board import Board
+from devices.parts.dlms_port import PARAMETERS, DlmsPort
 from devices.runtime.firmware import Firmware
-from devices.runtime.kernel import MIN, Kernel, S
-from devices.runtime.port import Port
-from devices.runtime.supply import Mains, MainsSupply
+from devices.runtime.kernel import S
+from devices.runtime.port import Port, Wire
 from protocols.core.effects import Send
-from protocols.dlms import hdlc
+from protocols.dlms import axdr, cosem, hdlc
 from protocols.dlms.client import Client, Refused
+from protocols.dlms.cosem import Access, AccessError
 from protocols.dlms.meter import Meter
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 
-NAMES = {1: b"first", 2: b"second"}
+PASSWORD = b"12345678"
+PDU_TOO_LONG = bytes.fromhex("D80104")
 
 
-class Device(Firmware):
+class Station(Firmware):
+    """Two logical devices, each with a register, and a long text in the first."""
+
     def boot(self, why):
-        devices = {sap: LogicalDevice(name, associations=open_profile(b"12345678")) for sap, name in NAMES.items()}
-        self.port = DlmsPort(self, self.board.uart("service"), Server(devices))
+        def device(number):
+            return [
+                cosem.Register("1-0:1.8.0", value=axdr.u32(number), scaler_unit=(0, cosem.Unit.WATT_HOUR)),
+                cosem.Data("0-0:96.1.0", value=axdr.octets(bytes(3000)), access={"value": Access.READ_WRITE}),
+            ]
+
+        devices = {sap: LogicalDevice(b"MBE-%d" % sap, device(sap), open_profile(PASSWORD)) for sap in (1, 2)}
+        self.port = DlmsPort(self, self.board.uart("serial"), Server(devices))
 
 
-@pytest.fixture
-def kernel():
-    return Kernel()
+class Plug:
+    """One end of a wire into the port; several links may use it, as several clients behind one head do."""
 
+    def __init__(self, premises, port, baud=None):
+        self.premises = premises
+        self.port = Port(premises.kernel, "plug")
+        self.wire = Wire(premises.kernel, self.port, port, baud=baud)
+        self.links = {}
+        self.news = []
+        self.port.on_receive = self.receive
 
-@pytest.fixture
-def board(kernel):
-    made = Board(kernel, "device", firmware=Device, supply=MainsSupply(Mains(kernel)))
-    kernel.run_until(0)
-    return made
-
-
-class Terminal:
-    """Clients on one line, each with its own data link."""
-
-    def __init__(self, kernel, board):
-        self.kernel = kernel
-        self.port = Port(kernel, "terminal")
-        self.wire = self.port.attach(board.uart("service"), baud=9600)
-        self.links, self.effects = {}, []
-        self.port.on_receive = lambda data: [self.apply(link.feed(data, kernel.now)) for link in self.links.values()]
+    def receive(self, data):
+        for link in self.links.values():
+            self.apply(link.feed(data, self.premises.kernel.now))
 
     def apply(self, effects):
         for effect in effects:
             if isinstance(effect, Send):
                 self.port.write(effect.data)
             elif not isinstance(effect, hdlc.Discarded):
-                self.effects.append(effect)
+                self.news.append(effect)
 
-    def effect(self):
-        while not self.effects:
-            due = min(self.kernel.next_due() or 1 << 62, self.kernel.now + S)
-            self.kernel.run_until(due)
-        return self.effects.pop(0)
+    def wait(self):
+        self.premises.until(lambda: self.news, 15 * S)
+        return self.news.pop(0)
 
-    def meter(self, client, server, password=None):
-        link = self.links[client, server] = hdlc.ClientLink(client, server)
-        self.apply(link.connect(self.kernel.now))
-        assert isinstance(self.effect(), hdlc.Connected)
+    def connect(self, client=16, server=1):
+        link = self.links[client, server] = hdlc.ClientLink(client, server, PARAMETERS)
+        self.apply(link.connect(self.premises.kernel.now))
+        return self.wait()
 
-        def exchange(apdu):
-            self.apply(link.request(apdu, self.kernel.now))
-            answer = self.effect()
-            assert isinstance(answer, hdlc.Apdu), answer
-            return answer.data
+    def exchange(self, apdu, client=16, server=1):
+        self.apply(self.links[client, server].request(apdu, self.premises.kernel.now))
+        answer = self.wait()
+        assert isinstance(answer, hdlc.Apdu), answer
+        return answer.data
 
-        made = Meter(exchange, Client(client, server, password))
-        made.associate()
-        return made
+    def meter(self, client=16, server=1, password=None):
+        assert isinstance(self.connect(client, server), hdlc.Connected)
+        meter = Meter(lambda apdu: self.exchange(apdu, client, server), Client(client, server, password))
+        meter.associate()
+        return meter
 
 
 @pytest.fixture
-def terminal(kernel, board):
-    return Terminal(kernel, board)
+def station(premises):
+    board = premises.put("station", Station, 1)
+    premises.run(S)
+    return board
 
 
-def test_each_client_and_logical_device_has_its_own_association(terminal):
-    first, second = terminal.meter(16, 1), terminal.meter(16, 2)
-    manager = terminal.meter(1, 2, b"12345678")
-    assert [meter.logical_device_name() for meter in (first, second, manager)] == [b"first", b"second", b"second"]
-    assert first.names() == NAMES
-    second.release()
+@pytest.fixture
+def plug(premises, station):
+    return lambda **how: Plug(premises, station.uart("serial"), **how)
+
+
+def test_each_client_has_its_own_association_with_each_device(plug):
+    head = plug()
+    public, second, manager = head.meter(), head.meter(server=2), head.meter(1, 1, PASSWORD)
+    assert [each.register("1-0:1.8.0").value for each in (public, second, manager)] == [1, 2, 1]
+    manager.set("0-0:96.1.0", 1, 2, axdr.octets(b"new"))
+    with pytest.raises(AccessError):
+        public.set("0-0:96.1.0", 1, 2, axdr.octets(b"newer"))
+    public.release()
     with pytest.raises(Refused):
-        second.logical_device_name()
-    assert manager.logical_device_name() == b"second"
+        public.register("1-0:1.8.0")
+    assert bytes(manager.get("0-0:96.1.0", 1, 2).value) == b"new"
 
 
-def test_nobody_is_at_another_address(kernel, terminal):
-    link = terminal.links[16, 3] = hdlc.ClientLink(16, 3)
+def test_a_long_answer_comes_in_segments(plug):
+    meter = plug(baud=9600).meter()
+    assert bytes(meter.get("0-0:96.1.0", 1, 2).value) == bytes(3000)
+
+
+def test_an_apdu_longer_than_the_port_takes_is_refused_and_the_next_is_served(plug):
+    head = plug()
+    meter = head.meter()
+    assert head.exchange(b"\xc0" * (PARAMETERS.largest_apdu + 1)) == PDU_TOO_LONG
+    assert meter.register("1-0:1.8.0").value == 1
+
+
+def test_a_new_connection_of_the_same_client_has_no_association(plug):
+    head = plug()
+    meter = head.meter()
+    assert isinstance(head.connect(), hdlc.Connected)
+    with pytest.raises(Refused):
+        meter.register("1-0:1.8.0")
+
+
+def test_a_disconnected_client_has_no_association(plug, premises):
+    head = plug()
+    meter = head.meter()
+    head.apply(head.links[16, 1].disconnect(premises.kernel.now))
+    assert isinstance(head.wait(), hdlc.Disconnected)
+    assert isinstance(head.connect(), hdlc.Connected)
+    with pytest.raises(Refused):
+        meter.register("1-0:1.8.0")
+
+
+def test_a_silent_client_is_dropped_after_two_minutes(plug, premises):
+    head = plug()
+    meter = head.meter()
+    premises.run(110 * S)
+    assert meter.register("1-0:1.8.0").value == 1
+    premises.run(121 * S)
+    head.apply(head.links[16, 1].request(b"\x62\x00", premises.kernel.now))
+    assert isinstance(head.wait(), hdlc.Failed)  # DM
+
+
+def test_the_plug_ends_everything_that_was_open(plug, premises):
+    head = plug()
+    head.meter()
+    head.meter(1, 1, PASSWORD)
+    head.wire.unplug()
+    other = plug()
+    other.links = head.links  # with the numbers of the old connection
+    other.apply(head.links[1, 1].request(b"\x62\x00", premises.kernel.now))
+    assert isinstance(other.wait(), hdlc.Failed)
+    assert other.meter().register("1-0:1.8.0").value == 1
+
+
+def test_a_power_cut_ends_it_too_and_the_plug_stays_in(plug, station, premises):
+    head = plug()
+    meter = head.meter()
+    station.cut(off_for=S)
+    premises.run(2 * S)
+    head.apply(head.links[16, 1].request(b"\x62\x00", premises.kernel.now))
+    assert isinstance(head.wait(), hdlc.Failed)
+    assert isinstance(head.connect(), hdlc.Connected)
+    meter.associate()
+    assert meter.register("1-0:1.8.0").value == 1
+
+
+def test_an_address_that_nobody_has_is_not_answered(plug, premises):
+    head = plug()
+    link = head.links[16, 7] = hdlc.ClientLink(16, 7, PARAMETERS)
+    head.apply(link.connect(premises.kernel.now))
+    premises.run(3 * S)
+    assert head.news == []
+    del head.links[16, 7]
+    assert head.meter().register("1-0:1.8.0").value == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_octets_may_come_in_any_pieces(plug, premises, size):
+    """Bad input A16."""
+    head = plug()
+    write = head.port.write
+
+    def pieces(data):
+        for at in range(0, len(data), size):
+            write(data[at : at + size])
+
+    head.port.write = pieces
+    assert head.meter().register("1-0:1.8.0").value == 1
+
+
+def test_the_port_speaks_only_when_asked(plug, premises):
+    head = plug()
     heard = []
-    terminal.port.on_receive = heard.append
-    terminal.apply(link.connect(kernel.now))
-    kernel.run_until(kernel.now + MIN)
+    head.port.on_receive = heard.append
+    for octets in (b"/?!\r\n", bytes(300), b"\x7e" * 40, bytes.fromhex("7EA7FF") * 30, bytes.fromhex("7EA00703219300")):
+        head.port.write(octets)
+        premises.run(5 * S)
     assert heard == []
-
-
-def test_a_silent_client_loses_its_association(kernel, terminal):
-    meter = terminal.meter(16, 1)
-    kernel.run_until(kernel.now + 3 * MIN)
-    again = terminal.links[16, 1] = hdlc.ClientLink(16, 1)
-    terminal.apply(again.connect(kernel.now))
-    assert isinstance(terminal.effect(), hdlc.Connected)
-
-    def exchange(apdu):
-        terminal.apply(again.request(apdu, kernel.now))
-        return terminal.effect().data
-
-    meter.exchange = exchange
-    with pytest.raises(Refused):
-        meter.logical_device_name()
-
-
-def test_a_device_that_lost_its_power_answers_when_it_is_back(kernel, board, terminal):
-    terminal.meter(16, 1)
-    board.cut(off_for=S)
-    kernel.run_until(kernel.now + 2 * S)
-    assert terminal.meter(16, 1).logical_device_name() == b"first"
+    head.port.on_receive = head.receive
+    assert head.meter().register("1-0:1.8.0").value == 1
