@@ -55,9 +55,9 @@ class Probe:
         return bytes(self.heard)
 
 
-def home(interface):
+def home(interface, hold_up_s=1.0):
     """A commissioned home of hub, electricity meter and a terminal in the van."""
-    devices = [config.Hub(), config.Esme(at=(0.3, 0), interface=interface), config.Hht()]
+    devices = [config.Hub(), config.Esme(at=(0.3, 0), interface=interface, hold_up_s=hold_up_s), config.Hht()]
     run = Run(config.Bench(name="home", seed=11, start="2026-01-14T00:00:00Z", home=[config.Home(device=devices)]))
     commission(run)
     run.run(for_=MIN)
@@ -124,6 +124,31 @@ def test_a_loss_of_supply_is_an_outage_after_three_minutes(run, seconds, notices
     run.run(for_=10 * MIN)
     assert len(run.head_end.notices(LastGasp)) == len(run.head_end.notices(FirstBreath)) == notices
     assert run.head_end.meter("esme").register("1-0:32.7.0").value == 230
+
+
+@pytest.mark.parametrize("hold_up_s", [0.0, 0.001, 0.002, 0.003, 0.004, 0.02])
+def test_a_hold_up_too_short_for_the_report_costs_no_notice(hold_up_s):
+    """The power goes before, while, or just after the report is on the air: still one outage, and one end of it."""
+    run = home("han", hold_up_s)
+    run.mains.off(200 * S)
+    run.run(for_=10 * MIN)
+    assert [len(run.head_end.notices(kind)) for kind in (LastGasp, FirstBreath)] == [1, 1]
+    run.mains.off(179 * S)
+    run.run(for_=10 * MIN)
+    assert [len(run.head_end.notices(kind)) for kind in (LastGasp, FirstBreath)] == [1, 1]
+
+
+@pytest.mark.req("S-004", "S-081")
+@pytest.mark.parametrize("volts", [216.1, 253.1, 140.0])
+def test_the_first_breath_waits_for_a_voltage_inside_the_limits(volts):
+    run = home("han")
+    run.mains.off(200 * S)
+    run.kernel.at(run.now + 200 * S - 1, run.mains.on, volts, who="scenario")
+    run.run(for_=30 * MIN)
+    assert [len(run.head_end.notices(kind)) for kind in (LastGasp, FirstBreath)] == [1, 0]
+    run.mains.on(230.0)
+    run.run(for_=S)
+    assert [len(run.head_end.notices(kind)) for kind in (LastGasp, FirstBreath)] == [1, 1]
 
 
 def test_the_wired_meters_clock_is_the_hubs():
