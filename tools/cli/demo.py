@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
+import msgspec
 
-from devices.runtime.journal import Recorder
-from devices.runtime.kernel import MIN, S
+from devices.runtime.kernel import MIN
 from tools.bench.day import BENCH, LENGTH, Day
 from tools.bench.run import Run
 from tools.bench.tally import Tally
-from tools.capture import keys
-from tools.capture.observer import Capture
+from tools.cli.kept import LARGEST_SEED, closing, keeping, summary
 from tools.cli.output import json_option, print_json
 from tools.cli.timeline import Progress, Timeline
 from tools.errors import BadInput, CheckFailed
 
 SLICE = 10 * MIN
 """Virtual time between two drawings of the progress bar."""
-NEXT = """\
+NEXT = """
 What to try next:
   wireshark {out}/home.pcapng                    keys: {out}/zigbee_pc_keys
   meterbench replay {out}/journal.jsonl          the same day again, checked by its digest
@@ -38,7 +35,7 @@ What to try next:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Folder for what the day leaves."
 )
-@click.option("--seed", type=int, help="Root of all chance; the bench's own by default.")
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Root of all chance; the bench's own by default.")
 @json_option
 def command(out: Path, seed: int | None, as_json: bool) -> None:
     """Run one virtual day of a GB home and leave home.pcapng, zigbee_pc_keys, journal.jsonl and summary.json.
@@ -56,33 +53,21 @@ def command(out: Path, seed: int | None, as_json: bool) -> None:
 
     timeline = Timeline(run.kernel, None if as_json else write, run.names())
     day = Day(run, timeline.say)
-    with ExitStack() as stack:
-        journal = stack.enter_context((out / "journal.jsonl").open("w", encoding="ascii"))
-        stack.enter_context(Capture(out / "home.pcapng", run.kernel, f"meterbench demo --seed {run.kernel.seed}"))
-        recorder = Recorder(run.inputs, lambda record: journal.write(json.dumps(record) + "\n"), bench=run.meaning)
-        day.start()
+    day.start()
+    files = {"capture": out / "home.pcapng", "keys": out / "zigbee_pc_keys", "journal": out / "journal.jsonl"}
+    with keeping(run, "meterbench demo", **files):
         for until in range(SLICE, LENGTH + 1, SLICE):
             run.run_until(until)
             progress.at(until)
-        recorder.finish()
     progress.clear()
-    keys.write(out / "zigbee_pc_keys", run.zigbee_keys())
     seconds = time.perf_counter() - started
     problems = day.problems()
-    summary: dict[str, object] = {
-        "seed": run.kernel.seed,
-        "virtual_seconds": LENGTH // S,
-        "events": run.log.count,
-        "frames": {f"{layer}, {what}": count for layer, what, count in tally.rows()},
-        "notices": [type(notice).__name__ for notice in run.head_end.received],
-        "digest": run.digest(),
-        "problems": problems,
-    }
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="ascii")
+    report = summary(run, tally, seconds) | {"problems": problems}
+    (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     if as_json:
-        print_json(summary | {"seconds": round(seconds, 3)})
+        print_json(report)
     else:
-        click.echo("\n".join(_closing(run, day, tally, seconds)))
+        click.echo("\n".join([*_faces(day), *closing(run, tally, seconds)]))
         click.echo(NEXT.format(out=out, bench="fixtures/benches/home.toml"))
     if problems:
         raise CheckFailed("the day did not go as it should: " + "; ".join(problems))
@@ -96,14 +81,10 @@ def folder(path: Path) -> None:
         raise BadInput(f"{path}: {(error.strerror or str(error)).lower()}: give another folder with --out") from error
 
 
-def _closing(run: Run, day: Day, tally: Tally, seconds: float) -> Iterator[str]:
+def _faces(day: Day) -> Iterator[str]:
     for device, face in day.faces.items():
         width = max(map(len, face))
         yield f"\n{device}"
         yield f"+{'-' * width}+"
         yield from (f"|{line.ljust(width)}|" for line in face)
         yield f"+{'-' * width}+"
-    yield "\nFrames and messages"
-    yield from (f"  {layer:<14} {what:<18} {count:>9,}" for layer, what, count in tally.rows())
-    speed = LENGTH / S / seconds
-    yield f"\nOne day in {seconds:.1f} s: {speed:,.0f} times real time, {run.log.count:,} events, digest {run.digest()[:16]}\n"

@@ -1,4 +1,4 @@
-"""What `run` and `serve` keep of a run in files: a capture, its keys, a journal; and what they say at its end."""
+"""What `demo`, `run` and `serve` keep of a run in files: a capture, its keys, a journal; and what they say at its end."""
 
 from __future__ import annotations
 

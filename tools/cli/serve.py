@@ -65,7 +65,7 @@ def command(
     declared = config.load(bench)
     run = Run(declared, seed, time.time_ns() - after if declared.start_ns is None else None)
     served, tally, voice = Served(run), Tally(run.kernel), Voice(quiet)
-    Timeline(run.kernel, voice.line)
+    Timeline(run.kernel, voice.line, run.names())
     started = time.perf_counter()
     with keeping(run, f"meterbench serve {bench.name}", capture=capture, keys=keys, journal=journal), ExitStack() as stack:
 
