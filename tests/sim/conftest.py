@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,6 +76,6 @@ def build() -> Callable[..., Told]:
 
 
 @pytest.fixture
-def home(build: Callable[..., Told]) -> Iterator[Told]:
+def home(build: Callable[..., Told]) -> Told:
     """The home of fixtures/benches/home.toml, commissioned."""
-    yield build("home")
+    return build("home")
