@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubfw.config import Config, Entry, Tariff
+from hubfw.config import Config, Entry
 from hubfw.firmware import Firmware
 
-__all__ = ["Config", "Entry", "Firmware", "Tariff"]
+__all__ = ["Config", "Entry", "Firmware"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from devices.parts.tariff import STANDARD, Tariff
+
 S = 1_000_000_000
 
 ESME = "esme"
@@ -19,19 +21,6 @@ class Entry:
     eui64: int
     install_code: bytes = field(repr=False)
     kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """The price that the hub publishes for the electricity of the premises.
-
-    `price` has `digits` decimals, in units of `currency` (ISO 4217) a kilowatt-hour.
-    """
-
-    label: str = "Standard"
-    price: int = 2450
-    digits: int = 4
-    currency: int = 826
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +43,7 @@ class Config:
     """Volts; what the hub itself takes for a supply that is back, where no meter judges it."""
     wired_meter: int | None = None
     """EUI-64 of the electricity meter on the UART `wired`; it is reached over HDLC there and never through a tunnel."""
-    tariff: Tariff = Tariff()
+    tariff: Tariff = STANDARD
     channel: int = 15
     mirrors: int = 4
     """Battery meters that can have a mirror."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.esme.config import Config, Tariff
+from devices.esme.config import Config
 from devices.esme.firmware import Firmware
 
-__all__ = ["Config", "Firmware", "Tariff"]
+__all__ = ["Config", "Firmware"]

@@ -6,18 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
+from devices.parts.tariff import STANDARD, Tariff
 
 MS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Tariff:
-    """The price in force. `price` has `digits` decimals, in `currency` (ISO 4217) a kilowatt-hour."""
-
-    label: str = "Standard"
-    price: int = 2450
-    digits: int = 4
-    currency: int = 826
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,7 @@ class Config:
     start_wh: int = 4_321_000
     """What its import register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
-    tariff: Tariff = Tariff()
+    tariff: Tariff = STANDARD
     voltage_limits: tuple[float, float] = (216.2, 253.0)
     """Volts between which supply counts as restored: 230 V, -6 % and +10 %."""
     boot_ns: int = 50 * MS

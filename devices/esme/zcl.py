@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from devices.esme.config import Config, Tariff
+from devices.esme.config import Config
 from devices.esme.meter import Extreme, Meter
 from devices.esme.supply import Supply
+from devices.parts.tariff import serve_price
 from devices.runtime.board import Board
 from protocols.dlms.cosem import ControlState
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
 from protocols.zigbee.clusters.prepayment import Prepayment
-from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import EPOCH, Time
-from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+from protocols.zigbee.zcl.endpoint import Endpoint
 
 S: Final = 1_000_000_000
 ENDPOINT: Final = 1
@@ -27,9 +27,6 @@ _FORMAT: Final = 0b0_0110_011
 _LARGEST_DEMAND: Final = 0x7FFFFF
 _CREDIT_MODE: Final = 0x0090
 """A contactor is fitted, credit is displayed, no prepayment."""
-_UNTIL_CHANGED: Final = 0xFFFF
-_NO_RATIO: Final = 0xFF
-_NO_GENERATION_PRICE: Final = 0xFFFFFFFF
 
 SUPPLY_STATES: Final = {
     ControlState.DISCONNECTED: SupplyStatus.OFF,
@@ -73,8 +70,7 @@ def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endp
         Prepayment.currency_scaling_factor: 1,
         Prepayment.currency: config.tariff.currency,
     })  # fmt: skip
-    price = made.serve(Price, {Price.tariff_label: config.tariff.label.encode(), Price.currency: config.tariff.currency})
-    price.on(Price.GetCurrentPrice, lambda command, request: _price(board, config.tariff, request))
+    serve_price(made, config.tariff, board.rtc)
     made.use(Time)
     return made
 
@@ -92,24 +88,3 @@ def _status(meter: Meter, supply: Supply) -> Status:
     if not meter.switch.closed:
         status |= Status.SERVICE_DISCONNECT_OPEN
     return status
-
-
-def _price(board: Board, tariff: Tariff, request: Request) -> Outcome:
-    """The price in force; the meter has one rate."""
-    now = max(board.rtc.read() // S - EPOCH, 0) if board.rtc.valid else 0
-    return Price.PublishPrice(
-        provider_id=0,
-        rate_label=tariff.label.encode()[:12],
-        issuer_event_id=1,
-        current_time=now,
-        unit_of_measure=Unit.KILOWATT_HOURS,
-        currency=tariff.currency,
-        price_trailing_digit_and_price_tier=tariff.digits << 4 | 1,
-        number_of_price_tiers_and_register_tier=1 << 4 | 1,
-        start_time=0,
-        duration_in_minutes=_UNTIL_CHANGED,
-        price=tariff.price,
-        price_ratio=_NO_RATIO,
-        generation_price=_NO_GENERATION_PRICE,
-        generation_price_ratio=_NO_RATIO,
-    )

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from devices.parts.tariff import Tariff, serve_price
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
-from hubfw.config import Tariff
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.messaging import Messaging
-from protocols.zigbee.clusters.metering import Metering, Unit
-from protocols.zigbee.clusters.price import Price
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
@@ -27,12 +26,8 @@ ENDPOINT: Final = 1
 DEVICE: Final = 0x0500
 
 _UNKNOWN_TIME = 0xFFFFFFFF
-_UNTIL_CHANGED = 0xFFFF
-_NO_RATIO = 0xFF
-_NO_PRICE = 0xFFFFFFFF
 _MAINS = 1
 _ROOM_FOR_MIRRORS = 0x01
-_ONE_TIER = 1
 
 
 class Esi:
@@ -44,7 +39,6 @@ class Esi:
     ) -> None:
         self.endpoint = Endpoint(ENDPOINT, DEVICE)
         self._rtc = board.rtc
-        self._tariff = tariff
         self._may_report = may_report
         self._reported = reported
         self.endpoint.serve(Basic, {
@@ -61,14 +55,7 @@ class Esi:
             Time.time_zone: lambda: 0,
             Time.valid_until_time: lambda: _seconds(self._rtc, ahead=DAY),
         })  # fmt: skip
-        price = self.endpoint.serve(Price, {
-            Price.tariff_label: tariff.label.encode(),
-            Price.number_of_price_tiers_in_use: _ONE_TIER,
-            Price.unit_of_measure: Unit.KILOWATT_HOURS,
-            Price.currency: tariff.currency,
-            Price.price_trailing_digit: tariff.digits << 4,
-        })  # fmt: skip
-        price.on(Price.GetCurrentPrice, self._price)
+        serve_price(self.endpoint, tariff, board.rtc)
         self.messaging = self.endpoint.serve(Messaging)
         self.metering = self.endpoint.use(Metering)
         self.metering.on_report(self._metering)
@@ -76,25 +63,6 @@ class Esi:
     def _time_status(self) -> int:
         known = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED | TimeStatus.MASTER_ZONE_DST | TimeStatus.SUPERSEDING
         return known if self._rtc.valid else 0
-
-    def _price(self, command: Price.GetCurrentPrice, request: Request) -> Outcome:
-        tariff = self._tariff
-        return Price.PublishPrice(
-            provider_id=0,
-            rate_label=tariff.label.encode()[:12],
-            issuer_event_id=1,
-            current_time=_seconds(self._rtc),
-            unit_of_measure=Unit.KILOWATT_HOURS,
-            currency=tariff.currency,
-            price_trailing_digit_and_price_tier=tariff.digits << 4 | _ONE_TIER,
-            number_of_price_tiers_and_register_tier=_ONE_TIER << 4 | _ONE_TIER,
-            start_time=0,
-            duration_in_minutes=_UNTIL_CHANGED,
-            price=tariff.price,
-            price_ratio=_NO_RATIO,
-            generation_price=_NO_PRICE,
-            generation_price_ratio=_NO_RATIO,
-        )
 
     def _metering(self, values: dict[Attribute[object], object], request: Request) -> Outcome:
         source = request.message.source_eui64
