@@ -95,7 +95,9 @@ class Broker:
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n")
+        self._config.write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nset_tcp_nodelay true\n"
+        )
         self._program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "mosquitto"
         self._process: subprocess.Popen[str] | None = None
 

@@ -1,7 +1,9 @@
 """The medium's end of a remote radio: a transceiver of its own on the air, moved by messages.
 
 The transceiver is a real one, so acknowledgements, retries and frames held for sleepers happen in the medium's own virtual
-time; what a carrier delays is only the news of them. All that comes in passes `journal.Inputs`: a run with remote radios can
+time; what a carrier delays is only the news of them. A joining device's first frame follows its short address within
+microseconds, so the seat tunes to that address by itself as it passes (association response, 802.15.4 clause 7.3.2), as the
+device will tell it to a moment later. All that comes in passes `journal.Inputs`: a run with remote radios can
 be replayed. A bad message is noted in the event log and changes nothing. No sockets here: tools.air.carriers.
 """
 
@@ -14,6 +16,7 @@ from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import S
 from devices.runtime.radio import Radio, TxStatus
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.zigbee import mac
 from tools.air import messages
 from tools.air.messages import Attach, BadMessage, Configure, Refusal, Transmit
 from tools.bench.bridges import Slot
@@ -37,7 +40,7 @@ class Seat:
         self._radio = radio
         self._bench = bench
         self._run = run
-        self._channel = 0, 0
+        self._tuning: Configure | None = None
         inputs.bind(endpoint, self._happen)
 
     def announce(self, now: int) -> None:
@@ -81,7 +84,7 @@ class Seat:
 
     def _detach(self) -> None:
         self._radio.reset()
-        self.life = None
+        self.life = self._tuning = None
 
     def _refuse(self, life: int, reason: Refusal) -> None:
         self.slot.output(messages.Refuse(life, self._kernel.now, messages.REFUSALS.index(reason)).build())
@@ -89,10 +92,15 @@ class Seat:
     def _configure(self, request: Configure) -> None:
         if request.page > _LARGEST_PAGE or request.channel > _LARGEST_CHANNEL:
             raise BadMessage(f"there is no channel {request.channel} on page {request.page}")
-        self._channel = request.page, request.channel
+        self._tuning = request
+        self._tune(request.short)
+
+    def _tune(self, short: int) -> None:
+        tuning = self._tuning
+        assert tuning is not None
         self._radio.configure(
-            channel=request.channel, pan_id=request.pan_id, short=request.short, eui64=request.eui64,
-            rx_on_when_idle=bool(request.rx_on_when_idle), page=request.page,
+            channel=tuning.channel, pan_id=tuning.pan_id, short=short, eui64=tuning.eui64,
+            rx_on_when_idle=bool(tuning.rx_on_when_idle), page=tuning.page,
         )  # fmt: skip
 
     def _transmit(self, request: Transmit) -> None:
@@ -106,10 +114,25 @@ class Seat:
             self._radio.transmit(request.handle, psdu, indirect=bool(request.indirect))
 
     def _receive(self, life: int, psdu: bytes, lqi: int) -> None:
-        page, channel = self._channel
-        packet = tap.Packet(psdu, channel, lqi, page).build()
+        tuning = self._tuning
+        assert tuning is not None
+        if psdu[0] & mac.TYPE == mac.COMMAND and (short := _assigned(psdu, tuning.eui64)) is not None:
+            self._tune(short)
+        packet = tap.Packet(psdu, tuning.channel, lqi, tuning.page).build()
         self.slot.output(messages.Receive(life, self._kernel.now, packet).build())
 
     def _confirm(self, life: int, handle: int, status: TxStatus, pending: bool) -> None:
         place = messages.STATUSES.index(status)
         self.slot.output(messages.Confirm(life, self._kernel.now, handle, place, pending).build())
+
+
+def _assigned(psdu: bytes, eui64: int) -> int | None:
+    """The short address that this frame gives to a device, if it gives one."""
+    try:
+        header, msdu = mac.split(psdu)
+        command = mac.commands.parse(msdu)
+    except RemoteProtocolError:
+        return None
+    if not isinstance(command, mac.AssociationResponse) or command.status or header.destination_eui64 != eui64:
+        return None
+    return command.short

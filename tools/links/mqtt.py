@@ -162,7 +162,7 @@ class Session:
             async for message in client.messages:
                 self._receive(message)
         except asyncio.CancelledError:
-            await client.publish(status, self._status("offline"), qos=1, retain=True)
+            await client.publish(status, self._status("offline"), qos=1, retain=True, timeout=1.0)
             raise
         finally:
             self._connected = False

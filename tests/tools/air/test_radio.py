@@ -59,6 +59,17 @@ def test_a_slow_carrier_delays_and_does_not_lose(world, firmwares):
     assert world.result(sleeper, read, MIN) == {Time.time: 753_000_000}
 
 
+@pytest.mark.parametrize("delay", [0, 5, 20, 60])
+def test_a_joining_device_hears_its_key_however_slow_the_carrier(world, firmwares, delay):
+    """The trust centre sends the key to an address that the device's process has not heard of yet."""
+    world.delay = delay * MS
+    meter = world.device(firmwares["meter"])
+    world.connect(meter)
+    world.run(8 * S)
+    assert meter.board.firmware.joined is not None
+    assert meter.board.firmware.han.shares_key(HUB)
+
+
 def test_a_frame_is_heard_and_confirmed_by_the_medium(world, pair):
     one, two = pair
     one.radio.transmit(1, psdu(1, 2, acknowledge=True))
