@@ -29,6 +29,9 @@ ANSWER_TIMEOUT = 30 * S
 KEPT = 10_000
 """Notices, and answers of one schedule, that are kept: the newest."""
 
+REMEMBERED = 1_000
+"""Notifications by which a repeated one is known."""
+
 Question = Callable[[Client], Procedure[T]]
 """What to do in an association: `lambda client: client.get("1-0:1.8.0", 3, 2)`."""
 
@@ -144,7 +147,10 @@ class HeadEnd:
         self.on_notice: Callable[[Notice], object] | None = None
         self.bad = 0
         """Connections of hubs that sent no notification."""
+        self.repeated = 0
+        """Notifications that came before: hubs deliver at least once, under the same long-invoke-id."""
         self._password = password
+        self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
         host.listen(PORT, self._accept)
 
@@ -173,6 +179,10 @@ class HeadEnd:
         if not isinstance(frame, DataNotification):
             raise RemoteProtocolError(f"{type(frame).__name__} where only notifications are expected")
         notice = understand(frame, self.kernel.utc)
+        if notice.hub and (notice.hub, frame.long_invoke) in self._seen:
+            self.repeated += 1
+            return
+        self._seen.append((notice.hub, frame.long_invoke))
         self.received.append(notice)
         self.kernel.log.emit(self.host.name, "headend.notice", {"kind": type(notice).__name__, "hub": notice.hub.hex()})
         if self.on_notice is not None:

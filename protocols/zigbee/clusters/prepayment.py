@@ -1,6 +1,6 @@
 """Prepayment cluster 0x0705: credit, debt, top-ups (SE 1.4 annex D.7).
 
-Amounts are in the currency's minor unit shifted by `Price.price_trailing_digit`.
+Amounts are in units of `currency` scaled by `currency_scaling_factor`.
 """
 
 from __future__ import annotations

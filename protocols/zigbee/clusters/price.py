@@ -212,7 +212,7 @@ class Price(Cluster, id=0x0700, name="Price"):
 
     @command(0x00, to=CLIENT)
     class PublishPrice(Frame):
-        """A price. Prices are in the minor units of `currency` (ISO 4217) shifted by the trailing digit nibble."""
+        """A price, in units of `currency` (ISO 4217) with as many decimals as the high nibble of the trailing digit says."""
 
         provider_id: le.u32
         rate_label: zcl_string

@@ -114,3 +114,15 @@ def test_a_hub_that_is_away_is_no_answer(run: Run) -> None:
     with pytest.raises(NoAnswer) as error:
         run.head_end.meter("hub").names()
     assert isinstance(error.value, RemoteProtocolError)
+
+
+def test_a_notification_that_comes_again_is_heard_once(run: Run) -> None:
+    sent: list[bytes] = []
+    run.log.subscribe(lambda now, who, kind, data: sent.append(bytes(data)) if who.startswith(run.hub.name) else None, ["net.data"])
+    run.mains.off(200 * S)
+    run.run(for_=185 * S)
+    assert len(run.head_end.received) == 1
+    stream = run.net.host("again").connect("dcc", 4059)
+    stream.send(sent[-1])
+    run.run(for_=S)
+    assert (len(run.head_end.received), run.head_end.repeated) == (1, 1)
