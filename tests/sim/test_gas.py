@@ -48,14 +48,6 @@ def _in_mirror(home):
     return reading.get(Metering, Metering.current_summation_delivered), reading.at
 
 
-def _shield(home, name, *others, loss=1.0):
-    """Let nothing pass between a radio and others, or everything again."""
-    for other in others:
-        if other != name:
-            home.only.air.set_loss(name, other, loss)
-            home.only.air.set_loss(other, name, loss)
-
-
 @pytest.mark.req("S-098", "S-142", "S-013")
 def test_the_head_end_is_answered_from_the_mirror_and_nobody_wakes_the_meter(home, gas, speaking):
     home.run_until(HOUR + 10 * MIN)
@@ -128,9 +120,9 @@ def test_a_set_that_breaks_off_is_not_seen_at_all(build, speaking, early):
     sent = speaking(home, home.gsme)
     home.run_until(cut)
     assert sent  # it had begun
-    _shield(home, home.gsme.name, home.hub.name)
+    home.shield("gsme", "hub")
     home.run(for_=3 * MIN)
-    _shield(home, home.gsme.name, home.hub.name, loss=0.0)
+    home.shield("gsme", "hub", loss=0.0)
     assert _in_mirror(home) == before
     assert dict(mirror.gas.reading.values) == values
     home.run(for_=30 * MIN)
@@ -142,13 +134,13 @@ def test_a_set_that_breaks_off_is_not_seen_at_all(build, speaking, early):
 def test_hours_without_radio_age_the_mirror_and_change_nothing_in_it(home, gas):
     home.run_until(2 * HOUR + 5 * MIN)
     before = gas(home)
-    _shield(home, home.gsme.name, *home.only.air.radios)
+    home.shield("gsme")
     home.run(for_=5 * HOUR)
     assert gas(home) == before
     age = next(line for line in home.screen("ihd") if line.endswith("ago"))
     assert age.split()[-3:] == ["5", "h", "ago"] or 290 <= int(age.split()[-3]) <= 340
     counted = home.gsme.firmware.register.total
-    _shield(home, home.gsme.name, *home.only.air.radios, loss=0.0)
+    home.shield("gsme", loss=0.0)
     home.run(for_=HOUR)
     value, at = gas(home)
     assert value >= Decimal(counted) / 1000
@@ -158,7 +150,7 @@ def test_hours_without_radio_age_the_mirror_and_change_nothing_in_it(home, gas):
 @pytest.mark.req("S-092", part=True)
 def test_a_meter_that_the_hub_no_longer_hears_reports_through_the_electricity_meter(home, gas):
     home.run_until(2 * HOUR + 5 * MIN)
-    _shield(home, home.gsme.name, home.hub.name)
+    home.shield("gsme", "hub")
     home.run(for_=HOUR)
     _, at = gas(home)
     assert home.kernel.utc - at < 31 * MIN

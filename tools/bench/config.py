@@ -24,6 +24,8 @@ from tools.links.spec import LinkSpec, parse
 LARGEST_FILE = 256 * 1024
 STARTS = range(946_684_800_000_000_000, 4_102_444_800_000_000_000)
 """Years 2000 to 2099, in ns since 1970: ZigBee's time begins with the first, and 32 bits of seconds end soon after the last."""
+JOINING = 16
+"""Devices on one hub's network (GB)."""
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_. \"-]+?)\s*\]\]?\s*(#.*)?")
@@ -175,6 +177,15 @@ class Home(_Declared, frozen=True, kw_only=True):
         hubs = [device for device in self.device if isinstance(device, Hub)]
         if len(hubs) != 1:
             raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one")
+        wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
+        if len(wired) > 1:
+            raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
+        gas = [device for device in self.device if isinstance(device, Gsme)]
+        if len(gas) > 1:
+            raise ValueError(f"{len(gas)} devices of kind gsme, and a hub answers for one")
+        joining = [device for device in self.device if not isinstance(device, Hub | Hht) and device not in wired]
+        if len(joining) > JOINING:
+            raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
 
 
 class Bench(_Declared, frozen=True, kw_only=True):

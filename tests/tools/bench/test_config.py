@@ -65,6 +65,20 @@ def test_a_refusal_names_line_field_and_reason(text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "devices, reason",
+    [
+        ([f'kind = "ihd"\nname = "display{n}"' for n in range(17)], "17 devices that join, and a hub's log holds 16"),
+        (['kind = "gsme"\nname = "one"', 'kind = "gsme"\nname = "two"'], "2 devices of kind gsme, and a hub answers for one"),
+        ([f'kind = "esme"\nname = "m{n}"\ninterface = "wired"' for n in range(2)], "2 wired electricity meters, and a hub has one"),
+    ],
+)
+def test_what_one_hub_cannot_serve_is_refused(devices: list[str], reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        loads(HUB + "".join(f"[[home.device]]\n{device}\n" for device in devices))
+    loads(HUB + "".join(f"[[home.device]]\n{device}\n" for device in devices[1:]))
+
+
 def test_two_devices_with_one_eui64_are_refused_however_it_is_written() -> None:
     text = HUB + 'eui64 = "00-DB-12-34-56-78-90-A0"\n[[home.device]]\nkind = "ihd"\neui64 = "00db1234567890a0"\n'
     with pytest.raises(BadInput, match="home1/hub and home1/ihd have the same `eui64`"):
