@@ -9,7 +9,6 @@ Tariff, billing and prepayment objects come with the GB message layer, and so do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -17,7 +16,7 @@ from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
 from devices.esme.supply import LONG, Supply
 from devices.parts.load_switch import MODES
-from devices.parts.profile_log import HALF_HOUR, ROWS, Row
+from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
 from devices.runtime.board import Board
 from devices.runtime.kernel import DAY, S
 from protocols.dlms import axdr, cosem
@@ -25,7 +24,7 @@ from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import AccessError, Column, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.server import LogicalDevice, Server, open_profile
-from protocols.dlms.xdlms import DataAccessResult
+from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
@@ -165,24 +164,21 @@ def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass
     yield cosem.Data("0-0:94.44.34.10", value=lambda: axdr.structure(*_read(active), *_read(reactive)))
     yield cosem.Data("0-0:94.44.34.20", value=lambda: axdr.structure(*_read(power)))
 
-    def log(name: str, rows: int, period: int, *captured: cosem.InterfaceClass) -> Log:
-        return Log(name, [Column(thing) for thing in (clock, status, *captured)], rows, period)
+    def log(name: str, kept: ProfileLog, rows: int, period: int, cells: Cells, *captured: cosem.InterfaceClass) -> Log:
+        return Log(name, [Column(thing) for thing in (clock, status, *captured)], rows, period, kept, cells)
 
-    half_hourly: list[tuple[Log, Cells]] = [
-        (log("0-0:99.1.0", ROWS, HALF_HOUR, active), lambda row: [axdr.u32(row.totals[WH])]),
-        (log("1-0:99.1.0", ROWS, HALF_HOUR, active), lambda row: [axdr.u32(row.totals[WH])]),
-        (log("0-0:99.1.1", GB_ROWS, HALF_HOUR, exported, reactive_export), lambda row: [axdr.u32(0), axdr.u32(0)]),
-        (log("0-0:99.1.2", GB_ROWS, HALF_HOUR, reactive), lambda row: [axdr.u32(row.totals[VARH])]),
-        (log("1-0:32.24.0", VOLTAGE_ROWS, HALF_HOUR, mean_voltage), lambda row: [axdr.u16(row.totals[VOLTS])]),
+    half_hours, days = meter.half_hours, meter.days
+    half_hourly = [
+        log("0-0:99.1.0", half_hours, ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[WH])], active),
+        log("1-0:99.1.0", half_hours, ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[WH])], active),
+        log("0-0:99.1.1", half_hours, GB_ROWS, HALF_HOUR, lambda row: [axdr.u32(0), axdr.u32(0)], exported, reactive_export),
+        log("0-0:99.1.2", half_hours, GB_ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[VARH])], reactive),
+        log("1-0:32.24.0", half_hours, VOLTAGE_ROWS, HALF_HOUR, lambda row: [axdr.u16(row.totals[VOLTS])], mean_voltage),
     ]
-    daily: list[tuple[Log, Cells]] = [(log("0-0:99.1.3", DAYS, DAY, active), lambda row: [axdr.u32(row.total)])]
-    for kept, listeners, logs in ((meter.half_hours, meter.on_half_hour, half_hourly), (meter.days, meter.on_day, daily)):
-        stored = kept.rows()
-        for one, cells in logs:
-            for row in stored[-one.rows :]:
-                one.add(row, cells)
-            listeners.append(partial(one.add, cells=cells))
-            yield one
+    daily = log("0-0:99.1.3", days, DAYS, DAY, lambda row: [axdr.u32(row.total)], active)
+    meter.on_half_hour += [each.add for each in half_hourly]
+    meter.on_day.append(daily.add)
+    yield from (*half_hourly, daily)
 
 
 Cells = Callable[[Row], list[Data]]
@@ -190,18 +186,37 @@ Cells = Callable[[Row], list[Data]]
 
 
 class Log(cosem.ProfileGeneric, id=7, version=1):
-    """A log that the meter fills: no client resets it or captures a row."""
+    """A log that the meter fills: no client resets it or captures a row.
 
-    def __init__(self, name: str, columns: list[Column], rows: int, period: int) -> None:
+    Its rows are put together when somebody first reads it, so that a meter with a full log boots as fast as a new one.
+    """
+
+    def __init__(
+        self, name: str, columns: list[Column], rows: int, period: int, kept: ProfileLog, cells: Cells
+    ) -> None:
         super().__init__(name, columns=columns, profile_entries=rows, capture_period=period // S)
-        self.rows = rows
+        self._size = rows
+        self._kept: ProfileLog | None = kept
+        self._cells = cells
 
     def carries_out(self, number: int) -> bool:
         return False
 
-    def add(self, row: Row, cells: Cells) -> None:
-        """Take in a row of the log in flash."""
-        self.append([axdr.octets(date_time.encode(row.at)), axdr.u8(row.status), *cells(row)])
+    def read(self, number: int, selection: SelectiveAccess | None = None) -> Data:
+        """As every attribute; the buffer and its size from the rows in flash."""
+        if self._kept is not None and number in _OF_ROWS:
+            stored, self._kept = self._kept.rows()[-self._size :], None
+            for row in stored:
+                self.add(row)
+        return super().read(number, selection)
+
+    def add(self, row: Row) -> None:
+        """A row was put in flash."""
+        if self._kept is None:
+            self.append([axdr.octets(date_time.encode(row.at)), axdr.u8(row.status), *self._cells(row)])
+
+
+_OF_ROWS: Final = frozenset({Log.buffer.number, Log.entries_in_use.number})
 
 
 def _read(register: cosem.Register) -> tuple[Data, Data]:
