@@ -126,7 +126,7 @@ class Day:
         found = {
             "half-hour electricity reads": (40, len(self.electricity.answers) if self.electricity else 0),
             "half-hour gas reads": (40, len(self.gas.answers) if self.gas else 0),
-            "a report of the engineer's visit": (1, int(self.visit is not None)),
+            "a whole report of the engineer's visit": (1, int(self.visit is not None and "errors" not in self.visit)),
         }
         lines = [f"{what}: {count}, expected at least {least}" for what, (least, count) in found.items() if count < least]
         for kind in (LastGasp, FirstBreath):
