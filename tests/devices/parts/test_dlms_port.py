@@ -114,19 +114,14 @@ def test_an_apdu_longer_than_the_port_takes_is_refused_and_the_next_is_served(pl
     assert meter.register("1-0:1.8.0").value == 1
 
 
-def test_a_new_connection_of_the_same_client_has_no_association(plug):
+@pytest.mark.parametrize("properly", [True, False])
+def test_an_association_ends_with_its_data_link(plug, premises, properly):
+    """Closed, or only set up anew by the same client."""
     head = plug()
     meter = head.meter()
-    assert isinstance(head.connect(), hdlc.Connected)
-    with pytest.raises(Refused):
-        meter.register("1-0:1.8.0")
-
-
-def test_a_disconnected_client_has_no_association(plug, premises):
-    head = plug()
-    meter = head.meter()
-    head.apply(head.links[16, 1].disconnect(premises.kernel.now))
-    assert isinstance(head.wait(), hdlc.Disconnected)
+    if properly:
+        head.apply(head.links[16, 1].disconnect(premises.kernel.now))
+        assert isinstance(head.wait(), hdlc.Disconnected)
     assert isinstance(head.connect(), hdlc.Connected)
     with pytest.raises(Refused):
         meter.register("1-0:1.8.0")
