@@ -137,7 +137,7 @@ def main() -> int:
         Row("start to first frame on the air", median(STARTS, first_frame), "s", "most", 1.0, 0.3),
     ]
     print(
-        f"a home day: {frames:,} frames on the air, {acknowledgements:,} acknowledgements among them; {events:,} calls of the kernel;"
+        f"a home day: {frames:,} frames on the air, {acknowledgements:,} acknowledgements among them; {events:,} kernel calls;"
         f" {plain:.2f} s, {plain / frames * 1e6:.1f} us a frame"
     )
     for row in rows:
