@@ -37,11 +37,11 @@ def intrude():
 
 
 def _keys(board):
-    return {key for _, key in board.firmware.han.stack.keys()}
+    return {key for _, key in board.firmware.han.stack.keys()}  # noqa: SIM118 - not a dict
 
 
 def _network_key(hub):
-    (key,) = [key for label, key in hub.firmware.han.stack.keys() if label.startswith("network key")]
+    (key,) = [key for label, key in hub.firmware.han.stack.keys() if label.startswith("network key")]  # noqa: SIM118 - not a dict
     return key
 
 
@@ -87,7 +87,7 @@ def test_sixteen_devices_join(build):
 
 def test_a_seventeenth_device_is_refused_when_the_bench_is_read(build):
     displays = "".join(f'[[home.device]]\nkind = "ihd"\nname = "display{n}"\n' for n in range(16))
-    with pytest.raises(BadInput, match="17 devices .* 16"):
+    with pytest.raises(BadInput, match="17 devices that join"):
         build(HUB + METER + displays)
 
 

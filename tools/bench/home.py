@@ -15,9 +15,10 @@ import hubfw
 from devices import esme, gsme, hht, ihd, ppmid
 from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
+from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
-from devices.runtime.kernel import MIN, Kernel, S
+from devices.runtime.kernel import MIN, MS, Kernel, S
 from devices.runtime.net import Net
 from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
@@ -36,6 +37,14 @@ LISTED = ("esme", "gsme", "ihd", "ppmid")
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
+
+
+def network(kernel: Kernel, wan: config.Wan) -> Net:
+    """The wide-area network of a bench."""
+    net = Net(kernel, int(wan.latency_ms * MS))
+    if wan.loss:
+        net.faults = Faults(kernel, "wan", [Fault(Effect.DROP, chance=wan.loss)])
+    return net
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,12 @@ import msgspec
 
 from devices.runtime.board import Board
 from devices.runtime.journal import Inputs
-from devices.runtime.kernel import MS, Kernel
-from devices.runtime.net import Net
+from devices.runtime.kernel import Kernel
 from tools.air.remote import RemoteRadio
 from tools.air.seat import Seat
 from tools.bench import config
 from tools.bench.bridges import EntryBridge, ExitBridge, PortBridge, Slot
-from tools.bench.home import KINDS, LISTENER, Home
+from tools.bench.home import KINDS, LISTENER, Home, network
 from tools.bench.identity import identify
 from tools.bench.run import OUTSIDE
 from tools.errors import BadInput, suggest
@@ -78,7 +77,7 @@ class Part:
         kernel.run_until(now)
         self.inputs = Inputs(kernel)
         self.radio: RemoteRadio | None = None
-        net = Net(kernel, int(choice.bench.wan.latency_ms * MS))
+        net = network(kernel, choice.bench.wan)
         bench, declared, label, digest = choice.bench, choice.home, choice.device.label, choice.digest
         self.home = Home(kernel, net, declared, bench, here=(label,), radio=None if choice.device.kind == HUB else self._remote)
         self.board: Board = self.home[label]

@@ -22,14 +22,13 @@ import msgspec
 
 from devices.runtime.board import Board
 from devices.runtime.journal import Inputs
-from devices.runtime.kernel import MS, Kernel
+from devices.runtime.kernel import Kernel
 from devices.runtime.log import EventLog
-from devices.runtime.net import Net
 from devices.runtime.supply import Mains
 from protocols.dlms.cosem import date_time
 from tools.bench import config
 from tools.bench.bridges import EntryBridge, ExitBridge, PortBridge
-from tools.bench.home import HEAD_END, LISTENER, Home, Visit
+from tools.bench.home import HEAD_END, LISTENER, Home, Visit, network
 from tools.errors import BadInput, suggest
 from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
@@ -45,7 +44,7 @@ class Run:
         start = declared.start_ns if start_ns is None else start_ns
         self.declared = declared
         self.kernel = Kernel(declared.seed if seed is None else seed, time.time_ns() if start is None else start)
-        self.net = Net(self.kernel, int(declared.wan.latency_ms * MS))
+        self.net = network(self.kernel, declared.wan)
         self.inputs = Inputs(self.kernel)
         self.homes = {each.name: Home(self.kernel, self.net, each, declared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
