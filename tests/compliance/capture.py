@@ -21,21 +21,18 @@ class Capture:
         self.reused: list[tuple[int, str, str]] = []
         self.unsecured: set[str] = set()
         self.tunnelled: list[bytes] = []
+        self.held: tuple[bytes, ...] = ()
+        """Every key that a device has had so far."""
         self._keys: list[security.LinkKey] = []
         self._last: dict[tuple[int, bytes], security.LinkKey] = {}
         self._known: dict[int, bytes] = {}
         self._seen: dict[tuple[bytes, bytes], bytes] = {}
         run.log.subscribe(self._frame, ["air.frame"])
 
-    @property
-    def secrets(self) -> set[bytes]:
-        """Every key seen in use or held."""
-        self._refresh()
-        return {key.key for key in self._keys} | {key.transport for key in self._keys} | {key.load for key in self._keys}
-
     def _refresh(self) -> None:
         known = {key.key for key in self._keys}
         self._keys += [security.LinkKey(key, label) for label, key in self.run.zigbee_keys() if key not in known]
+        self.held = tuple(key.key for key in self._keys)
 
     def _frame(self, now: int, who: str, kind: str, data: object) -> None:
         assert isinstance(data, bytes)
