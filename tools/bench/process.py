@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,11 +26,13 @@ from tools.air.carriers import Seats, User, device_carrier, medium_carrier
 from tools.air.messages import Attach, Now, Refusal, Refuse, Welcome
 from tools.air.seat import Seat
 from tools.bench import config
+from tools.bench.bridges import Slot
 from tools.bench.part import AIR, HUB, WIRED, Choice, Part
 from tools.bench.realtime import Driver
 from tools.errors import BadInput, LinkDown
 from tools.links import parse, server
 from tools.links.broker import embedded
+from tools.links.channel import Server
 from tools.links.spec import LinkSpec
 
 Report = Callable[[dict[str, object]], None]
@@ -277,11 +279,10 @@ async def _open(part: Part, driver: Driver, links: Links, report: Report, stack:
         name = endpoint.partition("/")[2]
         opened[f"{name}.tcp" if name in opened and spec.scheme == "tcp-listen" else name] = link.spelling
     if links.wired is not None:
-        endpoint = f"{part.choice.node}.{WIRED}"
-        link = server(_line(links.wired))
-        await _patiently(lambda: driver.serve(link, part.slots(endpoint)[:1], hangs_up=True), report)
+        link, slots = server(_line(links.wired)), part.slots(f"{part.choice.node}.{WIRED}")[:1]
+        wire = asyncio.ensure_future(_wire(link, driver, slots, report))
         stack.push_async_callback(link.stop)
-        opened[endpoint.partition("/")[2]] = link.spelling
+        stack.push_async_callback(_end, [wire])
     return opened
 
 
@@ -291,17 +292,20 @@ def _line(spec: LinkSpec) -> LinkSpec:
     return parse(f"serial:{spec.path}") if there else spec
 
 
-async def _patiently(attempt: Callable[[], Awaitable[None]], report: Report) -> None:
-    """Until it succeeds; say once what is waited for."""
+async def _wire(link: Server, driver: Driver, slots: list[Slot], report: Report) -> None:
+    """Plug the wired interface in, as soon as the other end is there."""
     said = ""
     while True:
         try:
-            return await attempt()
+            await driver.serve(link, slots, hangs_up=True)
         except LinkDown as down:
             if str(down) != said:
                 said = str(down)
                 report({"waiting": said})
             await asyncio.sleep(BEAT)
+        else:
+            report({"wired": link.spelling})
+            return
 
 
 # --- tasks ---
@@ -327,7 +331,11 @@ async def _until(stop: asyncio.Event, work: Awaitable[None]) -> None:
     await _all(wait(), work)
 
 
-async def _end(tasks: Iterable[asyncio.Future[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancel, and again whoever has missed it while something of its own failed."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=BEAT)
     await asyncio.gather(*tasks, return_exceptions=True)

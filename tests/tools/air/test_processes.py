@@ -175,6 +175,23 @@ def test_a_home_of_four_processes_over_the_broker_inside_the_hub(start, reads, f
     end(*others, hub)
 
 
+def test_a_home_of_four_processes_with_a_wire_to_the_meter(start, read, tmp_path):
+    """The electricity meter is on a pty pair, HDLC, and only the others are on the air."""
+    wire = tmp_path / "wire"
+    hub = start("hub", "--air", "tcp-listen:0", "--wired", f"serial:{wire}", interface="wired")
+    ready = hub.until(lambda said: "ready" in said)
+    air = ["--air", ready["air"]]
+    esme = start("esme", *air, "--wired", f"pty:{wire}", interface="wired")
+    gsme, ihd = start("gsme", *air, interface="wired"), start("ihd", *air, "--screen", interface="wired")
+    assert str(wire) in hub.says("wired")
+    assert any(str(wire) in said.get("waiting", "") for said in hub.said)
+    esme.says("wired")
+    clock, energy = read(ready["endpoints"]["hub.wan"], 3, "0-0:1.0.0", "1-0:1.8.0")
+    assert (clock["value"][:8], energy["unit"]) == ("07ea010e", "Wh")
+    ihd.until(lambda said: re.search(r"GAS +[0-9.]+ m", str(said)))
+    end(esme, gsme, ihd, hub)
+
+
 def test_devices_wait_for_a_hub_that_is_not_there_and_start_anew_with_the_next(start, free_port):
     air, serve = f"tcp:127.0.0.1:{free_port}", f"tcp-listen:{free_port}"
     esme = start("esme", "--air", air)
