@@ -8,12 +8,14 @@ only be judged afterwards is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import hubfw
 from devices import gsme, ihd
 from devices.runtime.board import Board
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import HOUR, MIN, MS, S
+from protocols.dlms.reading import register
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
 from tests.compliance.capture import Capture
@@ -88,7 +90,7 @@ class Minute:
     mirror: int | None
     display: int | None
     litres: int | None
-    wh: int | None
+    kwh: Decimal | None
 
 
 class FaultyDay:
@@ -105,6 +107,9 @@ class FaultyDay:
         self.codes = [identity.install_code for identity in self.run.only.identities.values()]
         self.run.log.subscribe(self._hear)
         commission(self.run)
+        head_end = self.run.head_end
+        self.electricity = head_end.every(10 * MIN, "esme", lambda client: register(client, "1-0:1.8.0"))
+        self.gas = head_end.every(10 * MIN, "gsme", lambda client: register(client, "7-0:3.0.0"))
         faults(self.run)
         plan(self.run)
         while self.run.now < end:
@@ -127,7 +132,7 @@ class FaultyDay:
         return self.capture.held
 
     def _look(self) -> Minute:
-        hub, display, meter = (self.run.board(name).firmware for name in ("hub", "ihd", "esme"))
+        hub, display = self.run.hub.firmware, self.run.ihd.firmware
         mirrored = litres = shown = None
         if isinstance(hub, hubfw.Firmware):
             mirror = hub.mirrors.of(self.run.gsme.eui64)
@@ -143,8 +148,12 @@ class FaultyDay:
         if isinstance(display, ihd.Firmware):
             seen = display.gas.get(Metering.reading_snapshot_time)
             shown = None if seen is None else (seen + EPOCH) * S
-        wh = getattr(getattr(meter, "meter", None), "import_wh", None)
-        return Minute(self.run.now, mirrored, shown, litres, wh)
+        return Minute(self.run.now, mirrored, shown, litres, self._face())
+
+    def _face(self) -> Decimal | None:
+        """Kilowatt-hours on the electricity meter's face."""
+        (shown, *_) = [line.split()[1] for line in self.run.screen("esme") if line.startswith("IMPORT")] or [None]
+        return None if shown is None else Decimal(shown)
 
     def board(self, name: str) -> Board:
         """A device."""

@@ -104,8 +104,22 @@ def test_the_display_is_never_ahead_of_the_mirror(day):
 
 
 def test_registers_never_fall(day):
-    wh = [minute.wh for minute in day.minutes if minute.wh is not None]
-    assert wh == sorted(wh)
+    kwh = [minute.kwh for minute in day.minutes if minute.kwh is not None]
+    assert len(kwh) > 550
+    assert kwh == sorted(kwh)
+    for reads in (day.electricity, day.gas):
+        values = [answer.value for _, answer in reads.answers]
+        assert values == sorted(values)
+        assert values[0] < values[-1]
+
+
+@pytest.mark.req("S-043", part=True)
+def test_every_scheduled_read_is_answered_or_reported_as_failed(day):
+    for reads in (day.electricity, day.gas):
+        assert 58 <= len(reads.answers) + len(reads.failures) <= 60
+        assert len(reads.answers) >= 40
+        calm = [at for at, _ in reads.failures if at - day.run.kernel.start_ns > CALM + 20 * MIN]
+        assert calm == []
 
 
 def test_half_hours_are_logged_once_and_gaps_are_seen(day):
