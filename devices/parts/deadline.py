@@ -11,27 +11,27 @@ from devices.runtime.kernel import Timer
 class Deadline:
     """Call `arm` after every call of the machine. A deadline that moves later costs nothing until the timer runs."""
 
-    __slots__ = ("_deadline", "_expire", "_firmware", "_timer")
+    __slots__ = ("_deadline", "_due", "_expire", "_firmware", "_timer")
 
     def __init__(self, firmware: Firmware, deadline: Callable[[], int | None], expire: Callable[[], object]) -> None:
         self._firmware = firmware
         self._deadline = deadline
         self._expire = expire
         self._timer: Timer | None = None
+        self._due: int | None = None
 
     def arm(self) -> None:
         """Have the timer run no later than the deadline."""
         deadline = self._deadline()
-        if deadline is None:
+        if deadline is None or (self._due is not None and self._due <= deadline):
             return
-        timer = self._timer
-        if timer is not None and timer.pending:
-            if timer.when <= deadline:
-                return
-            timer.cancel()
-        self._timer = self._firmware.at(max(deadline, self._firmware.now), self._run)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = max(deadline, self._firmware.now)
+        self._timer = self._firmware.at(self._due, self._run)
 
     def _run(self) -> None:
+        self._due = None
         deadline = self._deadline()
         if deadline is not None and deadline <= self._firmware.now:
             self._expire()

@@ -8,7 +8,8 @@
 An answer is a frame from the asked address and cluster with the question's sequence number, and goes to the task that asked;
 every other frame goes to its endpoint. Nothing is asked twice: who asks again is the firmware.
 
-Which cluster needs a link key is `protocols.zigbee.zcl.security`'s to say; answers go under the key of the question.
+Which cluster needs a link key is `protocols.zigbee.zcl.security`'s to say; answers go under the key of the question, and ask
+for an APS acknowledgement where the question did.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Han(Node):
         self.endpoints: dict[int, Endpoint] = {}
         self._questions: dict[tuple[int, int], Question] = {}
         self._reports = Deadline(firmware, self._next_report, self._report_due)
-        self._appliers[Message] = self._message
+        self.on(Message, self._message)
 
     def add(self, endpoint: Endpoint) -> Endpoint:
         """Have an endpoint on this node, now or while it runs; again after its clusters changed."""
@@ -251,6 +252,7 @@ class Han(Node):
                     message.source_endpoint,
                     effect.payload,
                     link_key=message.secured,
+                    ack=message.acknowledged,
                     now=self.now,
                 )
                 self.apply(effects)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -110,13 +111,15 @@ class Node:
         self.stack = Stack(config, self.board.rng("han"), NvmCounters(self.board.nvm))
         self._effects: deque[Effect] = deque()
         self._applying = False
-        self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {}
         self._waits: dict[object, Future[Any]] = {}
         self._matches: dict[int, list[tuple[int, int]]] = {}
         self._waiting = 0
         self._polling = False
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
-        self._appliers: dict[type[Effect], Callable[[Any], object]] = {
+        self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {
+            kind: [partial(self._tell, told, fields)] for kind, (told, fields) in _TOLD.items()
+        }
+        appliers: dict[type[Effect], Callable[[Any], object]] = {
             Transmit: self._transmit,
             Configure: self._configure,
             Persist: lambda effect: self.board.nvm.put({NETWORK: effect.state}),
@@ -132,8 +135,10 @@ class Node:
             ZdoResponse: lambda effect: self._resolve((ZdoResponse, effect.sequence), effect.response),
             Dropped: self._dropped,
         }
+        for kind, act in appliers.items():
+            self.on(kind, act)
         radio = self.board.radio
-        radio.on_receive = lambda psdu, lqi: self.apply(self.stack.receive(psdu, self.now, lqi))
+        radio.on_receive = self._receive
         radio.on_confirm = self._confirm
 
     @property
@@ -260,28 +265,28 @@ class Node:
 
     def apply(self, effects: Iterable[Effect]) -> None:
         """Carry out effects, those of nested calls after those at hand, and keep the timer."""
-        self._effects.extend(effects)
+        queue = self._effects
+        queue.extend(effects)
         if self._applying:
             return
         self._applying = True
         try:
-            while self._effects:
-                effect = self._effects.popleft()
-                kind = type(effect)
-                if kind in _TOLD:
-                    told, fields = _TOLD[kind]
-                    self.board.log(told, {field: getattr(effect, field) for field in fields})
-                act = self._appliers.get(kind)
-                if act is not None:
-                    act(effect)
-                for handler in self._handlers.get(kind, ()):
+            while queue:
+                effect = queue.popleft()
+                for handler in self._handlers.get(type(effect), ()):
                     handler(effect)
         finally:
             self._applying = False
         self._timer.arm()
 
+    def _tell(self, told: str, fields: tuple[str, ...], effect: Effect) -> None:
+        self.board.log(told, {field: getattr(effect, field) for field in fields})
+
     def _transmit(self, effect: Transmit) -> None:
         self.board.radio.transmit(effect.handle, effect.psdu, indirect=effect.indirect)
+
+    def _receive(self, psdu: bytes, lqi: int) -> None:
+        self.apply(self.stack.receive(psdu, self.now, lqi))
 
     def _confirm(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
         self.apply(self.stack.confirm(handle, status, frame_pending, self.now))

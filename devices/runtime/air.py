@@ -22,7 +22,7 @@ from devices.runtime.faults import Faults
 from devices.runtime.kernel import MS, US, Halted, Kernel, Timer
 from devices.runtime.mac_header import BEACON, BROADCAST, MacHeader, acknowledgement, with_frame_pending
 from devices.runtime.radio import TxStatus
-from protocols.core.crc import kermit
+from protocols.core.crc import ends_in_kermit
 from protocols.core.errors import LocalProtocolError
 
 MAX_PSDU = 127
@@ -176,7 +176,7 @@ class Air:
         copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
         whole = False
         for delay, copy in copies:
-            if not (good if copy is psdu else kermit(copy) == 0):
+            if not (good if copy is psdu else ends_in_kermit(copy)):
                 self.kernel.log.emit(receiver.who, "air.drop", {"reason": "FCS", "psdu": copy})
                 continue
             whole = True
@@ -269,7 +269,7 @@ class _Frame:
         self.handle = handle
         self.psdu = psdu
         self.header = MacHeader(psdu)
-        self.good = kermit(psdu) == 0
+        self.good = ends_in_kermit(psdu)
         self.life = sender.life
         self.start = 0
         self.attempts = 0

@@ -33,4 +33,9 @@ def append_x25(data: bytes) -> bytes:
 
 def append_kermit(data: bytes) -> bytes:
     """`data` with its KERMIT checksum behind it."""
-    return data + kermit(data).to_bytes(2, "little")
+    return data + crc_hqx(data.translate(_REVERSED), 0).to_bytes(2, "big").translate(_REVERSED)
+
+
+def ends_in_kermit(data: bytes) -> bool:
+    """Whether the last two octets are the KERMIT checksum of those before: then nothing is left in the register."""
+    return crc_hqx(data.translate(_REVERSED), 0) == 0

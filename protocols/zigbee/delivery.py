@@ -140,7 +140,10 @@ class Delivery:
         ack: bool = True,
         report: bool = True,
     ) -> int:
-        """Send a payload; the handle that Delivered or Undelivered will name, if `report`. Raises LocalProtocolError."""
+        """Send a payload; the handle that Delivered or Undelivered will name, if `report`. Raises LocalProtocolError.
+
+        Fragments are acknowledged even without `ack`.
+        """
         if len(payload) > MAX_PAYLOAD:
             raise LocalProtocolError(f"a payload of {len(payload)} octets; {MAX_PAYLOAD} is the most")
         self._counter = counter = self._counter + 1 & 0xFF
@@ -154,8 +157,7 @@ class Delivery:
             self.network.broadcast(destination, header + payload, confirm=confirm)
             return handle
         blocks = [payload] if len(payload) <= room else cut(payload, room - _EXTENSION)
-        if len(blocks) > 1 and not ack:
-            raise LocalProtocolError("fragments need acknowledgements")
+        ack = ack or len(blocks) > 1
         outgoing = Outgoing(handle, destination, profile, cluster, source_endpoint, endpoint, counter, link_key, report, blocks)
         if ack:
             if len(self._outgoing) >= QUEUE or (destination, counter) in self._outgoing:
@@ -348,7 +350,8 @@ class Delivery:
                     self._acknowledge(source, header, link, block)
                     return
                 payload = whole
-        if control & aps.ACK_REQUEST and not broadcast:
+        acknowledged = bool(control & aps.ACK_REQUEST) and not broadcast
+        if acknowledged:
             self._acknowledge(source, header, link, block)
         if duplicate:
             context.ignore("duplicate")
@@ -365,6 +368,7 @@ class Delivery:
                 payload,
                 link is not None,
                 broadcast,
+                acknowledged,
             )
         )
 

@@ -7,11 +7,13 @@ slots beyond skipping them, beacon-enabled networks.
 
 from __future__ import annotations
 
+from struct import Struct
+
 from protocols.core import crc
 from protocols.core.codec import Choice, Frame, array, choice, const, le, octets, rest, this, when
 from protocols.core.errors import RemoteProtocolError
 
-MAX_PSDU = 127
+MIN_PSDU, MAX_PSDU = 5, 127
 FCS = 2
 BROADCAST = 0xFFFF
 NO_SHORT_ADDRESS = 0xFFFE
@@ -32,6 +34,11 @@ SOURCE_SHORT = 0x8000
 SOURCE_EXTENDED = 0xC000
 
 _RESERVED_MODE = 0x0400
+
+SHORT_DATA = DATA | PAN_COMPRESSION | DESTINATION_SHORT | SOURCE_SHORT
+"""Data between two short addresses of one PAN: all but a few frames of a ZigBee network, so they are read and written at once."""
+SHORT_HEADER = Struct("<HBHHH")
+"""Their header: control, sequence number, PAN, destination, source."""
 
 CAPABILITY_ROUTER = 0x02
 CAPABILITY_MAINS = 0x04
@@ -132,14 +139,26 @@ commands: Choice[Frame] = choice("MAC command", [AssociationRequest, Association
 """The MAC commands a ZigBee node answers or sends."""
 
 
+def check(psdu: bytes) -> None:
+    """Raises RemoteProtocolError on a bad length or FCS."""
+    if not MIN_PSDU <= len(psdu) <= MAX_PSDU:
+        raise RemoteProtocolError(f"a PSDU of {len(psdu)} octets")
+    if not crc.ends_in_kermit(psdu):
+        raise RemoteProtocolError("the FCS does not fit")
+
+
+def short_data(psdu: bytes) -> tuple[int, int, int] | None:
+    """PAN, destination and source of a checked `SHORT_DATA` frame, behind whose `SHORT_HEADER` is the MSDU; None: another frame."""
+    if len(psdu) < SHORT_HEADER.size + FCS:
+        return None
+    control, _, pan, destination, source = SHORT_HEADER.unpack_from(psdu)
+    return (pan, destination, source) if control & ~(ACK_REQUEST | FRAME_PENDING) == SHORT_DATA else None
+
+
 def split(psdu: bytes) -> tuple[Header, bytes]:
     """Header and MSDU of a PSDU. Raises RemoteProtocolError on a bad length, FCS, address mode or header."""
-    size = len(psdu)
-    if not 5 <= size <= MAX_PSDU:
-        raise RemoteProtocolError(f"a PSDU of {size} octets")
+    check(psdu)
     body = psdu[:-FCS]
-    if crc.kermit(body) != psdu[-2] | psdu[-1] << 8:
-        raise RemoteProtocolError("the FCS does not fit")
     header, at = Header.parse_from(body, 0)
     control = header.control
     if control & SECURITY:

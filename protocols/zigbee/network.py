@@ -41,12 +41,13 @@ PARENT_FAILURES = 3
 _BROADCASTS = 64
 _NEIGHBOURS_OF_KEY = 128
 
-_MAC = Struct("<HBHHH")
 _NWK = Struct("<HHHBB")
 _AUXILIARY = Struct("<BIQB")
-_UNICAST = mac.DATA | mac.ACK_REQUEST | mac.PAN_COMPRESSION | mac.DESTINATION_SHORT | mac.SOURCE_SHORT
-_BROADCAST = _UNICAST & ~mac.ACK_REQUEST
+_UNICAST = mac.SHORT_DATA | mac.ACK_REQUEST
 _NWK_SECURITY = security.NETWORK_KEY | security.EXTENDED_NONCE
+_SECURITY_FORM = security.KEY_IDENTIFIER | security.EXTENDED_NONCE
+_RADIUS = 6
+"""Where the radius is in a header."""
 
 ROUTING = frozenset({NodeType.COORDINATOR, NodeType.ROUTER})
 
@@ -213,7 +214,7 @@ class Network:
     def _hop(self, hop: int, header: bytes, payload: bytes, secure: bool, confirm: Confirm | None, indirect: bool = False) -> None:
         frame = self._secured(header, payload) if secure else header + payload
         self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
-        psdu = crc.append_kermit(_MAC.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
+        psdu = crc.append_kermit(mac.SHORT_HEADER.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
         if len(psdu) > mac.MAX_PSDU:
             raise LocalProtocolError(f"a PSDU of {len(psdu)} octets")
         if hop == self.parent:
@@ -239,7 +240,7 @@ class Network:
 
     def _spread(self, destination: int, header: bytes, payload: bytes, confirm: Confirm | None = None) -> None:
         frame = self._secured(header, payload)
-        head = _MAC.pack(_BROADCAST, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
+        head = mac.SHORT_HEADER.pack(mac.SHORT_DATA, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
         self.context.transmit(crc.append_kermit(head + frame), False, confirm)
         if destination == mac.BROADCAST:
             for child in self.devices.children():
@@ -252,22 +253,29 @@ class Network:
         """Take a PSDU from the radio. Raises RemoteProtocolError on malformed octets."""
         context = self.context
         context.layer = "mac"
+        mac.check(psdu)
+        addresses = mac.short_data(psdu)
+        if addresses is not None:
+            self._data(*addresses, psdu[mac.SHORT_HEADER.size : -mac.FCS])
+            return
         header, msdu = mac.split(psdu)
         kind = header.control & mac.TYPE
         if kind == mac.DATA:
-            destination = header.destination
-            if header.destination_pan != self.pan_id or (destination != self.short and destination != mac.BROADCAST):
-                context.ignore("not for us")
-            elif header.source is None or not (self.joined or self.awaiting_key):
-                context.ignore("no use for data")
-            else:
-                self._nwk_frame(msdu, header.source, destination != mac.BROADCAST)
+            self._data(header.destination_pan, header.destination, header.source, msdu)
         elif kind == mac.BEACON:
             self.upper.beacon(header, msdu, lqi)
         elif kind == mac.COMMAND:
             self.upper.mac_command(header, msdu)
         elif kind != mac.ACK:
             context.drop("a reserved frame type")
+
+    def _data(self, pan: int | None, destination: int | None, source: int | None, msdu: bytes) -> None:
+        if pan != self.pan_id or (destination != self.short and destination != mac.BROADCAST):
+            self.context.ignore("not for us")
+        elif source is None or not (self.joined or self.awaiting_key):
+            self.context.ignore("no use for data")
+        else:
+            self._nwk_frame(msdu, source, destination != mac.BROADCAST)
 
     def _nwk_frame(self, frame: bytes, previous: int, unicast: bool) -> None:
         context = self.context
@@ -279,6 +287,9 @@ class Network:
             return
         if control & (nwk.MULTICAST | nwk.SOURCE_ROUTE):
             context.drop("multicast or source route")
+            return
+        if header.destination == ROUTERS and not self.routing:
+            context.ignore("for routers")  # before it is decrypted: every link status of every router comes by here
             return
         sender: int | None = None
         if control & nwk.SECURITY:
@@ -297,20 +308,22 @@ class Network:
             self.devices.learn(header.source_eui64, header.source)
         if header.source != previous and unicast and sender is not None and self.routing:
             self.devices.relayed(header.source, previous)
-        self._route(header, payload, sender, unicast)
+        self._route(header, frame[:at], payload, sender, unicast)
 
     def _unsecured(self, frame: bytes, at: int, previous: int) -> tuple[int | None, bytes]:
         """The sender's EUI-64 and the plain payload; no sender when the frame was refused."""
         context = self.context
-        auxiliary, end = security.Auxiliary.parse_from(frame, at)
-        if auxiliary.control & 0x38 != _NWK_SECURITY or auxiliary.source is None:
+        end = at + _AUXILIARY.size
+        if len(frame) < end:
+            raise RemoteProtocolError(f"no room for the auxiliary header (offset {at})")
+        control, counter, sender, key_sequence = _AUXILIARY.unpack_from(frame, at)
+        if control & _SECURITY_FORM != _NWK_SECURITY:
             context.drop("not secured by the network key with an extended nonce")
             return None, b""
-        key = self.keys.get(auxiliary.key_sequence or 0)
+        key = self.keys.get(key_sequence)
         if key is None:
             context.drop("unknown key sequence number")
             return None, b""
-        sender, counter = auxiliary.source, auxiliary.counter
         if sender == context.config.eui64:
             context.ignore("our own frame")
             return None, b""
@@ -334,14 +347,14 @@ class Network:
         device.heard = context.now
         return sender, payload
 
-    def _route(self, header: nwk.Header, payload: bytes, sender: int | None, unicast: bool) -> None:
+    def _route(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, unicast: bool) -> None:
         destination = header.destination
         if destination == self.short:
             self._take(header, payload, sender)
         elif destination >= nwk.LOWEST_BROADCAST:
-            self._broadcast_heard(header, payload, sender)
+            self._broadcast_heard(header, octets, payload, sender)
         elif self.routing and unicast:
-            self._relay(header, payload)
+            self._relay(header, octets, payload)
         else:
             self.context.ignore("not for us")
 
@@ -359,7 +372,7 @@ class Network:
         else:
             handler(Origin(header, sender), frame)
 
-    def _relay(self, header: nwk.Header, payload: bytes) -> None:
+    def _relay(self, header: nwk.Header, octets: bytes, payload: bytes) -> None:
         context = self.context
         if header.radius <= 1:
             context.drop("radius used up")
@@ -370,9 +383,9 @@ class Network:
             status = nwk.NetworkStatus(nwk.NO_ROUTE, header.destination).build()
             self.unicast(header.source, status, kind=nwk.COMMAND)
             return
-        self._hop(hop, _onward(header).build(), payload, True, None)
+        self._hop(hop, _onward(octets), payload, True, None)
 
-    def _broadcast_heard(self, header: nwk.Header, payload: bytes, sender: int | None) -> None:
+    def _broadcast_heard(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None) -> None:
         destination = header.destination
         if not self._remember(header.source, header.sequence):
             self.context.ignore("a broadcast heard before")
@@ -382,22 +395,23 @@ class Network:
             return
         if self.routing and header.radius > 1:
             jitter = int(self.context.rng.random() * BROADCAST_JITTER)
-            relay = partial(self._spread, destination, _onward(header).build(), payload)
+            relay = partial(self._spread, destination, _onward(octets), payload)
             self.context.after(("relay", header.source, header.sequence), jitter, relay)
-        if destination != ROUTERS or self.routing:
-            self._take(header, payload, sender)
+        self._take(header, payload, sender)
 
     def _remember(self, source: int, sequence: int) -> bool:
         """Enter a broadcast into the transaction table; False when it is there already."""
         now = self.context.now
         table = self._broadcasts
-        known = table.pop((source, sequence), 0)
-        for old in [entry for entry, until in table.items() if until <= now]:
-            del table[old]
-        if len(table) >= _BROADCASTS:
-            del table[next(iter(table))]
-        table[source, sequence] = now + BROADCAST_DELIVERY if known <= now else known
-        return known <= now
+        if table.get((source, sequence), 0) > now:
+            return False
+        while table:  # in order of time
+            oldest = next(iter(table))
+            if table[oldest] > now and len(table) < _BROADCASTS:
+                break
+            del table[oldest]
+        table[source, sequence] = now + BROADCAST_DELIVERY
+        return True
 
     # --- link status ---------------------------------------------------------------------------------------------
 
@@ -433,17 +447,9 @@ class Network:
 _BROADCASTS_KNOWN = frozenset({mac.BROADCAST, RX_ON_DEVICES, ROUTERS})
 
 
-def _onward(header: nwk.Header) -> nwk.Header:
+def _onward(octets: bytes) -> bytes:
     """The header for the next hop."""
-    return nwk.Header(
-        header.control,
-        header.destination,
-        header.source,
-        header.radius - 1,
-        header.sequence,
-        header.destination_eui64,
-        header.source_eui64,
-    )
+    return octets[:_RADIUS] + bytes((octets[_RADIUS] - 1,)) + octets[_RADIUS + 1 :]
 
 
 def cost(lqi: int) -> int:

@@ -206,6 +206,8 @@ class Message(Effect):
     secured: bool
     """The APS link key shared with the source protected it."""
     broadcast: bool
+    acknowledged: bool = False
+    """Its sender asked for an APS acknowledgement and has it."""
 
 
 @dataclass(frozen=True, slots=True)

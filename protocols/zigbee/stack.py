@@ -398,8 +398,8 @@ class Stack:
         """Send to a short address or a broadcast address; fragments when it must.
 
         Returns the handle that Delivered or Undelivered will name ("no network" when not joined). Raises
-        LocalProtocolError when the call can never work: a payload over 4,096 octets, a long one without ACK, a broadcast
-        with an ACK, a link key or more than one frame.
+        LocalProtocolError when the call can never work: a payload over 4,096 octets, a broadcast with an ACK, a link key or
+        more than one frame. Fragments are acknowledged even without `ack`.
         """
         self._context.now = now
         if not self.joined:
