@@ -50,6 +50,8 @@ class BenchHeadEnd(HeadEnd):
 
     def _place(self, name: str) -> tuple[Home, str]:
         first, _, label = name.rpartition("/")
+        if not first and len(self._homes) > 1:
+            raise BadInput(f'"{name}" is in which home? This bench has {len(self._homes)} ({", ".join(self._homes)})')
         home = self._homes.get(first) if first else next(iter(self._homes.values()))
         if home is None or label not in home.declared:
             known = [f"{home.name}/{label}" if first else label for home in self._homes.values() for label in home.declared]
