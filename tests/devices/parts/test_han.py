@@ -149,6 +149,17 @@ def test_the_hub_reads_a_meter(kernel, hub, meter):
     assert run(kernel, han.active_endpoints(found[0])) == [1]
 
 
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_an_answer_asks_for_an_acknowledgement_where_its_question_did(kernel, hub, meter, acknowledged):
+    join(kernel, meter)
+    frames = []
+    kernel.log.subscribe(lambda now, who, kind, data: frames.append((who, data[10] & 0x07)), ["air.frame"])
+    run(kernel, meter.firmware.han.read(HUB, 1, Time, [Time.time], acknowledged=acknowledged))
+    kernel.run_until(kernel.now + S)
+    sent = [who for who, kind in frames if kind == 1]
+    assert sent == (["meter", "hub", "hub", "meter"] if acknowledged else ["meter", "hub"])
+
+
 def test_requests_are_answered_or_refused(kernel, hub, meter):
     join(kernel, meter)
     han = meter.firmware.han

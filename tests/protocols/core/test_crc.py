@@ -47,3 +47,12 @@ def test_the_short_cut_equals_the_polynomial_bit_by_bit(data: bytes):
 def test_appended_checksums_leave_the_known_residue(data: bytes):
     assert crc.x25(crc.append_x25(data)) == 0x0F47  # ISO/IEC 13239: F0B8 before the inversion
     assert crc.kermit(crc.append_kermit(data)) == 0
+
+
+@given(st.binary(max_size=100), st.integers(0, 7), st.data())
+def test_a_checksum_is_recognised_and_any_wrong_bit_of_it_too(body: bytes, bit: int, data: st.DataObject):
+    whole = crc.append_kermit(body)
+    assert whole == body + crc.kermit(body).to_bytes(2, "little")
+    assert crc.ends_in_kermit(whole)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    assert not crc.ends_in_kermit(whole[:at] + bytes((whole[at] ^ 1 << bit,)) + whole[at + 1 :])

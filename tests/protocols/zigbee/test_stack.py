@@ -207,6 +207,36 @@ def test_a_frame_nobody_fetches_is_undelivered(home: dict[str, Station], cell: C
     assert home["hub"].told(Undelivered) == [Undelivered(handle, "expired")]
 
 
+def test_fragments_are_acknowledged_whatever_was_asked(home: dict[str, Station], cell: Cell) -> None:
+    handle = home["hub"].send(home["meter"].stack.short, bytes(range(200)), ack=False)
+    cell.run(2)
+    (message,) = home["meter"].told(Message)
+    assert (message.payload, message.acknowledged) == (bytes(range(200)), True)
+    assert home["hub"].told(Delivered) == [Delivered(handle)]
+
+
+@pytest.mark.parametrize("ack", [True, False])
+def test_a_message_says_whether_it_was_acknowledged(home: dict[str, Station], cell: Cell, ack: bool) -> None:
+    already = len(cell.on_air)
+    home["hub"].send(home["meter"].stack.short, b"one", ack=ack)
+    cell.run(2)
+    (message,) = home["meter"].told(Message)
+    assert message.acknowledged is ack
+    data = [frame.psdu for frame in cell.on_air[already:] if frame.psdu[0] & mac.TYPE == mac.DATA]
+    assert len(data) == 1 + ack
+
+
+def test_an_end_device_leaves_link_status_sealed(cell: Cell) -> None:
+    cell.link_status = 15 * S
+    home = cell.home()
+    cell.run(60)
+    assert home["display"].stack.drops["nwk", "for routers"] >= 8  # of hub and meter, four each
+    assert home["meter"].stack.drops["nwk", "for routers"] == 0
+    home["hub"].send(home["display"].stack.short, b"after counters it never saw", link_key=True)
+    cell.run(2)
+    assert len(home["display"].told(Message)) == 1
+
+
 def test_a_broadcast_reaches_every_listening_device_once(home: dict[str, Station], cell: Cell) -> None:
     home["hub"].send(RX_ON_DEVICES, b"to all", ack=False)
     cell.run(2)
