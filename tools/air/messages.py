@@ -10,6 +10,7 @@ void. There is no encryption and no credential here: the carrier has them, or st
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
@@ -166,22 +167,19 @@ class Splitter:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The messages that are complete now. Raises BadMessage on a length that no message has."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are complete now; then raises BadMessage on a length that no message has. Exhaust it."""
         buffer = self._buffer
         buffer += data
-        found: list[bytes] = []
-        at = 0
-        while at + 2 <= len(buffer):
-            length = int.from_bytes(buffer[at : at + 2], "big")
+        while len(buffer) >= 2:
+            length = int.from_bytes(buffer[:2], "big")
             if not 2 <= length <= LARGEST:
                 raise BadMessage(f"a radio message of {length} octets")
-            if at + 2 + length > len(buffer):
-                break
-            found.append(bytes(buffer[at + 2 : at + 2 + length]))
-            at += 2 + length
-        del buffer[:at]
-        return found
+            if 2 + length > len(buffer):
+                return
+            message = bytes(buffer[2 : 2 + length])
+            del buffer[: 2 + length]
+            yield message
 
 
 def _checked(data: bytes) -> bytes:

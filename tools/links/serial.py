@@ -17,7 +17,7 @@ from tools.errors import LinkDown
 from tools.links.channel import Channel
 from tools.links.descriptor import Descriptor
 from tools.links.spec import LinkSpec
-from tools.links.stream import READ, WRITE_TIMEOUT, Closing, Stream
+from tools.links.stream import READ, WRITE_TIMEOUT, Closing, Stream, reason
 
 _SLICE = 0.02
 """Seconds that one blocking read of pyserial may last."""
@@ -133,5 +133,7 @@ class SerialPort:
 
 def _down(spec: LinkSpec, error: Exception) -> LinkDown:
     """A port that cannot be opened, in one line."""
-    busy = isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.EBUSY)
-    return LinkDown(f"{spec}: {'another program holds it' if busy else error}")
+    if isinstance(error, OSError):
+        busy = error.errno in (errno.EAGAIN, errno.EBUSY)
+        return LinkDown(f"{spec}: {'another program holds it' if busy else reason(error)}")
+    return LinkDown(f"{spec}: {error}")

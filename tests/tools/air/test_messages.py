@@ -63,4 +63,11 @@ def test_a_stream_may_be_cut_anywhere(sent, data):
 @pytest.mark.parametrize("length", [0, 1, 513, 0xFFFF])
 def test_a_length_that_no_message_has_ends_the_stream(length):
     with pytest.raises(BadMessage):
-        Splitter().feed(length.to_bytes(2, "big"))
+        list(Splitter().feed(length.to_bytes(2, "big")))
+
+
+def test_what_comes_before_a_wrong_length_still_counts():
+    messages_found = Splitter().feed(b"\x00\x02ok\xff\xff")
+    assert next(messages_found) == b"ok"
+    with pytest.raises(BadMessage):
+        next(messages_found)

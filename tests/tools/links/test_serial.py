@@ -170,11 +170,11 @@ def test_two_programs_on_one_port_the_second_is_refused(run_async, make_owner, t
 
 
 def test_a_port_that_is_not_there_is_one_line(run_async, make_owner, tmp_path: Path) -> None:
-    with pytest.raises(LinkDown, match="No such file"):
+    with pytest.raises(LinkDown, match="none: no such file or directory"):
         open_stream(parse(f"serial:{tmp_path}/none"))
 
     async def story() -> None:
-        with pytest.raises(LinkDown, match="No such file"):
+        with pytest.raises(LinkDown, match="none: no such file or directory"):
             await server(parse(f"serial:{tmp_path}/none")).start(make_owner().opened)
 
     run_async(story())
