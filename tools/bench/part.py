@@ -46,7 +46,8 @@ class Choice:
             known = [f"{home.name}/{device.label}" for home in bench.home for device in home.device if device.kind == kind]
             there = f" (there are: {', '.join(known) or 'none'})"
             if name is not None and not found:
-                raise BadInput(f'no {kind} "{name}" on this bench{suggest(name, known)}{there}')
+                near = suggest(name, [*known, *(each.partition("/")[2] for each in known)])
+                raise BadInput(f'no {kind} "{name}" on this bench{near}{there}')
             raise BadInput(f"this bench has {len(known)} devices of kind {kind}: say which with --name{there}")
         self.bench = bench
         self.seed = bench.seed if seed is None else seed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from devices.runtime.journal import Inputs, Recorder, Replayer
+from devices.runtime.journal import Happening, Inputs, Recorder, Replayer
 from devices.runtime.kernel import MS, Kernel, S
 from devices.runtime.net import Closed, Net, Stream
 from devices.runtime.port import Port
@@ -298,3 +298,26 @@ def test_an_error_of_the_run_leaves_the_driver(run_async) -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_async(story())
+
+
+def test_a_clock_is_moved_forward_and_never_back(run_async, bench: Bench) -> None:
+    """Devices in other processes follow the medium's clock."""
+
+    async def story() -> None:
+        driver = Driver(bench.inputs)
+        running = asyncio.ensure_future(driver.run())
+        await asyncio.sleep(0)
+        driver.align(1_000 * S)
+        while bench.kernel.now < 1_000 * S:
+            await asyncio.sleep(0)
+        driver.align(10 * S)
+        assert driver.now >= 1_000 * S
+        ran = bench.kernel.now
+        driver.feed("home1/esme.optical#0", Happening.OPEN)
+        while not bench.plugs:
+            await asyncio.sleep(0)
+        assert bench.kernel.now == ran, "it stands still, and what comes in is taken"
+        driver.stop()
+        await running
+
+    run_async(story())
