@@ -21,6 +21,8 @@ class Capture:
         self.reused: list[tuple[int, str, str]] = []
         self.unsecured: set[str] = set()
         self.tunnelled: list[bytes] = []
+        self.profiles: set[int] = set()
+        self.clusters: set[int] = set()
         self.held: tuple[bytes, ...] = ()
         """Every key that a device has had so far."""
         self._keys: list[security.LinkKey] = []
@@ -79,7 +81,12 @@ class Capture:
             payload = opened
         elif not nwk_secured:
             self.unsecured.add(type(header).__name__)
-        if isinstance(header, aps.DataHeader) and header.cluster == Tunneling.id and header.extension is None:
+        if not isinstance(header, aps.DataHeader):
+            return
+        self.profiles.add(header.profile)
+        if header.profile:
+            self.clusters.add(header.cluster)
+        if header.cluster == Tunneling.id and header.extension is None:
             self._tunnel(payload)
 
     def _tunnel(self, payload: bytes) -> None:

@@ -31,6 +31,15 @@ def test_every_frame_is_built_as_it_is_read_and_opens_with_the_keys_that_devices
     assert day.capture.closed == []
 
 
+@pytest.mark.req("S-011")
+def test_devices_speak_smart_energy_and_nothing_else(day):
+    """Profile identifier 0x0109 for applications, 0x0000 for the ZigBee device objects; clusters of the Smart Energy standard."""
+    assert day.capture.profiles == {0x0109, 0x0000}
+    smart_energy = {0x0700, 0x0701, 0x0702, 0x0703, 0x0704, 0x0705}
+    general = {0x0000, 0x000A}
+    assert {0x0700, 0x0702, 0x0704} <= day.capture.clusters <= smart_energy | general
+
+
 def test_no_key_meets_the_same_nonce_twice(day):
     """Across power cuts in the middle of writing the counter, too."""
     assert day.capture.reused == []

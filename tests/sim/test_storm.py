@@ -97,6 +97,7 @@ class Volts:
         run.kernel.at(self.at + self.length, run.mains.on, 230.0, who="storm")
 
 
+Failure = Loss | Cut | Shield | Volts
 failures = st.one_of(
     st.builds(Loss, moments, lengths),
     st.builds(Cut, moments, lengths, names, st.none() | st.integers(0, 3000)),
@@ -108,7 +109,7 @@ benches = st.sampled_from(["home", "two-electricity-meters", "gas-first", "wired
 
 @settings(max_examples=max(6, settings().max_examples // 16), suppress_health_check=[HealthCheck.too_slow])
 @given(benches, st.integers(0, 999), st.lists(failures, min_size=1, max_size=12), st.sampled_from([0.0, 0.05]))
-def test_after_every_storm_the_home_comes_back(bench: str, seed: int, storm: list[Loss | Cut | Shield | Volts], loss: float) -> None:
+def test_after_every_storm_the_home_comes_back(bench: str, seed: int, storm: list[Failure], loss: float) -> None:
     run = Told(config.loads(WIRED) if bench == "wired" else config.load(BENCHES / f"{bench}.toml"), seed)
     capture = Capture(run)
     commission(run)
