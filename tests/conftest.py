@@ -38,6 +38,17 @@ TOOLS: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
+MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/tools/links", "tests/peers")
+"""Tests with sockets, processes and the wall clock: one after another, so that none takes another's port or processor."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(ROOT).as_posix().startswith(MACHINE):
+            item.add_marker(pytest.mark.xdist_group("machine"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("req"):
         # user_properties travel from xdist's workers to the controller with each report; see traceability.py

@@ -97,7 +97,7 @@ def _links(tests: Iterable[str]) -> str:
 
 def main(arguments: list[str]) -> int:
     collector = Collector()
-    code = pytest.main(["-n", "auto", "--deselect", PAGE_TESTS, *arguments], plugins=[collector])
+    code = pytest.main(["-n", "auto", "--dist", "loadgroup", "--deselect", PAGE_TESTS, *arguments], plugins=[collector])
     titles = chapters()
     unknown = set(collector.rows) - {id for words in titles.values() for id in words}
     if unknown:
