@@ -114,8 +114,9 @@ class Session:
         """Stay connected until cancelled. Raises LinkDown only when the first connection fails."""
         pause = _FIRST_PAUSE
         while True:
+            client = self._client()
             try:
-                async with self._client() as client:
+                async with client:
                     pause = _FIRST_PAUSE
                     await self._serve(client)
             except aiomqtt.MqttError as error:
@@ -124,6 +125,11 @@ class Session:
                     raise asyncio.CancelledError from error
                 if not self.counters.connects:
                     raise LinkDown(f"{self.spec}: {_reason(error)}") from error
+            finally:
+                # aiomqtt keeps the broker's sudden end in a future that nobody awaits when we are cancelled at that moment.
+                ended: asyncio.Future[None] | None = getattr(client, "_disconnected", None)
+                if ended is not None and ended.done() and not ended.cancelled():
+                    ended.exception()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
