@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,7 @@ failures = st.one_of(
 benches = st.sampled_from(["home", "two-electricity-meters", "gas-first", "wired"])
 
 
+@pytest.mark.timeout(3600)  # a soak takes its time
 @settings(max_examples=max(6, settings().max_examples // 16), suppress_health_check=[HealthCheck.too_slow])
 @given(benches, st.integers(0, 999), st.lists(failures, min_size=1, max_size=12), st.sampled_from([0.0, 0.05]))
 def test_after_every_storm_the_home_comes_back(bench: str, seed: int, storm: list[Failure], loss: float) -> None:
