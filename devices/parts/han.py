@@ -182,7 +182,7 @@ class Han(Node):
         self._waits[handle] = Undelivered(answer)
         try:
             self.apply(effects)
-            with self._awake(), self.firmware.timeout(timeout):
+            with self._awake, self.firmware.timeout(timeout):
                 return cast(F, await answer)
         except TimeoutError:
             raise NoAnswer(f"no answer to {type(command).__name__} from {address:#06x}") from None
@@ -212,7 +212,7 @@ class Han(Node):
     async def deliver(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:
         """Send a ZCL frame and await that it arrived. Raises NoAnswer."""
         handle, effects = self._send(address, endpoint, cluster, payload, source)
-        with self._awake():
+        with self._awake:
             await self._wait(handle, lambda: effects)
 
     def send(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:

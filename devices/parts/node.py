@@ -7,8 +7,7 @@ sleeper keeps polling for as long as one of them waits. Addresses are short addr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -101,6 +100,23 @@ class NvmCounters:
         return counter.next()
 
 
+class Awake:
+    """`with awake:`, any number of times at once: something is awaited, so that a sleeper has to go on polling."""
+
+    __slots__ = ("_begin", "needed")
+
+    def __init__(self, begin: Callable[[], object]) -> None:
+        self._begin = begin
+        self.needed = 0
+
+    def __enter__(self) -> None:
+        self.needed += 1
+        self._begin()
+
+    def __exit__(self, *_: object) -> None:
+        self.needed -= 1
+
+
 class Node:
     """One node's stack, for as long as the board has power."""
 
@@ -113,7 +129,7 @@ class Node:
         self._applying = False
         self._waits: dict[object, Future[Any]] = {}
         self._matches: dict[int, list[tuple[int, int]]] = {}
-        self._waiting = 0
+        self._awake = Awake(self._stay_awake)
         self._polling = False
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
         self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {
@@ -202,7 +218,7 @@ class Node:
         sequence, effects = self.stack.match(destination, SMART_ENERGY, inputs, outputs, self.now)
         found = self._matches[sequence] = []
         self.apply(effects)
-        with self._awake():
+        with self._awake:
             await self.firmware.sleep(time)
         del self._matches[sequence]
         return found
@@ -245,7 +261,7 @@ class Node:
         sequence, effects = ask()
         name = ZdoResponse, sequence
         try:
-            with self._awake(), self.firmware.timeout(ANSWER_TIMEOUT):
+            with self._awake, self.firmware.timeout(ANSWER_TIMEOUT):
                 return await self._wait(name, lambda: effects)
         except TimeoutError:
             raise NoAnswer("no answer from the device objects") from None
@@ -321,19 +337,12 @@ class Node:
         if future is not None:
             future.set_exception(NoAnswer(reason))
 
-    @contextmanager
-    def _awake(self) -> Iterator[None]:
-        """A sleeper polls on inside the block."""
-        self._waiting += 1
+    def _stay_awake(self) -> None:
         if not self._polling:
             self._poll_on()
-        try:
-            yield
-        finally:
-            self._waiting -= 1
 
     def _poll_on(self) -> None:
-        self._polling = self._waiting > 0 and self.config.type is NodeType.SLEEPY_END_DEVICE
+        self._polling = self._awake.needed > 0 and self.config.type is NodeType.SLEEPY_END_DEVICE
         if self._polling:
             self.apply(self.stack.stay_awake(self.now + AWAKE, self.now))
             self.firmware.after(AWAKE, self._poll_on)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from textwrap import wrap
 
 from protocols.zigbee.clusters.metering import Unit
@@ -34,9 +35,12 @@ def line(label: str, value: str) -> str:
 
 def clock_line(utc: int | None) -> str:
     """Date and time; dashes without a reliable clock."""
-    if utc is None:
-        return line("", "--:--")
-    moment = datetime.fromtimestamp(utc // S, UTC)
+    return line("", "--:--") if utc is None else _clock_line(utc // MINUTE)
+
+
+@lru_cache(maxsize=64)
+def _clock_line(minute: int) -> str:  # a face is drawn several times a minute
+    moment = datetime.fromtimestamp(60 * minute, UTC)
     return line(f"{moment:%a %d %b %Y}", f"{moment:%H:%M}")
 
 

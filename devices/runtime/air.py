@@ -102,11 +102,12 @@ class Air:
         """How well `receiver` hears `sender`."""
         link = sender.links.get(receiver.who)
         if link is None:
+            loss = self._losses.get((sender.who, receiver.who), self.loss)
             distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
             link = sender.links[receiver.who] = Link(
                 lqi=255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0,
-                loss=self._losses.get((sender.who, receiver.who), self.loss),
-                rng=self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}"),
+                loss=loss,
+                rng=self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}") if loss else None,
             )
         return link
 
@@ -171,7 +172,7 @@ class Air:
         link = self.link(sender, receiver)
         if not link.lqi or not (receiver.rx_on_when_idle or receiver.listen_until > self.kernel.now):
             return False
-        if link.loss and link.rng.random() < link.loss:
+        if link.loses():
             return False
         copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
         whole = False
@@ -195,7 +196,7 @@ class Air:
         start = kernel.now - _ACK_OCTETS_AND_PHY * channel.octet
         kernel.log.emit(receiver.who, "air.frame", channel.prefix + start.to_bytes(8, "big") + psdu)
         link = self.link(receiver, sender)
-        lost = not link.lqi or (link.loss and link.rng.random() < link.loss)
+        lost = not link.lqi or link.loses()
         if not lost and self.faults is not None:
             lost = all(copy != psdu for _, copy in self.faults.apply(receiver.who, sender.who, psdu))
         if lost:
@@ -222,11 +223,15 @@ class Air:
 
 @dataclass(slots=True)
 class Link:
-    """One direction between two radios: link quality 1 to 255 (0: out of range), loss, and the stream it is drawn from."""
+    """One direction between two radios: link quality 1 to 255 (0: out of range), loss, and the stream it is drawn from, if any."""
 
     lqi: int
     loss: float
-    rng: Random
+    rng: Random | None
+
+    def loses(self) -> bool:
+        """Whether this frame is lost."""
+        return self.rng is not None and self.rng.random() < self.loss
 
 
 class _Channel:
