@@ -100,7 +100,7 @@ def test_a_listener_of_the_real_world_is_told_of_an_outage_and_its_end(run_async
     run.run_until(5 * MIN - S)
 
     async def story() -> None:
-        driver, served = Driver(run.inputs, pace=100), Served(run)
+        driver, served = Driver(run.inputs, pace=40), Served(run)
 
         async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             splitter = wrapper.Splitter()
