@@ -80,6 +80,7 @@ def plan(run: Told) -> None:
         kernel.at(at, run.board(name).cut, length, who="story")
     for name, at, operations in FLASH_CUTS:
         kernel.at(at, run.board(name).cut_at_flash_operation, operations, 20 * S, who="story")
+        kernel.at(CALM, run.board(name).flash.cut_after, None, who="story")
 
 
 @dataclass(frozen=True, slots=True)
