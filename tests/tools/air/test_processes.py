@@ -140,12 +140,14 @@ def reads(read):
     return check
 
 
-def home(start: Callable[..., Program], serve: list[str], reach: Callable[[str], list[str]], **options: str) -> Any:
-    """The four processes; each has said that it is ready."""
-    hub = start("hub", *serve, **options)
+def home(start: Callable[..., Program], serve: list[str], reach: Callable[[str], list[str]]) -> Any:
+    """The four processes. The display comes when the meter is there: one that finds none looks again after a minute."""
+    hub = start("hub", *serve)
     ready = hub.until(lambda said: "ready" in said)
-    others = [start(kind, *reach(ready["air"]), "--screen", **options) for kind in ("esme", "gsme", "ihd")]
-    return hub, ready["endpoints"], others
+    air = [*reach(ready["air"]), "--screen"]
+    esme, gsme = start("esme", *air), start("gsme", *air)
+    esme.until(lambda said: "Wed 14 Jan 2026" in str(said.get("screen")))  # it has joined, and has the time from the hub
+    return hub, ready["endpoints"], [esme, gsme, start("ihd", *air)]
 
 
 def end(*programs: Program) -> None:
