@@ -9,12 +9,15 @@ import asyncio
 import importlib.util
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from tools.errors import BadInput, LinkDown, MissingEnvironment
 from tools.links.spec import LinkSpec
 from tools.links.tcp import is_loopback
+
+_PATIENCE = 3.0
+"""Seconds in which the broker may end by itself."""
 
 
 @asynccontextmanager
@@ -44,7 +47,9 @@ async def embedded(spec: LinkSpec) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await broker.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await broker.shutdown()
         loop.set_exception_handler(None)
 
 
