@@ -1,4 +1,4 @@
-"""Fixtures and markers for every test: Hypothesis profiles, published vectors, `needs`, `req`."""
+"""Fixtures and markers for every test: Hypothesis profiles, published vectors, `needs`, `req`, `dlms`."""
 
 from __future__ import annotations
 
@@ -50,9 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for mark in item.iter_markers("req"):
-        # user_properties travel from xdist's workers to the controller with each report; see traceability.py
-        item.user_properties.append(("req", {"ids": list(mark.args), "part": bool(mark.kwargs.get("part", False))}))
+    for name in ("req", "dlms"):
+        for mark in item.iter_markers(name):
+            # user_properties travel from xdist's workers to the controller with each report; see traceability.py
+            item.user_properties.append((name, {"ids": list(mark.args), "part": bool(mark.kwargs.get("part", False))}))
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             present, command = TOOLS[name]
