@@ -24,8 +24,7 @@ class Local:
             session = self._server.session(client, self._sap, wrapper.LARGEST_APDU)
             assert session is not None  # targets are made for SAPs that the server has
             self._sessions[client] = session
-        answer = session.request(apdu, self._board.kernel.now)
-        if answer is not None:
+        for answer in session.receive(apdu, self._board.kernel.now):
             reply(answer)
 
     def release(self, client: int) -> None:

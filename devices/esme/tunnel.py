@@ -53,8 +53,7 @@ class DlmsTunnel:
         if session is None:
             self._drop(f"nobody at server address {pdu.destination}, or no room for an APDU")
             return
-        answer = session.request(pdu.apdu, self._han.now)
-        if answer is not None:
+        for answer in session.receive(pdu.apdu, self._han.now):
             self._tunnels.send(tunnel, wrapper.wrap(pdu.destination, pdu.source, answer))
 
     def _session(self, tunnel: int, client: int, sap: int) -> Session | None:

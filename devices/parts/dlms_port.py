@@ -52,8 +52,7 @@ class DlmsPort:
                 case hdlc.Disconnected(client=client, server=server):
                     self._sessions.pop((client, server), None)
                 case hdlc.Apdu(client=client, server=server, data=data):
-                    answer = self._sessions[client, server].request(data, now)
-                    if answer is not None:
+                    for answer in self._sessions[client, server].receive(data, now):
                         self._apply(self._link.reply(client, server, answer, now))
                 case hdlc.TooLong(client=client, server=server):
                     self._apply(self._link.reply(client, server, _TOO_LONG, now))

@@ -1,8 +1,8 @@
 """One client's conversation with one logical device: association, GET, SET, ACTION, and their transfers in blocks.
 
-Green Book 9.4. An APDU goes in, the answer comes out; None is silence. Checks run in one order: length, is the service
-known, is there an association, was the service agreed, parse, object, class, right, act. A request that fails one
-has changed nothing. Answers and errors that a client has no business sending are met with silence.
+Green Book 9.4. An APDU goes in, the answers come out, as a rule one; none is silence. Checks run in one order: length,
+is the service known, is there an association, was the service agreed, parse, object, class, right, act. A request that
+fails one has changed nothing. Answers and errors that a client has no business sending are met with silence.
 """
 
 from __future__ import annotations
@@ -63,8 +63,12 @@ class Session:
         self._action: _Collecting | None = None
         self._returning: Outgoing | None = None
 
-    def request(self, data: bytes, now: int) -> bytes | None:
-        """The answer to an APDU; None: none. `now`: ns, for what is slowed down on purpose."""
+    def receive(self, data: bytes, now: int) -> list[bytes]:
+        """The answers to an APDU, each to be sent as one; none: silence. `now`: ns."""
+        answer = self._answer(data, now)
+        return [] if answer is None else [answer]
+
+    def _answer(self, data: bytes, now: int) -> bytes | None:
         if len(data) > (self._terms.max_pdu if self._terms else self.path_limit):
             return _exception(ServiceError.PDU_TOO_LONG)
         kind = apdu.kind(data)

@@ -96,8 +96,7 @@ class Meter(Device):
         session = self.sessions.get(pdu.source)
         if session is None:
             session = self.sessions[pdu.source] = self.server.session(pdu.source, pdu.destination, 1492)
-        answer = session.request(pdu.apdu, self.now)
-        if answer is not None:
+        for answer in session.receive(pdu.apdu, self.now):
             self.tunnels.send(effect.tunnel, wrapper.wrap(pdu.destination, pdu.source, answer))
 
     async def live(self, why):

@@ -17,6 +17,7 @@ from devices.runtime.supply import Mains, MainsSupply
 from protocols.core.effects import Send
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.client import Client
+from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.tunneling import DLMS, Closed, Opened, Peer, Received
@@ -138,7 +139,7 @@ class Bench:
     def direct(self, client=16, password=None):
         """A client of the meter's server with nothing between: no time passes."""
         session = self.firmware.server.session(client, 1, 4096)
-        found = Meter(lambda apdu: session.request(apdu, self.kernel.now), Client(client, 1, password))
+        found = Meter(Direct(session, lambda: self.kernel.now), Client(client, 1, password))
         found.associate()
         return found
 

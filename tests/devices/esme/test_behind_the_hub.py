@@ -12,6 +12,7 @@ from devices.runtime.port import Occupied, Port
 from protocols.dlms import axdr, wrapper
 from protocols.dlms.client import Client
 from protocols.dlms.cosem import AccessError
+from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 from protocols.dlms.session import Session
 from tools.bench import config
@@ -196,7 +197,7 @@ def test_an_engineers_visit(run):
 def test_the_optical_port_and_the_hub_are_told_the_same(run):
     """One server behind both: read through one in the instant that the other has its answer."""
     session = run.esme.firmware.server.session(16, 1, 4096)
-    direct = Meter(lambda apdu: session.request(apdu, run.now))
+    direct = Meter(Direct(session, lambda: run.now))
     direct.associate()
     for _ in range(5):
         run.run(for_=17 * MIN)

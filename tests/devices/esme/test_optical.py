@@ -9,6 +9,7 @@ from devices.runtime.port import Occupied, Port
 from protocols.dlms import hdlc
 from protocols.dlms.client import AssociationRefused, Client, Refused
 from protocols.dlms.cosem import AccessError
+from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 
 OWN_NAMES = {
@@ -42,7 +43,7 @@ def test_client_16_writes_nothing_and_client_1_needs_the_password(meter, premise
     client = Client(1, 1, b"99999999")
     session = meter.firmware.server.session(1, 1, 1024)
     with pytest.raises(AssociationRefused):
-        Meter(lambda apdu: session.request(apdu, 0), client).associate()
+        Meter(Direct(session), client).associate()
     assert all(entry.methods == dict.fromkeys(entry.methods, False) for entry in meter.direct().objects())
 
 

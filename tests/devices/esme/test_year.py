@@ -14,6 +14,7 @@ from devices.runtime.flash import KIB, Flash
 from devices.runtime.kernel import DAY, HOUR, MIN, Kernel, S
 from devices.runtime.supply import Mains, MainsSupply
 from protocols.dlms.cosem import date_time
+from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 
 ROWS = 19_056
@@ -41,7 +42,7 @@ def reader(board):
 
     def read():
         session = board.firmware.server.session(16, 1, 4096)
-        meter = Meter(lambda apdu: session.request(apdu, board.kernel.now))
+        meter = Meter(Direct(session, lambda: board.kernel.now))
         meter.associate()
         return meter
 

@@ -40,22 +40,20 @@ def associate(
 ) -> acse.AARE:  # fmt: skip
     proposal = initiate.InitiateRequest(None, None, None, version, conformance, max_pdu).build()
     request = acse.AARQ.propose(context, proposal, mechanism=mechanism, authentication=password)
-    answer = session.request(request.build(), now)
-    assert answer is not None
+    (answer,) = session.receive(request.build(), now)
     return acse.AARE.parse(answer)
 
 
 def ask(session: Session, request: Frame) -> Frame | None:
-    answer = session.request(request.build(), 0)
-    return None if answer is None else apdu.parse(answer)
+    answers = session.receive(request.build(), 0)
+    return apdu.parse(answers[0]) if answers else None
 
 
 def test_published_aarq_are_answered(server: Server, dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
     requests = {vector["id"]: bytes.fromhex(vector["given"]["hex"]) for vector in dlms_vectors("acse")}
     outcomes = {}
     for name, client in (("aarq-none", 16), ("aarq-lls", 1), ("aarq-hls5", 1), ("aarq-ciph-lls", 1)):
-        answer = connect(server, client, 500).request(requests[name], 0)
-        assert answer is not None
+        (answer,) = connect(server, client, 500).receive(requests[name], 0)
         aare = acse.AARE.parse(answer)
         outcomes[name] = aare.result, aare.diagnostic
     assert outcomes == {
@@ -68,7 +66,7 @@ def test_published_aarq_are_answered(server: Server, dlms_vectors: Callable[...,
 
 def test_a_published_aare_is_what_we_answer(server: Server) -> None:
     """The Green Book's example of an acceptance, with the conformance and size that were agreed here."""
-    answer = connect(server, 16, 500).request(
+    (answer,) = connect(server, 16, 500).receive(
         bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0
     )
     assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "001E1D" "01F40007")

@@ -17,6 +17,7 @@ from protocols.dlms.axdr import Data
 from protocols.dlms.client import AssociationRefused, Client, Procedure, Refused, adrive, drive, item
 from protocols.dlms.cosem import Access, AccessError, DisconnectControl, InterfaceClass, Register, method
 from protocols.dlms.cosem import Data as DataClass
+from protocols.dlms.direct import Direct
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, open_profile
@@ -45,13 +46,7 @@ def server(path_limit: int = 1024, client_sap: int = 1) -> Callable[[bytes], byt
     ]
     session = Server({1: LogicalDevice(b"MBE", things, open_profile(PASSWORD))}).session(client_sap, 1, path_limit)
     assert session is not None
-
-    def exchange(data: bytes) -> bytes:
-        answer = session.request(data, 0)
-        assert answer is not None
-        return answer
-
-    return exchange
+    return Direct(session)
 
 
 def connected(path_limit: int = 1024) -> tuple[Client, Callable[[bytes], bytes]]:

@@ -25,6 +25,7 @@ from protocols.dlms.cosem import (
     date_time,
 )
 from protocols.dlms.cosem import Data as DataClass
+from protocols.dlms.direct import Direct
 from protocols.dlms.meter import AsyncMeter, Meter
 from protocols.dlms.obis import Obis
 from protocols.dlms.reading import Quantity
@@ -67,13 +68,7 @@ class Bench:
     def exchange(self, client: Client) -> Callable[[bytes], bytes]:
         session = self.server.session(client.client_sap, client.server_sap, 200)
         assert session is not None
-
-        def exchange(data: bytes) -> bytes:
-            answer = session.request(data, 0)
-            assert answer is not None
-            return answer
-
-        return exchange
+        return Direct(session)
 
     def meter(self, sap: int = 3, password: bytes | None = None) -> Meter:
         client = Client(16 if password is None else 1, sap, password)

@@ -45,18 +45,18 @@ class Answers:
         self._link = hdlc.ServerLink([1])
         self.feed: Callable[[bytes], bytes] = self._hdlc if framing == "hdlc" else self._wrapper
 
-    def _ask(self, client: int, server: int, apdu: bytes) -> bytes | None:
+    def _ask(self, client: int, server: int, apdu: bytes) -> list[bytes]:
         key = client, server
         if key not in self._sessions:
             self._sessions[key] = self._server.session(client, server, PATH_LIMIT)
         session = self._sessions[key]
-        return None if session is None else session.request(apdu, 0)
+        return [] if session is None else session.receive(apdu, 0)
 
     def _wrapper(self, data: bytes) -> bytes:
         out = b""
         for pdu in self._splitter.feed(data):
-            answer = self._ask(pdu.source, pdu.destination, pdu.apdu)
-            out += b"" if answer is None else wrapper.wrap(pdu.destination, pdu.source, answer)
+            for answer in self._ask(pdu.source, pdu.destination, pdu.apdu):
+                out += wrapper.wrap(pdu.destination, pdu.source, answer)
         return out
 
     def _hdlc(self, data: bytes) -> bytes:
@@ -66,9 +66,9 @@ class Answers:
         if isinstance(effect, Send):
             return effect.data
         if isinstance(effect, hdlc.Apdu):
-            answer = self._ask(effect.client, effect.server, effect.data)
-            replies = [] if answer is None else self._link.reply(effect.client, effect.server, answer, 0)
-            return b"".join(self._carry_out(reply) for reply in replies)
+            answers = self._ask(effect.client, effect.server, effect.data)
+            replies = [self._link.reply(effect.client, effect.server, answer, 0) for answer in answers]
+            return b"".join(self._carry_out(effect) for effects in replies for effect in effects)
         return b""
 
 
