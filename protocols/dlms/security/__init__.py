@@ -1,0 +1,1 @@
+"""Message and association security of DLMS. Green Book 9.2."""
