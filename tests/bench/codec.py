@@ -26,7 +26,8 @@ from time import perf_counter
 import construct as c
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from protocols.dlms import axdr, ciphering
+from protocols.dlms import axdr
+from protocols.dlms.security import ciphering
 from protocols.dlms.xdlms import AttributeDescriptor, GetDataResult, GetRequestNormal, GetResponseNormal
 
 ROUNDS = 31

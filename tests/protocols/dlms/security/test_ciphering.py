@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.core.errors import RemoteProtocolError
-from protocols.dlms.ciphering import Keys, cipher, decipher
+from protocols.dlms.security.ciphering import Keys, cipher, decipher
 
 KEYS = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
 TITLE = bytes.fromhex("4D4D4D0000BC614E")
