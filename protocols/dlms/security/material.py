@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
-
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms.security.counters import PeerCounters
 from protocols.dlms.security.suites import Policy, Suite
@@ -30,8 +28,9 @@ class KeyId(IntEnum):
 class KeySet:
     """Keys of one end, none of which repr shows.
 
-    `symmetric`: {KeyId: key}. `signing`, `agreement`: own private keys. `peer_signing`, `peer_agreement`: the public keys of
-    others by system title, from certificates that were checked when they came.
+    `symmetric`: {KeyId: key}. `signing`, `agreement`: own private keys, empty when there is none. `peer_signing`,
+    `peer_agreement`: the public keys of others by system title, from certificates that were checked when they came. Private
+    and public keys are octets as `protocols.core.ecc` has them: scalar, X || Y.
     """
 
     __slots__ = ("agreement", "peer_agreement", "peer_signing", "signing", "symmetric")
@@ -40,10 +39,10 @@ class KeySet:
         self,
         symmetric: Mapping[KeyId, bytes],
         *,
-        signing: EllipticCurvePrivateKey | None = None,
-        agreement: EllipticCurvePrivateKey | None = None,
-        peer_signing: Mapping[bytes, EllipticCurvePublicKey] | None = None,
-        peer_agreement: Mapping[bytes, EllipticCurvePublicKey] | None = None,
+        signing: bytes = b"",
+        agreement: bytes = b"",
+        peer_signing: Mapping[bytes, bytes] | None = None,
+        peer_agreement: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self.symmetric = dict(symmetric)
         self.signing = signing
