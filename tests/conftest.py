@@ -116,6 +116,17 @@ class Program:
         """Whether it still runs."""
         return self._process.poll() is None
 
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    @property
+    def memory(self) -> int:
+        """KiB it has in memory."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
     def deafen(self) -> None:
         """Close our end of its output."""
         assert self._process.stdout is not None

@@ -114,9 +114,9 @@ class Connection:
         self._closed(Closed.CLOSED)
 
     def _received(self, data: bytes) -> None:
-        self.last_heard = self._board.kernel.now
         try:
             for pdu in self._splitter.feed(data):
+                self.last_heard = self._board.kernel.now  # a PDU counts, and not each of its octets
                 self._endpoint.route(self, pdu)
                 if self.stream.closed is not None:
                     return
