@@ -1,7 +1,7 @@
-"""AES-128 modes of ZigBee and DLMS: CCM*, GCM with a 12-octet tag, MMO hash, HMAC-MMO.
+"""AES modes of ZigBee and DLMS: CCM*, GCM with a 12-octet tag, key wrap, MMO hash, HMAC-MMO.
 
 CCM*: ZigBee R23 annex A (encryption with M = 4 is the level smart energy uses). GCM: NIST SP 800-38D, cut to 96 bits
-as DLMS asks (Green Book 9.2.3.3). MMO and keyed MMO: ZigBee R23 annex B.6 and B.1.4.
+as DLMS asks (Green Book 9.2.3.3). Key wrap: RFC 3394. MMO and keyed MMO: ZigBee R23 annex B.6 and B.1.4.
 Cipher objects are kept per key: making one costs more than using it. Not here: key handling, nonces, counters.
 """
 
@@ -13,6 +13,7 @@ from hmac import compare_digest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from protocols.core.errors import RemoteProtocolError
 
@@ -69,6 +70,19 @@ def gcm_open(key: bytes, iv: bytes, aad: bytes, data: bytes) -> bytes:
     if not compare_digest(gcm.encrypt(iv, plain, aad)[: TAG - _FULL_TAG], data):
         raise RemoteProtocolError("GCM: the authentication tag is wrong")
     return plain
+
+
+def wrap(kek: bytes, key: bytes) -> bytes:
+    """A key under a key-encrypting key (RFC 3394): 8 octets longer."""
+    return aes_key_wrap(kek, key)
+
+
+def unwrap(kek: bytes, wrapped: bytes) -> bytes:
+    """The key that was wrapped. Raises RemoteProtocolError when the integrity check does not fit."""
+    try:
+        return aes_key_unwrap(kek, wrapped)
+    except InvalidUnwrap:
+        raise RemoteProtocolError("key wrap: the integrity check is wrong") from None
 
 
 @lru_cache(maxsize=_KEYS)
