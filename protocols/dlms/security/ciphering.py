@@ -1,10 +1,15 @@
-"""Service-specific ciphered APDUs, suite 0, authenticated and encrypted (Green Book 9.2.7; IEC 62056-5-3 5.7.2).
+"""Ciphered APDUs, service-specific and general (Green Book 9.2.7.2; IEC 62056-5-3 5.7.2).
 
-The tag of glo-get-request and its kin (C8..CF) or ded-get-request and its kin (D0..D7), a length, and the secured unit.
-Not here: who may send what, replay of counters (the association's business), general-ciphering, other suites.
+Service-specific: the tag of glo-get-request and its kin or of ded-get-request and its kin, a length, the secured unit. General:
+general-glo-ciphering or general-ded-ciphering, the sender's system title, a length, the secured unit. The secured unit is a
+security control, an invocation counter, and the APDU: authenticated, encrypted, or both.
+Not here: who may send what, replay of counters (`context`), general-ciphering and general-signing (`general`).
 """
 
 from __future__ import annotations
+
+from enum import IntFlag
+from typing import Final
 
 import msgspec
 
@@ -12,12 +17,29 @@ from protocols.core.aes import TAG, gcm_open, gcm_seal
 from protocols.core.codec import Frame, axdr_length, be, prefixed, rest
 from protocols.core.errors import RemoteProtocolError
 
-AUTHENTICATED_ENCRYPTED = 0x30
+GENERAL_GLO: Final = 0xDB
+GENERAL_DED: Final = 0xDC
+
+
+class Control(IntFlag):
+    """Security control; bits 0 to 3 are the number of the suite."""
+
+    AUTHENTICATED = 0x10
+    ENCRYPTED = 0x20
+    BROADCAST = 0x40
+    """Key set: the global broadcast encryption key instead of the unicast one."""
+    COMPRESSED = 0x80
+
+
+SUITE: Final = 0x0F
+AUTHENTICATED_ENCRYPTED: Final = 0x30
 """Security control: suite 0, global unicast key, no compression."""
+_AUTHENTICATED: Final = int(Control.AUTHENTICATED)
+_ENCRYPTED: Final = int(Control.ENCRYPTED)
 
 
 class Secured(Frame):
-    """What the length counts: security control, invocation counter, ciphertext and 12-octet tag."""
+    """What the length counts: security control, invocation counter, and the APDU with its 12-octet tag, if it has one."""
 
     control: be.u8
     counter: be.u32
@@ -31,8 +53,16 @@ class Ciphered(Frame):
     secured: Secured = prefixed(axdr_length, Secured)
 
 
+class GeneralCiphered(Frame):
+    """general-glo-ciphering and general-ded-ciphering. `title`: the sender's; empty where both ends know it."""
+
+    tag: be.u8
+    title: bytes = prefixed(axdr_length)
+    secured: Secured = prefixed(axdr_length, Secured)
+
+
 class Keys(msgspec.Struct, frozen=True):
-    """The global unicast encryption key and the authentication key, 16 octets each. Not shown by repr."""
+    """A block cipher key and the authentication key, 16 or 32 octets each; the latter may be empty. Not shown by repr."""
 
     encryption: bytes
     authentication: bytes
@@ -41,22 +71,49 @@ class Keys(msgspec.Struct, frozen=True):
         return "Keys(redacted)"
 
 
-def cipher(tag: int, apdu: bytes, keys: Keys, title: bytes, counter: int) -> bytes:
-    """The ciphered APDU. `title` is the sender's system title, 8 octets; `counter` must never repeat under one key."""
+def secure(apdu: bytes, keys: Keys, title: bytes, counter: int, control: int = AUTHENTICATED_ENCRYPTED) -> Secured:
+    """The secured unit. `title` is the sender's system title, 8 octets; `counter` must never repeat under one key."""
     iv = title + counter.to_bytes(4, "big")
-    contents = gcm_seal(keys.encryption, iv, b"\x30" + keys.authentication, apdu)
-    return Ciphered(tag, Secured(AUTHENTICATED_ENCRYPTED, counter, contents)).build()
+    header = bytes((control,)) + keys.authentication
+    if control & _ENCRYPTED:
+        contents = gcm_seal(keys.encryption, iv, header, apdu)
+        if not control & _AUTHENTICATED:
+            contents = contents[:-TAG]
+    else:
+        contents = apdu + gcm_seal(keys.encryption, iv, header + apdu, b"")
+    return Secured(control, counter, contents)
 
 
-def decipher(data: bytes, keys: Keys, title: bytes) -> tuple[bytes, int]:
-    """The plain APDU and the counter it came under, from the sender with that title.
+def unsecure(secured: Secured, keys: Keys, title: bytes) -> bytes:
+    """The plain APDU of a secured unit from the sender with that title.
 
-    Raises RemoteProtocolError when it is malformed, not authenticated and encrypted, or does not verify.
+    Raises RemoteProtocolError when it has no contents, is neither authenticated nor encrypted, or does not verify. What is only
+    encrypted cannot be verified: what comes out is as good as who sent it.
     """
-    secured = Ciphered.parse(data).secured
-    if secured.control != AUTHENTICATED_ENCRYPTED:
-        raise RemoteProtocolError(f"security control {secured.control:02X} is not accepted")
-    if len(secured.contents) <= TAG:
-        raise RemoteProtocolError("a ciphered APDU without contents")
+    control, contents = secured.control, secured.contents
     iv = title + secured.counter.to_bytes(4, "big")
-    return gcm_open(keys.encryption, iv, b"\x30" + keys.authentication, secured.contents), secured.counter
+    if not control & _AUTHENTICATED:
+        if not control & _ENCRYPTED or not contents:
+            raise RemoteProtocolError(f"security control {control:02X} with {len(contents)} octets secures nothing")
+        return gcm_seal(keys.encryption, iv, b"", contents)[:-TAG]
+    if len(contents) <= TAG:
+        raise RemoteProtocolError("an authenticated APDU without contents")
+    header = bytes((control,)) + keys.authentication
+    if control & _ENCRYPTED:
+        return gcm_open(keys.encryption, iv, header, contents)
+    apdu = contents[:-TAG]
+    gcm_open(keys.encryption, iv, header + apdu, contents[-TAG:])
+    return apdu
+
+
+def cipher(
+    tag: int, apdu: bytes, keys: Keys, title: bytes, counter: int, control: int = AUTHENTICATED_ENCRYPTED
+) -> bytes:
+    """The service-specific ciphered APDU. `title`: the sender's; `counter` must never repeat under one key."""
+    return Ciphered(tag, secure(apdu, keys, title, counter, control)).build()
+
+
+def decipher(data: bytes, keys: Keys, title: bytes) -> tuple[bytes, Secured]:
+    """The plain APDU of a service-specific ciphered one, and the secured unit it was in. Raises RemoteProtocolError."""
+    secured = Ciphered.parse(data).secured
+    return unsecure(secured, keys, title), secured

@@ -1,18 +1,32 @@
 """The security layer of one association: opens what comes, seals what goes, and knows what is protected enough.
 
 Green Book 9.2.7. The server's session and the client use it alike. Its work is between general block transfer (outside) and
-the services (inside). It does not know which object wants what: that is compared with the `Protection` of the request.
+the services (inside). Which object wants what protection is not its business: that is compared with the `Protection` of the
+request. General-ciphering and general-signing are in `general`.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from protocols.core.errors import RemoteProtocolError
-from protocols.dlms.security.material import SecurityMaterial
+from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.dlms.security.ciphering import (
+    GENERAL_DED,
+    GENERAL_GLO,
+    SUITE,
+    Ciphered,
+    Control,
+    GeneralCiphered,
+    Keys,
+    Secured,
+    secure,
+    unsecure,
+)
+from protocols.dlms.security.counters import LAST
+from protocols.dlms.security.material import TITLE_OCTETS, KeyId, SecurityMaterial
 from protocols.dlms.security.suites import Policy
 from protocols.dlms.xdlms import ExceptionResponse, ServiceError, StateError
 
@@ -41,14 +55,30 @@ class Protection(msgspec.Struct, frozen=True):
 
     def meets(self, wanted: int) -> bool:
         """Whether it has what the request bits (2, 3, 4) of a policy or of an access mode ask for."""
-        raise NotImplementedError
+        return not (
+            (wanted & Policy.AUTHENTICATED_REQUEST and not (self.authenticated or self.signed))
+            or (wanted & Policy.ENCRYPTED_REQUEST and not self.encrypted)
+            or (wanted & Policy.SIGNED_REQUEST and not self.signed)
+        )
 
     def answering(self, wanted: int) -> Protection:
         """As this, with what the response bits (5, 6, 7) of a policy or of an access mode add."""
-        raise NotImplementedError
+        if not wanted & _RESPONSE or self.meets(wanted >> _TO_REQUEST):
+            return self
+        return Protection(
+            Kind.GLO if self.kind is Kind.PLAIN else self.kind,
+            self.authenticated or bool(wanted & Policy.AUTHENTICATED_RESPONSE),
+            self.encrypted or bool(wanted & Policy.ENCRYPTED_RESPONSE),
+            self.signed or bool(wanted & Policy.SIGNED_RESPONSE),
+            self.broadcast,
+            self.transaction,
+        )
 
 
-PLAIN = Protection()
+PLAIN: Final = Protection()
+_RESPONSE: Final = Policy.AUTHENTICATED_RESPONSE | Policy.ENCRYPTED_RESPONSE | Policy.SIGNED_RESPONSE
+_TO_REQUEST: Final = 3
+"""Bits between those for responses and those for requests."""
 
 
 class SecurityRefused(RemoteProtocolError):
@@ -83,7 +113,7 @@ class SecurityLayer(Protocol):
         ...
 
     def seal(self, apdu: bytes, like: Protection) -> bytes:
-        """An APDU protected like a request was, and at least as the policy wants responses. Raises LocalProtocolError."""
+        """An APDU protected like another one was, and at least as the policy wants it. Raises LocalProtocolError."""
         ...
 
     def admits(self, protection: Protection) -> bool:
@@ -99,7 +129,9 @@ class ClearContext:
     """The layer of an association without ciphering, and of none: everything ciphered is refused."""
 
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
-        raise NotImplementedError
+        if is_ciphered(apdu):
+            raise SecurityRefused("a ciphered APDU in a context without ciphering", ServiceError.SERVICE_NOT_SUPPORTED)
+        return apdu, PLAIN
 
     def seal(self, apdu: bytes, like: Protection) -> bytes:
         return apdu
@@ -114,26 +146,168 @@ class ClearContext:
 class SecurityContext:
     """The layer of an association with ciphering.
 
-    `peer`: the other end's system title; empty: not known yet. `policy`: what this association wants, beside the material's.
-    `dedicated`: the dedicated key that the client gave when it opened the association.
+    `peer`: the other end's system title; empty: whoever names itself in a general APDU and has the key. `policy`: what this
+    association wants, beside what the material wants of all. `dedicated`: the dedicated key that the client gave when it opened
+    the association; it lives as long. `client`: whether this end is the client's, which opens responses and seals requests.
     """
 
     def __init__(
-        self, material: SecurityMaterial, peer: bytes = b"", *, policy: Policy = Policy.NOTHING, dedicated: bytes = b""
+        self,
+        material: SecurityMaterial,
+        peer: bytes = b"",
+        *,
+        policy: Policy = Policy.NOTHING,
+        dedicated: bytes = b"",
+        client: bool = False,
     ) -> None:
         self.material = material
         self.peer = peer
-        self.policy = policy
+        self.own_policy = policy
+        self.client = client
         self._dedicated = dedicated
+        self._dedicated_counter = -1
 
-    def open(self, apdu: bytes) -> tuple[bytes, Protection]:
-        raise NotImplementedError
+    def __repr__(self) -> str:
+        return f"SecurityContext({self.material!r}, peer={self.peer.hex().upper()})"
 
-    def seal(self, apdu: bytes, like: Protection) -> bytes:
-        raise NotImplementedError
+    @property
+    def policy(self) -> Policy:
+        """What every APDU of the association must keep to, as it is now."""
+        return self.own_policy | self.material.policy
 
     def admits(self, protection: Protection) -> bool:
-        raise NotImplementedError
+        """Whether the policy lets in an APDU that was protected so."""
+        return protection.meets(self.policy >> _TO_REQUEST if self.client else self.policy)
+
+    def open(self, apdu: bytes) -> tuple[bytes, Protection]:
+        """The plain APDU, and what it was protected with. Raises SecurityRefused, and then no counter has moved."""
+        kind = _KINDS.get(apdu[0]) if apdu else None
+        if kind is None:
+            return apdu, PLAIN
+        try:
+            title, secured = self._unwrap(apdu, kind)
+            return self._opened(apdu[0], kind, title, secured)
+        except DecodeError as error:
+            raise SecurityRefused(str(error)) from None
+
+    def seal(self, apdu: bytes, like: Protection) -> bytes:
+        """An APDU protected like another one was, and at least as the policy wants it.
+
+        An exception-response has no service-specific ciphered form, and goes as it is; other services without one go in the
+        general form. Raises LocalProtocolError when a key is missing or the counter has come to its end.
+        """
+        policy = self.policy << _TO_REQUEST if self.client else self.policy
+        like = like.answering(policy)
+        if like.kind is Kind.PLAIN:
+            return apdu
+        control = self.material.suite | _AUTHENTICATED * like.authenticated | _ENCRYPTED * like.encrypted
+        tag = _TAGS.get((like.kind, apdu[0]))
+        if tag is None and apdu[0] == _EXCEPTION and like.kind in _SPECIFIC:
+            return apdu
+        dedicated = like.kind in _DEDICATED and bool(self._dedicated)
+        key = self._dedicated if dedicated else self.material.keys.symmetric[KeyId.UNICAST_ENCRYPTION]
+        keys = Keys(key, self.material.keys.authentication)
+        secured = secure(apdu, keys, self.material.title, self.material.next_counter(), control)
+        if tag is not None:
+            return Ciphered(tag, secured).build()
+        return GeneralCiphered(GENERAL_DED if dedicated else GENERAL_GLO, self.material.title, secured).build()
 
     def overhead(self, like: Protection) -> int:
-        raise NotImplementedError
+        """Octets that `seal` adds at most."""
+        policy = self.policy << _TO_REQUEST if self.client else self.policy
+        return 0 if like.answering(policy).kind is Kind.PLAIN else _LONGEST_HEADER
+
+    def _unwrap(self, apdu: bytes, kind: Kind) -> tuple[bytes, Secured]:
+        """The sender's system title, and the secured unit."""
+        if kind in _SPECIFIC:
+            return self.peer, Ciphered.parse(apdu).secured
+        general = GeneralCiphered.parse(apdu)
+        title = general.title or self.peer
+        if self.peer and title != self.peer:
+            raise SecurityRefused(f"system title {title.hex().upper()} is not that of the association")
+        return title, general.secured
+
+    def _opened(self, tag: int, kind: Kind, title: bytes, secured: Secured) -> tuple[bytes, Protection]:
+        control = secured.control
+        if control & _SUITE_BITS != int(self.material.suite):
+            raise SecurityRefused(f"security control {control:02X} is not that of {self.material.suite.name}")
+        if not acceptable_title(title, self.material.title):
+            raise SecurityRefused("the system title of the sender is missing, or no one's")
+        dedicated = kind in _DEDICATED
+        key_id = KeyId.BROADCAST_ENCRYPTION if control & Control.BROADCAST else KeyId.UNICAST_ENCRYPTION
+        key = self._dedicated if dedicated else self.material.keys.symmetric.get(key_id, b"")
+        if not key:
+            raise SecurityRefused("there is no such key")
+        try:
+            apdu = unsecure(secured, Keys(key, self.material.keys.authentication), title)
+        except RemoteProtocolError as error:
+            raise SecurityRefused(str(error)) from None
+        authenticated, encrypted = bool(control & _AUTHENTICATED), bool(control & _ENCRYPTED)
+        if kind in _SPECIFIC and _PLAIN_TAGS[tag] != apdu[0]:
+            raise SecurityRefused(f"under the tag {tag:02X} came an APDU with the tag {apdu[0]:02X}")
+        expected = self._dedicated_counter + 1 if dedicated else self.material.counters.expected(title, key_id)
+        # What was only encrypted may be anybody's: it must not be able to use up the counter.
+        if secured.counter < expected or (secured.counter == LAST and not authenticated):
+            raise SecurityRefused(
+                f"invocation counter {secured.counter} where {expected} was expected",
+                ServiceError.INVOCATION_COUNTER_ERROR,
+                counter=min(expected, LAST),
+            )
+        if dedicated:
+            self._dedicated_counter = secured.counter
+        else:
+            self.material.counters.accept(title, key_id, secured.counter)
+        return apdu, Protection(kind, authenticated, encrypted, False, key_id is KeyId.BROADCAST_ENCRYPTION)
+
+
+def acceptable_title(title: bytes, own: bytes) -> bool:
+    """Whether a system title can be that of another party: 8 octets, not all zero, not our own come back."""
+    return len(title) == TITLE_OCTETS and any(title) and title != own
+
+
+def is_ciphered(apdu: bytes) -> bool:
+    """Whether an APDU is of a ciphered kind, general-ciphering and general-signing included."""
+    return bool(apdu) and (apdu[0] in _KINDS or apdu[0] in _PUBLIC_KEY)
+
+
+_AUTHENTICATED: Final = int(Control.AUTHENTICATED)
+_ENCRYPTED: Final = int(Control.ENCRYPTED)
+_SUITE_BITS: Final = SUITE | int(Control.COMPRESSED)
+"""Compression belongs to no suite as it is used here."""
+_EXCEPTION: Final = 0xD8
+_SPECIFIC: Final = frozenset((Kind.GLO, Kind.DED))
+_DEDICATED: Final = frozenset((Kind.DED, Kind.GENERAL_DED))
+_LONGEST_HEADER: Final = 1 + 1 + TITLE_OCTETS + 5 + 5 + 12
+"""Tag, system title with its length, length, security control and counter, authentication tag."""
+_PUBLIC_KEY: Final = frozenset((0xDD, 0xDF))
+
+_SPECIFIC_TAGS: Final = (
+    # plain, glo-, ded- (IEC 62056-5-3 clause 8)
+    (0x01, 0x21, None),  # initiateRequest
+    (0x05, 0x25, 0x45),  # readRequest
+    (0x06, 0x26, 0x46),  # writeRequest
+    (0x08, 0x28, None),  # initiateResponse
+    (0x0C, 0x2C, 0x4C),  # readResponse
+    (0x0D, 0x2D, 0x4D),  # writeResponse
+    (0x0E, 0x2E, 0x4E),  # confirmedServiceError
+    (0x16, 0x36, 0x56),  # unconfirmedWriteRequest
+    (0x18, 0x38, 0x58),  # informationReportRequest
+    (0xC0, 0xC8, 0xD0),  # get-request
+    (0xC1, 0xC9, 0xD1),  # set-request
+    (0xC2, 0xCA, 0xD2),  # event-notification-request
+    (0xC3, 0xCB, 0xD3),  # action-request
+    (0xC4, 0xCC, 0xD4),  # get-response
+    (0xC5, 0xCD, 0xD5),  # set-response
+    (0xC7, 0xCF, 0xD7),  # action-response
+)
+_TAGS: Final = {
+    (kind, plain): tag
+    for plain, glo, ded in _SPECIFIC_TAGS
+    for kind, tag in ((Kind.GLO, glo), (Kind.DED, ded))
+    if tag is not None
+}
+_PLAIN_TAGS: Final = {tag: plain for (_, plain), tag in _TAGS.items()}
+_KINDS: Final = {tag: kind for (kind, _), tag in _TAGS.items()} | {
+    GENERAL_GLO: Kind.GENERAL_GLO,
+    GENERAL_DED: Kind.GENERAL_DED,
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import Literal
 
+from protocols.core.ecc import Curve
 from protocols.core.errors import LocalProtocolError
 
 
@@ -29,14 +30,14 @@ class Suite(IntEnum):
         return "sha384" if self is Suite.S2 else "sha256"
 
     @property
-    def curve(self) -> Literal["P-256", "P-384"] | None:
-        """Of ECDSA and ECDH; None: this suite has no public-key cryptography."""
-        return {Suite.S0: None, Suite.S1: "P-256", Suite.S2: "P-384"}[self]  # type: ignore[return-value]
+    def curve(self) -> Curve | None:
+        """Of ECDSA and ECDH, with its hash; None: this suite has no public-key cryptography."""
+        return (None, Curve.P256, Curve.P384)[self]
 
     @property
     def signature_octets(self) -> int:
         """Of a signature r || s; 0: this suite does not sign."""
-        return (0, 64, 96)[self]
+        return 2 * self.curve.octets if self.curve else 0
 
 
 class Policy(IntFlag):
