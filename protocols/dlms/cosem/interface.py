@@ -10,14 +10,15 @@
     Register("1-0:1.8.0", value=lambda: axdr.u32(energy()), scaler_unit=(0, Unit.WATT_HOUR))
 
 Blue Book 4.1, 4.2. An object knows nothing of services, sessions or clients: who calls `read`, `write` and `invoke` has
-checked the rights. An attribute holds tagged data, or is bound to a function that is asked at each reading.
+checked the rights. An attribute holds tagged data, or is bound to a function that is asked at each reading. Whoever wants
+to know of changes watches an object; what a bound attribute will give next nobody can know, so its owner says `changed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeAlias, dataclass_transform, overload
+from typing import Any, ClassVar, Final, Self, TypeAlias, dataclass_transform, overload
 
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
@@ -33,6 +34,12 @@ Source: TypeAlias = "Plain | Callable[[], Plain]"
 Hook: TypeAlias = "Callable[[Data], Data | None]"
 """Called with the value a client writes, or a method's argument. It raises AccessError to refuse, and then nothing has
 changed. What it returns is a method's return value."""
+
+Watcher: TypeAlias = "Callable[[InterfaceClass, Attribute | Method], object]"
+"""Told of a change that has happened: the object, and the attribute that was given a value or the method that was done."""
+
+DECLARED: Final[dict[tuple[int, int], type[InterfaceClass]]] = {}
+"""Every declared class by (class id, version); the first declaration stands where a device makes a kind of its own."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _ZERO = axdr.i8(0)
@@ -64,6 +71,7 @@ class Attribute:
 
     def __set__(self, instance: InterfaceClass, source: Source) -> None:
         instance.sources[self.number] = source if callable(source) else self.type.of(source)
+        instance.changed(self)
 
 
 class Method:
@@ -135,6 +143,7 @@ class InterfaceClass(metaclass=InterfaceMeta):
     version: ClassVar[int] = 0
     attributes: ClassVar[dict[int, Attribute]] = {}
     methods: ClassVar[dict[int, Method]] = {}
+    watchers: tuple[Watcher, ...] = ()
 
     def __init_subclass__(cls, id: int, version: int) -> None:
         cls.class_id = id
@@ -142,6 +151,7 @@ class InterfaceClass(metaclass=InterfaceMeta):
         members = [vars(base)[name] for base in reversed(cls.__mro__) for name in vars(base)]
         cls.attributes = {member.number: member for member in members if isinstance(member, Attribute)}
         cls.methods = {member.number: member for member in members if isinstance(member, Method)}
+        DECLARED.setdefault((id, version), cls)
 
     def __init__(
         self,
@@ -179,6 +189,10 @@ class InterfaceClass(metaclass=InterfaceMeta):
             return self.select(number, selection)
         return source if isinstance(source, Data) else self.attributes[number].type.of(source())
 
+    def encode(self, number: int, selection: SelectiveAccess | None = None) -> Iterable[bytes]:
+        """The octets of `read`, piece by piece, for an answer that is sent in blocks. Raises AccessError before the first."""
+        return (self.read(number, selection).build(),)
+
     def select(self, number: int, selection: SelectiveAccess) -> Data:
         """The part of an attribute that a selective access names. Classes with selectors redefine this."""
         raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
@@ -201,6 +215,7 @@ class InterfaceClass(metaclass=InterfaceMeta):
             hook(value)
         if not bound:
             self.sources[number] = value
+        self.changed(member)
 
     def invoke(self, number: int, argument: Data) -> Data | None:
         """Carry out a method; its return value. Raises AccessError, and then nothing has changed."""
@@ -210,7 +225,19 @@ class InterfaceClass(metaclass=InterfaceMeta):
         member.argument.admit(argument)
         hook = self.on.get(member.name)
         returned = hook(argument) if hook is not None else None
-        return returned if member.rule is None else member.rule(self, argument) or returned
+        if member.rule is not None:
+            returned = member.rule(self, argument) or returned
+        self.changed(member)
+        return returned
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have changes told, after they have happened: what clients write and call, and what the firmware assigns."""
+        self.watchers = (*self.watchers, watcher)
+
+    def changed(self, member: Attribute | Method) -> None:
+        """Tell the watchers: `meter.changed(Register.value)`. The owner of a bound attribute calls it."""
+        for watcher in self.watchers:
+            watcher(self, member)
 
     def attribute_access(self, number: int) -> Access:
         """The widest access that any client has to an attribute."""

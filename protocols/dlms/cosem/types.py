@@ -7,6 +7,7 @@ sent that is not of the type. Where the Blue Book says CHOICE the type is `ANY`:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 from protocols.core.errors import DecodeError, LocalProtocolError
@@ -53,6 +54,34 @@ class Simple:
             raise AccessError(DataAccessResult.TYPE_UNMATCHED)
 
 
+class Limited(Simple):
+    """One value from `lowest` to `highest`: a number, or the octets or bits of a string. No `highest`: no end."""
+
+    def __init__(self, tag: int, lowest: int, highest: int | None = None) -> None:
+        super().__init__(tag)
+        self.lowest = lowest
+        self.highest = highest
+
+    def admit(self, data: Data) -> None:
+        super().admit(data)
+        value = data.value if isinstance(data.value, int | float) else len(data.value)
+        if value < self.lowest or (self.highest is not None and value > self.highest):
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+
+
+class Enumerated(Simple):
+    """enum: one of these members and nothing else."""
+
+    def __init__(self, members: type[IntEnum]) -> None:
+        super().__init__(Tag.ENUM)
+        self.members = members
+
+    def admit(self, data: Data) -> None:
+        super().admit(data)
+        if data.value not in self.members.__members__.values():
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+
+
 class DateTime(Simple):
     """octet-string (12) that is a date-time. `complete`: one instant, nothing left open."""
 
@@ -71,10 +100,11 @@ class DateTime(Simple):
 
 
 class Structure:
-    """A structure of these elements."""
+    """A structure of these elements. Given by name, they keep their names: `Structure(class_id=U16, ...)`."""
 
-    def __init__(self, *elements: Type) -> None:
-        self.elements = elements
+    def __init__(self, *elements: Type, **named: Type) -> None:
+        self.elements = (*elements, *named.values())
+        self.names = tuple(named)
 
     def of(self, plain: Plain) -> Data:
         if isinstance(plain, Data):
@@ -92,10 +122,11 @@ class Structure:
 
 
 class Array:
-    """An array of items of one type."""
+    """An array of items of one type, `most` of them at most."""
 
-    def __init__(self, item: Type) -> None:
+    def __init__(self, item: Type, most: int | None = None) -> None:
         self.item = item
+        self.most = most
 
     def of(self, plain: Plain) -> Data:
         if isinstance(plain, Data):
@@ -105,8 +136,30 @@ class Array:
     def admit(self, data: Data) -> None:
         if data.tag != Tag.ARRAY:
             raise AccessError(DataAccessResult.TYPE_UNMATCHED)
+        if self.most is not None and len(data.value) > self.most:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
         for item in data.value:
             self.item.admit(item)
+
+
+class Choice:
+    """CHOICE of these types. Plain Python is of the first of them."""
+
+    def __init__(self, *types: Type) -> None:
+        self.types = types
+
+    def of(self, plain: Plain) -> Data:
+        return self.types[0].of(plain)
+
+    def admit(self, data: Data) -> None:
+        refusals = []
+        for type in self.types:
+            try:
+                return type.admit(data)
+            except AccessError as refusal:
+                refusals.append(refusal)
+        # A value of a right type and out of its range says so; the tag that does not fit comes before it.
+        raise max(refusals, key=lambda refusal: refusal.result)
 
 
 class Any:
@@ -143,11 +196,15 @@ BOOLEAN = Simple(Tag.BOOLEAN)
 BITS = Simple(Tag.BIT_STRING)
 I8 = Simple(Tag.INTEGER)
 I16 = Simple(Tag.LONG)
+I32 = Simple(Tag.DOUBLE_LONG)
 U8 = Simple(Tag.UNSIGNED)
 U16 = Simple(Tag.LONG_UNSIGNED)
 U32 = Simple(Tag.DOUBLE_LONG_UNSIGNED)
 ENUM = Simple(Tag.ENUM)
 OCTETS = Simple(Tag.OCTET_STRING)
+VISIBLE = Simple(Tag.VISIBLE_STRING)
+UTF8 = Simple(Tag.UTF8_STRING)
+NULL = Simple(Tag.NULL)
 LOGICAL_NAME = Simple(Tag.OCTET_STRING, 6)
 DATE_TIME = DateTime()
 INSTANT = DateTime(complete=True)
