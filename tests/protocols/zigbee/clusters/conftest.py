@@ -17,7 +17,7 @@ def cluster_facts():
     path = Path(os.environ.get("METERBENCH_SHARED", ROOT.parent / "shared")) / "facts" / "se-clusters.json"
     if not path.is_file():
         word = f"{path.name} is not here: METERBENCH_SHARED names the folder of facts/"
-        if os.environ.get("CI") == "true":
+        if "METERBENCH_SHARED" in os.environ:
             pytest.fail(word, pytrace=False)
         pytest.skip(word)
     facts = json.loads(path.read_text(encoding="utf-8"))
