@@ -6,13 +6,16 @@ server and client use the same two. What to answer to a wrong block is theirs. G
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
 
 from protocols.core.codec import Frame, array, axdr_length
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.xdlms import ActionResponse, GetDataResult
+
+F = TypeVar("F", bound=Frame)
 
 MAX_ITEMS: Final = 262_144
 """Values in one transfer: 13 months of half hours are 19,056 rows, and each row and cell is one."""
@@ -41,19 +44,25 @@ class ActionResults(Frame):
 
 
 class Outgoing:
-    """Octets on their way out. `number` is that of the block last cut, 0 before the first."""
+    """Octets on their way out, asked for piece by piece: no more than a block and a piece are held.
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._position = 0
+    `number` is that of the block last cut, 0 before the first.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._buffer = bytearray()
         self.number = 0
 
     def cut(self, size: int) -> tuple[bool, int, bytes]:
         """The next block of at most `size` octets: whether it is the last, its number, its octets."""
-        piece = self._raw[self._position : self._position + size]
-        self._position += size
+        buffer = self._buffer
+        while len(buffer) <= size and (piece := next(self._pieces, None)) is not None:
+            buffer += piece
+        block = bytes(buffer[:size])
+        del buffer[:size]
         self.number += 1
-        return self._position >= len(self._raw), self.number, piece
+        return not buffer, self.number, block
 
 
 class Incoming:
@@ -76,3 +85,11 @@ class Incoming:
     def raw(self) -> bytes:
         """All octets so far."""
         return bytes(self._raw)
+
+
+class Collecting(Incoming, Generic[F]):
+    """A request that comes in blocks. `first` says what it is for."""
+
+    def __init__(self, first: F) -> None:
+        super().__init__()
+        self.first = first

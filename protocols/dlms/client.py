@@ -290,7 +290,7 @@ class Client:
 
     def _cut(self, first: Frame, following: type[_Following], raw: bytes) -> _Blocks:
         """A transfer's frames and their blocks: the first goes into `first`, the others into frames `following`."""
-        outgoing = Outgoing(raw)
+        outgoing = Outgoing((raw,))
         room = self._limit - len(first.build()) - 2  # two more octets for a longer length
         if room <= 0:
             raise LocalProtocolError(f"{type(first).__name__} alone fills an APDU of {self._limit} octets")
