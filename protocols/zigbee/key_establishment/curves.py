@@ -1,7 +1,7 @@
 """Arithmetic on the two Koblitz curves of smart energy: sect163k1 (suite 1) and sect283k1 (suite 2).
 
 SEC 2 3.2.1 and 3.4.1 (domain parameters), SEC 1 2.3 (octet strings of points), FIPS 186 D.1.3. A field element is an integer
-whose bits are the coefficients of a polynomial. Scalar multiplication is Lopez and Dahab's ladder over x coordinates (CHES 1999).
+whose bits are the coefficients of a polynomial. Multiples of points: Solinas, Efficient arithmetic on Koblitz curves (2000).
 TEST KEYS ONLY: time depends on the numbers, so a real key would leak. Libraries of the field dropped binary curves.
 """
 
@@ -34,6 +34,16 @@ def _polynomial(element: int) -> int:
     return int.from_bytes(format(element, "b").encode().translate(_SPREAD), "big")
 
 
+def _gathered(product: int) -> int:
+    """The reverse of `_polynomial`, for sums: the lowest bit of each octet."""
+    return int(product.to_bytes(product.bit_length() + 7 >> 3 or 1, "big").translate(_GATHER), 2)
+
+
+def _rounded(dividend: int, divisor: int) -> int:
+    """A quotient, rounded to the nearest integer."""
+    return (2 * dividend + divisor) // (2 * divisor)
+
+
 class Curve:
     """y^2 + xy = x^3 + ax^2 + 1 over polynomials of degree below `m`, reduced by x^m + the powers of `reduction`."""
 
@@ -46,6 +56,7 @@ class Curve:
         self.generator = generator
         self.octets = (m + 7) // 8
         """Octets of a field element; a compressed point has one more."""
+        self._mu = 1 if a else -1
         self._shifts = reduction
         self._mask = (1 << m) - 1
         self._modulus = 1 << m | sum(1 << power for power in reduction)
@@ -75,13 +86,12 @@ class Curve:
         The machine has no multiplication without carries, but one of long integers: with an octet for each coefficient the
         carries stay inside, as long as the shorter factor has no more than 255 of them.
         """
-        if one.bit_length() > _SLOTS:
-            half = one.bit_length() // 2
-            low = self.multiply(one & (1 << half) - 1, other)
-            return low ^ self.reduce(self.multiply(one >> half, other) << half)
-        product = _polynomial(one) * _polynomial(other)
-        size = (product.bit_length() + 7) // 8 or 1
-        return self.reduce(int(product.to_bytes(size, "big").translate(_GATHER), 2))
+        spread = _polynomial(other)
+        if one >> _SLOTS:
+            half = self.m // 2
+            low, high = one & (1 << half) - 1, one >> half
+            return self.reduce(_gathered(_polynomial(low) * spread) ^ _gathered(_polynomial(high) * spread) << half)
+        return self.reduce(_gathered(_polynomial(one) * spread))
 
     def square(self, element: int) -> int:
         """Square of an element: its coefficients, moved apart."""
@@ -129,39 +139,67 @@ class Curve:
         return Point(x, self.multiply(slope, one.x ^ x) ^ x ^ one.y)
 
     def times(self, scalar: int, point: Point | None) -> Point | None:
-        """A point added to itself so many times; `scalar` is not negative."""
+        """A point added to itself so many times; `scalar` is not negative. Any point of the curve will do.
+
+        Squaring both coordinates is a multiplication by tau, a root of t^2 = mu t - 2. So the scalar is written in powers of
+        tau, digits -1, 0, 1, and squarings take the place of doublings. To the power m tau is 1: at most so many digits.
+        """
         if scalar == 0 or point is None:
             return None
-        if point.x == 0:  # order 2: the ladder would divide by zero
-            return point if scalar & 1 else None
-        multiply, square, x = self.multiply, self.square, point.x
-        x_squared = square(x)
-        x1, z1, x2, z2 = x, 1, square(x_squared) ^ 1, x_squared
-        for bit in format(scalar, "b")[1:]:
-            if bit == "0":
-                x1, z1, x2, z2 = x2, z2, x1, z1
-            # Here (x2, z2) is doubled, and (x1, z1) becomes the sum of both.
-            cross, other = multiply(x1, z2), multiply(x2, z1)
-            z1 = square(cross ^ other)
-            x1 = multiply(x, z1) ^ multiply(cross, other)
-            x2, z2 = square(square(x2)) ^ square(square(z2)), square(multiply(x2, z2))
-            if bit == "0":
-                x1, z1, x2, z2 = x2, z2, x1, z1
-        return self._affine(point, (x1, z1), (x2, z2))
+        square, negative = self.square, Point(point.x, point.x ^ point.y)
+        x, y, z = 1, 0, 0  # projective: (x / z, y / z^2), and z = 0 at infinity
+        for digit in self._digits(scalar):
+            x, y, z = square(x), square(y), square(z)
+            if digit:
+                x, y, z = self._add_mixed(x, y, z, point if digit > 0 else negative)
+        return self._affine(x, y, z)
 
-    def _affine(self, base: Point, result: tuple[int, int], following: tuple[int, int]) -> Point | None:
-        """The result of a ladder from its x coordinate, that of the point `base` further on, and `base`."""
-        (x1, z1), (x2, z2), (x, y) = result, following, base
-        if z1 == 0:
+    def _digits(self, scalar: int) -> list[int]:
+        """The digits of a scalar to the base tau, highest first; of any two neighbours one is zero. Solinas 2000, algorithm 4."""
+        mu, (whole, part) = self._mu, self._period
+        count = self.order * self.cofactor  # points of the curve, which is the norm of tau^m - 1
+        one, other = _rounded(scalar * (whole + mu * part), count), _rounded(-scalar * part, count)
+        r0 = scalar - one * whole + 2 * other * part
+        r1 = -one * part - other * whole - mu * other * part
+        digits = []
+        while r0 or r1:
+            digit = 2 - (r0 - 2 * r1) % 4 if r0 & 1 else 0
+            digits.append(digit)
+            half = (r0 - digit) >> 1
+            r0, r1 = r1 + mu * half, -half
+        return digits[::-1]
+
+    @cached_property
+    def _period(self) -> tuple[int, int]:
+        """tau^m - 1, as a whole number and a multiple of tau."""
+        whole, part = 1, 0
+        for _ in range(self.m):
+            whole, part = -2 * part, whole + self._mu * part
+        return whole - 1, part
+
+    def _add_mixed(self, x: int, y: int, z: int, point: Point) -> tuple[int, int, int]:
+        """Sum of a projective point and an affine one: Hankerson, Menezes and Vanstone 2004, formula 3.25 and around it."""
+        multiply, square = self.multiply, self.square
+        if z == 0:
+            return point.x, point.y, 1
+        z_squared = square(z)
+        slope = multiply(point.y, z_squared) ^ y
+        run = multiply(point.x, z) ^ x
+        if run == 0:  # the same point, or its opposite
+            total = self.add(self._affine(x, y, z), point)
+            return (total.x, total.y, 1) if total else (1, 0, 0)
+        product = multiply(z, run)
+        new_z = square(product)
+        mixed = multiply(slope, product)
+        new_x = square(slope) ^ multiply(square(run), product ^ (z_squared if self.a else 0)) ^ mixed
+        new_y = multiply(mixed ^ new_z, new_x ^ multiply(point.x, new_z)) ^ multiply(point.x ^ point.y, square(new_z))
+        return new_x, new_y, new_z
+
+    def _affine(self, x: int, y: int, z: int) -> Point | None:
+        if z == 0:
             return None
-        if z2 == 0:
-            return Point(x, x ^ y)
-        multiply = self.multiply
-        both = multiply(z1, z2)
-        inverse = self.inverse(multiply(x, both))
-        affine = multiply(x1, multiply(inverse, multiply(x, z2)))
-        mixed = multiply(x1 ^ multiply(x, z1), x2 ^ multiply(x, z2)) ^ multiply(self.square(x) ^ y, both)
-        return Point(affine, multiply(multiply(x ^ affine, mixed), inverse) ^ y)
+        inverse = self.inverse(z)
+        return Point(self.multiply(x, inverse), self.multiply(y, self.square(inverse)))
 
     # --- octets
 
