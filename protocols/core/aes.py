@@ -72,11 +72,6 @@ def gcm_open(key: bytes, iv: bytes, aad: bytes, data: bytes) -> bytes:
     return plain
 
 
-def gcm_crypt(key: bytes, iv: bytes, data: bytes) -> bytes:
-    """Encrypt or decrypt without authentication: GCM's counter mode is its own inverse."""
-    return _gcm(key).encrypt(iv, data, None)[:-_FULL_TAG]
-
-
 def wrap(kek: bytes, key: bytes) -> bytes:
     """A key under a key-encrypting key (RFC 3394): 8 octets longer."""
     return aes_key_wrap(kek, key)

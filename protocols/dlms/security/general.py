@@ -15,11 +15,11 @@ from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
-from protocols.core.codec import Frame, axdr_length, be, const, prefixed, presence, rest, switch, this
+from protocols.core.codec import Frame, axdr_length, be, const, prefixed, presence, switch, this
 from protocols.core.ecc import generate, public_key
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.security import agreement, keywrap
-from protocols.dlms.security.gcm import AUTHENTICATED, ENCRYPTED, protect, unprotect
+from protocols.dlms.security.ciphering import SUITE, Control, Keys, Secured, secure, unsecure
 from protocols.dlms.security.material import TITLE_OCTETS, KeyId, SecurityMaterial
 from protocols.dlms.security.signature import sign, verify
 
@@ -28,8 +28,10 @@ GENERAL_SIGNING: Final = 0xDF
 _ONE_PASS: Final = b"\x01"
 _STATIC: Final = b"\x02"
 _MASTER: Final = 0
-_NOT_USED: Final = 0xC0
-"""Bits of the security control that these messages have no use for: key set, and compression, which is not offered."""
+_AUTHENTICATED: Final = int(Control.AUTHENTICATED)
+_ENCRYPTED: Final = int(Control.ENCRYPTED)
+_NOT_USED: Final = int(Control.BROADCAST | Control.COMPRESSED)
+"""Bits that these messages have no use for: the key-info says which key, and compression is not offered."""
 
 # --- the frames
 
@@ -72,12 +74,12 @@ class KeyInfo(Frame):
 
 
 class GeneralCiphering(Frame):
-    """General-Ciphering. `content`: security control, invocation counter, and what they secure."""
+    """General-Ciphering."""
 
     tag: int = const(GENERAL_CIPHERING, be.u8)
     header: Header
     key_info: KeyInfo | None = presence(KeyInfo)
-    content: bytes = prefixed(axdr_length)
+    content: Secured = prefixed(axdr_length, Secured)
 
 
 class GeneralSigning(Frame):
@@ -87,14 +89,6 @@ class GeneralSigning(Frame):
     header: Header
     content: bytes = prefixed(axdr_length)
     signature: bytes = prefixed(axdr_length)
-
-
-class Secured(Frame):
-    """The ciphered content."""
-
-    control: be.u8
-    counter: be.u32
-    contents: bytes = rest()
 
 
 class Content(Frame):
@@ -212,15 +206,14 @@ def _open_signing(apdu: bytes, material: SecurityMaterial, profile: Profile) -> 
 
 def _open_ciphering(apdu: bytes, material: SecurityMaterial, profile: Profile) -> tuple[bytes, Layer]:
     frame = GeneralCiphering.parse(apdu)
-    secured = Secured.parse(frame.content)
+    secured = frame.content
     _check_titles(frame.header, material)
-    protection = secured.control & (AUTHENTICATED | ENCRYPTED)
-    if secured.control & _NOT_USED or secured.control & 0x0F != material.suite or not protection:
+    if secured.control & (_NOT_USED | SUITE) != material.suite:
         raise RemoteProtocolError(f"security control {secured.control:02X} is not accepted")
     kind, key = _received_key(frame, material, profile)
-    covered = _covered(_header_octets(apdu), material, profile)
-    plain = unprotect(secured.control, key, _iv(frame.header, secured.counter), covered, secured.contents)
-    authenticated, encrypted = bool(protection & AUTHENTICATED), bool(protection & ENCRYPTED)
+    header = apdu[1 : Header.parse_from(apdu, 1)[1]]  # as it came: its lengths in the form that the sender chose
+    plain = unsecure(secured, _keys(key, header, material, profile), frame.header.originator)
+    authenticated, encrypted = bool(secured.control & _AUTHENTICATED), bool(secured.control & _ENCRYPTED)
     return plain, Ciphering(frame.header, kind, authenticated, encrypted, secured.counter)
 
 
@@ -289,17 +282,9 @@ def _symmetric(material: SecurityMaterial, key: KeyId) -> bytes:
 # --- what is covered
 
 
-def _header_octets(apdu: bytes) -> bytes:
-    """The five fields as they came: with their lengths in the form that the sender chose."""
-    return apdu[1 : Header.parse_from(apdu, 1)[1]]
-
-
-def _covered(header: bytes, material: SecurityMaterial, profile: Profile) -> bytes:
-    return material.keys.authentication + (header if profile.header_authenticated else b"")
-
-
-def _iv(header: Header, counter: int) -> bytes:
-    return header.originator + counter.to_bytes(4, "big")
+def _keys(key: bytes, header: bytes, material: SecurityMaterial, profile: Profile) -> Keys:
+    """The key, and what is authenticated beside security control and contents: the authentication key, then the header."""
+    return Keys(key, material.keys.authentication + (header if profile.header_authenticated else b""))
 
 
 def signed_octets(apdu: bytes, profile: Profile) -> bytes:
@@ -338,15 +323,14 @@ def _seal_signing(apdu: bytes, layer: Signing, material: SecurityMaterial, profi
 
 
 def _seal_ciphering(apdu: bytes, layer: Ciphering, material: SecurityMaterial, rng: Random, profile: Profile) -> bytes:
-    control = material.suite | AUTHENTICATED * layer.authenticated | ENCRYPTED * layer.encrypted
+    control = material.suite | _AUTHENTICATED * layer.authenticated | _ENCRYPTED * layer.encrypted
     try:
         info, key = _sent_key(layer, material, rng, profile)
     except RemoteProtocolError as error:  # whose keys are missing or bad is the sender's to know
         raise LocalProtocolError(str(error)) from None
     counter = material.next_counter() if layer.counter is None else layer.counter
-    covered = _covered(layer.header.build(), material, profile)
-    contents = protect(control, key, _iv(layer.header, counter), covered, apdu)
-    return GeneralCiphering(layer.header, info, Secured(control, counter, contents).build()).build()
+    secured = secure(apdu, _keys(key, layer.header.build(), material, profile), layer.header.originator, counter, control)
+    return GeneralCiphering(layer.header, info, secured).build()
 
 
 def _sent_key(
