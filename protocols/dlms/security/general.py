@@ -329,7 +329,7 @@ def _seal_ciphering(apdu: bytes, layer: Ciphering, material: SecurityMaterial, r
     except RemoteProtocolError as error:  # whose keys are missing or bad is the sender's to know
         raise LocalProtocolError(str(error)) from None
     counter = material.next_counter() if layer.counter is None else layer.counter
-    secured = secure(apdu, _keys(key, layer.header.build(), material, profile), layer.header.originator, counter, control)
+    secured = secure(apdu, _keys(key, layer.header.build(), material, profile), material.title, counter, control)
     return GeneralCiphering(layer.header, info, secured).build()
 
 
