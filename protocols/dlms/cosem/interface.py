@@ -193,14 +193,6 @@ class InterfaceClass(metaclass=InterfaceMeta):
         """The octets of `read`, piece by piece, for an answer that is sent in blocks. Raises AccessError before the first."""
         return (self.read(number, selection).build(),)
 
-    def pieces(self, number: int, selection: SelectiveAccess | None = None) -> Iterator[bytes] | None:
-        """What `read` gives, as the octets of its encoding, in pieces; None: it is short, read it.
-
-        Classes whose attributes grow long redefine this. The pieces are those of this moment, whenever they are taken.
-        Raises AccessError.
-        """
-        return None
-
     def select(self, number: int, selection: SelectiveAccess) -> Data:
         """The part of an attribute that a selective access names. Classes with selectors redefine this."""
         raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
 from protocols.core.codec.constructs import axdr_length_octets
 from protocols.dlms import xdlms
-from protocols.dlms.axdr import Data
-from protocols.dlms.blocks import MAX_OCTETS, OVERHEAD, Outgoing
+from protocols.dlms.blocks import OVERHEAD, Outgoing
 from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.services.objects import Objects
 from protocols.dlms.services.service import LONGEST_LIST, Answer, Service, exception
 from protocols.dlms.xdlms import DataAccessResult, GetDataResult, ServiceError
 
+_RESPONSE: Final = 0xC4
 _DATA: Final = b"\x00"
 """The result choice before Data."""
 
@@ -34,35 +34,22 @@ class Get:
             value = self._objects.read(frame.attribute, frame.selection)
         except AccessError as refusal:
             return xdlms.GetResponseNormal(frame.invoke, GetDataResult(1, refusal.result)).build()
-        if isinstance(value, Data):
-            response = xdlms.GetResponseNormal(frame.invoke, GetDataResult(0, value)).build()
-            if len(response) <= self._objects.limit:
-                return response
-            value = iter((response[4:],))  # behind tag, choice, invoke-id and result choice
-        return self._long(bytes((0xC4, 1, frame.invoke, 0)), value)
+        return self._respond(bytes((_RESPONSE, 1, frame.invoke, 0)), value)
 
     def with_list(self, frame: xdlms.GetRequestWithList) -> Answer:
         """Attributes, each with its own result."""
         self._transfer = None
         if len(frame.attributes) > LONGEST_LIST:
             return exception(ServiceError.PDU_TOO_LONG)
-        pieces: list[Iterator[bytes]] = [iter((axdr_length_octets(len(frame.attributes)),))]
-        size = 0
+        pieces: list[Iterable[bytes]] = [(axdr_length_octets(len(frame.attributes)),)]
         for item in frame.attributes:
             try:
                 value = self._objects.read(item.attribute, item.selection)
             except AccessError as refusal:
-                value = iter((GetDataResult(1, refusal.result).build(),))
+                pieces.append((GetDataResult(1, refusal.result).build(),))
             else:
-                if isinstance(value, Data):
-                    octets = value.build()
-                    size += len(octets)
-                    value = iter((octets,))
-                value = chain((_DATA,), value)
-            pieces.append(value)
-            if size > MAX_OCTETS:
-                return exception(ServiceError.PDU_TOO_LONG)
-        return self._long(bytes((0xC4, 3, frame.invoke)), chain.from_iterable(pieces))
+                pieces += (_DATA,), value
+        return self._respond(bytes((_RESPONSE, 3, frame.invoke)), chain.from_iterable(pieces))
 
     def next(self, frame: xdlms.GetRequestNext) -> Answer:
         """The block behind the one that has arrived."""
@@ -74,12 +61,13 @@ class Get:
         self._transfer = None
         return xdlms.GetResponseWithDatablock(frame.invoke, xdlms.GetDatablock(1, frame.number, 1, result)).build()
 
-    def _long(self, header: bytes, pieces: Iterator[bytes]) -> Answer:
+    def _respond(self, header: bytes, pieces: Iterable[bytes]) -> Answer:
         """What stands behind the header of a response: in one APDU if that holds it, else in blocks."""
         objects = self._objects
+        coming = iter(pieces)
         beginning = [header]
         size = len(header)
-        for piece in pieces:
+        for piece in coming:
             beginning.append(piece)
             size += len(piece)
             if size > objects.limit:
@@ -87,10 +75,10 @@ class Get:
         else:
             return b"".join(beginning)
         if objects.in_blocks_of_its_own(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
-            self._transfer = Outgoing(chain(beginning[1:], pieces))
+            self._transfer = Outgoing(chain(beginning[1:], coming))
             return self._block(header[2], self._transfer)
         if objects.in_general_blocks:
-            return chain(beginning, pieces)
+            return chain(beginning, coming)
         return exception(ServiceError.PDU_TOO_LONG)
 
     def _block(self, invoke: int, transfer: Outgoing) -> bytes:

@@ -6,7 +6,7 @@ no, with the result that the client is told; then nothing has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data, Tag
@@ -62,16 +62,16 @@ class Objects:
         """Whether an answer longer than agreed can go at all."""
         return Conformance.GENERAL_BLOCK_TRANSFER in self.conformance
 
-    def read(self, attribute: AttributeDescriptor, selection: SelectiveAccess | None) -> Data | Iterator[bytes]:
-        """A value; of what is long, the octets of its encoding in pieces, as it is at this moment."""
+    def read(self, attribute: AttributeDescriptor, selection: SelectiveAccess | None) -> Iterable[bytes]:
+        """The octets of a value, in pieces: as it is at this moment, whenever they are taken."""
         thing = self._find(attribute.class_id, attribute.instance_id)
         number = attribute.attribute_id
         if number == ALL_ATTRIBUTES and self.agreed(Conformance.ATTRIBUTE0_SUPPORTED_WITH_GET):
-            return self._read_all(thing, selection)
+            return (self._read_all(thing, selection).build(),)
         self._permit(thing, number, Access.READ)
         if selection is not None and Conformance.SELECTIVE_ACCESS not in self.conformance:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-        return thing.pieces(number, selection) or thing.read(number, selection)
+        return thing.encode(number, selection)
 
     def write(self, attribute: AttributeDescriptor, selection: SelectiveAccess | None, value: Data) -> int:
         """Put a value into an attribute; the data-access-result."""
