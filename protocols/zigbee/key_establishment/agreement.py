@@ -7,9 +7,10 @@ function, without shared information), NIST SP 800-56A 5.9 (bilateral confirmati
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from protocols.core import aes
-from protocols.zigbee.key_establishment.certificates import Credentials
+from protocols.zigbee.key_establishment.certificates import Credentials, RandomBits, scalar
 from protocols.zigbee.key_establishment.curves import Curve, InvalidPoint, Point
 
 _MAC_KEY = b"\x00\x00\x00\x01"
@@ -45,15 +46,28 @@ def _associate(curve: Curve, point: Point) -> int:
     return point.x % half + half
 
 
-def agree(own: Credentials, ephemeral: int, peer: Point, peer_ephemeral: Point) -> Keys:
-    """Both keys, from our long-lived and ephemeral private keys and the peer's public ones.
+class Ephemeral(NamedTuple):
+    """A key pair for one exchange."""
+
+    private: int
+    public: Point
+
+
+def generate(curve: Curve, random: RandomBits) -> Ephemeral:
+    """A fresh key pair."""
+    private = scalar(curve, random)
+    public = curve.times(private, curve.generator)
+    assert public is not None  # a private key is below the order
+    return Ephemeral(private, public)
+
+
+def agree(own: Credentials, ephemeral: Ephemeral, peer: Point, peer_ephemeral: Point) -> Keys:
+    """Both keys, from our long-lived key, our ephemeral one, and the peer's public ones.
 
     Raises InvalidPoint where the shared secret is the point at infinity.
     """
     curve = own.suite.curve
-    public = curve.times(ephemeral, curve.generator)
-    assert public is not None  # a private key is below the order
-    implicit = (ephemeral + _associate(curve, public) * own.private_key) % curve.order
+    implicit = (ephemeral.private + _associate(curve, ephemeral.public) * own.private_key) % curve.order
     theirs = curve.add(peer_ephemeral, curve.times(_associate(curve, peer_ephemeral), peer))
     shared = curve.times(curve.cofactor * implicit, theirs)
     if shared is None:

@@ -121,7 +121,8 @@ class Credentials:
     private_key: int = field(repr=False)
     authority: bytes
 
-    def __post_init__(self) -> None:
+    def check(self) -> Credentials:
+        """Itself, after a look whether key, certificate and authority belong together. Raises LocalProtocolError."""
         try:
             public = public_key(self.suite, self.certificate, self.authority)
         except CertificateError as error:
@@ -130,6 +131,7 @@ class Credentials:
             raise LocalProtocolError("the private key is none of this curve")
         if self.suite.curve.times(self.private_key, self.suite.curve.generator) != public:
             raise LocalProtocolError("the private key does not belong to the certificate")
+        return self
 
     @property
     def subject(self) -> int:

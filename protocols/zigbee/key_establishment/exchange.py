@@ -25,8 +25,16 @@ from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.zigbee.clusters.key_establishment import KeyEstablishment as K
 from protocols.zigbee.clusters.key_establishment import TerminateStatus
-from protocols.zigbee.key_establishment.agreement import Keys, Party, agree, confirm_initiator, confirm_responder
-from protocols.zigbee.key_establishment.certificates import CertificateError, Credentials, RandomBits, public_key, scalar
+from protocols.zigbee.key_establishment.agreement import (
+    Ephemeral,
+    Keys,
+    Party,
+    agree,
+    confirm_initiator,
+    confirm_responder,
+    generate,
+)
+from protocols.zigbee.key_establishment.certificates import CertificateError, Credentials, RandomBits, public_key
 from protocols.zigbee.key_establishment.curves import InvalidPoint
 from protocols.zigbee.node import S
 
@@ -93,10 +101,15 @@ class _Running:
     certificate: bytes = b""
     ephemeral_time: int = 0
     confirm_time: int = 0
-    ephemeral: int = 0
-    public: bytes = b""
+    ephemeral: Ephemeral | None = None
     keys: Keys | None = None
     parties: tuple[Party, Party] | None = None
+
+    @property
+    def public(self) -> bytes:
+        """Our ephemeral public key, compressed."""
+        assert self.ephemeral is not None
+        return self.own.suite.curve.encode(self.ephemeral.public)
 
 
 _Rule = Callable[["Exchange", Any, _Running], list[Effect]]
@@ -177,7 +190,7 @@ class Exchange:
         return [Say(partner, response)]
 
     def _asked_for_ephemeral(self, request: K.EphemeralDataRequest, running: _Running) -> list[Effect]:
-        self._generate(running)
+        running.ephemeral = generate(running.own.suite.curve, self._random)
         self._agree(running, request.ephemeral_data)
         self._await(State.CONFIRM_REQUEST, running.confirm_time)
         return [Say(running.partner, K.EphemeralDataResponse(running.public))]
@@ -198,7 +211,7 @@ class Exchange:
         if response.suite != running.own.suite.bit:
             raise _Refused(TerminateStatus.UNSUPPORTED_SUITE)
         self._believe(running, response)
-        self._generate(running)
+        running.ephemeral = generate(running.own.suite.curve, self._random)
         self._await(State.EPHEMERAL_RESPONSE, running.ephemeral_time)
         return [Say(running.partner, K.EphemeralDataRequest(running.public))]
 
@@ -238,18 +251,12 @@ class Exchange:
         running.ephemeral_time = message.ephemeral_data_generate_time
         running.confirm_time = message.confirm_key_generate_time
 
-    def _generate(self, running: _Running) -> None:
-        curve = running.own.suite.curve
-        running.ephemeral = scalar(curve, self._random)
-        public = curve.times(running.ephemeral, curve.generator)
-        assert public is not None  # the scalar is below the order
-        running.public = curve.encode(public)
-
     def _agree(self, running: _Running, ephemeral: bytes) -> None:
         own = running.own
         try:
             point = own.suite.point(ephemeral)
             theirs = public_key(own.suite, running.certificate, own.authority)
+            assert running.ephemeral is not None
             running.keys = agree(own, running.ephemeral, theirs, point)
         except InvalidPoint:
             raise _Refused(TerminateStatus.BAD_MESSAGE) from None

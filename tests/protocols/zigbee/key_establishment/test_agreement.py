@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from protocols.core.errors import LocalProtocolError
-from protocols.zigbee.key_establishment.agreement import Party, agree, confirm_initiator, confirm_responder
+from protocols.zigbee.key_establishment.agreement import Ephemeral, Party, agree, confirm_initiator, confirm_responder, generate
 from protocols.zigbee.key_establishment.certificates import (
     SUITE_1,
     SUITE_2,
@@ -39,13 +39,17 @@ def octets(text: str) -> bytes:
 
 
 def credentials(suite: Suite, authority: str, party: dict[str, str]) -> Credentials:
-    return Credentials(suite, octets(party["cert"]), int(party["priv"], 16), octets(authority))
+    return Credentials(suite, octets(party["cert"]), int(party["priv"], 16), octets(authority)).check()
+
+
+def ephemeral(suite: Suite, party: dict[str, str]) -> Ephemeral:
+    return Ephemeral(int(party["epriv"], 16), suite.point(octets(party["epub"])))
 
 
 def test_public_key_of_the_annex() -> None:
     point = public_key(SUITE_1, octets(CERTIFICATE), octets(AUTHORITY))
     assert SUITE_1.curve.encode(point) == octets(PUBLIC_KEY)
-    held = Credentials(SUITE_1, octets(CERTIFICATE), PRIVATE_KEY, octets(AUTHORITY))
+    held = Credentials(SUITE_1, octets(CERTIFICATE), PRIVATE_KEY, octets(AUTHORITY)).check()
     assert (held.subject, held.issuer) == (2, int.from_bytes(b"TESTSECA", "big"))
     assert f"{PRIVATE_KEY}" not in repr(held)
 
@@ -57,11 +61,11 @@ def test_numbers_of_the_annexes(number: int, shared_vectors: Vectors) -> None:
     initiator, responder = vector["initiator_U"], vector["responder_V"]
     ours, theirs = (credentials(suite, vector["ca_public_key"], each) for each in (initiator, responder))
     keys = agree(
-        ours, int(initiator["epriv"], 16), public_key(suite, theirs.certificate, theirs.authority),
+        ours, ephemeral(suite, initiator), public_key(suite, theirs.certificate, theirs.authority),
         suite.point(octets(responder["epub"])),
     )  # fmt: skip
     assert keys == agree(
-        theirs, int(responder["epriv"], 16), public_key(suite, ours.certificate, ours.authority),
+        theirs, ephemeral(suite, responder), public_key(suite, ours.certificate, ours.authority),
         suite.point(octets(initiator["epub"])),
     )  # fmt: skip
     assert keys.mac == octets(vector["MacKey"])
@@ -77,9 +81,7 @@ def test_published_certificates_and_their_keys(shared_vectors: Vectors) -> None:
     assert len(rows) == 9
     for row in rows:
         suite = BY_CURVE[row["curve"]]
-        held = Credentials(
-            suite, octets(row["certificate"]), int(row["private_key"], 16), octets(row["ca_public_key"])
-        )  # checks that the key belongs to it
+        held = Credentials(suite, octets(row["certificate"]), int(row["private_key"], 16), octets(row["ca_public_key"])).check()
         assert f"{held.subject:016X}" == row["subject"]
         assert f"{held.issuer:016X}" == row["issuer"]
 
@@ -88,14 +90,11 @@ def test_published_certificates_and_their_keys(shared_vectors: Vectors) -> None:
 def test_an_authority_issues_what_works(suite: Suite) -> None:
     random = Random(5)
     authority = Authority(suite, 0x1122334455667788, scalar(suite.curve, random.getrandbits))
-    one, other = (authority.issue(eui64, random.getrandbits, serial_number=eui64) for eui64 in (0xA, 0xB))
+    one, other = (authority.issue(eui64, random.getrandbits, serial_number=eui64).check() for eui64 in (0xA, 0xB))
     assert (one.subject, one.issuer, len(one.certificate)) == (0xA, 0x1122334455667788, suite.size)
-    secrets = [scalar(suite.curve, random.getrandbits) for _ in range(2)]
-    publics = [suite.curve.times(secret, suite.curve.generator) for secret in secrets]
-    assert publics[0] is not None
-    assert publics[1] is not None
-    left = agree(one, secrets[0], public_key(suite, other.certificate, other.authority), publics[1])
-    assert left == agree(other, secrets[1], public_key(suite, one.certificate, one.authority), publics[0])
+    mine, yours = (generate(suite.curve, random.getrandbits) for _ in range(2))
+    left = agree(one, mine, public_key(suite, other.certificate, other.authority), yours.public)
+    assert left == agree(other, yours, public_key(suite, one.certificate, one.authority), mine.public)
 
 
 @BOTH
@@ -105,7 +104,7 @@ def test_a_changed_certificate_gives_another_key(suite: Suite) -> None:
     held = authority.issue(0xA, random.getrandbits)
     forged = msgspec.structs.replace(suite.parse(held.certificate), subject=0xB)
     with pytest.raises(LocalProtocolError, match="does not belong"):
-        Credentials(suite, forged.build(), held.private_key, authority.public_key)
+        Credentials(suite, forged.build(), held.private_key, authority.public_key).check()
 
 
 @BOTH
@@ -126,6 +125,6 @@ def test_what_is_no_certificate_is_refused(suite: Suite) -> None:
 def test_keys_out_of_range_are_refused() -> None:
     for private in (0, SUITE_1.curve.order, SUITE_1.curve.order + PRIVATE_KEY):
         with pytest.raises(LocalProtocolError):
-            Credentials(SUITE_1, octets(CERTIFICATE), private, octets(AUTHORITY))
+            Credentials(SUITE_1, octets(CERTIFICATE), private, octets(AUTHORITY)).check()
     with pytest.raises(LocalProtocolError):
         Authority(SUITE_1, 1, 0)
