@@ -78,10 +78,9 @@ def _useless(suite: Suite) -> dict[str, bytes]:
 @SUITES
 def test_points_of_no_use_are_refused_and_the_next_good_one_is_not(suite: Suite):  # D11
     private = generate(ON[suite], Random(5))
-    for what, point in _useless(suite).items():
+    for point in _useless(suite).values():
         with pytest.raises(RemoteProtocolError):
             agree(suite, private, point, algorithm_id(suite), b"")
-            pytest.fail(f"{what} was accepted")
     assert agree(suite, private, public_key(generate(ON[suite], Random(6))), algorithm_id(suite), b"")
 
 

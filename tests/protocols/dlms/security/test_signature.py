@@ -81,10 +81,9 @@ def _wrong(curve: Curve) -> dict[str, bytes]:
 @CURVES
 def test_wrong_signatures_are_refused_and_the_next_good_one_is_not(curve: Curve):  # D10
     public = public_key(KEYS[curve])
-    for what, signature in _wrong(curve).items():
+    for signature in _wrong(curve).values():
         with pytest.raises(BadSignature):
             verify(public, b"data", signature)
-            pytest.fail(f"{what} was accepted")
     with pytest.raises(BadSignature):
         verify(public, b"other data", sign(KEYS[curve], b"data"))
     verify(public, b"data", sign(KEYS[curve], b"data"))
