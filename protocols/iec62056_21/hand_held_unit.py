@@ -184,7 +184,7 @@ class HandHeldUnit:
         if self._attempts < ATTEMPTS and self.state in (State.SIGNING_ON, State.COMMANDING):
             self._attempts += 1
             self._over = now + self._patience
-            return self._sent
+            return [*self._sent]
         return self._fail(f"no answer while {self.state.name}")
 
     # --- sign-on
@@ -290,7 +290,7 @@ class HandHeldUnit:
             return self._fail(why)
         self._attempts += 1
         self._over = now + self._patience
-        return self._sent
+        return [*self._sent]
 
     # --- sending, waiting, ending
 
@@ -298,7 +298,7 @@ class HandHeldUnit:
         return Send(with_parity(message) if self._parity else message)
 
     def _transmit(self, effects: list[Effect], now: int) -> list[Effect]:
-        self._sent = effects
+        self._sent = [*effects]
         self._attempts = 1
         self._over = now + self._patience
         return effects
