@@ -6,7 +6,7 @@ from typing import Final
 
 from protocols.core.codec import Frame, choice
 from protocols.core.errors import DecodeError
-from protocols.dlms import acse, initiate, xdlms
+from protocols.dlms import access, acse, initiate, xdlms
 
 FRAMES: Final[tuple[type[Frame], ...]] = (
     xdlms.GetRequestNormal,
@@ -37,6 +37,8 @@ FRAMES: Final[tuple[type[Frame], ...]] = (
     xdlms.ActionResponseWithList,
     xdlms.ActionResponseNextPblock,
     xdlms.DataNotification,
+    access.AccessRequest,
+    access.AccessResponse,
     xdlms.ExceptionResponse,
     initiate.InitiateRequest,
     initiate.InitiateResponse,

@@ -1,4 +1,4 @@
-"""The services of an association (Green Book 9.4.6): GET, SET, ACTION, each in a module with its frames' table.
+"""The services of an association (Green Book 9.4.6): GET, SET, ACTION, ACCESS, each in a module with its frames' table.
 
 `serving` binds them to what one client sees. They answer with plain APDUs; protection, general blocks and the association
 itself are the session's.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from protocols.core.codec import Frame
-from protocols.dlms.services import action, get, set
+from protocols.dlms.services import access, action, get, set
 from protocols.dlms.services.objects import Objects
 from protocols.dlms.services.service import Answer, Service
 
@@ -18,6 +18,7 @@ CLASSES: Final[tuple[tuple[Callable[[Objects], Any], tuple[Service, ...]], ...]]
     (get.Get, get.SERVICES),
     (set.Set, set.SERVICES),
     (action.Action, action.SERVICES),
+    (access.Access, access.SERVICES),
 )
 FRAMES: Final = frozenset(service.frame for _, services in CLASSES for service in services)
 """The requests that are known."""

@@ -12,7 +12,7 @@ from protocols.dlms.blocks import OVERHEAD, Outgoing
 from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.services.objects import Objects
-from protocols.dlms.services.service import LONGEST_LIST, Answer, Service, exception
+from protocols.dlms.services.service import LONGEST_LIST, Answer, Service, exception, fitting
 from protocols.dlms.xdlms import DataAccessResult, GetDataResult, ServiceError
 
 _RESPONSE: Final = 0xC4
@@ -64,15 +64,9 @@ class Get:
     def _respond(self, header: bytes, pieces: Iterable[bytes]) -> Answer:
         """What stands behind the header of a response: in one APDU if that holds it, else in blocks."""
         objects = self._objects
-        coming = iter(pieces)
-        beginning = [header]
-        size = len(header)
-        for piece in coming:
-            beginning.append(piece)
-            size += len(piece)
-            if size > objects.limit:
-                break
-        else:
+        coming = chain((header,), pieces)
+        beginning, whole = fitting(coming, objects.limit)
+        if whole:
             return b"".join(beginning)
         if objects.in_blocks_of_its_own(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
             self._transfer = Outgoing(chain(beginning[1:], coming))

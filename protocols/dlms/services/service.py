@@ -36,3 +36,14 @@ def exception(error: ServiceError, state: StateError = StateError.SERVICE_NOT_AL
 def confirmed(invoke: int, response: Frame) -> bytes | None:
     """A response, unless the request asked for none."""
     return response.build() if invoke & CONFIRMED else None
+
+
+def fitting(pieces: Iterator[bytes], limit: int) -> tuple[list[bytes], bool]:
+    """The first pieces, up to the one with which there are more than `limit` octets, and whether that is all of them."""
+    taken = []
+    for piece in pieces:
+        taken.append(piece)
+        limit -= len(piece)
+        if limit < 0:
+            return taken, False
+    return taken, True
