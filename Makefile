@@ -1,6 +1,6 @@
 # The front door. `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint type arch digest bench requirements system-deps peers lock clean
+.PHONY: help demo test check lint type arch digest bench fuzz requirements system-deps peers lock clean
 SHELL := /bin/sh
 BIN := .venv/bin
 SYSTEM_PACKAGES := git mosquitto openssl socat tshark
@@ -42,6 +42,10 @@ bench: peers ## how fast: the programs of tests/bench, each with its gate
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name $(ARGS) || failed=1; \
 	done; exit $$failed
 
+fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each target, ARGS="session axdr" for some
+	@requirements/venv.sh fuzz
+	@.venv-fuzz/bin/python -m tests.fuzz.run --seconds $(or $(SECONDS),20) $(ARGS)
+
 requirements: peers ## run every test and write docs/requirements.md from what passed
 	@requirements/venv.sh dev
 	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python tests/traceability.py
@@ -58,5 +62,5 @@ lock: ## write the lock files anew (needs uv)
 	@requirements/lock.sh
 
 clean: ## remove environments, caches and what runs left behind
-	@rm -rf .venv .venv-peers out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-peers .venv-fuzz out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the three lock files from pyproject.toml. Needs uv. The output names no address of any index; uv.lock and
+# Writes the lock files from pyproject.toml. Needs uv. The output names no address of any index; uv.lock and
 # pylock.toml do, which is why they are not used here.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,3 +15,4 @@ lock() {
 lock runtime pyproject.toml --group build
 lock dev pyproject.toml --extra broker --group dev -c requirements/runtime.lock
 lock peers --group pyproject.toml:peers -c requirements/runtime.lock
+lock fuzz pyproject.toml --group fuzz -c requirements/runtime.lock

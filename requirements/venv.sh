@@ -1,16 +1,19 @@
 #!/bin/sh
-# Brings an environment up to its lock: runtime and dev share .venv, peers has .venv-peers. Quick when nothing changed.
+# Brings an environment up to its lock: runtime and dev share .venv, peers and fuzz have .venv-peers and .venv-fuzz. Quick when
+# nothing changed.
 #
-#   requirements/venv.sh runtime|dev|peers
+#   requirements/venv.sh runtime|dev|peers|fuzz
 #
 # Exit 3: something is missing on this machine, said in one line with the command that installs it.
 set -eu
 cd "$(dirname "$0")/.."
 kind=$1
+hint="a package index must be reachable the first time"
 case $kind in
     runtime | dev) venv=.venv ;;
     peers) venv=.venv-peers ;;
-    *) echo "usage: $0 runtime|dev|peers" >&2; exit 2 ;;
+    fuzz) venv=.venv-fuzz hint="$hint, and atheris must have a wheel for this interpreter and machine" ;;
+    *) echo "usage: $0 runtime|dev|peers|fuzz" >&2; exit 2 ;;
 esac
 lock=requirements/$kind.lock
 python=$venv/bin/python
@@ -66,7 +69,7 @@ install() {
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null ||
         missing "$python has no pip: apt-get install python3-venv, then remove $venv"
     "$python" -m pip install -qq "$@" ||
-        missing "could not install from $lock (see above): a package index must be reachable the first time"
+        missing "could not install from $lock (see above): $hint"
 }
 
 install --require-hashes -r "$lock"

@@ -1,4 +1,4 @@
-"""The lock files: every package pinned and hashed, no address in them, and one version of each across the three."""
+"""The lock files: every package pinned and hashed, no address in them, and one version of each across all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("runtime", "dev", "peers")
+LOCKS = ("runtime", "dev", "peers", "fuzz")
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -27,9 +27,10 @@ def test_every_package_is_pinned_and_hashed_and_no_address_is_named(lock: str, r
 
 
 def test_one_version_of_each_package(root: Path) -> None:
-    runtime, dev, peers = (pins(root / "requirements" / f"{lock}.lock") for lock in LOCKS)
+    runtime, dev, peers, fuzz = (pins(root / "requirements" / f"{lock}.lock") for lock in LOCKS)
     assert runtime.items() <= dev.items()
-    assert not [name for name in peers.keys() & dev.keys() if peers[name] != dev[name]]
+    for other in (peers, fuzz):
+        assert not [name for name in other.keys() & dev.keys() if other[name] != dev[name]]
 
 
 def test_runtime_lock_holds_what_the_project_declares(root: Path) -> None:
