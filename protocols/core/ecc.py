@@ -72,24 +72,24 @@ def generate(curve: Curve, rng: Random) -> bytes:
 def public_key(private: bytes) -> bytes:
     """The public key of a private key: X || Y."""
     octets = curve_of_private(private).octets
-    point = _private(private).public_key().public_numbers()
+    point = private_key_object(private).public_key().public_numbers()
     return point.x.to_bytes(octets, "big") + point.y.to_bytes(octets, "big")
 
 
 def check_point(public: bytes) -> None:
     """Raise RemoteProtocolError unless it is a point of its curve. (Infinity has no coordinates: it cannot be written.)"""
-    _public(public)
+    public_key_object(public)
 
 
 def sign(private: bytes, data: bytes) -> tuple[int, int]:
     """The signature (r, s) over data: the same for the same key and data, always."""
     algorithm = ec.ECDSA(_CURVES[curve_of_private(private)][1], deterministic_signing=True)
-    return decode_dss_signature(_private(private).sign(data, algorithm))
+    return decode_dss_signature(private_key_object(private).sign(data, algorithm))
 
 
 def verify(public: bytes, data: bytes, r: int, s: int) -> bool:
     """Whether (r, s) is that key's signature over data. Raises RemoteProtocolError when the key is no point."""
-    key = _public(public)
+    key = public_key_object(public)
     curve = curve_of_public(public)
     if not (0 < r < curve.order and 0 < s < curve.order):
         return False
@@ -105,11 +105,12 @@ def shared_secret(private: bytes, public: bytes) -> bytes:
     """Z of ECC CDH: the x coordinate of the common point. Raises RemoteProtocolError for a point of no use."""
     if curve_of_public(public) is not curve_of_private(private):
         raise RemoteProtocolError("the peer's point is on another curve")
-    return _private(private).exchange(ec.ECDH(), _public(public))
+    return private_key_object(private).exchange(ec.ECDH(), public_key_object(public))
 
 
 @lru_cache(maxsize=_KEYS)
-def _private(private: bytes) -> ec.EllipticCurvePrivateKey:
+def private_key_object(private: bytes) -> ec.EllipticCurvePrivateKey:
+    """The library's object, for the modules beside this one. Raises LocalProtocolError."""
     curve = curve_of_private(private)
     scalar = int.from_bytes(private, "big")
     if not 0 < scalar < curve.order:
@@ -118,7 +119,8 @@ def _private(private: bytes) -> ec.EllipticCurvePrivateKey:
 
 
 @lru_cache(maxsize=_KEYS)
-def _public(public: bytes) -> ec.EllipticCurvePublicKey:
+def public_key_object(public: bytes) -> ec.EllipticCurvePublicKey:
+    """The library's object, for the modules beside this one. Raises RemoteProtocolError."""
     curve = curve_of_public(public)
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[curve][0], _UNCOMPRESSED + public)
