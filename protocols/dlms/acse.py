@@ -132,7 +132,7 @@ class AssociateRequest(Frame):
 
     protocol_version: bytes | None = tagged(0x80, default=None)
     application_context: _ObjectIdentifier | None = tagged(0xA1, _ObjectIdentifier, default=None)
-    called_ap_title: bytes | None = tagged(0xA2, default=None)
+    called_ap_title: _OctetString | None = tagged(0xA2, _OctetString, default=None)
     called_ae_qualifier: bytes | None = tagged(0xA3, default=None)
     called_ap_invocation: bytes | None = tagged(0xA4, default=None)
     called_ae_invocation: bytes | None = tagged(0xA5, default=None)
@@ -185,12 +185,13 @@ class AARQ(Frame):
     def propose(
         cls, context: Context, user_information: bytes, *,
         mechanism: Mechanism = Mechanism.LOWEST, authentication: bytes = b"", title: bytes | None = None,
-        certificate: bytes | None = None, user_id: int | None = None,
+        certificate: bytes | None = None, user_id: int | None = None, called_title: bytes | None = None,
     ) -> AARQ:  # fmt: skip
         """``authentication``: the secret (LOW) or the challenge; ``title``: our system title, for ciphered contexts."""
         secured = mechanism is not Mechanism.LOWEST
         return cls(AssociateRequest(
             application_context=_ObjectIdentifier(context.octets),
+            called_ap_title=_octet_string(called_title),
             calling_ap_title=_octet_string(title),
             calling_ae_qualifier=_octet_string(certificate),
             calling_ae_invocation=None if user_id is None else _Integer(user_id),
@@ -219,6 +220,21 @@ class AARQ(Frame):
     def title(self) -> bytes:
         """The calling AP title, which is the client's system title; empty when there is none."""
         return _octets(self.body.calling_ap_title)
+
+    @property
+    def called_title(self) -> bytes:
+        """The called AP title, which is the server's system title; empty when there is none."""
+        return _octets(self.body.called_ap_title)
+
+    @property
+    def certificate(self) -> bytes:
+        """The calling AE qualifier, which holds the client's certificate for signatures; empty when there is none."""
+        return _octets(self.body.calling_ae_qualifier)
+
+    @property
+    def user_id(self) -> int | None:
+        """The calling AE invocation identifier, which says who of the client's users it is."""
+        return self.body.calling_ae_invocation.value if self.body.calling_ae_invocation else None
 
     @property
     def user_information(self) -> bytes:
@@ -289,6 +305,11 @@ class AARE(Frame):
         return _octets(self.body.responding_ap_title)
 
     @property
+    def certificate(self) -> bytes:
+        """The responding AE qualifier, which holds the server's certificate for signatures; empty when there is none."""
+        return _octets(self.body.responding_ae_qualifier)
+
+    @property
     def user_information(self) -> bytes:
         """The xDLMS initiate response or a confirmed service error; empty when there is none."""
         return _octets(self.body.user_information)
@@ -305,6 +326,11 @@ class RLRQ(Frame):
         """``user_information``: a ciphered initiate request, where the association is ciphered."""
         return cls(Release(int(reason), _octet_string(user_information)))
 
+    @property
+    def user_information(self) -> bytes:
+        """The ciphered initiate request; empty when there is none."""
+        return _octets(self.body.user_information)
+
 
 class RLRE(Frame):
     """Answers an RLRQ."""
@@ -316,6 +342,11 @@ class RLRE(Frame):
     def of(cls, reason: Reason = Reason.NORMAL, user_information: bytes | None = None) -> RLRE:
         """``user_information``: a ciphered initiate response, where the association is ciphered."""
         return cls(Release(int(reason), _octet_string(user_information)))
+
+    @property
+    def user_information(self) -> bytes:
+        """The ciphered initiate response; empty when there is none."""
+        return _octets(self.body.user_information)
 
 
 def _octets(item: _OctetString | _CharString | None) -> bytes:

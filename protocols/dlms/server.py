@@ -63,6 +63,7 @@ class Server:
         if sap in self._devices or not 0 < sap <= 0xFFFF:
             raise LocalProtocolError(f"SAP {sap} is taken or does not exist")
         self._devices[sap] = device
+        device.sap = sap
         if sap == MANAGEMENT_SAP:
             device.add(SapAssignment(SAP_ASSIGNMENT, sap_assignment_list=self._assignments))
 

@@ -13,11 +13,9 @@ from typing import Final
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError
 from protocols.dlms import acse, apdu, axdr
-from protocols.dlms.association import Terms, Throttle, answer, refuse
-from protocols.dlms.axdr import Data
-from protocols.dlms.cosem.association import CURRENT, AssociationLN, object_list
-from protocols.dlms.cosem.rights import Rights
+from protocols.dlms.association import refuse
 from protocols.dlms.logical_device import LogicalDevice
+from protocols.dlms.open_association import OpenAssociation
 from protocols.dlms.security.context import PLAIN, ClearContext, SecurityLayer, SecurityRefused, is_ciphered
 from protocols.dlms.security.counters import CounterExhausted
 from protocols.dlms.services import FRAMES, Serving, serving
@@ -40,15 +38,21 @@ class Session:
         self.client_sap = client_sap
         self.server_sap = server_sap
         self.path_limit = path_limit
+        self._association: OpenAssociation | None = None
         self.close()
+        if (there := device.pre_established(client_sap, server_sap, path_limit)) is not None:
+            self._open(there)
 
     @property
     def associated(self) -> bool:
-        """Whether an association is open."""
-        return self._objects is not None
+        """Whether an association is open, and its client has proven who it is."""
+        return self._association is not None and not self._association.pending
 
     def close(self) -> None:
         """The connection is gone, and with it the association and every transfer."""
+        if self._association is not None:
+            self._association.close()
+        self._association = None
         self._layer: SecurityLayer = _CLEAR
         self._objects: Objects | None = None
         self._serving: dict[type[Frame], Serving] = {}
@@ -61,26 +65,30 @@ class Session:
         if data[:1] in _ACSE:
             found = self._associate(data, now) if data[0] == _AARQ else self._release(data)
             return [] if found is None else [found]
+        if self._association is not None:
+            self._association.now = now
         return self._converse(data)
 
     # --- protection
 
     def _converse(self, data: bytes) -> list[bytes]:
         """Open an APDU, have it served, and seal the answer like it."""
-        layer, objects = self._layer, self._objects
+        layer, objects, association = self._layer, self._objects, self._association
         protection = PLAIN
-        if objects is not None:
+        if objects is not None and association is not None:
             try:
-                data, protection = layer.open(data)
+                data, protection = association.open(data)
             except SecurityRefused as refusal:
                 return [refusal.response.build()]
-            if not layer.admits(protection):
-                return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
             objects.protection = protection
             objects.limit = self._max_pdu - layer.overhead(protection)
         elif is_ciphered(data):
             return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
         answer = self._serve(data)
+        if association is not None and objects is not None:
+            objects.rights = association.rights
+            if association.closed:
+                self.close()
         if answer is None:
             return []
         try:
@@ -104,6 +112,8 @@ class Session:
             return service.unmatched(data[2]) if service.unmatched else exception(ServiceError.OTHER_REASON)
         except DecodeError:
             return exception(ServiceError.OTHER_REASON)
+        if self._association is None or not self._association.admits(frame):
+            return exception(ServiceError.OPERATION_NOT_POSSIBLE)
         return service.serve(frame)
 
     def _unserved(self, data: bytes, kind: type[Frame] | None) -> bytes | None:
@@ -122,43 +132,38 @@ class Session:
             request = acse.AARQ.parse(data)
         except DecodeError:
             return exception(ServiceError.OTHER_REASON)
-        if self._objects is not None:
-            return refuse(acse.Diagnostic.NO_REASON_GIVEN, self.path_limit).build()
-        granted = self.device.associations.get(self.client_sap)
-        throttle = self.device.throttles.get(self.client_sap, Throttle())
-        response, terms = answer(request, granted, path_limit=self.path_limit, throttle=throttle, now=now)
-        if terms is not None and granted is not None:
-            self._open(terms, granted.rights, _CLEAR)
+        if self._association is not None and not self._association.pending:
+            return refuse(request, acse.Diagnostic.NO_REASON_GIVEN, self.path_limit).build()
+        try:
+            response, association = self.device.associate(request, self.client_sap, self.server_sap, self.path_limit, now)
+        except SecurityRefused as refusal:
+            return refusal.response.build()
+        if association is not None:
+            self.close()
+            self._open(association)
         return response.build()
 
-    def _open(self, terms: Terms, rights: Rights, layer: SecurityLayer) -> None:
-        """Begin an association on these terms."""
-        self._layer = layer
+    def _open(self, association: OpenAssociation) -> None:
+        """Begin with an association that is open, or pending."""
+        terms = association.terms
+        self._association = association
+        self._layer = association.layer
         self._max_pdu = terms.max_pdu
-        self._objects = Objects(self.device, None, rights, terms.conformance, terms.max_pdu)
-        self._objects.association = self._describe(terms, self._objects)
+        self._objects = Objects(self.device, association.object, association.rights, terms.conformance, terms.max_pdu)
         self._serving = serving(self._objects)
 
     def _release(self, data: bytes) -> bytes | None:
         try:
-            acse.RLRQ.parse(data)
+            request = acse.RLRQ.parse(data)
         except DecodeError:
             return exception(ServiceError.OTHER_REASON)
-        if self._objects is None:
+        if self._association is None:
+            return None
+        try:
+            response = self._association.release(request)
+        except SecurityRefused as refusal:
+            return refusal.response.build()
+        if response is None:
             return None
         self.close()
-        return acse.RLRE.of().build()
-
-    def _describe(self, terms: Terms, view: Objects) -> AssociationLN:
-        def objects() -> Data:
-            return object_list([*self.device, association], view.rights)
-
-        association = AssociationLN(
-            CURRENT,
-            object_list=objects,
-            associated_partners_id=(self.client_sap, self.server_sap),
-            application_context_name=terms.context.octets,
-            xdlms_context_info=(f"{terms.conformance:024b}", terms.max_pdu, terms.max_pdu, 6, 0, b""),
-            authentication_mechanism_name=terms.mechanism.octets,
-        )
-        return association
+        return response.build()

@@ -1,23 +1,38 @@
 """Association LN (class 15): what one client finds, what it may do with it, and on what terms it is connected.
 
-Blue Book 4.4.4. One such object exists for each association that is open; it reports the session it belongs to. The
-object list can be read whole only (no selective access). Changing secrets and adding objects are not offered, and the
-methods of high level security come with it.
+Blue Book 4.4.4. A client finds the association that it has under 0-0:40.0.0, and every association that the logical device
+grants under 0-0:40.0.1 and following. Version 2 adds users, version 3 writes access rights as bits. Objects are not added or
+removed by clients. What the methods of high level security do comes from who makes the object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final
 
-from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem.access import Access
 from protocols.dlms.cosem.interface import Attribute, InterfaceClass, attribute, method
+from protocols.dlms.cosem.object_list import SELECTORS, object_list, select
 from protocols.dlms.cosem.rights import Rights
-from protocols.dlms.cosem.types import ANY, BITS, ENUM, I8, LOGICAL_NAME, OCTETS, U8, U16, Array, Structure
+from protocols.dlms.cosem.types import (
+    ANY,
+    BITS,
+    ENUM,
+    I8,
+    LOGICAL_NAME,
+    OCTETS,
+    U8,
+    U16,
+    VISIBLE,
+    Array,
+    Structure,
+)
 from protocols.dlms.obis import Obis
+from protocols.dlms.xdlms import SelectiveAccess
+
+__all__ = ["CURRENT", "AssociationLN", "AssociationLN2", "AssociationLN3", "AssociationStatus", "object_list"]
 
 CURRENT: Final = Obis("0-0:40.0.0")
 """The name under which a client finds the association it has."""
@@ -25,6 +40,9 @@ PARTNERS = Structure(I8, U16)
 """associated_partners_id: client SAP, server SAP."""
 XDLMS_CONTEXT = Structure(BITS, U16, U16, U8, I8, OCTETS)
 """xDLMS_context_info: conformance, largest receive and send PDU, version, quality of service, cyphering info."""
+USER = Structure(U8, VISIBLE)
+"""An entry of user_list, and current_user: identifier, name."""
+NO_USER: Final = (0, "")
 
 
 class AssociationStatus(IntEnum):
@@ -35,10 +53,14 @@ class AssociationStatus(IntEnum):
     ASSOCIATED = 2
 
 
-class AssociationLN(InterfaceClass, id=15, version=1):
-    """An application association with logical names."""
+Visible = Callable[[], tuple[Iterable[InterfaceClass], Rights]]
+"""The objects that a client finds, and its rights."""
 
-    object_list: Attribute = attribute(2, Array(ANY))
+
+class AssociationLN(InterfaceClass, id=15, version=1):
+    """An application association with logical names. Who makes it says with `shows` what its list is of."""
+
+    object_list: Attribute = attribute(2, Array(ANY), selectors=SELECTORS)
     associated_partners_id: Attribute = attribute(3, PARTNERS)
     application_context_name: Attribute = attribute(4, OCTETS)
     xdlms_context_info: Attribute = attribute(5, XDLMS_CONTEXT)
@@ -52,23 +74,27 @@ class AssociationLN(InterfaceClass, id=15, version=1):
     add_object = method(3)
     remove_object = method(4)
 
+    def shows(self, visible: Visible) -> None:
+        """Have the object list be of these objects, with these rights."""
+        self._visible = visible
+        self.object_list = lambda: object_list(*visible(), version=self.version)
 
-def object_list(things: Iterable[InterfaceClass], rights: Rights) -> Data:
-    """object_list: of every object its class, version, name, and the access this party really has."""
-    return axdr.array(_element(thing, rights) for thing in things)
-
-
-def _element(thing: InterfaceClass, rights: Rights) -> Data:
-    attributes = axdr.array(
-        axdr.structure(axdr.i8(number), axdr.enum(rights.attribute(thing, number)), _selectors(member))
-        for number, member in sorted(thing.attributes.items())
-    )
-    methods = axdr.array(
-        axdr.structure(axdr.i8(number), axdr.enum(rights.method(thing, number))) for number in sorted(thing.methods)
-    )
-    access_rights = axdr.structure(attributes, methods)
-    return axdr.structure(axdr.u16(thing.class_id), axdr.u8(thing.version), axdr.octets(thing.name), access_rights)
+    def select(self, number: int, selection: SelectiveAccess) -> Data:
+        """The part of the object list that a selective access names."""
+        if number != AssociationLN.object_list.number:
+            return super().select(number, selection)
+        return select(*self._visible(), selection, version=self.version)
 
 
-def _selectors(member: Attribute) -> Data:
-    return axdr.array(axdr.i8(selector) for selector in member.selectors) if member.selectors else axdr.null()
+class AssociationLN2(AssociationLN, id=15, version=2):
+    """Version 2: several users behind one client."""
+
+    user_list: Attribute = attribute(10, Array(USER), default=())
+    current_user: Attribute = attribute(11, USER, default=NO_USER)
+
+    add_user = method(5, USER)
+    remove_user = method(6, USER)
+
+
+class AssociationLN3(AssociationLN2, id=15, version=3):
+    """Version 3: access rights are bits, which also say how a request and its answer have to be protected."""

@@ -34,12 +34,15 @@ _PARAMETERS: Final[dict[int, Type]] = {
 }
 
 
-def object_list(things: Iterable[InterfaceClass], rights: Rights) -> Data:
-    """object_list: of every object its class, version, name, and the access this party really has."""
-    return axdr.array(_element(thing, _rights(thing, rights)) for thing in things)
+def object_list(things: Iterable[InterfaceClass], rights: Rights, version: int = 1) -> Data:
+    """object_list: of every object its class, version, name, and the access this party really has.
+
+    `version`: of the association, which writes access modes in its own way.
+    """
+    return axdr.array(_element(thing, _rights(thing, rights, version)) for thing in things)
 
 
-def select(things: Iterable[InterfaceClass], rights: Rights, selection: SelectiveAccess) -> Data:
+def select(things: Iterable[InterfaceClass], rights: Rights, selection: SelectiveAccess, version: int = 1) -> Data:
     """The part of the object list that a selective access names, in the order of the list. Raises AccessError.
 
     What is asked for and not there is left out; one object that is not there (selector 4) is undefined.
@@ -56,7 +59,7 @@ def select(things: Iterable[InterfaceClass], rights: Rights, selection: Selectiv
         return axdr.array(_element(thing, _NO_RIGHTS) for thing in things if thing.class_id in classes)
     wanted = parameters.value if selection.selector == OBJECTS else [parameters]
     identifiers = {(item.value[0].value, item.value[1].value) for item in wanted}
-    found = [_element(thing, _rights(thing, rights)) for thing in things if (thing.class_id, thing.name) in identifiers]
+    found = [_element(thing, _rights(thing, rights, version)) for thing in things if (thing.class_id, thing.name) in identifiers]
     if selection.selector == OBJECTS:
         return axdr.array(found)
     if not found:
@@ -68,13 +71,14 @@ def _element(thing: InterfaceClass, access_rights: Data) -> Data:
     return axdr.structure(axdr.u16(thing.class_id), axdr.u8(thing.version), axdr.octets(thing.name), access_rights)
 
 
-def _rights(thing: InterfaceClass, rights: Rights) -> Data:
+def _rights(thing: InterfaceClass, rights: Rights, version: int) -> Data:
     attributes = axdr.array(
-        axdr.structure(axdr.i8(number), axdr.enum(rights.attribute(thing, number)), _selectors(member))
+        axdr.structure(axdr.i8(number), axdr.enum(rights.attribute(thing, number).mode(version)), _selectors(member))
         for number, member in sorted(thing.attributes.items())
     )
     methods = axdr.array(
-        axdr.structure(axdr.i8(number), axdr.enum(rights.method(thing, number))) for number in sorted(thing.methods)
+        axdr.structure(axdr.i8(number), axdr.enum(rights.method(thing, number).method_mode(version)))
+        for number in sorted(thing.methods)
     )
     return axdr.structure(attributes, methods)
 

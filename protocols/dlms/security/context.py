@@ -106,7 +106,9 @@ class SecurityRefused(RemoteProtocolError):
 
 
 class SecurityLayer(Protocol):
-    """What a session or a client needs of either kind of context."""
+    """What a session or a client needs of either kind of context. `peer`: the other end's system title, if it is known."""
+
+    peer: bytes
 
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
         """The plain APDU, and what it was protected with. Raises SecurityRefused."""
@@ -128,6 +130,9 @@ class SecurityLayer(Protocol):
 class ClearContext:
     """The layer of an association without ciphering, and of none: everything ciphered is refused."""
 
+    def __init__(self, peer: bytes = b"") -> None:
+        self.peer = peer
+
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
         if is_ciphered(apdu):
             raise SecurityRefused("a ciphered APDU in a context without ciphering", ServiceError.SERVICE_NOT_SUPPORTED)
@@ -146,9 +151,9 @@ class ClearContext:
 class SecurityContext:
     """The layer of an association with ciphering.
 
-    `peer`: the other end's system title; empty: whoever names itself in a general APDU and has the key. `policy`: what this
-    association wants, beside what the material wants of all. `dedicated`: the dedicated key that the client gave when it opened
-    the association; it lives as long. `client`: whether this end is the client's, which opens responses and seals requests.
+    `peer`: the other end's system title; empty: of whoever first names itself in a general APDU and has the key. `policy`: what
+    this association wants, beside what the material wants of all. `client`: whether this end is the client's, which opens
+    responses and seals requests.
     """
 
     def __init__(
@@ -157,14 +162,13 @@ class SecurityContext:
         peer: bytes = b"",
         *,
         policy: Policy = Policy.NOTHING,
-        dedicated: bytes = b"",
         client: bool = False,
     ) -> None:
         self.material = material
         self.peer = peer
         self.own_policy = policy
         self.client = client
-        self._dedicated = dedicated
+        self._dedicated = b""
         self._dedicated_counter = -1
 
     def __repr__(self) -> str:
@@ -174,6 +178,11 @@ class SecurityContext:
     def policy(self) -> Policy:
         """What every APDU of the association must keep to, as it is now."""
         return self.own_policy | self.material.policy
+
+    def dedicate(self, key: bytes) -> None:
+        """Take the dedicated key that the client gave when it opened the association; it lives as long."""
+        self._dedicated = key
+        self._dedicated_counter = -1
 
     def admits(self, protection: Protection) -> bool:
         """Whether the policy lets in an APDU that was protected so."""
@@ -257,6 +266,7 @@ class SecurityContext:
             self._dedicated_counter = secured.counter
         else:
             self.material.counters.accept(title, key_id, secured.counter)
+            self.peer = title
         return apdu, Protection(kind, authenticated, encrypted, False, key_id is KeyId.BROADCAST_ENCRYPTION)
 
 

@@ -143,7 +143,7 @@ def test_a_profile_without_a_clock_has_no_times(bench: Bench) -> None:
 def test_objects_and_names(bench: Bench) -> None:
     with bench.meter() as meter:
         objects = {entry.name: entry for entry in meter.objects()}
-        assert len(objects) == 9
+        assert len(objects) == 11
         assert objects[Obis("0-0:1.0.0")].attributes[2] == Access.READ
         assert not any(objects[Obis("0-0:96.3.10")].methods.values())
         assert meter.logical_device_name() == b"MBE"
