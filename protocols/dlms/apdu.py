@@ -6,7 +6,7 @@ from typing import Final
 
 from protocols.core.codec import Frame, choice
 from protocols.core.errors import DecodeError
-from protocols.dlms import access, acse, initiate, xdlms
+from protocols.dlms import access, acse, general_block, initiate, short_name, xdlms
 
 FRAMES: Final[tuple[type[Frame], ...]] = (
     xdlms.GetRequestNormal,
@@ -37,9 +37,12 @@ FRAMES: Final[tuple[type[Frame], ...]] = (
     xdlms.ActionResponseWithList,
     xdlms.ActionResponseNextPblock,
     xdlms.DataNotification,
+    xdlms.DataNotificationConfirm,
     access.AccessRequest,
     access.AccessResponse,
     xdlms.ExceptionResponse,
+    general_block.GeneralBlock,
+    *short_name.FRAMES,
     initiate.InitiateRequest,
     initiate.InitiateResponse,
     initiate.ConfirmedServiceError,

@@ -1,7 +1,7 @@
 """xDLMS services with logical names: GET, SET, ACTION, notifications, exception (IEC 62056-5-3 6, 7).
 
 Frames only. What to answer, and the state of a transfer in blocks, belong to the client and the server. ACCESS, general
-block transfer, the ciphered forms and short names are not here.
+block transfer, the ciphered forms and short names have modules of their own.
 """
 
 from __future__ import annotations
@@ -408,6 +408,14 @@ class DataNotification(Frame):
     long_invoke: be.u32
     date_time: bytes = prefixed(axdr_length)
     body: axdr.data
+
+
+class DataNotificationConfirm(Frame):
+    """Data-Notification-Confirm: the answer to one whose service class asked for it."""
+
+    tag: int = const(0x10, be.u8)
+    long_invoke: be.u32
+    date_time: bytes = prefixed(axdr_length)
 
 
 class EventNotificationRequest(Frame):

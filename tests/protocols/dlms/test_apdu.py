@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, EncodeError
-from protocols.dlms import acse, apdu, axdr, initiate, xdlms
+from protocols.dlms import access, acse, apdu, axdr, general_block, initiate, short_name, xdlms
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
 
@@ -80,6 +80,7 @@ FORMS: list[tuple[Frame, str]] = [
     (xdlms.ActionResponseNextPblock(0xC1, 1), "c704c100000001"),
     (xdlms.DataNotification(5, b"", axdr.u8(1)), "0f00000005001101"),
     (xdlms.DataNotification(5, CLOCK, axdr.u8(1)), "0f000000050c07e30c130402000000ffc4001101"),
+    (xdlms.DataNotificationConfirm(0x40000005, b""), "104000000500"),
     (xdlms.EventNotificationRequest(None, DEVICE, axdr.u8(1)), "c200000100002a0000ff021101"),
     (xdlms.EventNotificationRequest(CLOCK, DEVICE, axdr.u8(1)), "c2010c07e30c130402000000ffc400000100002a0000ff021101"),
     (xdlms.ExceptionResponse(1, 1), "d80101"),
@@ -87,6 +88,29 @@ FORMS: list[tuple[Frame, str]] = [
     (REQUEST, "01000000065f1f0400007e1f04b0"),
     (RESPONSE, "0800065f1f040000501f01f40007"),
     (initiate.ConfirmedServiceError(1, 6, initiate.InitiateError.DLMS_VERSION_TOO_LOW), "0e010601"),
+    (access.AccessRequest(1, b"", [access.Specification(1, DEVICE)], [axdr.null()]), "d900000001000101000100002a0000ff020100"),
+    (access.AccessResponse(1, b"", None, [axdr.u8(5)], [access.Result(1, 0)]), "da000000010000011105010100"),
+    (general_block.GeneralBlock(0xC1, 1, 0, b"\xc0\x01\x00"), "e0c10001000003c00100"),
+    # The short names FA00 (an association's base name) and 0008 are any; pydlms-client reads these likewise.
+    (short_name.ReadRequest([short_name.Variable(2, 0xFA08)]), "050102fa08"),
+    (short_name.ReadRequest([short_name.Variable(4, short_name.ParameterizedAccess(8, 1, axdr.u8(3)))]), "0501040008011103"),
+    (short_name.ReadRequest([short_name.Variable(5, short_name.BlockNumberAccess(2))]), "0501050002"),
+    (short_name.ReadRequest([short_name.Variable(6, short_name.ReadDataBlockAccess(1, 2, b"ab"))]), "050106010002026162"),
+    (short_name.ReadResponse([short_name.ReadResult(0, axdr.u8(5)), short_name.ReadResult(1, 4)]), "0c020011050104"),
+    (short_name.ReadResponse([short_name.ReadResult(2, short_name.DataBlockResult(1, 2, b"ab"))]), "0c0102010002026162"),
+    (short_name.ReadResponse([short_name.ReadResult(3, 2)]), "0c01030002"),
+    (short_name.WriteRequest([short_name.Variable(2, 8)], [axdr.u8(5)]), "0601020008011105"),
+    (
+        short_name.WriteRequest([short_name.Variable(7, short_name.WriteDataBlockAccess(0, 1))], [axdr.octets(b"ab")]),
+        "0601070000010109026162",
+    ),
+    (short_name.WriteResponse([short_name.WriteResult(0), short_name.WriteResult(1, 3), short_name.WriteResult(2, 1)]), "0d03000103020001"),
+    (short_name.UnconfirmedWriteRequest([short_name.Variable(2, 8)], [axdr.u8(5)]), "1601020008011105"),
+    (short_name.InformationReport(None, [short_name.Variable(2, 8)], [axdr.u8(5)]), "180001020008011105"),
+    (
+        short_name.InformationReport(b"20261121083000Z", [], []),
+        "18010f" + b"20261121083000Z".hex() + "0000",
+    ),
 ]
 OCTETS = [bytes.fromhex(octets) for _, octets in FORMS]
 
