@@ -151,7 +151,8 @@ class InterfaceClass(metaclass=InterfaceMeta):
         members = [vars(base)[name] for base in reversed(cls.__mro__) for name in vars(base)]
         cls.attributes = {member.number: member for member in members if isinstance(member, Attribute)}
         cls.methods = {member.number: member for member in members if isinstance(member, Method)}
-        DECLARED.setdefault((id, version), cls)
+        if id:
+            DECLARED.setdefault((id, version), cls)
 
     def __init__(
         self,

@@ -207,4 +207,6 @@ UTF8 = Simple(Tag.UTF8_STRING)
 NULL = Simple(Tag.NULL)
 LOGICAL_NAME = Simple(Tag.OCTET_STRING, 6)
 DATE_TIME = DateTime()
+TAGGED_DATE_TIME = Simple(Tag.DATE_TIME, 12)
+"""date-time under its own tag; most attributes are octet-string."""
 INSTANT = DateTime(complete=True)
