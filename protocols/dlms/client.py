@@ -7,7 +7,7 @@ sending: what came was for somebody else. When to give up waiting is the driver'
     drive(client.associate(), exchange)
     energy = drive(client.get("1-0:1.8.0", 3, 2), exchange)
 
-No security and low level security. What attributes mean is in `reading` and `meter`.
+What attributes mean is in `reading` and `meter`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ import msgspec
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from protocols.dlms import acse, apdu, axdr, initiate, xdlms
-from protocols.dlms.acse import Context, Mechanism
+from protocols.dlms.acse import Mechanism
 from protocols.dlms.association import CONFORMANCE, Terms
+from protocols.dlms.authentication import Authentication, Opening, Security
 from protocols.dlms.axdr import Data
 from protocols.dlms.blocks import MAX_ITEMS, OVERHEAD, ActionResults, GetResults, Incoming, Outgoing, Values
 from protocols.dlms.cosem.access import AccessError
+from protocols.dlms.cosem.association import CURRENT, AssociationLN
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
+from protocols.dlms.security.context import PLAIN, ClearContext, SecurityLayer
 from protocols.dlms.xdlms import (
     AttributeDescriptor,
     AttributeWithSelection,
@@ -55,13 +58,17 @@ LARGEST_PDU: Final = 4096
 
 
 class Refused(RemoteProtocolError):
-    """The server answered with an exception-response. `state_error` and `service_error` are its two codes."""
+    """The server answered with an exception-response. `state_error` and `service_error` are its two codes.
+
+    `invocation_counter`: the one that the server expected, where ours was too low.
+    """
 
     def __init__(self, frame: xdlms.ExceptionResponse) -> None:
         state = _name(xdlms.StateError, frame.state_error)
         super().__init__(f"exception-response: {state}, {_name(xdlms.ServiceError, frame.service_error)}")
         self.state_error = frame.state_error
         self.service_error = frame.service_error
+        self.invocation_counter = frame.invocation_counter
 
 
 class AssociationRefused(RemoteProtocolError):
@@ -76,7 +83,8 @@ class AssociationRefused(RemoteProtocolError):
 
 
 class Client:
-    """One client of one logical device. `password` None: no security. `max_pdu`: octets it can take in one APDU.
+    """One client of one logical device. `password` is for low level security; `authentication` names any mechanism, and with
+    `security` everything that is said is protected. `max_pdu`: octets it can take in one APDU.
 
     `on_notification` is given the data notifications that arrive between answers.
     """
@@ -87,13 +95,21 @@ class Client:
         server_sap: int = 1,
         password: bytes | None = None,
         *,
+        authentication: Authentication | None = None,
+        security: Security | None = None,
         max_pdu: int = LARGEST_PDU,
         on_notification: Callable[[xdlms.DataNotification], None] | None = None,
     ) -> None:
         self.client_sap = client_sap
         self.server_sap = server_sap
         self.terms: Terms | None = None
-        self._password = password
+        if authentication is None:
+            authentication = Authentication() if password is None else Authentication(Mechanism.LOW, password)
+        self._authentication = authentication
+        self._security = security
+        self._opening = Opening(Authentication(), None)
+        self._layer: SecurityLayer = ClearContext()
+        self._protection = PLAIN
         self._max_pdu = max_pdu
         self._on_notification = on_notification
         self._last_invoke = 0
@@ -101,26 +117,36 @@ class Client:
     # --- association
 
     def associate(self) -> Procedure[Terms]:
-        """Open the association; what was agreed. Raises AssociationRefused."""
-        proposal = initiate.InitiateRequest(None, None, None, initiate.DLMS_VERSION, CONFORMANCE, self._max_pdu)
-        mechanism = Mechanism.LOWEST if self._password is None else Mechanism.LOW
-        request = acse.AARQ.propose(
-            Context.LOGICAL_NAME, proposal.build(), mechanism=mechanism, authentication=self._password or b""
-        )
-        response = yield from self._ask(request, acse.AARE)
+        """Open the association; what was agreed. Raises AssociationRefused, NotAuthentic."""
+        self.terms, self._layer, self._protection = None, ClearContext(), PLAIN
+        opening = self._opening = Opening(self._authentication, self._security)
+        conformance = CONFORMANCE if self._security is None else CONFORMANCE | Conformance.GENERAL_PROTECTION
+        response = yield from self._ask(opening.request(conformance, self._max_pdu), acse.AARE)
         if response.result != acse.Result.ACCEPTED:
             raise AssociationRefused(response)
-        agreed = initiate.InitiateResponse.parse(response.user_information)
+        agreed = opening.accept(response)
         max_pdu = min(agreed.max_pdu or self._max_pdu, self._max_pdu)
-        if max_pdu <= 2 * OVERHEAD:
+        if max_pdu <= 2 * OVERHEAD + opening.layer.overhead(opening.protection):
             raise RemoteProtocolError(f"the server takes APDUs of {max_pdu} octets: too few for any service")
-        self.terms = Terms(CONFORMANCE & Conformance(agreed.conformance), max_pdu, mechanism=mechanism)
-        return self.terms
+        terms = Terms(conformance & Conformance(agreed.conformance), max_pdu, opening.context, opening.mechanism)
+        self._layer, self._protection = opening.layer, opening.protection
+        if proof := opening.proof():
+            method = AssociationLN.reply_to_hls_authentication.number
+            answer = yield from self.action(CURRENT, AssociationLN.class_id, method, axdr.octets(proof))
+            opening.check(answer.value if answer is not None else None)
+        self.terms = terms
+        return terms
+
+    def assume(self, terms: Terms) -> None:
+        """Take a pre-established association for open, on these terms."""
+        self._opening = Opening(self._authentication, self._security)
+        self._layer, self._protection, self.terms = self._opening.layer, self._opening.protection, terms
 
     def release(self) -> Procedure[None]:
         """Close the association. It is closed here whatever the server says."""
-        self.terms = None
-        yield from self._ask(acse.RLRQ.of(), acse.RLRE)
+        request = self._opening.release(CONFORMANCE, self._max_pdu)
+        self.terms, self._layer, self._protection = None, ClearContext(), PLAIN
+        yield from self._ask(request, acse.RLRE)
 
     # --- GET
 
@@ -258,11 +284,14 @@ class Client:
     def _ask(self, request: Frame, *kinds: type[Frame]) -> Procedure[Any]:
         """Send a request and wait for an answer of one of these kinds; what belongs elsewhere is let go by."""
         invoke = getattr(request, "invoke", None)
-        data = yield request.build()
+        data = yield self._layer.seal(request.build(), self._protection)
         while True:
-            frame = apdu.parse(data)
+            plain, protection = self._layer.open(data)
+            frame = apdu.parse(plain)
             if isinstance(frame, xdlms.ExceptionResponse):
                 raise Refused(frame)
+            if not self._layer.admits(protection):
+                raise RemoteProtocolError(f"{type(frame).__name__} came with less protection than we want")
             if isinstance(frame, xdlms.DataNotification):
                 if self._on_notification is not None:
                     self._on_notification(frame)
@@ -306,7 +335,7 @@ class Client:
 
     @property
     def _limit(self) -> int:
-        return self.terms.max_pdu if self.terms else self._max_pdu
+        return (self.terms.max_pdu if self.terms else self._max_pdu) - self._layer.overhead(self._protection)
 
 
 def item(

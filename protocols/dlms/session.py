@@ -11,9 +11,13 @@ from __future__ import annotations
 from typing import Final
 
 from protocols.core.codec import Frame
-from protocols.core.errors import DecodeError
-from protocols.dlms import acse, apdu, axdr
+from protocols.core.errors import DecodeError, LocalProtocolError
+from protocols.dlms import acse, apdu, axdr, short_name
 from protocols.dlms.association import refuse
+from protocols.dlms.cosem.access import Access
+from protocols.dlms.blocks import MAX_OCTETS
+from protocols.dlms.general_block import ABORT, TAG, Aborted, GeneralBlock, Transfer, unconfirmed
+from protocols.dlms.initiate import Conformance
 from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.open_association import OpenAssociation
 from protocols.dlms.security.context import PLAIN, ClearContext, SecurityLayer, SecurityRefused, is_ciphered
@@ -21,13 +25,22 @@ from protocols.dlms.security.counters import CounterExhausted
 from protocols.dlms.services import FRAMES, Serving, serving
 from protocols.dlms.services.objects import Objects
 from protocols.dlms.services.service import Answer, exception
-from protocols.dlms.xdlms import ServiceError, StateError
+from protocols.dlms.xdlms import DataNotification, EventNotificationRequest, ServiceError, StateError
 
 _CLEAR: Final = ClearContext()
 _AARQ: Final = 0x60
 _RLRQ: Final = 0x62
 _ACSE: Final = frozenset({bytes((_AARQ,)), bytes((_RLRQ,))})
-_NOT_FOR_SERVERS: Final = frozenset(apdu.FRAMES) - FRAMES - {acse.AARQ, acse.RLRQ}
+_BLOCK: Final = bytes((TAG,))
+_NOT_FOR_SERVERS: Final = frozenset(apdu.FRAMES) - FRAMES - {acse.AARQ, acse.RLRQ, *short_name.REQUESTS}
+_NOTIFICATIONS: Final[dict[type[Frame], Conformance]] = {
+    EventNotificationRequest: Conformance.EVENT_NOTIFICATION,
+    DataNotification: Conformance.DATA_NOTIFICATION,
+}
+OWN_WINDOW: Final = 8
+"""Blocks of a general block transfer that are taken in one stream."""
+TIME_OUT: Final = 60_000_000_000
+"""ns after which a general block transfer that has stopped is given up."""
 
 
 class Session:
@@ -57,6 +70,8 @@ class Session:
         self._objects: Objects | None = None
         self._serving: dict[type[Frame], Serving] = {}
         self._max_pdu = self.path_limit
+        self._transfer: Transfer | None = None
+        self._touched = 0
 
     def receive(self, data: bytes, now: int) -> list[bytes]:
         """The answers to an APDU, each to be sent as one; none: silence. `now`: ns."""
@@ -67,12 +82,56 @@ class Session:
             return [] if found is None else [found]
         if self._association is not None:
             self._association.now = now
+        if data[:1] == _BLOCK:
+            return self._receive_block(data, now)
+        self._transfer = None
+        self._touched = now
         return self._converse(data)
+
+    def notify(self, frame: EventNotificationRequest | DataNotification) -> list[bytes]:
+        """What to send for a notification to this client, protected like its last request.
+
+        Raises LocalProtocolError when the association is not open, or has not agreed on this, or on blocks where it is long.
+        """
+        objects = self._objects
+        if objects is None or not self.associated or not objects.agreed(_NOTIFICATIONS[type(frame)]):
+            raise LocalProtocolError(f"client {self.client_sap} takes no {type(frame).__name__} here")
+        sealed = self._layer.seal(frame.build(), objects.protection)
+        if len(sealed) <= self._max_pdu:
+            return [sealed]
+        if not objects.in_general_blocks:
+            raise LocalProtocolError(f"client {self.client_sap} takes {self._max_pdu} octets, the notification has {len(sealed)}")
+        return [block.build() for block in unconfirmed((sealed,), self._max_pdu)]
+
+    # --- general block transfer
+
+    def _receive_block(self, data: bytes, now: int) -> list[bytes]:
+        if self._objects is None:
+            return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
+        if not self._objects.in_general_blocks:
+            return [exception(ServiceError.SERVICE_NOT_SUPPORTED)]
+        try:
+            block = GeneralBlock.parse(data)
+        except DecodeError:
+            return [exception(ServiceError.OTHER_REASON)]
+        transfer = self._transfer if now - self._touched <= TIME_OUT else None
+        if block.begins and not (transfer is not None and transfer.repeats(block)):
+            transfer = Transfer(self._max_pdu, OWN_WINDOW)
+        self._transfer, self._touched = transfer, now
+        if block.aborts or transfer is None:
+            self._transfer = None
+            return [] if block.aborts or not block.raw else [ABORT.build()]
+        try:
+            whole, blocks = transfer.receive(block)
+        except Aborted:
+            self._transfer = None
+            return [exception(ServiceError.PDU_TOO_LONG)]
+        return [one.build() for one in blocks] if whole is None else self._converse(whole, transfer)
 
     # --- protection
 
-    def _converse(self, data: bytes) -> list[bytes]:
-        """Open an APDU, have it served, and seal the answer like it."""
+    def _converse(self, data: bytes, transfer: Transfer | None = None) -> list[bytes]:
+        """Open an APDU, have it served, and seal the answer like it. `transfer`: in which it came."""
         layer, objects, association = self._layer, self._objects, self._association
         protection = PLAIN
         if objects is not None and association is not None:
@@ -81,20 +140,29 @@ class Session:
             except SecurityRefused as refusal:
                 return [refusal.response.build()]
             objects.protection = protection
-            objects.limit = self._max_pdu - layer.overhead(protection)
+            objects.demands = Access.NONE
+            objects.limit = MAX_OCTETS if transfer is not None else self._max_pdu - layer.overhead(protection)
+            objects.following = transfer is not None
         elif is_ciphered(data):
             return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
         answer = self._serve(data)
         if association is not None and objects is not None:
+            protection = protection.answering(objects.demands)
             objects.rights = association.rights
             if association.closed:
                 self.close()
         if answer is None:
-            return []
+            return [] if transfer is None else [block.build() for block in transfer.acknowledge()]
         try:
-            return [layer.seal(answer if isinstance(answer, bytes) else b"".join(answer), protection)]
+            if isinstance(answer, bytes) or layer.overhead(protection):
+                answer = layer.seal(answer if isinstance(answer, bytes) else b"".join(answer), protection)
         except CounterExhausted:
-            return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
+            answer = exception(ServiceError.OPERATION_NOT_POSSIBLE)
+        if transfer is None and isinstance(answer, bytes) and len(answer) <= self._max_pdu:
+            return [answer]
+        transfer = transfer or Transfer(self._max_pdu, OWN_WINDOW)
+        self._transfer = transfer
+        return [block.build() for block in transfer.send((answer,) if isinstance(answer, bytes) else answer)]
 
     # --- services
 

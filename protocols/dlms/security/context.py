@@ -222,9 +222,8 @@ class SecurityContext:
         return GeneralCiphered(GENERAL_DED if dedicated else GENERAL_GLO, self.material.title, secured).build()
 
     def overhead(self, like: Protection) -> int:
-        """Octets that `seal` adds at most."""
-        policy = self.policy << _TO_REQUEST if self.client else self.policy
-        return 0 if like.answering(policy).kind is Kind.PLAIN else _LONGEST_HEADER
+        """Octets that `seal` adds at most, whatever objects may add to the policy."""
+        return _LONGEST_HEADER
 
     def _unwrap(self, apdu: bytes, kind: Kind) -> tuple[bytes, Secured]:
         """The sender's system title, and the secured unit."""

@@ -18,7 +18,6 @@ from protocols.dlms.initiate import Conformance
 from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.security.context import PLAIN, Protection
 from protocols.dlms.xdlms import (
-    ActionResult,
     AttributeDescriptor,
     DataAccessResult,
     MethodDescriptor,
@@ -36,7 +35,7 @@ class Objects:
     was protected with. `following`: it came in general blocks, and its answer goes the same way, at any length.
     """
 
-    __slots__ = ("association", "conformance", "device", "following", "limit", "protection", "rights")
+    __slots__ = ("association", "conformance", "demands", "device", "following", "limit", "protection", "rights")
 
     def __init__(
         self, device: LogicalDevice, association: AssociationLN | None, rights: Rights, conformance: Conformance, limit: int
@@ -47,6 +46,8 @@ class Objects:
         self.conformance = conformance
         self.limit = limit
         self.protection: Protection = PLAIN
+        self.demands = Access.NONE
+        """Access modes of what this request has touched: they say how its answer has to be protected."""
         self.following = False
 
     def agreed(self, conformance: Conformance) -> bool:
@@ -92,8 +93,7 @@ class Objects:
     def invoke(self, method: MethodDescriptor, argument: Data) -> Data | None:
         """Call a method; its return value."""
         thing = self._find(method.class_id, method.instance_id)
-        if not self.rights.method(thing, method.method_id):
-            raise AccessError(ActionResult.READ_WRITE_DENIED)
+        self._grant(self.rights.method(thing, method.method_id), Access.CALL)
         return thing.invoke(method.method_id, argument)
 
     def _find(self, class_id: int, name: bytes) -> InterfaceClass:
@@ -105,8 +105,12 @@ class Objects:
         return thing
 
     def _permit(self, thing: InterfaceClass, number: int, wanted: Access) -> None:
-        if not self.rights.attribute(thing, number) & wanted:
+        self._grant(self.rights.attribute(thing, number), wanted)
+
+    def _grant(self, access: Access, wanted: Access) -> None:
+        if not access & wanted or not self.protection.meets(access):
             raise AccessError(DataAccessResult.READ_WRITE_DENIED)
+        self.demands |= access
 
     def _read_all(self, thing: InterfaceClass, selection: SelectiveAccess | None) -> Data:
         """A structure of every attribute in order; null-data where this client may not read."""
