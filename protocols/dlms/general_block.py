@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from protocols.core.codec import Frame, axdr_length, be, const, prefixed
-from protocols.core.errors import RemoteProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.blocks import MAX_OCTETS, Outgoing
 
 TAG: Final = 0xE0
@@ -51,6 +51,16 @@ class GeneralBlock(Frame):
         """How many blocks its sender takes in one stream."""
         return self.control & WINDOW
 
+    @property
+    def begins(self) -> bool:
+        """Whether it may be the first of an exchange."""
+        return self.number == 1 and self.acknowledged == 0
+
+    @property
+    def aborts(self) -> bool:
+        """Whether its sender gives the transfer up."""
+        return self.number == 0 and self.last
+
 
 class Aborted(RemoteProtocolError):
     """The other end gave the transfer up, or did what leaves no way to go on."""
@@ -70,6 +80,7 @@ class Transfer:
         self._window = window
         self._theirs = 1
         # Coming in: what has arrived without a gap, and behind a gap, at most a window of it.
+        self._first = b""
         self._received = bytearray()
         self._arrived = 0
         self._ahead: dict[int, GeneralBlock] = {}
@@ -85,6 +96,10 @@ class Transfer:
         """Whether something that was sent, or is to be sent, has not been acknowledged."""
         return self._outgoing is not None or bool(self._unacknowledged)
 
+    def repeats(self, block: GeneralBlock) -> bool:
+        """Whether a block is the first of this exchange again: its sender has not heard of us."""
+        return block.raw == self._first
+
     def send(self, apdu: Iterable[bytes]) -> list[GeneralBlock]:
         """Begin to send an APDU, given in pieces; the first stream of its blocks."""
         self._outgoing = Outgoing(apdu)
@@ -95,16 +110,17 @@ class Transfer:
 
         A whole APDU is not acknowledged here: its answer does that, or `acknowledge`.
         """
-        if block.number == 0 and block.last:
+        if block.aborts:
             raise Aborted("the other end gave up the block transfer")
         self._theirs = block.window or 1
+        self._first = self._first or block.raw
         self._settle(block.acknowledged)
         self._take(block)
         if self._whole and self._received:
             apdu = bytes(self._received)
             self._received.clear()
             return apdu, []
-        if block.streaming:
+        if block.streaming or not block.window:
             return None, []
         return None, self._stream() if self.sending else self.acknowledge()
 
@@ -152,3 +168,16 @@ class Transfer:
 
     def _block(self, control: int, number: int, raw: bytes) -> GeneralBlock:
         return GeneralBlock(control | self._window, number, self._arrived, raw)
+
+
+def unconfirmed(apdu: Iterable[bytes], size: int) -> list[GeneralBlock]:
+    """An APDU in blocks that nobody acknowledges: window 0. `size`: octets of the longest APDU that may be sent."""
+    outgoing = Outgoing(apdu)
+    blocks = []
+    last = False
+    while not last:
+        last, number, raw = outgoing.cut(size - OVERHEAD)
+        if number > LAST_NUMBER:
+            raise LocalProtocolError(f"more than {LAST_NUMBER} blocks in one transfer")
+        blocks.append(GeneralBlock(LAST if last else 0, number, 0, raw))
+    return blocks

@@ -14,8 +14,8 @@ from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms import acse, apdu, axdr, short_name
 from protocols.dlms.association import refuse
-from protocols.dlms.cosem.access import Access
 from protocols.dlms.blocks import MAX_OCTETS
+from protocols.dlms.cosem.access import Access
 from protocols.dlms.general_block import ABORT, TAG, Aborted, GeneralBlock, Transfer, unconfirmed
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.logical_device import LogicalDevice

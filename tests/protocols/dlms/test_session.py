@@ -502,7 +502,7 @@ def test_before_any_association(home: Home) -> None:
     assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
 
 
-@pytest.mark.parametrize("octets", ["FF", "77010203", "D9200000010000", "C009C1", "C0"])
+@pytest.mark.parametrize("octets", ["FF", "77010203", "D6200000010000", "050102FA08", "C009C1", "C0"])
 def test_an_unknown_apdu(home: Home, octets: str) -> None:
     for session in (home.session(), home.associated()):
         assert ask(session, octets) == exception(2, 2)
