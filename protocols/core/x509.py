@@ -177,12 +177,8 @@ def issue(
     not_after: int,
     *,
     authority: bool = False,
-    hardware: tuple[str, bytes] | None = None,
 ) -> bytes:
-    """The DER octets of a certificate, signed with the issuer's private key: for a bench's test authorities.
-
-    Times are UTC in ns. `hardware`: type (dotted) and serial number of a hardware module name.
-    """
+    """The DER octets of a certificate, signed with the issuer's private key: for a bench's test authorities. Times: UTC in ns."""
     signer = private_key_object(private)
     builder = (
         x509.CertificateBuilder()
@@ -198,9 +194,6 @@ def issue(
     )
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    if hardware is not None:
-        module = x509.OtherName(_HARDWARE_MODULE_NAME, _hardware_module(*hardware))
-        builder = builder.add_extension(x509.SubjectAlternativeName([module]), critical=True)
     return builder.sign(signer, _hash(private), ecdsa_deterministic=True).public_bytes(Encoding.DER)
 
 
@@ -282,23 +275,6 @@ def _hardware_serial(alternative: x509.SubjectAlternativeName) -> bytes:
     if end != len(module) or last != len(members):
         raise ValueError("octets left over in a hardware module name")
     return serial
-
-
-def _hardware_module(kind: str, serial: bytes) -> bytes:
-    identifier = _object_identifier(kind)
-    members = bytes((_OBJECT_IDENTIFIER, len(identifier))) + identifier + bytes((_OCTET_STRING, len(serial))) + serial
-    return bytes((_SEQUENCE, len(members))) + members
-
-
-def _object_identifier(dotted: str) -> bytes:
-    first, second, *others = (int(arc) for arc in dotted.split("."))
-    out = bytearray()
-    for arc in (40 * first + second, *others):
-        septets = [arc & 0x7F]
-        while arc := arc >> 7:
-            septets.append(arc & 0x7F | 0x80)
-        out += bytes(reversed(septets))
-    return bytes(out)
 
 
 def _tlv(data: bytes, pos: int, tag: int) -> tuple[bytes, int]:
