@@ -59,7 +59,7 @@ class Authentication(msgspec.Struct, frozen=True):
 class Security(msgspec.Struct, frozen=True):
     """How what a client says is protected, which is also the least that it accepts of the server.
 
-    `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in this
+    `protection` PLAIN: the context without ciphering; the material is for the mechanism only. `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in this
     association instead of the global one; empty: none. Not shown by repr.
     """
 
@@ -87,14 +87,13 @@ class Opening:
             if authentication.rng is None:
                 raise LocalProtocolError("high level security needs a source of challenges")
             self._sent = authentication.rng.getrandbits(8 * CHALLENGE).to_bytes(CHALLENGE, "big")
-        if security is None:
+        if security is None or security.protection.kind is Kind.PLAIN:
+            self.layer.peer = security.server_title if security is not None else b""
             return
         wanted = Policy.NOTHING
         for bit, name in _ANSWERS:
             wanted |= bit if getattr(security.protection, name) else Policy.NOTHING
         layer = SecurityContext(security.material, security.server_title, policy=wanted, client=True)
-        # The dedicated key is for what follows the opening, which itself goes under the global one.
-        self._initiate_protection = _under_global_key(security.protection)
         if security.dedicated_key:
             layer.dedicate(security.dedicated_key)
         self.layer, self.protection = layer, security.protection
@@ -102,12 +101,12 @@ class Opening:
     @property
     def context(self) -> Context:
         """The application context."""
-        return Context.LOGICAL_NAME if self._security is None else Context.LOGICAL_NAME_CIPHERED
+        return Context.LOGICAL_NAME if self.protection.kind is Kind.PLAIN else Context.LOGICAL_NAME_CIPHERED
 
     def request(self, conformance: Conformance, max_pdu: int) -> AARQ:
         """The AARQ."""
         security, mechanism = self._security, self.mechanism
-        dedicated = security.dedicated_key or None if security is not None else None
+        dedicated = security.dedicated_key or None if security is not None and self.protection.encrypted else None
         initiate = InitiateRequest(dedicated, None, None, DLMS_VERSION, conformance, max_pdu).build()
         return AARQ.propose(
             self.context, self._sealed(initiate), mechanism=mechanism, authentication=self._sent, title=self._title or None
@@ -150,7 +149,7 @@ class Opening:
 
     def release(self, conformance: Conformance, max_pdu: int) -> RLRQ:
         """The RLRQ: ciphered where the association is."""
-        if self._security is None:
+        if self.protection.kind is Kind.PLAIN:
             return RLRQ.of()
         initiate = InitiateRequest(None, None, None, DLMS_VERSION, conformance, max_pdu).build()
         return RLRQ.of(Reason.NORMAL, self._sealed(initiate))
@@ -164,11 +163,9 @@ class Opening:
         return self._security.material.title if self._security is not None else self.authentication.title
 
     def _sealed(self, initiate: bytes) -> bytes:
-        return initiate if self._security is None else self.layer.seal(initiate, self._initiate_protection)
+        # The dedicated key is for what follows the opening, which itself goes under the global one.
+        kind = _GLOBAL.get(self.protection.kind, self.protection.kind)
+        return self.layer.seal(initiate, msgspec.structs.replace(self.protection, kind=kind))
 
 
 _GLOBAL: Final = {Kind.DED: Kind.GLO, Kind.GENERAL_DED: Kind.GENERAL_GLO}
-
-
-def _under_global_key(protection: Protection) -> Protection:
-    return msgspec.structs.replace(protection, kind=_GLOBAL.get(protection.kind, protection.kind))
