@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from protocols.dlms.hdlc.client import ClientLink
 from protocols.dlms.hdlc.deframer import Deframer
-from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Damage, Damaged, Frame, Kind
+from protocols.dlms.hdlc.frame import ALL_STATIONS, CALLING, NO_STATION, Address, Damage, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import Apdu, Connected, Discarded, Disconnected, Failed, TooLong, Unconfirmed
 from protocols.dlms.hdlc.parameters import Limits, Parameters
 from protocols.dlms.hdlc.server import ServerLink
 
 __all__ = [
-    "ALL_STATIONS", "Address", "Damage", "Damaged", "Deframer", "Frame", "Kind",
+    "ALL_STATIONS", "CALLING", "NO_STATION", "Address", "Damage", "Damaged", "Deframer", "Frame", "Kind",
     "Limits", "Parameters",
     "ClientLink", "ServerLink",
     "Apdu", "Connected", "Discarded", "Disconnected", "Failed", "TooLong", "Unconfirmed",

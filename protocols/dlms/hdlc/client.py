@@ -13,7 +13,7 @@ from typing import Final
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms.hdlc.deframer import Deframer
-from protocols.dlms.hdlc.frame import Address, Damaged, Frame, Kind
+from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import (
     LLC_COMMAND,
     LLC_RESPONSE,
@@ -67,9 +67,15 @@ class ClientLink:
         return self._transmit(now)
 
     def request(self, apdu: bytes, now: int) -> list[Effect]:
-        """Send an APDU. Ends in Apdu, Disconnected or Failed."""
+        """Send an APDU. Ends in Apdu (in several where more come unasked: see ``state``), Disconnected or Failed."""
         self._enter(State.REQUESTING, State.CONNECTED)
-        self._exchange.load(LLC_COMMAND + apdu)
+        self._exchange.forget()
+        self._exchange.queue(apdu)
+        return self._transmit(now)
+
+    def poll(self, now: int) -> list[Effect]:
+        """Give the server its turn, for an APDU that it still owes. Ends as ``request`` does."""
+        self._enter(State.REQUESTING, State.CONNECTED)
         return self._transmit(now)
 
     def disconnect(self, now: int) -> list[Effect]:
@@ -108,7 +114,7 @@ class ClientLink:
         self.state = state
 
     def _fresh(self, limits: Limits) -> Exchange:
-        return Exchange(self._own, self._other, limits, len(LLC_RESPONSE) + self._parameters.largest_apdu)
+        return Exchange(self._own, self._other, limits, self._parameters.largest_apdu, LLC_COMMAND, LLC_RESPONSE)
 
     def _transmit(self, now: int) -> list[Effect]:
         """What the state has to say, for the first time or after progress."""
@@ -143,7 +149,7 @@ class ClientLink:
         for item in found:
             if isinstance(item, Damaged):
                 effects.append(Discarded(item.damage.value, item.octets))
-            elif (item.destination, item.source) != (self._own, self._other):
+            elif item.source != self._other or not (item.destination == self._own or _to_all(item)):
                 effects.append(Discarded("for another station, or our own echo", item.build()))
             else:
                 effects += RULES[self.state][item.kind](self, item, now)
@@ -193,12 +199,15 @@ class ClientLink:
         receipt = exchange.accept(frame)
         match receipt:
             case Receipt.WHOLE:
-                pdu = exchange.take()
-                if not pdu.startswith(LLC_RESPONSE):
-                    return self._over(Failed(f"no LLC header of a response: {pdu[:3].hex()}"))
-                self.state = State.CONNECTED
-                self._response = None
-                return [Apdu(self._own.upper, self._other.upper, pdu[len(LLC_RESPONSE) :])]
+                heading, apdu = exchange.take()
+                if heading != LLC_RESPONSE:
+                    return self._over(Failed(f"no LLC header of a response: {heading.hex()}"))
+                if frame.poll:
+                    self.state = State.CONNECTED
+                    self._response = None
+                else:  # another APDU follows in the server's turn
+                    self._progress(now)
+                return [Apdu(self._own.upper, self._other.upper, apdu)]
             case Receipt.TOO_LONG:
                 return self._over(Failed(f"an answer of more than {self._parameters.largest_apdu} octets"))
             case Receipt.PART:
@@ -216,6 +225,11 @@ class ClientLink:
 
     def _ignore(self, frame: Frame, now: int) -> list[Effect]:
         return [Discarded(f"not expected while {self.state.name}", frame.build())]
+
+
+def _to_all(frame: Frame) -> bool:
+    """Whether a server speaks to all its clients, which only UI may."""
+    return frame.kind is Kind.UI and frame.destination.upper in ALL_STATIONS
 
 
 SENDS: Final[dict[State, Callable[[ClientLink], list[Frame]]]] = {

@@ -95,6 +95,12 @@ ALL_STATIONS: Final = (0x7F, 0x3FFF)
 """Upper or lower half that means everybody, in addresses of one or two octets and of four (IEC 62056-46 6.4.2.4)."""
 
 
+CALLING: Final = (0x7E, 0x3FFE)
+"""Lower half that means whichever device has called: it alone takes such frames."""
+NO_STATION: Final = 0
+"""Either half: nobody."""
+
+
 @lru_cache(maxsize=256)
 def address(octets: bytes) -> Address:
     """The address that complete address octets (1, 2 or 4 of them) say."""

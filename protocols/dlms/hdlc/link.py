@@ -99,15 +99,20 @@ class Exchange:
     the poll is the checkpoint.
     """
 
-    __slots__ = ("_acknowledged", "_assembled", "_dropping", "_from", "_largest", "_received", "_since_sending",
-                 "_to", "_unacknowledged", "_unsent", "limits")  # fmt: skip
+    __slots__ = ("_acknowledged", "_assembled", "_at", "_current", "_dropping", "_from", "_heading", "_largest", "_received",
+                 "_since_sending", "_to", "_unacknowledged", "_unsent", "_wanted", "limits")  # fmt: skip
 
-    def __init__(self, own: Address, other: Address, limits: Limits, largest_pdu: int) -> None:
+    def __init__(self, own: Address, other: Address, limits: Limits, largest: int, heading: bytes, wanted: bytes) -> None:
+        """``largest``: octets of an APDU to put together. ``heading``, ``wanted``: LLC headers, ours and theirs."""
         self.limits: Final = limits
         self._from: Final = own
         self._to: Final = other
-        self._largest: Final = largest_pdu
-        self._unsent: deque[tuple[bytes, bool]] = deque()
+        self._largest: Final = len(wanted) + largest
+        self._heading: Final = heading
+        self._wanted: Final = wanted
+        self._unsent: deque[bytes] = deque()
+        self._current: bytes | None = None
+        self._at = 0
         self._unacknowledged: deque[tuple[bytes, bool]] = deque()
         self._acknowledged = 0
         """N(S) of the first frame not acknowledged: V(S) less what is in flight."""
@@ -119,27 +124,42 @@ class Exchange:
         self._dropping = False
 
     @property
-    def sending(self) -> bool:
-        """Something of ours is not sent or not acknowledged."""
-        return bool(self._unacknowledged or self._unsent)
-
-    @property
     def state_variables(self) -> tuple[int, int]:
         """V(S) and V(R)."""
         return (self._acknowledged + len(self._unacknowledged)) % 8, self._received
 
-    def load(self, pdu: bytes) -> None:
-        """Cut a PDU into segments to send; whatever was still unsent of another one is forgotten."""
-        size = self.limits.information_transmit
-        self._unsent = deque(
-            (pdu[start : start + size], start + size < len(pdu)) for start in range(0, len(pdu), size)
-        )
+    def queue(self, apdu: bytes) -> None:
+        """An APDU to send, behind those that wait. It is cut as the window opens, so a long one is here once."""
+        self._unsent.append(apdu)
+
+    def forget(self) -> None:
+        """What was not sent yet will not be: nobody waits for it any more."""
+        self._unsent.clear()
+        self._current = None
+
+    @property
+    def sending(self) -> bool:
+        """Something of ours is not sent or not acknowledged."""
+        return bool(self._unacknowledged or self._unsent) or self._current is not None
+
+    def _next(self) -> tuple[bytes, bool] | None:
+        """The next segment, and whether more of its APDU follow."""
+        if self._current is None:
+            if not self._unsent:
+                return None
+            self._current, self._at = self._unsent.popleft(), 0
+        apdu, at = self._current, self._at
+        heading = b"" if at else self._heading
+        stop = at + self.limits.information_transmit - len(heading)
+        more = stop < len(apdu)
+        self._current, self._at = (apdu, stop) if more else (None, 0)
+        return heading + apdu[at:stop], more
 
     def turn(self) -> list[Frame]:
         """What to send now that it is our turn: what is unacknowledged, what the window admits, or RR; P/F on the last."""
-        unsent, flying = self._unsent, self._unacknowledged
-        while unsent and len(flying) < self.limits.window_transmit:
-            flying.append(unsent.popleft())
+        flying = self._unacknowledged
+        while len(flying) < self.limits.window_transmit and (segment := self._next()) is not None:
+            flying.append(segment)
         self._since_sending = 0
         if not flying:
             return [self.supervisory(Kind.RR)]
@@ -185,8 +205,8 @@ class Exchange:
         self._assembled += frame.information
         return Receipt.PART if frame.segmented else Receipt.WHOLE
 
-    def take(self) -> bytes:
-        """The PDU that a WHOLE receipt completed."""
-        pdu = bytes(self._assembled)
-        self._assembled.clear()
-        return pdu
+    def take(self) -> tuple[bytes, bytes]:
+        """The LLC header and the APDU that a WHOLE receipt completed."""
+        size = len(self._wanted)
+        assembled, self._assembled = self._assembled, bytearray()
+        return bytes(assembled[:size]), bytes(memoryview(assembled)[size:])

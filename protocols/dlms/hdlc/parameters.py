@@ -10,6 +10,8 @@ from protocols.core.errors import DecodeError, LocalProtocolError
 _S: Final = 1_000_000_000
 _FORMAT: Final = b"\x81\x80"
 """Format identifier, group identifier of HDLC parameters."""
+_USER_DATA: Final = b"\xff"
+"""Identifier of the subfield that may follow, or stand alone, and goes to the end."""
 _IDENTIFIERS: Final = {
     0x05: "information_transmit", 0x06: "information_receive", 0x07: "window_transmit", 0x08: "window_receive",
 }  # fmt: skip
@@ -40,13 +42,17 @@ class Limits:
 
     @classmethod
     def parse(cls, information: bytes) -> Self:
-        """From the information field of SNRM or UA, which may be empty. Unknown parameters are passed over."""
-        if not information:
+        """From the information field of SNRM or UA, which may be empty, or hold user data behind the parameters or alone.
+
+        Unknown parameters are passed over, as is user data; of a parameter said twice the second counts.
+        """
+        if not information or information[:2] == _FORMAT[:1] + _USER_DATA:
             return cls()
-        if information[:2] != _FORMAT or len(information) < 3 or information[2] != len(information) - 3:
+        end = 3 + information[2] if len(information) > 2 else 0
+        if information[:2] != _FORMAT or not 3 <= end <= len(information) or information[end : end + 1] not in (b"", _USER_DATA):
             raise DecodeError(f"Limits: not a parameter field: {information.hex()}")
         values: dict[str, int] = {}
-        rest = information[3:]
+        rest = information[3:end]
         while rest:
             size = rest[1] if len(rest) > 1 else 0
             if not 1 <= size <= min(4, len(rest) - 2):

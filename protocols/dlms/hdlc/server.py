@@ -13,7 +13,7 @@ from typing import Final
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms.hdlc.deframer import Deframer
-from protocols.dlms.hdlc.frame import ALL_STATIONS, Address, Damaged, Frame, Kind
+from protocols.dlms.hdlc.frame import ALL_STATIONS, CALLING, NO_STATION, Address, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import (
     LLC_COMMAND,
     LLC_RESPONSE,
@@ -31,6 +31,8 @@ from protocols.dlms.hdlc.parameters import DEFAULT, Limits, Parameters
 
 FRMR_CONTROL_UNDEFINED: Final = 0x01
 """FRMR reason W: the control field means nothing here."""
+FRMR_INFORMATION: Final = 0x03
+"""FRMR reasons W and X: information in a frame that carries none."""
 FRMR_RECEIVE_NUMBER: Final = 0x08
 """FRMR reason Z: N(R) acknowledges what was never sent."""
 
@@ -59,12 +61,14 @@ class ServerLink:
     """Logical devices at the end of a line.
 
     ``servers`` are their addresses (upper halves); ``station`` is the physical address they share, None where the line
-    has one device and anything will do. Each client has its own connection to each logical device.
+    has one device and anything will do. Each client has its own connection to each logical device. ``calling``: the
+    device has called the client, and takes what is for the calling device.
     """
 
     def __init__(
         self, servers: Collection[int], parameters: Parameters = DEFAULT, station: int | None = None
     ) -> None:
+        self.calling = False
         self._servers: Final = frozenset(servers)
         self._station: Final = station
         self._parameters: Final = parameters
@@ -79,6 +83,11 @@ class ServerLink:
         if self._silence is not None:
             times.append(self._silence)
         return min(times, default=None)
+
+    @property
+    def engaged(self) -> bool:
+        """Somebody is connected, or a frame has begun."""
+        return bool(self._connections) or self._deframer.open
 
     def feed(self, data: bytes, now: int) -> list[Effect]:
         """Octets from the line."""
@@ -97,12 +106,15 @@ class ServerLink:
         return effects
 
     def reply(self, client: int, server: int, apdu: bytes, now: int) -> list[Effect]:
-        """Answer an Apdu effect, at once or later. Of a connection that has gone meanwhile nothing is sent."""
+        """Answer an Apdu effect, at once or later; what else is said to it goes when the client polls again.
+
+        Of a connection that has gone meanwhile nothing is sent.
+        """
         connection = self._connections.get((client, server))
         if connection is None:
             return [Discarded("answer for a closed connection", apdu)]
         connection.expires = now + self._parameters.inactivity_time_out
-        connection.exchange.load(LLC_RESPONSE + apdu)
+        connection.exchange.queue(apdu)
         return _turn(connection) if connection.polled else []
 
     def notify(self, client: int, server: int, apdu: bytes) -> list[Effect]:
@@ -136,13 +148,17 @@ class ServerLink:
     def _stranger(self, frame: Frame) -> str | None:
         """Why a frame is not for us at all; None when it is."""
         upper, lower = frame.destination.upper, frame.destination.lower
-        if frame.source.lower is not None or not frame.source.upper:
+        if frame.source.lower is not None or frame.source.upper in (NO_STATION, *ALL_STATIONS):
             return "source is not a client"
         if upper in ALL_STATIONS or (lower is not None and lower in ALL_STATIONS):
             return None if frame.kind is Kind.UI else "only UI may go to all stations"
-        if upper not in self._servers or (self._station is not None and lower not in (None, self._station)):
-            return "for another station"
-        return None
+        if lower == NO_STATION:
+            return "for no station"
+        if lower in CALLING:
+            here = self.calling
+        else:
+            here = self._station is None or lower in (None, self._station)
+        return None if here and upper in self._servers else "for another station"
 
     def _known(self, frame: Frame, now: int) -> _Connection:
         connection = self._connections[frame.source.upper, frame.destination.upper]
@@ -159,7 +175,9 @@ class ServerLink:
         limits = self._parameters.limits.agree(theirs)
         self._connections[key] = _Connection(
             client, server, frame.destination, frame.source,
-            Exchange(frame.destination, frame.source, limits, len(LLC_COMMAND) + self._parameters.largest_apdu),
+            Exchange(
+                frame.destination, frame.source, limits, self._parameters.largest_apdu, LLC_RESPONSE, LLC_COMMAND
+            ),
             now + self._parameters.inactivity_time_out,
         )  # fmt: skip
         return [*effects, _answer(frame, Kind.UA, limits.build()), Connected(client, server)]
@@ -193,11 +211,13 @@ class ServerLink:
         effects: list[Effect] = []
         match exchange.accept(frame):
             case Receipt.WHOLE:
-                pdu = exchange.take()
-                if pdu.startswith(LLC_COMMAND):
-                    return [Apdu(client, server, pdu[len(LLC_COMMAND) :])]
-                effects.append(Discarded("no LLC header of a command", pdu))
+                exchange.forget()
+                heading, apdu = exchange.take()
+                if heading == LLC_COMMAND:
+                    return [Apdu(client, server, apdu)]
+                effects.append(Discarded("no LLC header of a command", heading + apdu))
             case Receipt.TOO_LONG:
+                exchange.forget()
                 return [TooLong(client, server)]
             case Receipt.REPEATED | Receipt.AHEAD | Receipt.EXCESS as receipt:
                 effects.append(Discarded(receipt.value, frame.build()))
@@ -205,6 +225,8 @@ class ServerLink:
 
     def _supervisory(self, frame: Frame, now: int) -> list[Effect]:
         connection = self._known(frame, now)
+        if frame.information:
+            return self._reject(frame, now, FRMR_INFORMATION)
         try:
             connection.exchange.acknowledge(frame)
         except InvalidReceiveNumber:

@@ -279,11 +279,26 @@ def test_silent_parameters_mean_the_defaults() -> None:
     assert Limits.parse(b"") == Limits(128, 128, 1, 1)
     assert Limits.parse(bytes.fromhex("8180 04 0702 0003".replace(" ", ""))) == Limits(128, 128, 3, 1)
     assert Limits.parse(bytes.fromhex("8180 03 2F01 05".replace(" ", ""))) == Limits()
+    assert Limits.parse(bytes.fromhex("818000")) == Limits()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_parameters_in_any_number_of_octets_and_order(size: int) -> None:
+    pairs = [(0x08, 5), (0x06, 200), (0x05, 100), (0x07, 3)]
+    group = b"".join(bytes((name, size)) + value.to_bytes(size, "big") for name, value in pairs)
+    assert Limits.parse(b"\x81\x80" + bytes((len(group),)) + group) == Limits(100, 200, 3, 5)
+
+
+@pytest.mark.parametrize("user_data", ["FF", "FF0102", "FF8180120501"])
+def test_user_data_behind_the_parameters_or_alone_is_passed_over(user_data: str) -> None:
+    """ISO/IEC 13239 5.5.3.2: the user data subfield."""
+    assert Limits.parse(bytes.fromhex("8180030501" + "40" + user_data)) == Limits(information_transmit=64)
+    assert Limits.parse(bytes.fromhex("81" + user_data)) == Limits()
 
 
 @pytest.mark.parametrize(
     "information",
-    ["81", "8180", "818001", "81800105", "8180020500", "8180030502FF", "808003050180", "81800705050000000001", "818000FF"],
+    ["81", "8180", "818001", "81800105", "8180020500", "8180030502FF", "808003050180", "81800705050000000001", "818000FE"],
 )
 def test_damaged_parameters_are_refused(information: str) -> None:
     with pytest.raises(DecodeError):

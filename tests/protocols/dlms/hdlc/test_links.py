@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+import tracemalloc
 from collections.abc import Callable
 from itertools import count
 
@@ -238,6 +239,22 @@ def test_other_stations_and_broadcast(meter: ServerLink, reader: Peer) -> None:
     assert kinds(Peer(shared, Address(0), Address(1)).u(Kind.SNRM)) == [Discarded]
 
 
+def test_reserved_addresses() -> None:
+    """IEC 62056-46 6.4.2.4: no station is nobody; the calling device is the one that has called."""
+    shared = ServerLink([1], station=17)
+    for lower in (Address(1, 0), Address(1, 0, 4)):
+        assert kinds(Peer(shared, CLIENT, lower).u(Kind.SNRM)) == [Discarded]
+        assert kinds(Peer(ServerLink([1]), CLIENT, lower).u(Kind.SNRM)) == [Discarded]
+    for calling in (Address(1, 0x7E), Address(1, 0x3FFE, 4)):
+        assert kinds(Peer(shared, CLIENT, calling).u(Kind.SNRM)) == [Discarded]
+        caller = ServerLink([1], station=17)
+        caller.calling = True
+        effects = Peer(caller, CLIENT, calling).u(Kind.SNRM)
+        assert kinds(effects) == [Kind.UA, Connected]
+        assert frames(effects)[0].source == calling
+    assert kinds(Peer(shared, Address(0x7F), Address(1, 17)).u(Kind.SNRM)) == [Discarded]
+
+
 def test_disconnected_mode() -> None:
     """A9: DM to everything that polls; C22: DISC without a connection too. Without a poll, silence."""
     pen = Peer(ServerLink([1]), CLIENT, SERVER)
@@ -277,6 +294,14 @@ def test_undefined_control_field(reader: Peer) -> None:
     effects = reader.link.feed(Frame(SERVER, CLIENT, 0x19).build(), 0)
     assert kinds(effects) == [Kind.FRMR, Disconnected]
     assert frames(effects)[0].information == bytes((0x19, 0x00, 0x01))
+
+
+@pytest.mark.parametrize("control", [0x11, 0x15])
+def test_information_where_there_is_none(reader: Peer, control: int) -> None:
+    """FRMR with reasons W and X (ISO/IEC 13239 5.5.3.4.2)."""
+    effects = reader.link.feed(Frame(SERVER, CLIENT, control, b"x").build(), 0)
+    assert kinds(effects) == [Kind.FRMR, Disconnected]
+    assert frames(effects)[0].information == bytes((control, 0x00, 0x03))
 
 
 def test_more_frames_than_the_window() -> None:
@@ -381,6 +406,33 @@ def test_a_busy_client_is_not_sent_to(meter: ServerLink, reader: Peer) -> None:
     assert meter.reply(16, 1, b"\xc4", 0) == []
     assert kinds(reader.s(Kind.RNR, 0)) == [Kind.RR]
     assert kinds(reader.s(Kind.RR, 0)) == [Kind.I]
+
+
+def test_several_apdus_to_one_request(meter: ServerLink, reader: Peer) -> None:
+    """As general block transfer streams them: the first at once, each further one when polled; a new request ends it."""
+    reader.i(0, 0, COMMAND + b"\xe0")
+    assert frames(meter.reply(16, 1, b"\xe0\x01", 0))[0].information == RESPONSE + b"\xe0\x01"
+    assert meter.reply(16, 1, b"\xe0\x02", 0) == meter.reply(16, 1, b"\xe0\x03", 0) == []
+    assert frames(reader.s(Kind.RR, 1))[0].information == RESPONSE + b"\xe0\x02"
+    assert reader.i(1, 2, COMMAND + b"\xc0") == [Apdu(16, 1, b"\xc0")]
+    assert frames(meter.reply(16, 1, b"\xc4", 0))[0].information == RESPONSE + b"\xc4"
+    assert kinds(reader.s(Kind.RR, 3)) == [Kind.RR]
+
+
+def test_a_long_answer_is_held_once(meter: ServerLink, reader: Peer) -> None:
+    """It is cut as the window opens: no second copy of a megabyte."""
+    answer = bytes(1 << 20)
+    reader.i(0, 0, COMMAND + b"\xc0")
+    tracemalloc.start()
+    meter.reply(16, 1, answer, 0)
+    received = 1
+    for number in range(1, 200):
+        (frame,) = frames(reader.s(Kind.RR, number % 8))
+        received += frame.segmented
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert received == 200
+    assert peak < 100_000
 
 
 def test_wrong_llc_is_dropped_and_the_poll_answered(reader: Peer) -> None:
@@ -559,6 +611,26 @@ def test_a_push_in_any_state(head_end: ClientLink) -> None:
     head_end.request(b"\xc0", 0)
     assert pen_.u(Kind.UI, RESPONSE + b"\x0f", poll=False) == [Unconfirmed(16, 1, b"\x0f")]
     assert kinds(pen_.u(Kind.UI, b"\x0f", poll=False)) == [Discarded]
+
+
+def test_a_push_to_all_clients(head_end: ClientLink) -> None:
+    everybody = Peer(head_end, SERVER, Address(0x7F))
+    assert everybody.u(Kind.UI, RESPONSE + b"\x0f", poll=False) == [Unconfirmed(16, 1, b"\x0f")]
+    assert kinds(everybody.u(Kind.UA)) == [Discarded]
+
+
+def test_a_server_that_owes_more_is_polled(head_end: ClientLink, pen: Peer) -> None:
+    head_end.request(b"\xe0", 0)
+    assert pen.i(0, 1, RESPONSE + b"\xe0\x01") == [Apdu(16, 1, b"\xe0\x01")]
+    (poll,) = frames(head_end.poll(0))
+    assert (poll.kind, poll.receive_number, poll.poll) == (Kind.RR, 1, True)
+    assert pen.i(1, 1, RESPONSE + b"\xe0\x02", poll=False) == [Apdu(16, 1, b"\xe0\x02")]
+    assert head_end.state is client.State.REQUESTING
+    assert kinds(pen.i(2, 1, RESPONSE + b"\xe0\x03")) == [Discarded]  # the window is 1
+    (again,) = frames(head_end.expire(2 * S))
+    assert again.receive_number == 2
+    assert pen.i(2, 1, RESPONSE + b"\xe0\x03") == [Apdu(16, 1, b"\xe0\x03")]
+    assert head_end.state is client.State.CONNECTED
 
 
 def test_an_answer_without_llc_ends_it(head_end: ClientLink, pen: Peer) -> None:
