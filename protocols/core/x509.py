@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import IntFlag
 from typing import Final, TypeVar
+from warnings import catch_warnings
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -95,6 +96,17 @@ class Request(msgspec.Struct, frozen=True):
     public: bytes
 
 
+_MALFORMED: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+)
+"""What the library raises for octets that are not what they should be."""
+
+
 # --- reading
 
 
@@ -103,7 +115,10 @@ def parse(der: bytes) -> Certificate:
     if len(der) > LARGEST:
         raise DecodeError(f"certificate: {len(der)} octets are more than {LARGEST}")
     try:
-        found = x509.load_der_x509_certificate(der)
+        with catch_warnings(action="ignore"):  # of serial numbers that are not positive: here they are refused
+            found = x509.load_der_x509_certificate(der)
+        if found.serial_number <= 0:
+            raise DecodeError("certificate: the serial number is not positive")
         extensions = found.extensions
         alternative = _extension(extensions, x509.SubjectAlternativeName)
         basic = _extension(extensions, x509.BasicConstraints)
@@ -122,7 +137,7 @@ def parse(der: bytes) -> Certificate:
             _nanoseconds(found.not_valid_before_utc),
             _nanoseconds(found.not_valid_after_utc),
         )
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion) as error:
+    except _MALFORMED as error:
         raise DecodeError(f"certificate: {error}") from None
 
 
@@ -131,7 +146,10 @@ def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     if certificate.issuer_der != issuer.subject_der:
         return False
     found = x509.load_der_x509_certificate(certificate.der)
-    algorithm = found.signature_hash_algorithm
+    try:
+        algorithm = found.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return False
     if algorithm is None or algorithm.name != _HASHES[ecc.curve_of_public(issuer.public)].name:
         return False
     try:
@@ -149,7 +167,7 @@ def parse_request(der: bytes) -> Request:
         found = x509.load_der_x509_csr(der)
         request = Request(_name(found.subject), _point(found.public_key()))
         valid = found.is_signature_valid
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
+    except _MALFORMED as error:
         raise DecodeError(f"certificate request: {error}") from None
     if not valid:
         raise DecodeError("certificate request: the signature is wrong")
