@@ -114,7 +114,7 @@ class ActivityCalendar(InterfaceClass, id=20, version=0):
         seasons = self._seasons(day, zone)
         items = chain.from_iterable(
             (item for item in _items(profiles.get(weeks.get(week), ())) if begin <= item.time < end)
-            for (begin, week), (end, _) in zip(seasons, [*seasons[1:], (DAY, b"")], strict=True)
+            for (begin, week), (end, _) in zip(seasons, [*seasons[1:], (DAY, b"")], strict=False)
         )
         return sorted(items, key=lambda item: item.time)
 
