@@ -117,14 +117,15 @@ def parse(der: bytes) -> Certificate:
     try:
         with catch_warnings(action="ignore"):  # of serial numbers that are not positive: here they are refused
             found = x509.load_der_x509_certificate(der)
-        if found.serial_number <= 0:
+            serial = found.serial_number
+        if serial <= 0:
             raise DecodeError("certificate: the serial number is not positive")
         extensions = found.extensions
         alternative = _extension(extensions, x509.SubjectAlternativeName)
         basic = _extension(extensions, x509.BasicConstraints)
         return Certificate(
             bytes(der),
-            found.serial_number,
+            serial,
             _name(found.subject),
             found.subject.public_bytes(),
             _name(found.issuer),
