@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import click
 
@@ -14,7 +15,7 @@ from tools.capture import keys as key_file
 from tools.capture import reader, tap
 from tools.capture.pcapng import LINK_TAP, LINK_UPPER_PDU
 from tools.cli.output import json_option, print_json
-from tools.decode import dlms, zigbee
+from tools.decode import dlms, xml, zigbee
 from tools.decode.tree import Node, shown
 from tools.errors import BadInput, CheckFailed
 
@@ -27,26 +28,39 @@ _FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac")
 @click.argument("source", metavar="HEX|FILE")
 @click.option("--keys", "keys_path", type=click.Path(path_type=Path, dir_okay=False), help="A zigbee_pc_keys file, for ZigBee.")
 @click.option("--as", "form", type=click.Choice(_FORMS), default="auto", show_default=True, help="What the octets are.")
+@click.option("--lines", is_flag=True, help="Each line of FILE is a message: digits, behind any label.")
+@click.option("--xml", "as_xml", is_flag=True, help="Print DLMS messages in the DLMS UA XML form.")
 @json_option
-def command(source: str, keys_path: Path | None, form: str, as_json: bool) -> None:
+def command(source: str, keys_path: Path | None, form: str, lines: bool, as_xml: bool, as_json: bool) -> None:
     """Show octets, or a raw, hexadecimal, pcap or pcapng FILE, as a tree of layers and fields.
 
     Each line begins with an offset in octets; a deciphered layer begins at 0 again. Where the octets stop making sense
-    the reason stands behind a "!", and the exit code is 1.
+    the reason stands behind a "!", and the exit code is 1. With --json each message is one line.
     """
+    if as_xml and as_json:
+        raise click.UsageError("--xml and --json: one of them")
     decoder = zigbee.Decoder(key_file.read(keys_path) if keys_path is not None else ())
     good = True
-    for title, packet in _packets(source, form, decoder):
+    for title, packet in _packets(source, form, lines, decoder):
         good = good and packet.good
         if as_json:
             print_json(packet.plain())
+        elif as_xml:
+            _print_xml(packet)
         else:
             click.echo("\n".join(title + [line for child in packet.children for line in child.lines()]))
     if not good:
         raise CheckFailed("not all of it could be decoded")
 
 
-def _packets(source: str, form: str, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
+def _print_xml(packet: Node) -> None:
+    root = Element("messages")
+    xml.elements_of(root, packet)
+    for element in root:
+        click.echo(xml.text(element))
+
+
+def _packets(source: str, form: str, lines: bool, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
     path = Path(source)
     digits = re.sub(r"[\s:,-]|0x", "", source)
     if re.fullmatch(r"([0-9A-Fa-f]{2})+", digits) and not path.is_file():
@@ -63,8 +77,25 @@ def _packets(source: str, form: str, decoder: zigbee.Decoder) -> Iterator[tuple[
             yield _captured(packet, decoder)
     elif len(start) > _LARGEST:
         raise BadInput(f"{path}: larger than {_LARGEST} octets, and no capture")
+    elif lines:
+        for number, line in enumerate(start.decode("utf-8", "replace").splitlines(), 1):
+            yield from _line(number, line, form, decoder)
     else:
         yield [], _decode(_plain(start), form, decoder)
+
+
+def _line(number: int, line: str, form: str, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
+    """A line of a trace: what stands behind its last word that is no digits. Empty lines and those with a # are passed over."""
+    digits = re.sub(r"[\s:,-]|0x", "", re.split(r"[^0-9A-Fa-fx\s:,-]", line)[-1])
+    if not line.strip() or line.lstrip().startswith("#"):
+        return
+    title = [f"--- line {number}"]
+    if re.fullmatch(r"([0-9A-Fa-f]{2})+", digits):
+        yield title, _decode(bytes.fromhex(digits), form, decoder)
+    else:
+        root = Node("octets", 0, 0)
+        root.add("line", 0, 0, shown(line.encode()), "no octets in hexadecimal digits")
+        yield title, root
 
 
 def _plain(content: bytes) -> bytes:

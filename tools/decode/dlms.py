@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from protocols.core.aes import TAG
+from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError
-from protocols.dlms import apdu as apdus
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.hdlc.deframer import Damaged, Deframer
-from tools.decode import tree
+from protocols.dlms.security.ciphering import Control, Secured
+from tools.decode import apdus, tree
 from tools.decode.tree import Node
 
+OPENED = "opened"
+"""Name of the node below a ciphered APDU that holds the plain one."""
 _LLC = (b"\xe6\xe6\x00", b"\xe6\xe7\x00")
+_LONGEST = 1 << 20
+_PROTECTED = Control.AUTHENTICATED | Control.ENCRYPTED
 
 
 def hdlc_frames(parent: Node, data: bytes) -> None:
@@ -17,6 +23,7 @@ def hdlc_frames(parent: Node, data: bytes) -> None:
     deframer = Deframer()
     found = [*deframer.scan(data), *deframer.abandon()]
     at = 0
+    segments: dict[tuple[str, str], bytes] = {}
     for each in found:
         octets = each.octets if isinstance(each, Damaged) else each.build()
         start = data.find(octets, max(at - 1, 0))
@@ -27,12 +34,27 @@ def hdlc_frames(parent: Node, data: bytes) -> None:
             parent.add("HDLC frame", start, len(octets), tree.shown(octets), each.damage.value)
         else:
             _hdlc_frame(parent, each, data, start, len(octets))
+            _reassembled(parent, each, segments)
     if at < len(data):
         parent.add("octets without a frame", at, len(data) - at, tree.shown(data[at:]), "no frame begins here")
 
 
+def _reassembled(parent: Node, frame: hdlc.Frame, segments: dict[tuple[str, str], bytes]) -> None:
+    """The APDU that a last segment completes, in a buffer of its own. `segments`: what has come, by the two addresses."""
+    way = str(frame.destination), str(frame.source)
+    if frame.kind is not hdlc.Kind.I or not (frame.segmented or way in segments):
+        return
+    octets = segments.pop(way, b"") + frame.information
+    if frame.segmented:
+        segments[way] = octets[:_LONGEST]
+    else:
+        node = parent.add("reassembled", 0, len(octets))
+        apdu(node, octets, 3 if octets[:3] in _LLC else 0)
+
+
 def _hdlc_frame(parent: Node, frame: hdlc.Frame, data: bytes, at: int, size: int) -> None:
     node = parent.add("HDLC frame", at, size)
+    node.found = frame
     position = at + 3
     node.add("format", at + 1, 2, f"type 3{', segmented' * frame.segmented}, {size - 2} octets")
     for name, address in (("destination", frame.destination), ("source", frame.source)):
@@ -51,7 +73,7 @@ def _hdlc_frame(parent: Node, frame: hdlc.Frame, data: bytes, at: int, size: int
     if information[:3] in _LLC:
         node.add("LLC", position, 3, tree.shown(information[:3]))
         position += 3
-        if not frame.segmented:
+        if not frame.segmented:  # a last segment does not begin so
             apdu(node, data[: at + size - 3], position)
             return
     node.add("segment", position, at + size - 3 - position, tree.shown(data[position : at + size - 3]))
@@ -72,6 +94,7 @@ def wrapper_pdus(parent: Node, data: bytes, at: int = 0) -> None:
             return
         at = position + header.length
         node.size = wrapper.HEADER_SIZE + header.length
+        node.found = header
         if header.length:
             apdu(node, data[:at], position)
 
@@ -83,7 +106,30 @@ def apdu(parent: Node, data: bytes, at: int = 0) -> None:
         reason = f"no APDU begins with {data[at : at + 2].hex() or 'nothing'}"
         parent.add("APDU", at, len(data) - at, tree.shown(data[at:]), reason)
         return
-    tree.frame(parent, kind, data, at)
+    found, _ = tree.frame(parent, kind, data, at)
+    node = parent.children[-1]
+    node.name, node.found = apdus.name(kind, data[at]), found
+    if found is not None:
+        _inside(node, found, data)
+
+
+def _inside(node: Node, found: Frame, data: bytes) -> None:
+    """APDUs that an APDU carries: what an association begins with, what is signed, what is authenticated and not hidden."""
+    below = {child.name: child for child in node.children}
+    for name in found.__struct_fields__:
+        value, child = getattr(found, name), below.get(name)
+        if value is None or child is None:
+            continue
+        end = child.offset + child.size
+        octets, _ = apdus.only(value)
+        if (type(found), name) in apdus.HOLDS_APDU and isinstance(octets, bytes):
+            child.value = ""
+            apdu(child, data[:end], end - len(octets))
+        elif isinstance(value, Secured) and value.control & _PROTECTED == Control.AUTHENTICATED and len(value.contents) > TAG:
+            opened = node.add(OPENED, end - len(value.contents), len(value.contents) - TAG, "authenticated only: not verified")
+            apdu(opened, data[: end - TAG], end - len(value.contents))
+        elif isinstance(value, Frame):
+            _inside(child, value, data)
 
 
 def looks_wrapped(data: bytes) -> bool:

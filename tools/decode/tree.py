@@ -17,9 +17,11 @@ from protocols.core.codec.streams import Reader
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.obis import Obis
+from tools.decode import names
 
 _LONGEST_VALUE = 120
 _LOGICAL_NAME = "instance_id"
+_MEMBERS = ("attribute_id", "method_id")
 _ABSENT = "-"
 _LARGEST_NUMBER = 0xFFFF_FFFF
 """Beyond it an integer is an address, and is written as one."""
@@ -35,6 +37,8 @@ class Node:
     value: str = ""
     error: str = ""
     children: list[Node] = field(default_factory=list)
+    found: object = None
+    """The HDLC frame, wrapper header or APDU that a layer is, when it was read whole."""
 
     def add(self, name: str, offset: int, size: int, value: str = "", error: str = "") -> Node:
         """Append a child and return it."""
@@ -108,9 +112,20 @@ def _fields(parent: Node, record: constructs.Record, reader: Reader) -> None:
             raise
         context[member.name] = value
         node.size = reader.position - start
-        node.value = str(Obis(value)) if member.name == _LOGICAL_NAME else shown(value)
+        node.value = str(Obis(value)) if member.name == _LOGICAL_NAME else _with_meaning(value, record, member.name, context)
         _inside(node, member.subcon, reader, start, context)
     reader.record = outer
+
+
+def _with_meaning(value: object, record: constructs.Record, name: str, context: Any) -> str:
+    """A value, and what it says."""
+    text = shown(value)
+    if isinstance(value, int):
+        said = names.meaning(record.frame, name, value)
+        if not said and name in _MEMBERS:
+            said = names.member(context.get("class_id", 0), value, method=name == "method_id")
+        text += f" {said}" if said else ""
+    return text
 
 
 def _partly(node: Node, part: Any, reader: Reader, start: int, context: Any) -> None:
