@@ -70,9 +70,11 @@ def gurux(endpoints: dict[str, str], peers_python: Path) -> Callable[..., list[A
     """What Gurux's client answers to each question, in one association."""
 
     def ask(way: Way, *questions: list[object], client: int = PUBLIC, password: str | None = None) -> list[Any]:
-        order = {"link": endpoints[way.endpoint], "framing": way.framing, "client": client, "server": way.server, "ask": questions}
-        done = run(peers_python, GURUX, json.dumps(order | {"password": password}))
-        answers: list[Any] = json.loads(done)
+        visit = {"link": endpoints[way.endpoint], "framing": way.framing, "client": client, "server": way.server, "ask": questions}
+        if password is not None:
+            visit |= {"mechanism": "low", "secret": password}
+        (answers,) = json.loads(run(peers_python, GURUX, json.dumps([visit])))
+        assert isinstance(answers, list), answers
         return answers
 
     return ask

@@ -1,14 +1,22 @@
-"""A judge: Gurux's DLMS client asks a meter and prints what it understood, as JSON. Runs in .venv-peers, with nothing of ours.
+"""A judge: Gurux's DLMS client asks meters and prints what it understood, as JSON. Runs in .venv-peers, with nothing of ours.
 
-    gurux.py '{"link": "tcp:127.0.0.1:4059", "framing": "wrapper", "client": 16, "server": 3, "ask": [["clock"], ...]}'
+    gurux.py '[{"link": "tcp:127.0.0.1:4059", "framing": "wrapper", "client": 16, "server": 3, "ask": [["clock"], ...]}, ...]'
 
-Links: tcp:HOST:PORT and pty:PATH. Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["profile", OBIS, FROM, TO],
-["entries", OBIS, FIRST, COUNT], ["objects"], ["set-clock", ISO]. Answers stand in the order of the questions; a refusal is
-{"refused": code}.
+An order is a list of visits, each an association of its own. Links: tcp:HOST:PORT and pty:PATH. Framings: wrapper, hdlc. Of a
+visit may be told, too:
+
+    "mechanism": none, low, high, high_md5, high_sha1, high_gmac, high_sha256, high_ecdsa; "secret": its secret, as text
+    "security": {"suite": 0, "level": "AUTHENTICATION_ENCRYPTION", "title": .., "key": .., "authentication_key": .., "counter": 1,
+                 "dedicated_key": .., "signing_key": .., "peer_signing_key": ..}    octets are hexadecimal; keys of curves are raw
+
+Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["profile", OBIS, FROM, TO], ["entries", OBIS, FIRST, COUNT],
+["objects"], ["set-clock", ISO], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS]. Of each visit the
+answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -17,8 +25,16 @@ from datetime import datetime
 
 import serial
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
-from gurux_dlms.enums import Authentication, InterfaceType
-from gurux_dlms.objects import GXDLMSClock, GXDLMSExtendedRegister, GXDLMSProfileGeneric, GXDLMSRegister
+from gurux_dlms.ecdsa import GXPrivateKey, GXPublicKey
+from gurux_dlms.enums import Authentication, InterfaceType, Security
+from gurux_dlms.objects import (
+    GXDLMSClock,
+    GXDLMSDisconnectControl,
+    GXDLMSExtendedRegister,
+    GXDLMSProfileGeneric,
+    GXDLMSRegister,
+)
+from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
 PATIENCE = 20.0
@@ -34,6 +50,9 @@ class Tcp:
     def receive(self) -> bytes:
         return self.socket.recv(4096)
 
+    def close(self) -> None:
+        self.socket.close()
+
 
 class Line:
     def __init__(self, path: str) -> None:
@@ -45,17 +64,40 @@ class Line:
     def receive(self) -> bytes:
         return self.port.read(max(1, self.port.in_waiting))
 
+    def close(self) -> None:
+        self.port.close()
+
 
 class Refused(Exception):
     pass
 
 
+def octets(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text)
+
+
 class Judge:
-    def __init__(self, link, framing: str, client: int, server: int, password: str | None) -> None:
-        kind = InterfaceType.HDLC if framing == "hdlc" else InterfaceType.WRAPPER
-        auth = Authentication.NONE if password is None else Authentication.LOW
+    def __init__(self, link, visit: dict) -> None:
+        kind = InterfaceType.HDLC if visit["framing"] == "hdlc" else InterfaceType.WRAPPER
+        mechanism = Authentication[visit.get("mechanism", "none").upper()]
         self.link = link
-        self.dlms = GXDLMSSecureClient(True, client, server, auth, password, kind)
+        self.dlms = GXDLMSSecureClient(True, visit["client"], visit["server"], mechanism, visit.get("secret"), kind)
+        if "security" in visit:
+            self.secure(**visit["security"])
+
+    def secure(self, suite=0, level="NONE", title=None, key=None, authentication_key=None, counter=1, **more) -> None:
+        cipher = self.dlms.ciphering
+        cipher.securitySuite = SecuritySuite(suite)
+        cipher.security = Security[level]
+        cipher.systemTitle = octets(title)
+        cipher.blockCipherKey, cipher.authenticationKey = octets(key), octets(authentication_key)
+        cipher.invocationCounter = counter
+        if dedicated := octets(more.get("dedicated_key")):
+            cipher.dedicatedKey = dedicated
+        if "signing_key" in more:
+            own, peer = (octets(more[name]) for name in ("signing_key", "peer_signing_key"))
+            # With the tag of an uncompressed point: the other form is read wrongly.
+            cipher.signingKeyPair = GXPublicKey.fromRawBytes(b"\x04" + peer), GXPrivateKey.fromRawBytes(own)
 
     def exchange(self, frames) -> GXReplyData:
         reply, note = GXReplyData(), GXReplyData()
@@ -82,6 +124,8 @@ class Judge:
         if snrm := self.dlms.snrmRequest():
             self.dlms.parseUAResponse(self.exchange(snrm).data)
         self.dlms.parseAareResponse(self.exchange(self.dlms.aarqRequest()).data)
+        if self.dlms.authentication > Authentication.LOW:
+            self.dlms.parseApplicationAssociationResponse(self.exchange(self.dlms.getApplicationAssociationRequest()).data)
         return self
 
     def __exit__(self, *_) -> None:
@@ -142,9 +186,34 @@ class Judge:
         self.exchange(self.dlms.write(clock, 2))
         return "written"
 
+    def list(self, *names: str) -> list[object]:
+        """Registers with one request."""
+        registers = [GXDLMSRegister(name) for name in names]
+        values = []
+        reply = GXReplyData()
+        for frame in self.dlms.readList([(register, 2) for register in registers]):
+            reply = self.exchange(frame)
+            values += reply.value
+        self.dlms.updateValues([(register, 2) for register in registers], values)
+        return [register.value for register in registers]
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
+    def state(self, obis: str) -> list[object]:
+        """Output and control state of a switch."""
+        switch = GXDLMSDisconnectControl(obis)
+        self.get(switch, 2)
+        self.get(switch, 3)
+        return [bool(switch.outputState), int(switch.controlState)]
+
+    def disconnect(self, obis: str) -> str:
+        self.exchange(GXDLMSDisconnectControl(obis).remoteDisconnect(self.dlms))
+        return "done"
+
+    def reconnect(self, obis: str) -> str:
+        self.exchange(GXDLMSDisconnectControl(obis).remoteReconnect(self.dlms))
+        return "done"
+
+
+def visit(order: dict) -> list[object]:
     kind, _, where = order["link"].partition(":")
     if kind == "tcp":
         host, _, port = where.partition("?")[0].rpartition(":")
@@ -152,13 +221,24 @@ def main() -> None:
     else:
         link = Line(where)
     answers: list[object] = []
-    with Judge(link, order["framing"], order["client"], order["server"], order.get("password")) as judge:
+    with contextlib.closing(link), Judge(link, order) as judge:
         for name, *arguments in order["ask"]:
             try:
                 answers.append(getattr(judge, name.replace("-", "_"))(*arguments))
             except Refused as refusal:
                 answers.append({"refused": refusal.args[0]})
-    print(json.dumps(answers))
+    return answers
+
+
+def main() -> None:
+    found: list[object] = []
+    with contextlib.redirect_stdout(sys.stderr):  # it prints while it deciphers
+        for order in json.loads(sys.argv[1]):
+            try:
+                found.append(visit(order))
+            except (Exception, SystemExit) as failure:  # whatever a library has for a refusal
+                found.append({"failed": f"{type(failure).__name__}: {failure}"})
+    print(json.dumps(found))
 
 
 main()
