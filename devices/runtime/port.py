@@ -2,7 +2,8 @@
 
 A port takes one plug: an optical head on a meter excludes every other reader until it is taken off. A wire carries octets in
 order, at a baud rate (ten bits an octet) or at once; with a baud rate they arrive in pieces of at most 32, so that a receiver's
-inter-octet time-outs see a stream. Parity, break and modem lines are not carried.
+inter-octet time-outs see a stream. Each end may set a rate of its own: where the two differ, garbage arrives. Octets have eight
+bits: parity is made of them by who wants it. Break and modem lines are not carried.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 from devices.runtime.faults import Faults
 from devices.runtime.kernel import Kernel, S
+from devices.runtime.uart import heard
 from protocols.core.errors import LocalProtocolError
 
 _BITS_PER_OCTET = 10
@@ -22,15 +24,39 @@ class Occupied(LocalProtocolError):
 
 
 class Port:
-    """One end. The owner sets `on_receive(octets)`, and `on_plug(occupied)` if it wants to know of heads coming and going."""
+    """One end. The owner sets `on_receive(octets)`, and `on_plug(occupied)` if it wants to know of heads coming and going.
+
+    `resting` is the owner's word that whoever is plugged in has finished, so that another may take his place. `on_rate(baud)` is
+    for a plug that stands for a line outside: the other end has set its rate.
+    """
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.name = name
         self.powered = True
+        self.resting = False
+        self.on_rate: Callable[[int | None], object] | None = None
         self.on_receive: Callable[[bytes], object] | None = None
         self.on_plug: Callable[[bool], object] | None = None
         self.wire: Wire | None = None
+        self._baud: int | None = None
         self._kernel = kernel
+
+    @property
+    def baud(self) -> int | None:
+        """Its rate. None: it follows the other end's, or is the wire's own."""
+        return self._baud
+
+    @baud.setter
+    def baud(self, rate: int | None) -> None:
+        if rate != self._baud:
+            self._baud = rate
+            if self.wire is not None:
+                self.wire.other(self).told_rate(rate)
+
+    def told_rate(self, rate: int | None) -> None:
+        """The other end has another rate."""
+        if self.on_rate is not None:
+            self.on_rate(rate)
 
     @property
     def occupied(self) -> bool:
@@ -56,8 +82,10 @@ class Port:
     def reset(self) -> None:
         """The owner's power is gone: its callbacks, and what it was sending, are too."""
         self.powered = False
+        self.resting = False
         self.on_receive = None
         self.on_plug = None
+        self.baud = None
         if self.wire is not None:
             self.wire.silence(self)
 
@@ -77,7 +105,10 @@ class Port:
 
 
 class Wire:
-    """Two ports joined. `baud` may be changed while it is plugged (both sides together) and counts from the next write on."""
+    """Two ports joined. `baud` is the rate where the ends say none; without it the line has no rate, whatever they say.
+
+    A rate may be changed while it is plugged, and counts from the next write on.
+    """
 
     def __init__(self, kernel: Kernel, a: Port, b: Port, *, baud: int | None = None, latency: int = 0) -> None:
         """`latency` in ns. Raises Occupied when either port has a wire."""
@@ -109,21 +140,30 @@ class Wire:
         """Octets from one end to the other."""
         end, now = self._end(port), self._kernel.now
         if self.baud is None:
-            self._deliver(end, now, data)
+            self._deliver(end, now, data, None)
             return
+        rate = end.source.baud or end.sink.baud or self.baud
         for at in range(0, len(data), _PIECE):
             piece = data[at : at + _PIECE]
-            end.free_at = max(end.free_at, now) + len(piece) * _BITS_PER_OCTET * S // self.baud
-            self._deliver(end, end.free_at, piece)
+            end.free_at = max(end.free_at, now) + len(piece) * _BITS_PER_OCTET * S // rate
+            self._deliver(end, end.free_at, piece, end.source.baud)
 
-    def _deliver(self, end: _End, when: int, data: bytes) -> None:
+    def _deliver(self, end: _End, when: int, data: bytes, rate: int | None) -> None:
         copies = ((0, data),) if self.faults is None else self.faults.apply(end.source.name, end.sink.name, data)
         for delay, copy in copies:
-            self._kernel.at(when + self.latency + delay, self._arrive, end, end.sending, copy, who=end.sink.name)
+            self._kernel.at(when + self.latency + delay, self._arrive, end, end.sending, copy, rate, who=end.sink.name)
 
-    def _arrive(self, end: _End, sending: int, data: bytes) -> None:
-        if sending == end.sending:
+    def _arrive(self, end: _End, sending: int, data: bytes, rate: int | None) -> None:
+        if sending != end.sending:
+            return
+        if rate is not None and end.sink.baud is not None:
+            data = heard(data, rate, end.sink.baud)
+        if data:
             end.sink.arrived(data)
+
+    def other(self, port: Port) -> Port:
+        """The port at the other end."""
+        return self._end(port).sink
 
     def _end(self, port: Port) -> _End:
         return self._ends[0] if self._ends[0].source is port else self._ends[1]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import MS, Kernel, S
 from devices.runtime.port import Occupied, Port, Wire
+from devices.runtime.uart import heard
 
 
 class Ends:
@@ -55,6 +58,68 @@ def test_a_baud_rate_takes_ten_bits_an_octet_and_is_one_line(ends: Ends) -> None
     ends.far.write(b"y")
     ends.kernel.run_until(2 * S)
     assert ends.received[-1][0] == 1 * S + 10 * S // 300
+
+
+def test_each_end_has_its_own_rate_and_only_the_same_is_understood(ends: Ends) -> None:
+    ends.far.attach(ends.near, baud=9600)
+    ends.far.baud = 300
+    ends.far.write(b"/?!")  # the other end follows: autobaud
+    ends.kernel.run_until(1 * S)
+    assert ends.received == [(3 * 10 * S // 300, b"/?!")]
+    ends.near.baud = 9600
+    ends.far.write(b"/?!")
+    ends.kernel.run_until(2 * S)
+    garbage = b"".join(data for _, data in ends.received[1:])
+    assert garbage != b"/?!"
+    ends.near.baud = 300
+    ends.far.write(b"/?!")
+    ends.kernel.run_until(3 * S)
+    assert ends.received[-1][1] == b"/?!"
+
+
+def test_a_rate_changed_behind_an_octet_does_not_touch_it(ends: Ends) -> None:
+    ends.far.attach(ends.near, baud=300)
+    ends.far.baud = ends.near.baud = 300
+    ends.far.write(b"ok")
+    ends.far.baud = 9600
+    ends.kernel.run_until(1 * S)
+    assert [data for _, data in ends.received] == [b"ok"]
+
+
+def test_a_wire_without_rate_carries_at_once_whatever_the_ends_say(ends: Ends) -> None:
+    told: list[int | None] = []
+    ends.far.on_rate = told.append
+    ends.far.attach(ends.near)
+    ends.near.baud = 300
+    ends.far.baud = 9600
+    ends.far.write(b"/?!")
+    ends.kernel.run_until(0)
+    assert ends.received == [(0, b"/?!")]
+    ends.near.baud = None
+    ends.near.reset()
+    assert told == [300, None]
+
+
+@pytest.mark.parametrize(
+    "octets, sent, listened, received",
+    [
+        # a long low of the slow sender is a row of noughts, ended by the missing stop bit
+        (b"\x00", 300, 9600, b"\x00"),
+        (b"\xff", 300, 9600, b"\x00"),
+        (b"\x55", 300, 9600, bytes(5)),
+        # of what is twice as fast every second bit is seen, from the middle of the start bit on; a start alone is too short
+        (b"\xfe", 19200, 9600, b"\xff"),
+        (b"\xff", 19200, 9600, b""),
+        (b"/?!\r\n", 9600, 9600, b"/?!\r\n"),
+    ],
+)
+def test_what_a_uart_hears_at_another_rate(octets: bytes, sent: int, listened: int, received: bytes) -> None:
+    assert heard(octets, sent, listened) == received
+
+
+@given(st.binary(max_size=40), st.sampled_from([300, 600, 2400, 9600, 19200]), st.sampled_from([300, 1200, 9600, 115200]))
+def test_garbage_is_bounded_by_the_edges_sent(octets: bytes, sent: int, listened: int) -> None:
+    assert len(heard(octets, sent, listened)) <= 5 * len(octets)
 
 
 def test_a_port_takes_one_plug(ends: Ends) -> None:
