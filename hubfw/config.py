@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.zigbee.key_establishment.certificates import Credentials
 
 S = 1_000_000_000
 
@@ -31,6 +32,8 @@ class Config:
     """Also the network's extended PAN identifier, which is printed on the hub."""
     device_log: tuple[Entry, ...] = ()
     """At most 16; an install code that is not valid, or one entry more, is refused at boot."""
+    credentials: tuple[Credentials, ...] = ()
+    """Its certificates, at most one of a suite; with none, the link keys of the install codes will do for everything."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
     lls_password: bytes = field(default=b"12345678", repr=False)

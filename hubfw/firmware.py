@@ -76,9 +76,7 @@ class Firmware(firmware.Firmware):
             associations=associations,
         )  # fmt: skip
         self.notifier = Notifier(self, lambda: self.device.destination)
-        self.supply_watch = SupplyWatch(
-            self, config, self.log, self.han, self.record, self.notifier, self._notification
-        )
+        self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.gas_meter = next(iter(self.log.of(GSME)), None)
         if self.gas_meter is not None:
@@ -94,6 +92,7 @@ class Firmware(firmware.Firmware):
     def boot(self, why: Reset) -> None:
         """Set the clock, take up the network, open the doors."""
         self._set_clock()
+        self.coordinator.certify(self.esi.endpoint)
         self.han.add(self.esi.endpoint)
         self.coordinator.start()
         self.wan = Endpoint(self.board, self.targets)

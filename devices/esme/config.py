@@ -7,6 +7,7 @@ from typing import Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.zigbee.key_establishment.certificates import Credentials
 
 MS = 1_000_000
 
@@ -19,6 +20,8 @@ class Config:
     """With its CRC."""
     extended_pan_id: int | None = None
     """The one network it may join; None: any that lets it in."""
+    credentials: tuple[Credentials, ...] = ()
+    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1."""
     interface: Literal["han", "wired"] = "han"

@@ -48,7 +48,11 @@ class Firmware(firmware.Firmware):
         wired = config.interface == "wired"
         if not wired:
             node = NodeConfig(
-                board.eui64, NodeType.ROUTER, install_code=config.install_code, extended_pan_id=config.extended_pan_id
+                board.eui64,
+                NodeType.ROUTER,
+                install_code=config.install_code,
+                extended_pan_id=config.extended_pan_id,
+                certified=bool(config.credentials),
             )
             self.han = Han(self, node)
             self.clock = NetworkClock(self.han)
@@ -64,6 +68,8 @@ class Firmware(firmware.Firmware):
         self._show()
         if self.han is not None and self.clock is not None:
             endpoint = zcl.endpoint(board, config, self.meter, self.supply)
+            if config.credentials:
+                self.han.certify(endpoint, config.credentials)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server)
             self.han.add(endpoint)
             self.spawn(self._live(self.han, self.clock))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from devices.parts.demand import GAS_KWH_A_YEAR
+from protocols.zigbee.key_establishment.certificates import Credentials
 
 MINUTE = 60 * 1_000_000_000
 
@@ -30,6 +31,8 @@ class Config:
     """With its CRC."""
     extended_pan_id: int | None = None
     """The one network it may join; None: any that lets it in."""
+    credentials: tuple[Credentials, ...] = ()
+    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     wake_period: int = 30 * MINUTE
     """It reports at multiples of this (ns) on its own clock."""
     wake_offset: int | None = None

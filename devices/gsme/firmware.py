@@ -70,6 +70,7 @@ class Firmware(firmware.Firmware):
             install_code=config.install_code,
             extended_pan_id=config.extended_pan_id,
             mains_powered=False,
+            certified=bool(config.credentials),
         )
         self.han = Han(self, node)
         self.clock = NetworkClock(self.han)
@@ -77,6 +78,8 @@ class Firmware(firmware.Firmware):
         self.register = Register(self, config.start_litres, config.kwh_a_year)
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
         endpoint = self.han.add(zcl.endpoint(config, self.register, battery))
+        if config.credentials:
+            self.han.certify(endpoint, config.credentials)
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())

@@ -18,6 +18,7 @@ from devices.runtime.board import Board, Reset
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import Time
+from protocols.zigbee.key_establishment.certificates import Credentials
 from protocols.zigbee.node import Left, NodeConfig, NodeType
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint
@@ -37,11 +38,22 @@ class ConsumerDisplay(firmware.Firmware):
     """Smart Energy: in-home display."""
 
     def __init__(
-        self, board: Board, install_code: bytes, extended_pan_id: int | None, manufacturer: str, model: str
+        self,
+        board: Board,
+        install_code: bytes,
+        extended_pan_id: int | None,
+        credentials: Sequence[Credentials],
+        manufacturer: str,
+        model: str,
     ) -> None:
         super().__init__(board)
+        self._credentials = credentials
         self._node = NodeConfig(
-            board.eui64, NodeType.END_DEVICE, install_code=install_code, extended_pan_id=extended_pan_id
+            board.eui64,
+            NodeType.END_DEVICE,
+            install_code=install_code,
+            extended_pan_id=extended_pan_id,
+            certified=bool(credentials),
         )
         self._names: dict[Attribute[object], object] = {Basic.manufacturer_name: manufacturer, Basic.model_identifier: model}
 
@@ -52,6 +64,8 @@ class ConsumerDisplay(firmware.Firmware):
         endpoint.serve(Basic, {Basic.zcl_version: 8, Basic.power_source: ON_MAINS, **self._names})
         endpoint.use(Metering)
         endpoint.use(Time)
+        if self._credentials:
+            self.han.certify(endpoint, self._credentials)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)
@@ -87,7 +101,7 @@ class ConsumerDisplay(firmware.Firmware):
         self.board.display.show([*self.face(), "" if text is None else page(text, self.now)])
 
     def _left(self, left: Left) -> None:
-        if not left.rejoin:
+        if not left.rejoin and not self.han.joining:
             self.spawn(self.han.join())  # sent away, and perhaps let in again
 
     async def _live(self) -> None:

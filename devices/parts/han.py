@@ -19,13 +19,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from devices.parts.certified_key import PAUSE, CertifiedKey
 from devices.parts.deadline import Deadline
 from devices.parts.node import ANSWER_TIMEOUT, HUB, NoAnswer, Node, Refused
 from devices.runtime.tasks import Future
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.core.errors import DecodeError
-from protocols.zigbee.node import Message, NodeConfig
+from protocols.zigbee.key_establishment.certificates import Credentials
+from protocols.zigbee.node import Joined, Message, NodeConfig
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Rejected, Reply, SequenceNumber
@@ -89,6 +91,9 @@ class Han(Node):
         super().__init__(firmware, config)
         self.sequence = SequenceNumber()
         self.endpoints: dict[int, Endpoint] = {}
+        self.joining = False
+        """`join` is at work."""
+        self._certified_key: CertifiedKey | None = None
         self._questions: dict[tuple[int, int], Question] = {}
         self._reports = Deadline(firmware, self._next_report, self._report_due)
         self.on(Message, self._message)
@@ -104,6 +109,23 @@ class Han(Node):
         """Take an endpoint away."""
         del self.endpoints[number]
         self.stack.unregister(number)
+
+    # --- network life ---
+
+    def certify(self, endpoint: Endpoint, credentials: Sequence[Credentials]) -> CertifiedKey:
+        """Have an endpoint establish keys; on a node that joins, `join` waits for the key with the trust centre."""
+        self._certified_key = CertifiedKey(self, endpoint, credentials)
+        return self._certified_key
+
+    async def join(self) -> Joined:
+        """Be on the network, and where this node has certificates, have a key that they made."""
+        self.joining = True
+        while True:
+            joined = await super().join()
+            if self._certified_key is None or await self._certified_key.take():
+                self.joining = False
+                return joined
+            await self.firmware.sleep(PAUSE)
 
     # --- questions ---
 
@@ -148,9 +170,7 @@ class Han(Node):
         cluster = command_of(type(command)).cluster
         return await self.ask(address, endpoint, cluster, command, expect, source=source, timeout=timeout)
 
-    async def confirm(
-        self, address: int, endpoint: int, command: Frame, *, source: int = 1, timeout: int = ANSWER_TIMEOUT
-    ) -> None:
+    async def confirm(self, address: int, endpoint: int, command: Frame, *, source: int = 1, timeout: int = ANSWER_TIMEOUT) -> None:
         """Send a cluster command that only a Default Response answers. Raises NoAnswer, Refused."""
         cluster = command_of(type(command)).cluster
         await self.ask(address, endpoint, cluster, command, DefaultResponse, source=source, timeout=timeout)
@@ -182,7 +202,7 @@ class Han(Node):
         self._waits[handle] = Undelivered(answer)
         try:
             self.apply(effects)
-            with self._awake, self.firmware.timeout(timeout):
+            with self.awake, self.firmware.timeout(timeout):
                 return cast(F, await answer)
         except TimeoutError:
             raise NoAnswer(f"no answer to {type(command).__name__} from {address:#06x}") from None
@@ -212,7 +232,7 @@ class Han(Node):
     async def deliver(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:
         """Send a ZCL frame and await that it arrived. Raises NoAnswer."""
         handle, effects = self._send(address, endpoint, cluster, payload, source)
-        with self._awake:
+        with self.awake:
             await self._wait(handle, lambda: effects)
 
     def send(self, address: int, endpoint: int, cluster: int, payload: bytes, *, source: int = 1) -> None:

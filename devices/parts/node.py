@@ -129,7 +129,7 @@ class Node:
         self._applying = False
         self._waits: dict[object, Future[Any]] = {}
         self._matches: dict[int, list[tuple[int, int]]] = {}
-        self._awake = Awake(self._stay_awake)
+        self.awake = Awake(self._stay_awake)
         self._polling = False
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
         self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {
@@ -218,7 +218,7 @@ class Node:
         sequence, effects = self.stack.match(destination, SMART_ENERGY, inputs, outputs, self.now)
         found = self._matches[sequence] = []
         self.apply(effects)
-        with self._awake:
+        with self.awake:
             await self.firmware.sleep(time)
         del self._matches[sequence]
         return found
@@ -261,7 +261,7 @@ class Node:
         sequence, effects = ask()
         name = ZdoResponse, sequence
         try:
-            with self._awake, self.firmware.timeout(ANSWER_TIMEOUT):
+            with self.awake, self.firmware.timeout(ANSWER_TIMEOUT):
                 return await self._wait(name, lambda: effects)
         except TimeoutError:
             raise NoAnswer("no answer from the device objects") from None
@@ -342,7 +342,7 @@ class Node:
             self._poll_on()
 
     def _poll_on(self) -> None:
-        self._polling = self._awake.needed > 0 and self.config.type is NodeType.SLEEPY_END_DEVICE
+        self._polling = self.awake.needed > 0 and self.config.type is NodeType.SLEEPY_END_DEVICE
         if self._polling:
             self.apply(self.stack.stay_awake(self.now + AWAKE, self.now))
             self.firmware.after(AWAKE, self._poll_on)

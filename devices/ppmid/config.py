@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from protocols.zigbee.key_establishment.certificates import Credentials
+
 S = 1_000_000_000
 
 
@@ -15,6 +17,8 @@ class Config:
     """With its CRC."""
     extended_pan_id: int | None = None
     """The one network it may join; None: any that lets it in."""
+    credentials: tuple[Credentials, ...] = ()
+    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     electricity_period: int = 30 * S
     gas_period: int = 300 * S
     """How often it asks the mirror. The meter behind it reports every half hour."""

@@ -38,7 +38,7 @@ class Firmware(ConsumerDisplay):
     """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells and a button `ok`."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board, config.install_code, config.extended_pan_id, config.manufacturer, config.model)
+        super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
         self.config = config
 
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:

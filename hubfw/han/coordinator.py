@@ -15,7 +15,8 @@ from devices.parts.han import Han
 from devices.runtime.kernel import S
 from hubfw.config import Config
 from hubfw.device_log import Device, DeviceLog
-from protocols.zigbee.node import DeviceAnnounced, Message, NodeConfig, NodeType
+from protocols.zigbee.node import MINUTE, DeviceAnnounced, Message, NodeConfig, NodeType
+from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 PERMIT = 254
 """Seconds."""
 RENEW = 240 * S
+PATIENCE = 60 * MINUTE
+"""How long a device may be on the network without a key that certificates made."""
 
 
 class Coordinator:
-    """The network. `arrived(device)` is called when a device of the log has announced itself, each time it does."""
+    """The network. `arrived(device)`: a device of the log can be talked to, told each time it announces itself or has a new key."""
 
     def __init__(self, firmware: Firmware, config: Config, log: DeviceLog, arrived: Callable[[Device], object]) -> None:
         self._firmware = firmware
@@ -36,11 +39,20 @@ class Coordinator:
         self.han = Han(
             firmware,
             NodeConfig(
-                firmware.board.eui64, NodeType.COORDINATOR, channels=(config.channel,), extended_pan_id=config.gpf_eui64
+                firmware.board.eui64,
+                NodeType.COORDINATOR,
+                channels=(config.channel,),
+                extended_pan_id=config.gpf_eui64,
+                certified=bool(config.credentials),
             ),
         )
         self.han.on(DeviceAnnounced, self._announced)
         self.han.on(Message, lambda message: log.hear(message.source_eui64, firmware.board.rtc.read()))
+
+    def certify(self, endpoint: Endpoint) -> None:
+        """Establish keys on an endpoint, where the hub has certificates."""
+        if self._config.credentials:
+            self.han.certify(endpoint, self._config.credentials).established = self._certified
 
     def start(self) -> None:
         """Take up the network, or form it; let in whoever is missing. The endpoints are on the node by now."""
@@ -72,4 +84,16 @@ class Coordinator:
         if not self.missing:
             self.han.apply(self.han.stack.permit(0, self.han.now))
         self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": announced.short})
-        self._arrived(device)
+        if self.han.stack.has_link_key(device.eui64):
+            self._arrived(device)
+        else:
+            self._firmware.after(PATIENCE, self._expel_uncertified, device.eui64)
+
+    def _certified(self, eui64: int) -> None:
+        device = self._log.get(eui64)
+        if device is not None and device.joined:
+            self._arrived(device)
+
+    def _expel_uncertified(self, eui64: int) -> None:
+        if not self.han.stack.has_link_key(eui64):
+            self.han.apply(self.han.stack.expel(eui64, self.han.now))

@@ -114,6 +114,11 @@ class Delivery:
         self._assembler = Assembler()
         self._duplicates = Duplicates()
 
+    def trusts(self, partner: int) -> bool:
+        """Whether a link key protects application data: where certificates are asked for, that of an install code does not."""
+        link = self.link_keys.get(partner)
+        return link is not None and not (self.context.config.certified and link.kind == security.INSTALL_CODE)
+
     def on(self, command: type[_F], handler: Callable[[CommandOrigin, _F], None]) -> None:
         """Hand this APS command, when it comes for us, to `handler`."""
         self._commands[command] = cast("CommandHandler", handler)
@@ -366,7 +371,7 @@ class Delivery:
                 header.source_endpoint,
                 header.destination_endpoint,
                 payload,
-                link is not None,
+                link is not None and self.trusts(link),
                 broadcast,
                 acknowledged,
             )

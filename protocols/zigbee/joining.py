@@ -253,7 +253,7 @@ class Joining:
         network.awaiting_key = True
         network.configure()
         key = security.preconfigured_link_key(context.config.install_code)
-        self._delivery.link_keys[self.trust_centre] = security.LinkKey(key, "install code")
+        self._delivery.link_keys[self.trust_centre] = security.LinkKey(key, security.INSTALL_CODE)
         context.after("key", KEY_WAIT, partial(self._next, "no network key"))
         self._poller.want("key")
 

@@ -1,7 +1,7 @@
 """What a device does with the trust centre's key commands (05-3474 clauses 4.4.2 to 4.4.6).
 
 A key is believed only from the trust centre, under the key derived for that purpose, addressed to us. Everything else is
-refused before it is stored. Not here: what the trust centre itself does (`trust_centre`), keys from a certificate exchange.
+refused before it is stored. Not here: what the trust centre itself does (`trust_centre`), the exchange of certificates.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Keys:
         if device is None:
             device = self._devices.learn(partner, UNASSIGNED)
         device.partner = True
-        self._delivery.link_keys[partner] = security.LinkKey(command.key, "application")
+        self._delivery.link_keys[partner] = security.LinkKey(command.key, security.APPLICATION)
         self._requested.pop(partner, None)
         self._context.timers.cancel(("partner", partner))
         self._poller.done(("partner", partner))

@@ -100,6 +100,8 @@ class NodeConfig:
     poll_period: int = 250 * MS
     """How often a sleeper asks its parent while it waits for something."""
     max_children: int = 32
+    certified: bool = False
+    """Smart energy data needs a link key that certificates made (SE 1.4 5.4.6); else that of the install code will do."""
 
 
 # --- Effects towards the radio -----------------------------------------------------------------------------------

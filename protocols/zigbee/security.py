@@ -3,7 +3,7 @@
 05-3474 clauses 4.3.1 (NWK), 4.4.1 (APS), 4.5 (auxiliary header), 4.5.3 (key hierarchy), annex B; install codes: base device
 behaviour clause 10.1 and SE 1.4 5.4.8.1. Smart energy uses one level, 5: encryption and a 4-octet MIC. The level is
 sent as 0 and put back before the check, as all ZigBee PRO devices do. Frame counters belong to the layers that own the
-keys' neighbours; the keys a certificate exchange agrees on are only stored here.
+keys' neighbours.
 """
 
 from __future__ import annotations
@@ -65,10 +65,15 @@ def preconfigured_link_key(code: bytes) -> bytes:
     return aes.mmo(code)
 
 
+INSTALL_CODE = "install code"
+CERTIFIED = "key establishment"
+APPLICATION = "application"
+
+
 class LinkKey:
     """A key shared with one partner, the keys derived from it, and the counter the partner must exceed.
 
-    `kind` says where it comes from: "install code", "trust centre" or "application".
+    `kind` says where it comes from: `INSTALL_CODE`, `CERTIFIED` (agreed on with certificates), `APPLICATION` (brokered).
     """
 
     def __init__(self, key: bytes, kind: str, incoming: int = -1) -> None:

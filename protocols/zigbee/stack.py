@@ -130,8 +130,8 @@ class Stack:
         return None if device is None else device.eui64
 
     def has_link_key(self, eui64: int) -> bool:
-        """Whether APS security with this device is possible."""
-        return eui64 in self._delivery.link_keys
+        """Whether data can be sent to this device under a link key."""
+        return self._delivery.trusts(eui64)
 
     def keys(self) -> list[tuple[str, bytes]]:
         """Every key held, labelled, for a capture's key file. The one place keys leave the stack."""
@@ -269,6 +269,23 @@ class Stack:
         self._parent.resumed()
         self._go_on(resumed=True)
         self._joining.keep_alive(by_poll=True)
+        return self._done()
+
+    def establish(self, eui64: int, key: bytes, now: int) -> list[Effect]:
+        """Put the link key that certificates made in the place of the one held with a device. Effect: Persist."""
+        self._context.now = now
+        device = self._devices.get(eui64)
+        if device is not None and eui64 in self._delivery.link_keys:
+            device.partner = True
+            self._delivery.link_keys[eui64] = security.LinkKey(key, security.CERTIFIED)
+            self._store()
+        return self._done()
+
+    def expel(self, eui64: int, now: int) -> list[Effect]:
+        """Coordinator: send a device away that stays in the log. Effect: DeviceLeft, if it was on the network."""
+        _ = self.trust_centre
+        self._context.now = now
+        self._send_away(eui64)
         return self._done()
 
     def leave(self, now: int, *, rejoin: bool = False) -> list[Effect]:

@@ -1,8 +1,9 @@
 """The trust centre: the log of devices that may join, the network key, partner link keys (05-3474 clause 4.6; SE 1.4 clause 5.4).
 
-Until key establishment exists, the link key with each device is the one of its install code. Only devices in the log get a key,
-and each under its own link key: a stranger, or a device with another one's install code, cannot open what it is sent. Not
-here: certificate-based keys, trust centre swap-out, trust centre rejoin, link keys for devices that are not smart energy.
+Only devices in the log get a key, and each under its own link key: a stranger, or a device with another one's install code,
+cannot open what it is sent. A device joins with the link key of its install code; `Stack.establish` puts the key that both
+agreed on by certificates in its place, until the device joins anew. Not here: that exchange (`key_establishment`), trust
+centre swap-out, trust centre rejoin, link keys for devices that are not smart energy.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class TrustCentre:
         self._devices = devices
         self._delivery = delivery
         self._changed = changed
-        self._log: dict[int, None] = {}
+        self._log: dict[int, bytes] = {}
         self.brokered: dict[tuple[int, int], bytes] = {}
         delivery.on(aps.RequestKey, self._request_key)
         delivery.on(aps.UpdateDevice, self._update_device)
@@ -64,10 +65,10 @@ class TrustCentre:
         key = security.preconfigured_link_key(install_code)
         if eui64 not in self._log and len(self._log) >= LOG_SIZE:
             raise DeviceLogFull(f"the device log holds {LOG_SIZE} devices")
-        self._log[eui64] = None
+        self._log[eui64] = key
         known = self._delivery.link_keys.get(eui64)
-        if known is None or known.key != key:
-            self._delivery.link_keys[eui64] = security.LinkKey(key, "install code")
+        if known is None or (known.kind == security.INSTALL_CODE and known.key != key):
+            self._delivery.link_keys[eui64] = security.LinkKey(key, security.INSTALL_CODE)
 
     def remove(self, eui64: int) -> None:
         """Take a device out of the log and forget its key. It stays on the network until it is told to leave."""
@@ -78,8 +79,8 @@ class TrustCentre:
             device.partner = False
 
     def restore(self, log: list[int], brokered: list[tuple[int, int, bytes]]) -> None:
-        """After a restart: the log, and the partner keys handed out before (kept for captures only)."""
-        self._log = dict.fromkeys(log)
+        """After a restart: the devices (`add` brings their install codes), and the partner keys handed out (for captures only)."""
+        self._log = dict.fromkeys(log, b"")
         self.brokered = {(one, other): key for one, other, key in brokered}
 
     def new_network_key(self) -> bytes:
@@ -92,8 +93,8 @@ class TrustCentre:
             self._context.effects.append(JoinRefused(device.eui64, "not in the device log"))
             return
         device.partner = True
-        # The joiner starts its view of this key anew, so what it sent under it before no longer counts.
-        self._delivery.link_keys[device.eui64].incoming = -1
+        # The joiner begins anew with its install code, and with its frame counter: what it sent before no longer counts.
+        self._delivery.link_keys[device.eui64] = security.LinkKey(self._log[device.eui64], security.INSTALL_CODE)
         self._send_network_key(device, self._network.active_key, secure_network=False)
         self._context.effects.append(DeviceJoined(device.eui64, device.short))
         self._changed()
@@ -126,7 +127,12 @@ class TrustCentre:
     def _request_key(self, origin: CommandOrigin, command: aps.RequestKey) -> None:
         context = self._context
         sender = origin.sender
-        if sender is None or sender not in self._log or origin.identifier != security.DATA_KEY:
+        if (
+            sender is None
+            or sender not in self._log
+            or origin.identifier != security.DATA_KEY
+            or not self._delivery.trusts(sender)
+        ):
             context.drop("a key request from a stranger or under the wrong key")
             return
         partner = command.partner

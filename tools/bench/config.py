@@ -67,6 +67,8 @@ class Air(_Declared, frozen=True, kw_only=True):
     channel: Annotated[int, Meta(ge=11, le=26)] = 15
     range_m: Annotated[float, Meta(gt=0, le=1000)] = 30
     loss: Chance = 0
+    key_establishment: Literal[0, 1, 2] = 2
+    """Suite of the devices' test certificates; 0: none, and the link keys of the install codes will do."""
 
 
 HEAD_END = "head-end"

@@ -23,8 +23,9 @@ from devices.runtime.net import Net
 from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
+from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config
-from tools.bench.identity import Identity, identify
+from tools.bench.identity import Identity, authority, identify
 
 HEAD_END = "dcc"
 """The head end's host on the virtual network."""
@@ -55,6 +56,12 @@ class Parts:
     device: config.Device
     identity: Identity
     password: bytes
+
+    @property
+    def credentials(self) -> tuple[Credentials, ...]:
+        """The device's certificate from the bench's own authority; the same whatever other devices there are."""
+        issuer = self.home.authority
+        return () if issuer is None else (issuer.issue(self.identity.eui64, self.identity.random("certificate").getrandbits),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,8 @@ class Home:
         self.air = Air(kernel, f"{self.name}/air", range_m=declared.air.range_m, loss=declared.air.loss)
         self.channel = declared.air.channel
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
+        suite = SUITES.get(declared.air.key_establishment)
+        self.authority = None if suite is None else authority(kernel.seed, suite)
         self.boards: dict[str, Board] = {}
         self._radio = radio or self.seat
         for device in declared.device:
@@ -201,6 +210,7 @@ def _hub(parts: Parts) -> hubfw.Config:
     wired = [label for label, each in home.declared.items() if _wired(each)]
     return hubfw.Config(
         gpf_eui64=parts.identity.eui64 ^ GPF,
+        credentials=parts.credentials,
         device_log=tuple(
             hubfw.Entry(home.identities[label].eui64, home.identities[label].install_code, home.declared[label].kind)
             for label in listed
@@ -226,6 +236,7 @@ def _esme(parts: Parts) -> esme.Config:
     return esme.Config(
         install_code=parts.identity.install_code,
         extended_pan_id=_network(parts.home),
+        credentials=parts.credentials,
         lls_password=parts.password,
         interface="wired" if _wired(parts.device) else "han",
     )
@@ -234,7 +245,7 @@ def _esme(parts: Parts) -> esme.Config:
 def _gsme(parts: Parts) -> gsme.Config:
     device = parts.device
     assert isinstance(device, config.Gsme)
-    return gsme.Config(parts.identity.install_code, _network(parts.home), wake_period=device.wake_minutes * MIN)
+    return gsme.Config(parts.identity.install_code, _network(parts.home), parts.credentials, wake_period=device.wake_minutes * MIN)
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
@@ -242,12 +253,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
     "ihd": Kind(
-        lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home))),
+        lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
         buttons=("ok",),
     ),
     "ppmid": Kind(
-        lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home))),
+        lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
         buttons=("ok",),
     ),

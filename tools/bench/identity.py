@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from random import Random
 
 from protocols.core.crc import x25
+from protocols.zigbee.key_establishment.certificates import Authority, Suite, scalar
 from tools.bench.config import Device
 
+ISSUER = b"BENCHECA"
+"""Identifier of the certificate authority."""
 _LOCAL, _GROUP = 0x02, 0x01
 """Bits of an EUI-64's first octet: locally administered, and not one device."""
 
@@ -30,6 +34,16 @@ class Identity:
     def key(self, purpose: str) -> bytes:
         """A 16-octet test key of this device for one purpose."""
         return derive(self.seed, self.node, purpose, 16)
+
+    def random(self, purpose: str) -> Random:
+        """A random stream of this device for one purpose of its making."""
+        return Random(f"meterbench test key/{self.seed}/{self.node}/{purpose}")
+
+
+def authority(seed: int | str, suite: Suite) -> Authority:
+    """The bench's own test certificate authority for a suite."""
+    random = Random(f"meterbench test key/{seed}/certificate authority {suite.bit}")
+    return Authority(suite, int.from_bytes(ISSUER, "big"), scalar(suite.curve, random.getrandbits))
 
 
 def derive(seed: int | str, node: str, purpose: str, octets: int) -> bytes:

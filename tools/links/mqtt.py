@@ -15,6 +15,7 @@ reproducible run. Retained messages, foreign ones and those over 64 KiB are drop
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
@@ -33,6 +34,10 @@ LARGEST = 64 * 1024
 WAITING = 1024
 """Messages that may wait to be sent."""
 _HEADER = 8
+_LOG = logging.getLogger("meterbench.mqtt")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+"""What the library says of a broken connection is told by `on_state` and `LinkDown` already."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 Handler = Callable[[str, bytes], None]
@@ -151,6 +156,7 @@ class Session:
             tls_context=ssl.create_default_context() if self.spec.flag("tls") else None,
             timeout=5.0,
             keepalive=15,
+            logger=_LOG,
             # Off by default in paho: 44 ms for each round trip.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )

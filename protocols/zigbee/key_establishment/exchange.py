@@ -45,6 +45,8 @@ MARGIN: Final = 10 * S
 """What is added to the seconds a partner said it takes."""
 WAIT: Final = 30
 """Seconds that a Terminate of ours asks the other end to wait."""
+WAIT_BUSY: Final = 2
+"""Seconds after which we may be done with the partner that we have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,8 @@ class Exchange:
 
     def _terminate(self, partner: int, status: TerminateStatus, *, to_client: bool) -> Say:
         kind = K.TerminateKeyEstablishmentByServer if to_client else K.TerminateKeyEstablishmentByClient
-        return Say(partner, kind(status, WAIT, self.suites))
+        wait = WAIT_BUSY if status is TerminateStatus.NO_RESOURCES else WAIT
+        return Say(partner, kind(status, wait, self.suites))
 
     def _terminated(
         self, command: K.TerminateKeyEstablishmentByClient | K.TerminateKeyEstablishmentByServer, partner: int

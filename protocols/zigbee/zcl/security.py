@@ -1,7 +1,7 @@
 """Which clusters travel under an APS link key: the one table (SE 1.4 clause 5.4.6, table 5-12).
 
-Until key establishment exists, link-key clusters towards the trust centre run under the install-code key: the key the
-joiner derived from its install code stands where the key of CBKE will stand, and nothing else changes.
+Where `NodeConfig.certified` is not set, the key of the install code stands where the one of key establishment would stand, and
+nothing else changes.
 
 Sources differ on Keep-Alive (required by one stack, exempt in another); it is held to be required here.
 """
