@@ -1,7 +1,8 @@
-"""Joining with certificates: the key that they made protects everything; without one there is no talk (bad inputs F14, F15, F21)."""
+"""Joining with certificates: the key that they made protects all; without one nothing is said (bad inputs F14, F15, F21)."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -209,7 +210,7 @@ def test_ten_failures_are_followed_by_a_long_pause(kernel, place):
     attempts = []
     kernel.log.subscribe(lambda now, who, kind, data: attempts.append(now) if kind == "han.key-establishment" else None)
     kernel.run_until(60 * MIN)
-    pauses = [later - earlier for earlier, later in zip(attempts, attempts[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(attempts)]
     assert all(30 * S <= pause <= 65 * S for pause in pauses[: FAILURES - 1])
     assert PAUSE <= pauses[FAILURES - 1] <= 2 * PAUSE + 5 * S
     assert pauses[FAILURES] <= 65 * S
