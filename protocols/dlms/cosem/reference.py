@@ -13,8 +13,26 @@ from protocols.dlms.cosem.types import I8, LOGICAL_NAME, U16, Structure
 from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import DataAccessResult
 
-REFERENCE = Structure(U16, LOGICAL_NAME, I8, U16)
+REFERENCE = Structure(class_id=U16, logical_name=LOGICAL_NAME, attribute_index=I8, data_index=U16)
 """structure: class_id, logical_name, attribute_index, data_index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A captured attribute of an object, or with `index` 1.. one element of it."""
+
+    thing: InterfaceClass
+    attribute: int = 2
+    index: int = 0
+
+    @property
+    def reference(self) -> Reference:
+        """As capture_object_definition."""
+        return Reference.to(self.thing, self.attribute, self.index)
+
+    def read(self) -> Data:
+        """What it holds now. Raises AccessError."""
+        return self.reference.read(self.thing)
 
 
 @dataclass(frozen=True, slots=True)

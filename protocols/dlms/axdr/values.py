@@ -3,7 +3,7 @@
 A ``Data`` keeps its type tag, so what was read can be built again: ``u16(5)`` and ``u32(5)`` differ, and TRUE keeps the
 octet it came with (GB meters send FF, most others 01). What a value means (dates, units) is the classes' business.
 
-    structure(octets(Obis("1-0:1.8.0")), u32(5009)).build()      Data.parse(received).python
+    Data(Tag.STRUCTURE, [Data(Tag.UNSIGNED, 1)]).build()      Data.parse(received).python
 """
 
 from __future__ import annotations
@@ -76,6 +76,17 @@ class Type(msgspec.Struct, frozen=True, gc=False):
     elements: tuple[Type, ...] = ()
     count: int = 0
 
+    @classmethod
+    def of(cls, data: Data) -> Type:
+        """The type of a value. Raises EncodeError for an array whose items differ: it has none."""
+        if data.tag == Tag.STRUCTURE:
+            return cls(data.tag, tuple(cls.of(item) for item in data.value))
+        if data.tag == Tag.ARRAY:
+            elements = {cls.of(item): None for item in data.value} or {cls(Tag.NULL): None}
+            if len(elements) > 1:
+                raise EncodeError("Data: an array of different types has no description")
+            return cls(data.tag, tuple(elements), len(data.value))
+        return cls(data.tag)
 
     def members(self) -> Iterable[Type]:
         """The types of what a value of this type holds, one after the other."""
@@ -389,7 +400,34 @@ def _append_untagged(description: Type, data: Data, out: bytearray) -> None:
         _append_contents(data.tag, data.value, out)
 
 
-# --- the leaf for frames, and a constructor for each type
+def length_octets(length: int) -> bytes:
+    """A length as it stands before strings and items."""
+    return axdr_length_octets(length)
+
+
+def read_length(buf: bytes, pos: int) -> tuple[int, int]:
+    """The length at ``pos``, and the position behind it. Raises DecodeError."""
+    if pos >= len(buf):
+        raise DecodeError(f"Data: cut short (offset {len(buf)})")
+    return _length(buf, pos, len(buf))
+
+
+def leaf_type(tag: int) -> Type:
+    """The type of a value that holds no others. Raises UnknownTag."""
+    if tag not in _FIXED and tag not in _STRINGS and tag not in _EMPTY and tag != Tag.BIT_STRING:
+        raise UnknownTag(f"Data: type {tag:02X} is unknown")
+    return Type(tag)
+
+
+def read_untagged(buf: bytes, description: Type, pos: int) -> tuple[Data, int]:
+    """The value of a described type at ``pos``, and the position behind it. Raises DecodeError."""
+    try:
+        return _untagged(buf, description, pos, len(buf), [MAX_ITEMS])
+    except IndexError:
+        raise DecodeError(f"Data: cut short (offset {len(buf)})") from None
+
+
+# --- the leaf for frames
 
 
 class _DataLeaf(Leaf):
@@ -405,90 +443,3 @@ class _DataLeaf(Leaf):
 
 data = Annotated[Data, _DataLeaf()]
 """A value in a frame: ``value: axdr.data``."""
-
-
-def null() -> Data:
-    return _NULL
-
-
-def array(items: Iterable[Data]) -> Data:
-    return Data(Tag.ARRAY, list(items))
-
-
-def structure(*items: Data) -> Data:
-    return Data(Tag.STRUCTURE, list(items))
-
-
-def boolean(value: bool, true: int = 0xFF) -> Data:
-    """``true`` is the octet for TRUE: GB devices send FF."""
-    return Data(Tag.BOOLEAN, true if value else 0)
-
-
-def bits(value: str) -> Data:
-    """Bit 0 first, as "1010"."""
-    return Data(Tag.BIT_STRING, value)
-
-
-def i8(value: int) -> Data:
-    return Data(Tag.INTEGER, value)
-
-
-def i16(value: int) -> Data:
-    return Data(Tag.LONG, value)
-
-
-def i32(value: int) -> Data:
-    return Data(Tag.DOUBLE_LONG, value)
-
-
-def i64(value: int) -> Data:
-    return Data(Tag.LONG64, value)
-
-
-def u8(value: int) -> Data:
-    return Data(Tag.UNSIGNED, value)
-
-
-def u16(value: int) -> Data:
-    return Data(Tag.LONG_UNSIGNED, value)
-
-
-def u32(value: int) -> Data:
-    return Data(Tag.DOUBLE_LONG_UNSIGNED, value)
-
-
-def u64(value: int) -> Data:
-    return Data(Tag.LONG64_UNSIGNED, value)
-
-
-def f32(value: float) -> Data:
-    return Data(Tag.FLOAT32, value)
-
-
-def f64(value: float) -> Data:
-    return Data(Tag.FLOAT64, value)
-
-
-def enum(value: int) -> Data:
-    return Data(Tag.ENUM, int(value))
-
-
-def octets(value: bytes) -> Data:
-    return Data(Tag.OCTET_STRING, bytes(value))
-
-
-def visible(value: str) -> Data:
-    """ASCII. Raises EncodeError for anything else."""
-    try:
-        return Data(Tag.VISIBLE_STRING, value.encode("ascii"))
-    except UnicodeEncodeError as error:
-        raise EncodeError(f"visible-string: {error}") from None
-
-
-def utf8(value: str) -> Data:
-    return Data(Tag.UTF8_STRING, value.encode())
-
-
-def date_time(value: bytes) -> Data:
-    """The twelve octets, under their own tag. Most attributes carry them as octet-string."""
-    return Data(Tag.DATE_TIME, value)
