@@ -158,6 +158,8 @@ class Session:
                 answer = layer.seal(answer if isinstance(answer, bytes) else b"".join(answer), protection)
         except CounterExhausted:
             answer = exception(ServiceError.OPERATION_NOT_POSSIBLE)
+        if self.device.security is not None:
+            self.device.security.settle()
         if transfer is None and isinstance(answer, bytes) and len(answer) <= self._max_pdu:
             return [answer]
         transfer = transfer or Transfer(self._max_pdu, OWN_WINDOW)

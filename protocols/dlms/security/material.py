@@ -85,6 +85,7 @@ class SecurityMaterial:
         self.counters = counters if counters is not None else PeerCounters()
         self.client_title = b""
         """Of the client that last opened an association with it (client_system_title); empty: none yet."""
+        self._deferred: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         return f"SecurityMaterial({self.title.hex().upper()}, {self.suite.name}, keys redacted)"
@@ -95,3 +96,13 @@ class SecurityMaterial:
             raise LocalProtocolError(f"a key of {self.suite.name} has {self.suite.key_octets} octets, not {len(value)}")
         self.keys.symmetric[key] = bytes(value)
         self.counters.forget(key)
+
+    def defer(self, change: Callable[[], None]) -> None:
+        """Have a change made once the answer to what asked for it is sealed: new keys and policies do not hold for that one."""
+        self._deferred.append(change)
+
+    def settle(self) -> None:
+        """Make the changes that wait."""
+        waiting, self._deferred = self._deferred, []
+        for change in waiting:
+            change()
