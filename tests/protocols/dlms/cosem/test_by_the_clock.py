@@ -207,7 +207,7 @@ def test_a_published_schedule_runs_on_weekdays_and_on_special_days() -> None:
         ("07-18 00:00", 32), ("07-18 07:30", 33), ("07-18 20:00", 32), ("07-19 00:00", 32), ("07-19 09:30", 33), ("07-19 22:00", 32),
     ]  # fmt: skip
     assert home.run(home.timetable(), "2014-07-25T21:00", "2014-08-01T00:00") == [("07-29 00:00", 32), ("07-29 19:00", 33)]
-    assert home.run(home.timetable(), "2014-08-15T00:00", "2014-08-16T00:00") == [("08-15 00:00", 32), ("08-15 19:00", 33)]
+    assert home.run(home.timetable(), "2014-08-14T23:00", "2014-08-16T00:00") == [("08-15 00:00", 32), ("08-15 19:00", 33)]
 
 
 def test_a_season_without_years_may_run_over_the_turn_of_the_year() -> None:
