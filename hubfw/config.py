@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.key_establishment.certificates import Credentials
 
@@ -38,6 +39,8 @@ class Config:
     """Host and port to which notifications go."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
+    lab: Lab | None = None
+    """Test keys of the access profile lab; None: the profile open."""
     outage_after_ns: int = 180 * S
     """A loss strictly longer than this is an outage."""
     decide_ns: int = S // 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han
 from devices.runtime import firmware
@@ -35,7 +36,7 @@ from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.cosem import date_time
-from protocols.dlms.server import Server, open_profile
+from protocols.dlms.server import Server
 from protocols.zigbee.clusters.mirror import Functional
 
 ASK_AGAIN: Final = MIN
@@ -67,13 +68,13 @@ class Firmware(firmware.Firmware):
         self.meters: dict[int, Meter] = {}
         self._learning: dict[int, Task[None]] = {}
         self.record = SupplyRecord()
-        associations = open_profile(config.lls_password)
+        self.clients = clients = Clients(board, config.lls_password, config.lab)
         self.clock = clock(board)
         self.device = HubDevice(
             board, config, self.clock, self.log, self.record,
             threshold=lambda: self.supply_watch.threshold,
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
-            associations=associations,
+            clients=clients,
         )  # fmt: skip
         self.notifier = Notifier(self, lambda: self.device.destination)
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
@@ -81,7 +82,7 @@ class Firmware(firmware.Firmware):
         self.gas_meter = next(iter(self.log.of(GSME)), None)
         if self.gas_meter is not None:
             name = device_name(self.gas_meter.eui64)
-            self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, associations))
+            self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, clients))
         self.targets: dict[int, Target] = {sap: Local(board, self.server, sap) for sap in self.server.devices}
 
     @property
@@ -114,6 +115,7 @@ class Firmware(firmware.Firmware):
 
     def on_power_fail(self) -> None:
         self.log.save()
+        self.clients.save()
         self.supply_watch.on_power_fail()
 
     def on_power_return(self) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
+from devices.parts.dlms_access import Clients
 from hubfw.translation import ROWS, Source
 from protocols.dlms.cosem import InterfaceClass
-from protocols.dlms.server import Association, LogicalDevice
+from protocols.dlms.server import LogicalDevice
+
+_DEVICE: Final = "gas"
 
 
-def gas_device(
-    name: bytes, source: Source, clock: InterfaceClass, associations: Iterable[Association]
-) -> LogicalDevice:
-    """The device. `clock`: the hub's, because the proxy's time is the hub's."""
-    return LogicalDevice(name, [clock, *(row.build(source) for row in ROWS)], associations)
+def gas_device(name: bytes, source: Source, clock: InterfaceClass, clients: Clients) -> LogicalDevice:
+    """The device. `clock`: the hub's, because the proxy's time is the hub's. `clients`: whom it talks to."""
+    return LogicalDevice(
+        name,
+        [clock, *clients.objects(), *(row.build(source) for row in ROWS)],
+        clients.associations(_DEVICE),
+        security=clients.security,
+        rng=clients.rng,
+        on_secret=clients.remember(_DEVICE),
+    )

@@ -7,10 +7,11 @@ services.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from devices.parts.dlms_access import Clients
 from devices.runtime.kernel import S
 from hubfw.config import Config
 from hubfw.device_log import DeviceLog
@@ -19,7 +20,7 @@ from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.cosem.push import Message, PushSetup, TransportService, push_objects
-from protocols.dlms.server import Association, LogicalDevice
+from protocols.dlms.server import LogicalDevice
 from protocols.dlms.xdlms import DataAccessResult
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ LONGEST_THRESHOLD: Final = 0xFFFF
 _DESTINATION_KEY = "push/destination"
 _DESTINATION = re.compile(r"([A-Za-z0-9._-]{1,64}):(\d{1,5})", re.ASCII)
 _KEEPS_TRYING = 255
+_DEVICE: Final = "hub"
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class HubDevice(LogicalDevice):
     def __init__(
         self, board: Board, config: Config, clock: InterfaceClass, log: DeviceLog, record: SupplyRecord,
         threshold: Callable[[], int], set_threshold: Callable[[int], object],
-        associations: Iterable[Association],
+        clients: Clients,
     ) -> None:
         self._board = board
         self._log = log
@@ -127,7 +129,10 @@ class HubDevice(LogicalDevice):
                 access={"value": Access.READ_WRITE},
                 on={"value": self._threshold},
             ),
-        ], associations)  # fmt: skip
+            *clients.objects(),
+        ], clients.associations(_DEVICE),
+            security=clients.security, rng=clients.rng, on_secret=clients.remember(_DEVICE),
+        )  # fmt: skip
 
     @property
     def destination(self) -> tuple[str, int]:

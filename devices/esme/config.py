@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
+from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.key_establishment.certificates import Credentials
 
@@ -24,6 +25,8 @@ class Config:
     """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1."""
+    lab: Lab | None = None
+    """Test keys of the access profile lab; None: the profile open."""
     interface: Literal["han", "wired"] = "han"
     """How it talks to the hub: by radio, or on its UART `wired`."""
     start_wh: int = 4_321_000

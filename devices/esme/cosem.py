@@ -15,6 +15,7 @@ from typing import Final
 from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
 from devices.esme.supply import LONG, Supply
+from devices.parts.dlms_access import Clients
 from devices.parts.load_switch import MODES
 from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
 from devices.runtime.board import Board
@@ -23,8 +24,8 @@ from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import AccessError, Column, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
-from protocols.dlms.server import LogicalDevice, Server, open_profile
-from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
+from protocols.dlms.server import LogicalDevice, Server
+from protocols.dlms.xdlms import DataAccessResult
 
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
@@ -36,6 +37,7 @@ RADIO_CONTROLLED: Final = 5
 VOLTAGE_ROWS: Final = 4_320
 GB_ROWS: Final = 4_464
 """Half hours in GB's voltage log, and in those of export and reactive import."""
+_DEVICE: Final = "meter"
 _SINGLE_PHASE: Final = b"A"
 _NEVER: Final = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
 _NO_TIME: Final = _NEVER[:-1]
@@ -51,10 +53,19 @@ def device_name(eui64: int) -> bytes:
     return MAKER + f"{eui64:016X}"[3:].encode()
 
 
-def server(board: Board, config: Config, meter: Meter, supply: Supply, reliable: Callable[[], bool]) -> Server:
-    """The meter's COSEM server. `reliable()`: whether the clock can be believed."""
+def server(
+    board: Board, config: Config, meter: Meter, supply: Supply, reliable: Callable[[], bool], clients: Clients
+) -> Server:
+    """The meter's COSEM server. `reliable()`: whether the clock can be believed. `clients`: whom it talks to."""
     clock = _clock(board, reliable)
-    device = LogicalDevice(device_name(board.eui64), associations=open_profile(config.lls_password))
+    device = LogicalDevice(
+        device_name(board.eui64),
+        clients.objects(),
+        clients.associations(_DEVICE),
+        security=clients.security,
+        rng=clients.rng,
+        on_secret=clients.remember(_DEVICE),
+    )
     objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
@@ -202,21 +213,17 @@ class Log(cosem.ProfileGeneric, id=7, version=1):
     def carries_out(self, number: int) -> bool:
         return False
 
-    def read(self, number: int, selection: SelectiveAccess | None = None) -> Data:
-        """As every attribute; the buffer and its size from the rows in flash."""
-        if self._kept is not None and number in _OF_ROWS:
+    def fill(self) -> None:
+        """The rows in flash."""
+        if self._kept is not None:
             stored, self._kept = self._kept.rows()[-self._size :], None
             for row in stored:
                 self.add(row)
-        return super().read(number, selection)
 
     def add(self, row: Row) -> None:
         """A row was put in flash."""
         if self._kept is None:
             self.append([axdr.octets(date_time.encode(row.at)), axdr.u8(row.status), *self._cells(row)])
-
-
-_OF_ROWS: Final = frozenset({Log.buffer.number, Log.entries_in_use.number})
 
 
 def _read(register: cosem.Register) -> tuple[Data, Data]:

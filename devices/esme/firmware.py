@@ -14,6 +14,7 @@ from devices.esme.config import Config
 from devices.esme.meter import Meter
 from devices.esme.supply import Supply
 from devices.esme.tunnel import DlmsTunnel
+from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
@@ -36,6 +37,7 @@ class Firmware(firmware.Firmware):
         self.meter: Meter
         self.supply: Supply
         self.server: Server
+        self.clients: Clients
         self.han: Han | None = None
         self.clock: NetworkClock | None = None
         self.running = False
@@ -58,7 +60,8 @@ class Firmware(firmware.Firmware):
             self.clock = NetworkClock(self.han)
         self.meter = Meter(self, config, reliable=lambda: self.clock_reliable, failed=why is Reset.POWER_ON)
         self.supply = Supply(self, self.meter.voltage, self.han)
-        self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable)
+        self.clients = Clients(board, config.lls_password, config.lab)
+        self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable, self.clients)
         self._optical = DlmsPort(self, board.uart("optical"), self.server)
         if wired:
             self._wired = DlmsPort(self, board.uart("wired"), self.server)
@@ -101,6 +104,7 @@ class Firmware(firmware.Firmware):
 
     def on_power_fail(self) -> None:
         if self.running:
+            self.clients.save()
             self.meter.supply_failed(self.supply.failed())
             self._show()
 

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from protocols.core.crc import x25
+from tools.bench.access import Access, LabKeys
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -39,19 +40,6 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 class _Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields are exactly those declared."""
-
-
-class Access(_Declared, frozen=True, kw_only=True):
-    """Who may do what over DLMS. `open`: client 16 reads without a password, client 1 writes with one."""
-
-    profile: Literal["open"] = "open"
-    password: Annotated[str, Meta(min_length=1, max_length=16)] = "12345678"
-    """Low-level security password of client 1."""
-
-    @property
-    def protected(self) -> bool:
-        """Whether every client needs a credential (then a link may be opened to other machines)."""
-        return self.profile != "open"
 
 
 class Wan(_Declared, frozen=True, kw_only=True):
@@ -303,6 +291,7 @@ _KINDS: dict[str, type[_Device]] = {str(kind.__struct_config__.tag): kind for ki
 _TABLES: dict[str, type[msgspec.Struct]] = {
     "$": Bench,
     "$.access": Access,
+    "$.access.keys": LabKeys,
     "$.wan": Wan,
     "$.notifications": Notifications,
     "$.home[]": Home,

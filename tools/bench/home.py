@@ -217,6 +217,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         ),
         push_destination=(LISTENER if home.bench.notifications.to != config.HEAD_END else HEAD_END, 4059),
         lls_password=parts.password,
+        lab=home.bench.access.lab,
         outage_after_ns=int(device.outage_after_s * S),
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
@@ -238,6 +239,7 @@ def _esme(parts: Parts) -> esme.Config:
         extended_pan_id=_network(parts.home),
         credentials=parts.credentials,
         lls_password=parts.password,
+        lab=parts.home.bench.access.lab,
         interface="wired" if _wired(parts.device) else "han",
     )
 

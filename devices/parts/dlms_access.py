@@ -1,0 +1,152 @@
+"""Who may do what at a device's DLMS server: the access profiles of a bench, and the keys and counters behind them.
+
+`open`: client 16 reads, client 1 writes with a password. `lab` adds one client for each mechanism of high level security (32 to
+37) and one whose association is there without asking (40), with security material of test keys: every way into a meter in one
+meter, which no real one offers. Invocation counters are in non-volatile memory: the device's own are reserved ahead, and of others'
+a bound is kept, so that neither a restart nor an old image repeats or believes a number twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from devices.runtime.board import Board
+from devices.runtime.nvm import Nvm
+from protocols.dlms import axdr, cosem
+from protocols.dlms.acse import Context, Mechanism
+from protocols.dlms.association import CONFORMANCE, Association, Terms
+from protocols.dlms.security.counters import LAST, PeerCounters, own
+from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
+from protocols.dlms.security.suites import Policy, Suite
+from protocols.dlms.server import open_profile
+
+HLS_CLIENTS: Final = {
+    Mechanism.HIGH: 32,
+    Mechanism.HIGH_MD5: 33,
+    Mechanism.HIGH_SHA1: 34,
+    Mechanism.HIGH_GMAC: 35,
+    Mechanism.HIGH_SHA256: 36,
+    Mechanism.HIGH_ECDSA: 37,
+}
+"""The client of each mechanism in the lab."""
+PRE_ESTABLISHED: Final = 40
+VERSIONS: Final = {Mechanism.HIGH_SHA256: 2, Mechanism.HIGH_GMAC: 3, Mechanism.HIGH_ECDSA: 3}
+"""Of the lab's association objects, so that all are to be met; 1 of the others."""
+PDU: Final = 1024
+"""Octets of the largest APDU of the association that is there without asking."""
+AHEAD: Final = 32
+"""How far ahead of a client's counter the bound in memory stands."""
+_COUNTER: Final = "dlms"
+_PEERS: Final = "dlms/peers"
+_SECRET: Final = "dlms/secret/"
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """Test keys and secrets, the same for every device of a bench. Symmetric keys have the suite's length.
+
+    `policy`: bits of the security policy (security setup version 1). `signing`: the server's private key; `client_signing`: the
+    client's public key; both empty: no ECDSA.
+    """
+
+    client_title: bytes
+    unicast: bytes = field(repr=False)
+    broadcast: bytes = field(repr=False)
+    authentication: bytes = field(repr=False)
+    master: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+    suite: int = 0
+    policy: int = 0
+    signing: bytes = field(default=b"", repr=False)
+    client_signing: bytes = b""
+
+
+class Clients:
+    """What a device's logical devices grant. `lab` None: the profile `open`."""
+
+    def __init__(self, board: Board, password: bytes, lab: Lab | None) -> None:
+        self._nvm = board.nvm
+        self._password = password
+        self._lab = lab
+        self.rng: Random | None = board.rng("dlms") if lab is not None else None
+        self.security = _material(board, lab) if lab is not None else None
+
+    def associations(self, device: str) -> list[Association]:
+        """Of one of the board's logical devices, by a name of its own; secrets that clients have changed are the changed ones."""
+        granted = open_profile(self._secret(device, 1, self._password))
+        if self._lab is None or self.security is None:
+            return granted
+        for mechanism, client in HLS_CLIENTS.items():
+            if mechanism is not Mechanism.HIGH_ECDSA or self._lab.signing:
+                secret, version = self._secret(device, client, self._lab.secret), VERSIONS.get(mechanism, 1)
+                granted.append(Association(client, mechanism, secret, security=self.security, version=version))
+        terms = Terms(CONFORMANCE, PDU, Context.LOGICAL_NAME_CIPHERED)
+        title = self._lab.client_title
+        granted.append(Association(PRE_ESTABLISHED, security=self.security, client_title=title, pre_established=terms))
+        return granted
+
+    def remember(self, device: str) -> Callable[[int, bytes], None]:
+        """What keeps the secrets that clients change at a logical device."""
+        return lambda client, secret: self._nvm.put({f"{_SECRET}{device}/{client}": secret})
+
+    def objects(self) -> list[cosem.InterfaceClass]:
+        """The invocation counter that the device has last accepted under the unicast key, for clients that have lost theirs."""
+        security = self.security
+        if security is None:
+            return []
+        return [cosem.Data("0-0:43.1.0", value=lambda: axdr.u32(_highest(security)))]
+
+    def save(self) -> None:
+        """Keep the counters of others as they are: the power is about to go."""
+        if self.security is not None:
+            _keep(self._nvm, self.security.counters.known)
+
+    def _secret(self, device: str, client: int, first: bytes) -> bytes:
+        return bytes(self._nvm.get(f"{_SECRET}{device}/{client}", first))
+
+
+def _material(board: Board, lab: Lab) -> SecurityMaterial:
+    nvm = board.nvm
+    keys = KeySet(
+        {
+            KeyId.UNICAST_ENCRYPTION: lab.unicast,
+            KeyId.BROADCAST_ENCRYPTION: lab.broadcast,
+            KeyId.AUTHENTICATION: lab.authentication,
+            KeyId.MASTER: lab.master,
+        },
+        signing=lab.signing,
+        peer_signing={lab.client_title: lab.client_signing} if lab.client_signing else {},
+    )
+    return SecurityMaterial(
+        board.eui64.to_bytes(8, "big"),
+        keys,
+        own(nvm.counter(_COUNTER).next),
+        suite=Suite(lab.suite),
+        policy=Policy(lab.policy),
+        counters=_peers(nvm),
+    )
+
+
+def _peers(nvm: Nvm) -> PeerCounters:
+    """Others' counters, with a bound in memory that is behind none of them and moves once in a while."""
+    stored: list[list[Any]] = nvm.get(_PEERS, [])
+    bounds = {(bytes(title), int(key)): int(counter) for title, key, counter in stored}
+
+    def accepted(title: bytes, key: int, counter: int) -> None:
+        if counter > bounds.get((title, key), -1):
+            bounds[title, key] = min(counter + AHEAD, LAST)
+            _keep(nvm, bounds)
+
+    return PeerCounters(bounds, accepted)
+
+
+def _keep(nvm: Nvm, counters: dict[tuple[bytes, int], int]) -> None:
+    nvm.put({_PEERS: [[title, key, counter] for (title, key), counter in counters.items()]})
+
+
+def _highest(security: SecurityMaterial) -> int:
+    counters = [counter for (_, key), counter in security.counters.known.items() if key == KeyId.UNICAST_ENCRYPTION]
+    return max(counters, default=0)
