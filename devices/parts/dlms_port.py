@@ -1,7 +1,8 @@
-"""COSEM logical devices over HDLC on a serial port: an optical port, a wired meter interface, a hub's service port.
+"""COSEM logical devices over HDLC on a serial port: a wired meter interface, a hub's service port, what an optical port comes to.
 
-The first octet of a visit must be HDLC's flag: what else comes is dropped by the deframer. Whoever plugs in has the port until the
-plug is pulled; with it everything that was open is gone. The server speaks only when polled.
+Whoever plugs in has the port until the plug is pulled; with it everything that was open is gone. The server speaks when polled, and
+unasked in UI frames alone. What comes in a UI frame is carried out under a pre-established association or the client's own one, and
+never answered; what is for all stations, under pre-established ones alone. Not here: the IEC 62056-21 sign-on (`optical_port`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from protocols.dlms.xdlms import ExceptionResponse, ServiceError, StateError
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
 
-PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1))
+PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(1024, 1024, 7, 7))
 _TOO_LONG: Final = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.PDU_TOO_LONG).build()
 
 
@@ -31,13 +32,33 @@ class DlmsPort:
         self._port = port
         self._server = server
         self._timer = Deadline(firmware, lambda: self._link.deadline, lambda: self._apply(self._link.expire(firmware.now)))
-        port.on_receive = lambda data: self._apply(self._link.feed(data, firmware.now))
-        port.on_plug = lambda occupied: self._begin()
-        self._begin()
+        port.on_receive = self.receive
+        port.on_plug = lambda occupied: self.begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    @property
+    def engaged(self) -> bool:
+        """Somebody is connected, or a frame has begun."""
+        return self._link.engaged
+
+    @property
+    def connected(self) -> bool:
+        """Somebody is connected."""
+        return bool(self._sessions)
+
+    def begin(self) -> None:
+        """Nothing is open any more."""
         self._link = hdlc.ServerLink(tuple(self._server.devices), PARAMETERS)
         self._sessions: dict[tuple[int, int], Session] = {}
+        self._port.resting = False
+
+    def receive(self, data: bytes) -> None:
+        """Octets from the line."""
+        self._apply(self._link.feed(data, self._firmware.now))
+
+    def notify(self, client: int, server: int, apdu: bytes) -> None:
+        """Say an APDU that nobody asked for (a DataNotification) in a UI frame. LocalProtocolError when it does not fit."""
+        self._apply(self._link.notify(client, server, apdu))
 
     def _apply(self, effects: Iterable[Effect]) -> None:
         now = self._firmware.now
@@ -46,14 +67,29 @@ class DlmsPort:
                 case Send(data=data):
                     self._port.write(data)
                 case hdlc.Connected(client=client, server=server):
-                    made = self._server.session(client, server, PARAMETERS.largest_apdu)
+                    made = self._session(client, server)
                     assert made is not None  # the link knows no addresses but the server's
                     self._sessions[client, server] = made
+                    self._port.resting = False
                 case hdlc.Disconnected(client=client, server=server):
                     self._sessions.pop((client, server), None)
+                    self._port.resting = not self._sessions
                 case hdlc.Apdu(client=client, server=server, data=data):
                     for answer in self._sessions[client, server].receive(data, now):
                         self._apply(self._link.reply(client, server, answer, now))
                 case hdlc.TooLong(client=client, server=server):
                     self._apply(self._link.reply(client, server, _TOO_LONG, now))
+                case hdlc.Unconfirmed(client=client, server=server, data=data):
+                    for session in self._unconfirmed(client, server):
+                        session.receive(data, now)
         self._timer.arm()
+
+    def _session(self, client: int, server: int) -> Session | None:
+        return self._server.session(client, server, PARAMETERS.largest_apdu)
+
+    def _unconfirmed(self, client: int, server: int) -> Iterable[Session]:
+        """Under which sessions an APDU that came in a UI frame is carried out."""
+        if (client, server) in self._sessions:
+            return [self._sessions[client, server]]
+        reached = tuple(self._server.devices) if server in hdlc.ALL_STATIONS else (server,)
+        return [made for each in reached if (made := self._session(client, each)) is not None]

@@ -27,12 +27,12 @@ PARAMETERS = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1))
 
 
 class Head:
-    """An optical head with a DLMS client behind it: real HDLC, octet by octet at 9600 baud."""
+    """An optical head with a DLMS client behind it: real HDLC, octet by octet at 9600 baud. `plug`: one that is on the meter."""
 
-    def __init__(self, premises, port, client=16, baud=9600):
+    def __init__(self, premises, port, client=16, baud=9600, plug=None):
         self.premises = premises
-        self.port = Port(premises.kernel, "head")
-        self.wire = self.port.attach(port, baud=baud)
+        self.port = plug or Port(premises.kernel, "head")
+        self.wire = self.port.wire or self.port.attach(port, baud=baud)
         self.link = hdlc.ClientLink(client, 1, PARAMETERS)
         self.effects = []
         self.port.on_receive = lambda data: self.apply(self.link.feed(data, premises.kernel.now))

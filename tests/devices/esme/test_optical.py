@@ -1,4 +1,4 @@
-"""The optical port: HDLC and nothing else, one head at a time, sessions that end with the head."""
+"""The optical port over HDLC: one head at a time, sessions that end with the head. For the sign-on see test_sign_on."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_pulling_the_head_ends_link_and_session(meter):
         Meter(again.exchange, client.client).clock()
 
 
-@pytest.mark.parametrize("octets", [b"/?!\r\n", b"\x00" * 50, b"\x01\x02\x03"])
-def test_what_does_not_begin_with_a_flag_is_not_answered(meter, octets):
+@pytest.mark.parametrize("octets", [b"/?x~\r\n", b"\x00" * 50, b"\x01\x02\x03"])
+def test_what_begins_neither_frame_nor_sign_on_is_not_answered(meter, octets):
     head = meter.head()
     heard = []
     head.port.on_receive = heard.append
