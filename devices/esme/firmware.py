@@ -1,8 +1,8 @@
 """The electricity meter's firmware: measures, keeps its clock by the hub's, answers on every interface, reports loss of supply.
 
-DLMS comes through the HAN tunnel, on the optical port and, where the meter is wired to its hub, on that interface over HDLC; Smart
-Energy on its endpoint. All of them show the values of one `Meter`. A meter wired to its hub has no radio, and nobody to report a
-loss of supply to. Not here: IEC 62056-21 sign-on, tariffs, prepayment accounts, GBCS messages.
+DLMS comes through the HAN tunnel, on the optical port (which shows the main registers over IEC 62056-21, too) and, where the meter
+is wired to its hub, on that interface over HDLC; Smart Energy on its endpoint. All of them show the values of one `Meter`. A meter
+wired to its hub has no radio, and nobody to report a loss of supply to. Not here: tariffs, prepayment accounts, GBCS messages.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Final
 from devices.esme import cosem, face, zcl
 from devices.esme.config import Config
 from devices.esme.meter import Meter
+from devices.esme.readout import IDENTIFICATION, Readout
 from devices.esme.supply import Supply
 from devices.esme.tunnel import DlmsTunnel
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
+from devices.parts.optical_port import OpticalPort
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
@@ -62,7 +64,9 @@ class Firmware(firmware.Firmware):
         self.supply = Supply(self, self.meter.voltage, self.han)
         self.clients = Clients(board, config.lls_password, config.lab)
         self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable, self.clients)
-        self._optical = DlmsPort(self, board.uart("optical"), self.server)
+        registers = Readout(self.meter, config, lambda: board.rtc.read() if self.clock_reliable else None)
+        password = config.lls_password.decode("ascii", "replace")
+        self._optical = OpticalPort(self, board.uart("optical"), self.server, IDENTIFICATION, registers, password)
         if wired:
             self._wired = DlmsPort(self, board.uart("wired"), self.server)
         self.meter.on_change = self._show
