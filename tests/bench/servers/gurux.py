@@ -2,6 +2,7 @@
 
     gurux.py serve      prints its port, then answers until its standard input ends
     gurux.py memory N   makes N meters and prints the KiB that each takes
+    gurux.py ask PORT N for each line of its standard input lets Gurux's client GET N registers, and prints the us of each
 
 Runs in .venv-peers, with nothing of ours. As released the server class answers nobody: it calls methods that its reply and its
 base class do not have. Those are put in here, and the callbacks that it wants of its owner; the rest is Gurux's.
@@ -13,8 +14,10 @@ import selectors
 import socket
 import sys
 import tracemalloc
+from time import perf_counter
 
-from gurux_dlms.enums import AccessMode, InterfaceType, MethodAccessMode
+from gurux_dlms import GXByteBuffer, GXDLMSClient, GXReplyData
+from gurux_dlms.enums import AccessMode, Authentication, InterfaceType, MethodAccessMode
 from gurux_dlms.GXServerReply import GXServerReply
 from gurux_dlms.objects import GXDLMSAssociationLogicalName, GXDLMSClock, GXDLMSRegister
 from gurux_dlms.secure import GXDLMSSecureServer
@@ -102,7 +105,33 @@ def memory(count: int) -> None:
     print(tracemalloc.get_traced_memory()[0] / len(kept) / 1024)
 
 
+def ask(port: int, count: int) -> None:
+    client = GXDLMSClient(True, 16, 1, Authentication.NONE, None, InterfaceType.WRAPPER)
+    wire = socket.create_connection(("127.0.0.1", port), 20)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    registers = [GXDLMSRegister(f"1.0.{number}.8.0.255") for number in range(1, REGISTERS + 1)]
+
+    def exchange(frames) -> GXReplyData:
+        reply = GXReplyData()
+        for frame in frames:
+            wire.sendall(bytes(frame))
+            client.getData(GXByteBuffer(wire.recv(4096)), reply)
+        return reply
+
+    client.parseAareResponse(exchange(client.aarqRequest()).data)
+    for _ in sys.stdin:
+        begin = perf_counter()
+        for number in range(count):
+            register = registers[number % REGISTERS]
+            value = client.updateValue(register, 2, exchange(client.read(register, 2)).value)
+            if value != 1000 + number % REGISTERS:
+                raise SystemExit(f"{value} is wrong")
+        print((perf_counter() - begin) / count * 1e6, flush=True)
+
+
 if sys.argv[1] == "serve":
     serve()
+elif sys.argv[1] == "ask":
+    ask(int(sys.argv[2]), int(sys.argv[3]))
 else:
     memory(int(sys.argv[2]))

@@ -1,6 +1,6 @@
 """A judge: pydlms' DLMS client asks meters and prints what it understood, as JSON. Runs in .venv-peers, with nothing of ours.
 
-    pydlms_client.py '[{"link": "tcp:127.0.0.1:4059", "framing": "wrapper", "client": 16, "server": 3, "ask": [["clock"], ...]}, ...]'
+    pydlms_client.py '[{"link": "tcp:127.0.0.1:4059", "framing": "wrapper", "client": 16, "server": 3, "ask": [["clock"]]}, ...]'
 
 An order is a list of visits, each an association of its own. Links: tcp:HOST:PORT, udp:HOST:PORT, pty:PATH. Framings: wrapper,
 hdlc, optical (a sign-on of IEC 62056-21 in mode E first). Of a visit may be told, too:
@@ -48,6 +48,10 @@ CURVES = {32: ec.SECP256R1(), 48: ec.SECP384R1()}
 
 def octets(text: str | None) -> bytes | None:
     return None if text is None else bytes.fromhex(text)
+
+
+def plain(value: object) -> object:
+    return value.to_datetime().isoformat() if isinstance(value, CosemDateTime) else value
 
 
 def private_key(text: str | None):
@@ -134,7 +138,7 @@ class Judge:
 
     def rows(self, obis: str, selection) -> list[list[object]]:
         buffer = self.meter.read_profile(obis, selection, typed=True)
-        return [[cell.to_datetime().isoformat() if isinstance(cell, CosemDateTime) else cell for cell in row] for row in buffer.rows]
+        return [[plain(cell) for cell in row] for row in buffer.rows]
 
     def objects(self) -> list[list[object]]:
         return [[int(each.class_id), each.version, str(each.logical_name)] for each in self.meter.get_association_view()]
