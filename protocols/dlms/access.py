@@ -1,8 +1,8 @@
 """ACCESS: any mix of GETs, SETs and ACTIONs in one request (IEC 62056-5-3 6.9, 9.5; Green Book 9.3.5).
 
-Frames only. A request names what it wants and beside it a list of Data of the same length: null-data for a GET, the value of a
-SET, the argument of an ACTION. The response has one result and one Data for each. The two flags of the request that shape the
-answer stand in the long invoke-id.
+Frames, and the words a client makes requests of (`get`, `set`, `action`). A request names what it wants and beside it a list of
+Data of the same length: null-data for a GET, the value of a SET, the argument of an ACTION. The response has one result and one
+Data for each. The two flags of the request that shape the answer stand in the long invoke-id.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from protocols.core.codec import Frame, array, axdr_length, be, const, prefixed, presence, switch, this
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
+from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import AttributeDescriptor, MethodDescriptor, SelectiveAccess
 
 LONG_INVOKE_ID: Final = 0x00FF_FFFF
@@ -105,3 +106,28 @@ RESULT_KIND: Final = {
     Kind.SET_WITH_SELECTION: Kind.SET,
 }
 """How a result names each kind of request: only 1, 2 and 3 exist there."""
+
+Want: TypeAlias = "tuple[Specification, Data]"
+"""One thing that a request wants, and the Data beside it."""
+
+
+def get(name: str | bytes, class_id: int, attribute: int, selection: SelectiveAccess | None = None) -> Want:
+    """Want an attribute, or a part of it."""
+    descriptor = AttributeDescriptor(class_id, Obis(name), attribute)
+    if selection is None:
+        return Specification(Kind.GET, descriptor), axdr.null()
+    return Specification(Kind.GET_WITH_SELECTION, SelectedAttribute(descriptor, selection)), axdr.null()
+
+
+def set(name: str | bytes, class_id: int, attribute: int, value: Data, selection: SelectiveAccess | None = None) -> Want:
+    """Want a value in an attribute, or in a part of it."""
+    descriptor = AttributeDescriptor(class_id, Obis(name), attribute)
+    if selection is None:
+        return Specification(Kind.SET, descriptor), value
+    return Specification(Kind.SET_WITH_SELECTION, SelectedAttribute(descriptor, selection)), value
+
+
+def action(name: str | bytes, class_id: int, method: int, argument: Data | None = None) -> Want:
+    """Want a method called. `argument` None: integer 0."""
+    descriptor = MethodDescriptor(class_id, Obis(name), method)
+    return Specification(Kind.ACTION, descriptor), axdr.i8(0) if argument is None else argument

@@ -7,6 +7,7 @@ from typing import Final
 from protocols.core.codec import Frame, choice
 from protocols.core.errors import DecodeError
 from protocols.dlms import access, acse, general_block, initiate, short_name, xdlms
+from protocols.dlms.axdr import MAX_ITEMS
 
 FRAMES: Final[tuple[type[Frame], ...]] = (
     xdlms.GetRequestNormal,
@@ -55,9 +56,12 @@ FRAMES: Final[tuple[type[Frame], ...]] = (
 _APDU: Final = choice("APDU", FRAMES)
 
 
-def parse(data: bytes) -> Frame:
-    """The APDU that ``data`` is, all of it. Raises DecodeError, also for the kinds that are not in FRAMES."""
-    return _APDU.parse(data)
+def parse(data: bytes, items: int = MAX_ITEMS) -> Frame:
+    """The APDU that ``data`` is, all of it. Raises DecodeError, also for the kinds that are not in FRAMES.
+
+    ``items`` bounds the values in it: only what came in blocks needs more.
+    """
+    return _APDU.frame_for(data).parse(data, items)
 
 
 def kind(data: bytes) -> type[Frame] | None:

@@ -32,14 +32,20 @@ SMALLEST_PDU: Final = 64
 """Octets; a client that takes less is refused."""
 LARGEST_PDU: Final = 0xFFFF
 CONFORMANCE: Final = (
-    Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    Conformance.GENERAL_BLOCK_TRANSFER
+    | Conformance.ATTRIBUTE0_SUPPORTED_WITH_SET
+    | Conformance.PRIORITY_MGMT_SUPPORTED
+    | Conformance.ATTRIBUTE0_SUPPORTED_WITH_GET
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
     | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
     | Conformance.BLOCK_TRANSFER_WITH_ACTION
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.DATA_NOTIFICATION
+    | Conformance.ACCESS
     | Conformance.GET
     | Conformance.SET
     | Conformance.SELECTIVE_ACCESS
+    | Conformance.EVENT_NOTIFICATION
     | Conformance.ACTION
 )
 """What both ends here can do with logical names. General protection comes on top where there is security material."""

@@ -72,12 +72,14 @@ ABORT: Final = GeneralBlock(LAST, 0, 0, b"")
 class Transfer:
     """One request and its answer in blocks, at either end.
 
-    `size`: octets of the longest APDU that may be sent. `window`: blocks taken in one stream, 1 to 63.
+    `size`: octets of the longest APDU that may be sent. `window`: blocks taken in one stream, 1 to 63. `stream`: blocks sent in
+    one, even if the other takes more.
     """
 
-    def __init__(self, size: int, window: int) -> None:
+    def __init__(self, size: int, window: int, stream: int = WINDOW) -> None:
         self._room = size - OVERHEAD
         self._window = window
+        self._most = stream
         self._theirs = 1
         # Coming in: what has arrived without a gap, and behind a gap, at most a window of it.
         self._first = b""
@@ -112,7 +114,7 @@ class Transfer:
         """
         if block.aborts:
             raise Aborted("the other end gave up the block transfer")
-        self._theirs = block.window or 1
+        self._theirs = min(block.window or 1, self._most)
         self._first = self._first or block.raw
         self._settle(block.acknowledged)
         self._take(block)

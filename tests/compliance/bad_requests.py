@@ -185,7 +185,9 @@ ASSOCIATED: dict[str, Dialogue] = {
     "C11 no such object": [(f"{GET}0003 0100639900FF 02 00", Refusal(4)), (put("00", "0003 0100639900FF 02"), Refusal(4))],
     "C11 another class": [(f"{GET}0001 0100010800FF 02 00", Refusal(9)), (put("00", "0001 0100010800FF 02"), Refusal(9))],
     "C11 attributes 0 and 200": [
-        (f"{GET}0003 0100010800FF {number} 00", Refusal(3, 11)) for number in ("00", "C8", "04", "7F")
+        # Attribute 0 stands for all of them where both ends agreed on that: for reading, here, and not for writing.
+        *((f"{GET}0003 0100010800FF {number} 00", Refusal(3, 11)) for number in ("C8", "04", "7F")),
+        (put("00", "0003 0100010800FF 00"), Refusal(3, 11)),
     ],
     "C13 another type": [(put("1100"), Refusal(TYPE_UNMATCHED)), (put("1101", MODE), Refusal(TYPE_UNMATCHED))],
     "C13 out of range": [(put("16FF", MODE), Refusal(SCOPE, OTHER_REASON))],

@@ -69,7 +69,7 @@ def test_a_published_aare_is_what_we_answer(server: Server) -> None:
     (answer,) = connect(server, 16, 500).receive(
         bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0
     )
-    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "001E1D" "01F40007")
+    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "007E1F" "01F40007")
 
 
 @pytest.mark.parametrize("proposed, path_limit, agreed", [(500, 1024, 500), (0xFFFF, 1024, 1024), (0, 70_000, 0xFFFF), (64, 64, 64)])

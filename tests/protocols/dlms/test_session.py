@@ -185,7 +185,7 @@ def test_the_association_describes_itself(home: Home) -> None:
         axdr.structure(axdr.i8(1), axdr.u16(1)),
         axdr.octets(bytes.fromhex("60857405080101")),
         axdr.structure(
-            axdr.bits("000000000001111000011101"), axdr.u16(300), axdr.u16(300), axdr.u8(6), axdr.i8(0), axdr.octets(b"")
+            axdr.bits("000000000111111000011111"), axdr.u16(300), axdr.u16(300), axdr.u8(6), axdr.i8(0), axdr.octets(b"")
         ),
         axdr.octets(bytes.fromhex("60857405080201")),
         DataAccessResult.READ_WRITE_DENIED,
@@ -236,7 +236,6 @@ def test_published_get(home: Home) -> None:
 @pytest.mark.parametrize("attribute, result", [
     (NOT_HERE, DataAccessResult.OBJECT_UNDEFINED),
     (AttributeDescriptor(1, Obis("1-0:1.8.0"), 2), DataAccessResult.OBJECT_CLASS_INCONSISTENT),
-    (AttributeDescriptor(3, Obis("1-0:1.8.0"), 0), DataAccessResult.READ_WRITE_DENIED),
     (AttributeDescriptor(3, Obis("1-0:1.8.0"), 200 - 256), DataAccessResult.READ_WRITE_DENIED),
     (AttributeDescriptor(3, Obis("1-0:1.8.0"), 4), DataAccessResult.READ_WRITE_DENIED),
 ])  # fmt: skip
@@ -244,6 +243,38 @@ def test_gets_that_are_refused(home: Home, attribute: AttributeDescriptor, resul
     session = home.associated()
     assert got(session, attribute) == result
     assert put(session, attribute, axdr.null()) == result
+
+
+def test_all_attributes_at_once(home: Home) -> None:
+    """attribute_id 0: a structure of all, null-data where reading is denied; only where that was agreed."""
+    every = AttributeDescriptor(3, Obis("1-0:1.8.0"), 0)
+    expected = axdr.structure(
+        axdr.octets(Obis("1-0:1.8.0")), axdr.u32(5009), axdr.structure(axdr.i8(0), axdr.enum(Unit.WATT_HOUR))
+    )
+    assert got(home.associated(), every) == expected
+    own = got(home.associated(), AttributeDescriptor(15, Obis("0-0:40.0.0"), 0))
+    assert isinstance(own, Data)
+    assert own.value[6] == axdr.null()  # the secret
+    assert got(home.associated(conformance=Conformance.GET), every) == DataAccessResult.READ_WRITE_DENIED
+
+
+def test_writing_all_attributes_at_once(home: Home) -> None:
+    every = AttributeDescriptor(1, Obis("0-0:96.13.0"), 0)
+    new = axdr.structure(axdr.null(), axdr.octets(b"new"))
+    session = home.associated(conformance=FULL)
+    assert put(session, every, new) == DataAccessResult.READ_WRITE_DENIED
+    session = home.associated(conformance=FULL | Conformance.ATTRIBUTE0_SUPPORTED_WITH_SET)
+    name = axdr.octets(every.instance_id)
+    for value, result in (
+        (axdr.structure(name, axdr.octets(b"new")), DataAccessResult.READ_WRITE_DENIED),
+        (axdr.structure(axdr.octets(b"new")), DataAccessResult.TYPE_UNMATCHED),
+        (axdr.octets(b"new"), DataAccessResult.TYPE_UNMATCHED),
+        (axdr.structure(axdr.null(), axdr.u8(1)), DataAccessResult.TYPE_UNMATCHED),
+    ):
+        assert put(session, every, value) == result
+        assert home.text.value == axdr.octets(b"old")
+    assert put(session, every, new) == DataAccessResult.SUCCESS
+    assert home.text.value == axdr.octets(b"new")
 
 
 def test_selective_access(home: Home) -> None:
