@@ -2,7 +2,8 @@
 
 A special day has its own day profile; any other has that of its weekday in the week of the season, which is the one
 that began last. A season start with nothing specified has always begun. The passive calendar becomes the active one at
-its time, or by a client's call, and only if every week and day it names is there: else the active one stays.
+its time, or by a client's call, and only if every week and day it names is there: else the active one stays. Either way
+the time is forgotten when it has come.
 
 Of actions that were missed only the last is made up for. The action in force is also run when it becomes another than
 the one run last: after a start, a new calendar, a new special day.
@@ -18,14 +19,15 @@ from typing import Final
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.cosem.access import Access, AccessError
+from protocols.dlms.cosem.activation import ACTIVATION_TIME, AT_ONCE, NEVER, moment
 from protocols.dlms.cosem.interface import Attribute, Hook, InterfaceClass, Source, attribute, method
 from protocols.dlms.cosem.programme import Item, between, first_after
-from protocols.dlms.cosem.recurrence import DAY, OPEN_DATE_TIME, RECURRENCE, TIME_OF_DAY, Recurrence, Time, midnight
+from protocols.dlms.cosem.recurrence import DAY, RECURRENCE, TIME_OF_DAY, Recurrence, Time, midnight
 from protocols.dlms.cosem.special_days import SpecialDaysTable
 from protocols.dlms.cosem.timed import Call
-from protocols.dlms.cosem.types import DATE_TIME, I8, LOGICAL_NAME, U8, U16, Array, Limited, Structure
+from protocols.dlms.cosem.types import I8, LOGICAL_NAME, U8, U16, Array, Limited, Structure
 from protocols.dlms.cosem.zone import Zone
-from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
+from protocols.dlms.xdlms import DataAccessResult
 
 NAME: Final = Limited(Tag.OCTET_STRING, 0, 32)
 SEASON: Final = Structure(season_profile_name=NAME, season_start=RECURRENCE, week_name=NAME)
@@ -53,9 +55,7 @@ class ActivityCalendar(InterfaceClass, id=20, version=0):
     season_profile_passive: Attribute = attribute(7, SEASONS, default=(), access=Access.READ_WRITE)
     week_profile_table_passive: Attribute = attribute(8, WEEKS, default=(), access=Access.READ_WRITE)
     day_profile_table_passive: Attribute = attribute(9, DAYS, default=(), access=Access.READ_WRITE)
-    activate_passive_calendar_time: Attribute = attribute(
-        10, DATE_TIME, default=OPEN_DATE_TIME, access=Access.READ_WRITE
-    )
+    activate_passive_calendar_time: Attribute = attribute(10, ACTIVATION_TIME, default=NEVER, access=Access.READ_WRITE)
 
     def __init__(
         self,
@@ -77,27 +77,19 @@ class ActivityCalendar(InterfaceClass, id=20, version=0):
         for active in range(2, 6):
             self.sources[active] = self.read(active + _PASSIVE)
 
-    def write(self, number: int, value: Data, selection: SelectiveAccess | None = None) -> None:
-        """As every attribute; the activation time is whole, or nothing of it is specified."""
-        if number == 10:
-            DATE_TIME.admit(value)
-            RECURRENCE.admit(value)
-            rule = Recurrence.parse(value.value)
-            if value.value[:9] != OPEN_DATE_TIME[:9] and not (rule.date.is_complete and rule.time.is_complete):
-                raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "some fields are specified and some are not")
-        super().write(number, value, selection)
-
     def due(self, after: int, zone: Zone) -> int | None:
-        """The next action, midnight, or the activation of the passive calendar."""
-        activation = zone.instant(self.activate_passive_calendar_time.value)
+        """The next action, midnight, or the activation of the passive calendar, which may be overdue."""
+        activation = self._activation(zone)
         following = first_after(self, after, zone) if self.day_profile_table_active.value else None
-        return min((at for at in (activation, following) if at is not None and at > after), default=None)
+        times = (None if activation is None else max(activation, after + 1), following)
+        return min((at for at in times if at is not None), default=None)
 
     def calls(self, since: int, now: int, zone: Zone) -> Iterable[Call]:
         """The activation of the passive calendar, or the action that has begun last."""
-        activation = zone.instant(self.activate_passive_calendar_time.value)
-        if activation is not None and since < activation <= now:
-            return (Call(activation, self.name, 1, axdr.i8(0)),)  # being changed by it, the calendar is asked again
+        activation = self._activation(zone)
+        if activation is not None and activation <= now:
+            self.activate_passive_calendar_time = NEVER
+            return (Call(max(activation, since), self.name, 1, axdr.i8(0)),)  # being changed by it, it is asked again
         at, item = next(between(self, now - _LOOK_BACK, now, zone), (now, None))
         if item is None:
             return ()
@@ -117,6 +109,10 @@ class ActivityCalendar(InterfaceClass, id=20, version=0):
             for (begin, week), (end, _) in zip(seasons, [*seasons[1:], (DAY, b"")], strict=False)
         )
         return sorted(items, key=lambda item: item.time)
+
+    def _activation(self, zone: Zone) -> int | None:
+        time = self.activate_passive_calendar_time.value
+        return moment(self.activate_passive_calendar_time) if time == AT_ONCE else zone.instant(time)
 
     def _seasons(self, day: date, zone: Zone) -> list[tuple[int, bytes]]:
         """The weeks of a day, each with the time from which on it is in force."""

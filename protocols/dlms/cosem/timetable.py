@@ -16,7 +16,7 @@ from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.cosem.clock import Clock
 from protocols.dlms.cosem.date_time import SECOND
 from protocols.dlms.cosem.interface import Attribute, InterfaceClass, Method
-from protocols.dlms.cosem.recurrence import DAY
+from protocols.dlms.cosem.recurrence import DAY, MINUTE
 from protocols.dlms.cosem.special_days import SpecialDaysTable
 from protocols.dlms.cosem.timed import Call, Timed
 from protocols.dlms.cosem.zone import UTC, Zone
@@ -91,21 +91,24 @@ class Timetable:
             calls = sorted((call for thing in asked for call in thing.calls(since, now, zone)), key=lambda call: call.at)
             since = max(since, now)
             self._due.update((thing, thing.due(since, zone)) for thing in asked)
-            done += [Done(call, self._make(call)) for call in calls]
+            done += [self.make(call) for call in calls]
         self._working = False
         self._stale.clear()
         self._since = since
         return done
 
-    def _make(self, call: Call) -> int:
+    def make(self, call: Call) -> Done:
+        """Make one call. An object that refuses what it asked for itself is left alone for a minute."""
         thing = self._find(call.name)
         if thing is None:
-            return DataAccessResult.OBJECT_UNDEFINED
+            return Done(call, DataAccessResult.OBJECT_UNDEFINED)
         try:
             thing.invoke(call.method, call.argument)
         except AccessError as refusal:
-            return refusal.result
-        return DataAccessResult.SUCCESS
+            if isinstance(thing, Timed) and (due := self._due.get(thing)) is not None:
+                self._due[thing] = max(due, call.at + MINUTE)
+            return Done(call, refusal.result)
+        return Done(call, DataAccessResult.SUCCESS)
 
     def _touched(self, thing: InterfaceClass, member: Attribute | Method) -> None:
         if isinstance(thing, Timed):

@@ -388,6 +388,32 @@ def test_the_passive_calendar_becomes_the_active_one_at_its_time() -> None:
         ("01-24 12:30", 50), ("01-24 15:00", 51), ("01-25 00:00", 50),
     ]  # fmt: skip
     assert plan.calendar_name_active == plan.calendar_name_passive == axdr.octets(b"then")
+    assert plan.activate_passive_calendar_time == axdr.octets(NEVER)
+
+
+@pytest.mark.parametrize("time", ["07E80118FF0900000000000000"[:24], "0000000000000000008000FF"], ids=["overdue", "GB's at once"])
+def test_an_activation_that_is_overdue_is_made_at_once(time: str) -> None:
+    plan = calendar(calendar_name_passive=b"then")
+    home = Home(plan)
+    timetable = home.timetable()
+    timetable.expire(at("2024-01-24T10:00"))
+    plan.write(10, axdr.octets(octets(time)))
+    home.run(timetable, "2024-01-24T10:00", "2024-01-24T10:01")
+    assert plan.calendar_name_active == axdr.octets(b"then")
+
+
+def test_an_activation_that_is_refused_is_not_tried_for_ever() -> None:
+    plan = calendar(season_profile_passive=[(b"all", NEVER, b"A")])
+    home = Home(plan)
+    timetable = home.timetable()
+    timetable.expire(at("2024-01-24T10:00"))
+    plan.write(10, axdr.octets(octets("0000000000000000008000FF")))
+    (done,) = timetable.expire(at("2024-01-24T10:00"))
+    assert (done.call.name, done.result) == (plan.name, DataAccessResult.OTHER_REASON)
+    home.asked = 0
+    home.run(timetable, "2024-01-24T10:00", "2024-01-24T12:00")
+    assert home.asked == 0
+    assert plan.calendar_name_active == axdr.octets(b"now")
 
 
 def test_a_calendar_that_names_what_is_not_there_is_not_activated() -> None:
