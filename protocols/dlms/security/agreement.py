@@ -13,11 +13,9 @@ import hashlib
 from typing import Final
 
 from protocols.core.codec.constructs import axdr_length_octets
-from protocols.core.ecc import Curve, curve_of_private, curve_of_public, shared_secret
+from protocols.core.ecc import curve_of_private, curve_of_public, shared_secret
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.security.suites import Suite
-
-CURVES: Final = {Suite.S1: Curve.P256, Suite.S2: Curve.P384}
 
 DLMS_ARC: Final = bytes.fromhex("608574050803")
 """AlgorithmID without its last octet: the DLMS UA's {2 16 756 5 8 3}, which table 41's message and the known stacks use."""
@@ -52,7 +50,7 @@ def agree(suite: Suite, private: bytes, public: bytes, algorithm: bytes, party_i
 
     Raises RemoteProtocolError when the other's key is no point of the suite's curve.
     """
-    curve = CURVES.get(suite)
+    curve = suite.curve
     if curve is None or curve_of_private(private) is not curve:
         raise LocalProtocolError(f"no key agreement in {suite.name} with such a key")
     if curve_of_public(public) is not curve:

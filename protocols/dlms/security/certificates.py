@@ -20,7 +20,6 @@ from protocols.core import x509
 from protocols.core.ecc import curve_of_public, generate, public_key
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.core.x509 import Certificate, Name, Usage
-from protocols.dlms.security.agreement import CURVES
 from protocols.dlms.security.material import TITLE_OCTETS, SecurityMaterial
 
 LONGEST_CHAIN: Final = 4
@@ -102,7 +101,7 @@ class CertificateStore:
 
     def generate_key_pair(self, type: CertificateType, rng: Random) -> bytes:
         """Make a key pair; the public key, X || Y. It is used once a certificate for it has come: until then the old one is."""
-        curve = CURVES.get(self.material.suite)
+        curve = self.material.suite.curve
         if curve is None or type not in _OWN:
             raise CertificateRefused(f"{self.material.suite.name} has no key pair for {type.name}")
         self._pending[type] = generate(curve, rng)
@@ -181,7 +180,7 @@ class CertificateStore:
             certificate = x509.parse(der)
         except DecodeError as error:
             raise CertificateRefused(str(error)) from None
-        if curve_of_public(certificate.public) is not CURVES.get(self.material.suite):
+        if curve_of_public(certificate.public) is not self.material.suite.curve:
             raise CertificateRefused(f"the key is not on the curve of {self.material.suite.name}")
         if (certificate.issuer_der, certificate.serial) in self._revoked:
             raise CertificateRefused("the certificate was revoked")

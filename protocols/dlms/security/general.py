@@ -245,7 +245,7 @@ def _received_key(frame: GeneralCiphering, material: SecurityMaterial, profile: 
 
 def _agreed(key: AgreedKey, header: Header, material: SecurityMaterial, profile: Profile) -> tuple[KeyKind, bytes]:
     own = material.keys.agreement
-    if not own or material.suite not in agreement.CURVES:
+    if not own or material.suite.curve is None:
         raise RemoteProtocolError("there is no key of ours to agree with")
     if key.key_parameters == _ONE_PASS:
         half = len(key.key_ciphered_data) // 2
@@ -350,7 +350,7 @@ def _sent_key(
     if layer.key is KeyKind.STATIC:
         parties = agreement.parties_of_message(header.originator, header.transaction_id, header.recipient)
         return KeyInfo(2, AgreedKey(_STATIC, b"")), _agree(keys.agreement, public, parties, material, profile)
-    curve = agreement.CURVES.get(material.suite)
+    curve = material.suite.curve
     if curve is None or not keys.signing:
         raise LocalProtocolError(f"{material!r} cannot make or sign an ephemeral key")
     ephemeral = generate(curve, rng)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from protocols.core.ecc import generate, public_key
-from protocols.dlms.security.agreement import CURVES
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Suite
 
@@ -39,7 +38,7 @@ def parties() -> Callable[[Suite], tuple[SecurityMaterial, SecurityMaterial]]:
         octets = suite.key_octets
         symmetric = {key: rng.getrandbits(8 * octets).to_bytes(octets, "big") for key in KeyId}
         both = {title: KeySet(symmetric) for title in (_CLIENT, _SERVER)}
-        curve = CURVES.get(suite)
+        curve = suite.curve
         if curve is not None:
             for keys in both.values():
                 keys.signing, keys.agreement = generate(curve, rng), generate(curve, rng)

@@ -22,10 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.core import x509
-from protocols.core.ecc import generate, public_key
+from protocols.core.ecc import Curve, generate, public_key
 from protocols.core.errors import RemoteProtocolError
 from protocols.core.x509 import Name, Usage
-from protocols.dlms.security.agreement import CURVES
 from protocols.dlms.security.authority import Authority
 from protocols.dlms.security.certificates import (
     CertificateRefused,
@@ -47,8 +46,13 @@ PUBLIC_KEY_SUITES = pytest.mark.parametrize("suite", [Suite.S1, Suite.S2])
 State: TypeAlias = "tuple[Any, ...]"
 
 
+def curve_of(suite: Suite) -> Curve:
+    assert suite.curve is not None
+    return suite.curve
+
+
 def peers_key(suite: Suite, number: int = 1) -> bytes:
-    return public_key(generate(CURVES[suite], Random(f"peer {number}")))
+    return public_key(generate(curve_of(suite), Random(f"peer {number}")))
 
 
 class Stand:
@@ -57,8 +61,8 @@ class Stand:
     def __init__(self, suite: Suite = Suite.S1, **more: Any) -> None:
         self.suite = suite
         self.rng = Random("authorities")
-        self.root = Authority("Root", CURVES[suite], self.rng, (FROM, UNTIL))
-        self.issuer = Authority("Issuer", CURVES[suite], self.rng, (FROM, UNTIL), self.root)
+        self.root = Authority("Root", curve_of(suite), self.rng, (FROM, UNTIL))
+        self.issuer = Authority("Issuer", curve_of(suite), self.rng, (FROM, UNTIL), self.root)
         self.material = SecurityMaterial(SERVER, KeySet({}), count(1).__next__, suite=suite)
         self.store = CertificateStore(self.material, [self.root.certificate], **more)
         self.store.take_in(self.issuer.certificate, NOW)
@@ -219,8 +223,8 @@ def wrong_certificates(stand: Stand) -> dict[str, bytes]:
     """One thing wrong with each."""
     forge = Forge(stand)
     good = stand.issuer.certify(CLIENT, peers_key(Suite.S1), SIGNATURE)
-    other = Authority("Issuer", CURVES[Suite.S1], Random("another"), (FROM, UNTIL))
-    renamed = Authority("Somebody", CURVES[Suite.S1], Random("another"), (FROM, UNTIL))
+    other = Authority("Issuer", curve_of(Suite.S1), Random("another"), (FROM, UNTIL))
+    renamed = Authority("Somebody", curve_of(Suite.S1), Random("another"), (FROM, UNTIL))
     own = ec.derive_private_key(int.from_bytes(stand.material.keys.signing, "big"), ec.SECP256R1())
     return {
         "no octets": b"", "not a certificate": b"\x30\x03\x02\x01\x00", "a request": stand.store.request(SIGNATURE),
@@ -281,7 +285,7 @@ def test_a_chain_may_be_four_authorities_long():
     stand = Stand()
     last = stand.issuer
     for number in range(3, 6):
-        last = Authority(f"Issuer {number}", CURVES[Suite.S1], stand.rng, (FROM, UNTIL), last)
+        last = Authority(f"Issuer {number}", curve_of(Suite.S1), stand.rng, (FROM, UNTIL), last)
         stand.store.take_in(last.certificate, NOW)
     before = stand.state
     with pytest.raises(CertificateRefused):
