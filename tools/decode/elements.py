@@ -195,3 +195,11 @@ DATA: Final[Mapping[int, str]] = {
     Tag.DONT_CARE: "DontCare",
 }  # fmt: skip
 """Elements of A-XDR data by type tag."""
+
+SIZES: Final[Mapping[int, int]] = {
+    Tag.BOOLEAN: 1, Tag.DOUBLE_LONG: 4, Tag.DOUBLE_LONG_UNSIGNED: 4, Tag.BCD: 1, Tag.INTEGER: 1, Tag.LONG: 2,
+    Tag.UNSIGNED: 1, Tag.LONG_UNSIGNED: 2, Tag.LONG64: 8, Tag.LONG64_UNSIGNED: 8, Tag.ENUM: 1, Tag.FLOAT32: 4, Tag.FLOAT64: 8,
+    Tag.DATE_TIME: 12, Tag.DATE: 5, Tag.TIME: 4, Tag.DELTA_INTEGER: 1, Tag.DELTA_LONG: 2, Tag.DELTA_DOUBLE_LONG: 4,
+    Tag.DELTA_UNSIGNED: 1, Tag.DELTA_LONG_UNSIGNED: 2, Tag.DELTA_DOUBLE_LONG_UNSIGNED: 4,
+}  # fmt: skip
+"""Octets of the types of A-XDR data that have a fixed size."""

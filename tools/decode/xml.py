@@ -188,12 +188,6 @@ def _spelled(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
-_NUMBERS = {
-    Tag.DOUBLE_LONG: 4, Tag.DOUBLE_LONG_UNSIGNED: 4, Tag.BCD: 1, Tag.INTEGER: 1, Tag.LONG: 2, Tag.UNSIGNED: 1,
-    Tag.LONG_UNSIGNED: 2, Tag.LONG64: 8, Tag.LONG64_UNSIGNED: 8, Tag.ENUM: 1,
-    Tag.DELTA_INTEGER: 1, Tag.DELTA_LONG: 2, Tag.DELTA_DOUBLE_LONG: 4, Tag.DELTA_UNSIGNED: 1, Tag.DELTA_LONG_UNSIGNED: 2,
-    Tag.DELTA_DOUBLE_LONG_UNSIGNED: 4,
-}  # fmt: skip
 _FLOATS = {Tag.FLOAT32: ">f", Tag.FLOAT64: ">d"}
 _EMPTY = frozenset((Tag.NULL, Tag.DONT_CARE))
 
@@ -219,13 +213,13 @@ def _data(parent: Element, data: Data) -> None:
 
 def _data_value(data: Data) -> str:
     value = data.value
-    if data.tag in _NUMBERS:
-        size = _NUMBERS[data.tag]
-        return f"{value & (1 << 8 * size) - 1:0{2 * size}X}"
-    if data.tag in _FLOATS:
-        return struct.pack(_FLOATS[data.tag], value).hex().upper()
     if data.tag == Tag.BOOLEAN:
         return str(bool(value))
+    if data.tag in _FLOATS:
+        return struct.pack(_FLOATS[data.tag], value).hex().upper()
+    if isinstance(value, int):
+        size = elements.SIZES[data.tag]
+        return f"{value & (1 << 8 * size) - 1:0{2 * size}X}"
     if data.tag == Tag.BIT_STRING:
         return str(value)
     if data.tag in (Tag.VISIBLE_STRING, Tag.UTF8_STRING):

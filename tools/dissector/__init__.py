@@ -1,0 +1,1 @@
+"""A dissector of DLMS/COSEM for Wireshark, generated from the frame declarations: one Lua file."""
