@@ -12,7 +12,6 @@ from protocols.core.codec import Frame, constructs
 from protocols.core.errors import DecodeError
 from protocols.dlms import acse, apdu
 from protocols.dlms.security import ciphering, general
-from protocols.dlms.security.ciphering import Secured
 
 SERVICES: Final[Mapping[int, str]] = {
     0x01: "InitiateRequest", 0x05: "ReadRequest", 0x06: "WriteRequest", 0x08: "InitiateResponse", 0x0C: "ReadResponse",

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import construct as c
 
 from protocols.core.codec import Frame, constructs
+from protocols.dlms.security.ciphering import Secured
 from tools.decode import apdus, names
 from tools.dissector.lua import Source, function, literal
 
@@ -26,10 +27,13 @@ class Declarations:
 
     def __init__(self) -> None:
         self.frames: dict[str, object] = {}
+        self._classes: dict[str, type[Frame]] = {}
 
     def add(self, frame: type[Frame], name: str = "", prefix: str = PREFIX) -> str:
         """The name that a frame has in the table."""
         name = name or frame.__name__
+        if self._classes.setdefault(name, frame) is not frame:
+            raise TypeError(f"two frames are called {name}: {frame.__module__} and {self._classes[name].__module__}")
         if name not in self.frames:
             self.frames[name] = {}  # one that holds itself finds its name
             self.frames[name] = self._members(frame, prefix, inner_apdu=False)
@@ -40,7 +44,7 @@ class Declarations:
         for number, member in enumerate(frame._fields, 1):
             where = _Where(frame, member.name, prefix, inner_apdu or (frame, member.name) in apdus.HOLDS_APDU)
             members[number] = {"named": member.name} | self._part(member.subcon, where)
-        if frame is apdus.Secured:
+        if frame is Secured:
             members["secured"] = True
         return members
 

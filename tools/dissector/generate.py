@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import resources
 from typing import Final
 
+from protocols.core.codec.frame import leading_octets
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.axdr import Tag
 from protocols.dlms.hdlc.frame import CONTROL
-from protocols.core.codec.frame import leading_octets
 from tools.decode import apdus, elements, names
 from tools.dissector.declarations import PREFIX, Declarations
 from tools.dissector.lua import Source, literal
