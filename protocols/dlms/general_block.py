@@ -91,6 +91,7 @@ class Transfer:
         self._outgoing: Outgoing | None = None
         self._unacknowledged: list[GeneralBlock] = []
         self._sent = 0
+        self._settled = 0
         self._turn: list[GeneralBlock] = []
 
     @property
@@ -105,6 +106,7 @@ class Transfer:
     def send(self, apdu: Iterable[bytes]) -> list[GeneralBlock]:
         """Begin to send an APDU, given in pieces; the first stream of its blocks."""
         self._outgoing = Outgoing(apdu)
+        self._sent = self._settled
         return self._stream()
 
     def receive(self, block: GeneralBlock) -> tuple[bytes | None, list[GeneralBlock]]:
@@ -127,17 +129,22 @@ class Transfer:
         return None, self._stream() if self.sending else self.acknowledge()
 
     def acknowledge(self) -> list[GeneralBlock]:
-        """A block without data that says what has arrived, and gives the turn back."""
-        self._sent += 1
+        """A block without data that says what has arrived, and gives the turn back.
+
+        It has a number like any block, which is used again unless the other end says that it has it: it got lost, or the other
+        end counts only blocks with data.
+        """
+        self._sent = self._settled + 1
         return self._say([self._block(LAST if self._whole else 0, self._sent, b"")])
 
     def repeat(self) -> list[GeneralBlock]:
-        """What was said last, because nothing came of it."""
-        return self._turn
+        """What was said last, because nothing came of it, with what has arrived since."""
+        return [self._block(block.control & ~WINDOW, block.number, block.raw) for block in self._turn]
 
     def _settle(self, acknowledged: int) -> None:
         """Forget what the other end has. Acknowledgements of what was never sent say nothing."""
-        if acknowledged <= self._sent:
+        if self._settled < acknowledged <= self._sent:
+            self._settled = acknowledged
             self._unacknowledged = [block for block in self._unacknowledged if block.number > acknowledged]
 
     def _take(self, block: GeneralBlock) -> None:

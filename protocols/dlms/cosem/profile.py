@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from itertools import chain
 from typing import Final
 
 from protocols.core.errors import DecodeError, EncodeError, LocalProtocolError
@@ -165,7 +166,7 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         rows = [self._rows.row(position) for position in positions]
         header = bytes((Tag.ARRAY,)) + axdr.length_octets(len(rows))
         if self._compression is Compression.NONE and not columns:
-            return (header, *rows)
+            return chain((header,), rows)
         return self._pieces(header, rows, columns)
 
     def select(self, number: int, selection: SelectiveAccess) -> Data:
