@@ -154,8 +154,10 @@ class Board:
             self.firmware.on_power_fail()
 
     def power_return(self) -> None:
-        """The supply is back before the hold-up ran out."""
-        if self.firmware is not None:
+        """The supply is back before the hold-up ran out; a board that was cut off meanwhile boots."""
+        if self.firmware is None:
+            self.power_on()
+        else:
             self.log("power", {"state": "return"})
             self.firmware.on_power_return()
 

@@ -68,3 +68,14 @@ def give(
         parent.capability |= mac.CAPABILITY_ROUTER
     if centre is not None:
         centre.restore([record.partner for record in stored.link_keys], stored.brokered)
+
+
+def keys(network: Network, delivery: Delivery, centre: TrustCentre | None) -> list[tuple[str, bytes]]:
+    """Every key held, labelled, and what the trust centre remembers: the one place where keys leave the stack."""
+    held = [(f"network key {sequence}", key.key) for sequence, key in network.keys.items()]
+    held += [(f"{link.kind} key {eui64:016X}", link.key) for eui64, link in delivery.link_keys.items()]
+    if centre is not None:
+        held += [(f"application key {one:016X} {other:016X}", key) for (one, other), key in centre.brokered.items()]
+        held += [(f"{security.INSTALL_CODE} key {eui64:016X}", key) for eui64, key in centre.preconfigured.items() if key]
+        held += [(f"{security.CERTIFIED} key {eui64:016X}", key) for eui64, key in centre.made]
+    return list(dict.fromkeys(held))

@@ -134,13 +134,8 @@ class Stack:
         return self._delivery.trusts(eui64)
 
     def keys(self) -> list[tuple[str, bytes]]:
-        """Every key held, labelled, for a capture's key file. The one place keys leave the stack."""
-        keys = [(f"network key {sequence}", key.key) for sequence, key in self._network.keys.items()]
-        keys += [(f"{link.kind} key {eui64:016X}", link.key) for eui64, link in self._delivery.link_keys.items()]
-        if self._centre is not None:
-            brokered = self._centre.brokered.items()
-            keys += [(f"application key {one:016X} {other:016X}", key) for (one, other), key in brokered]
-        return keys
+        """Every key held, labelled, for a capture's key file, and at the trust centre those it once held."""
+        return snapshot.keys(self._network, self._delivery, self._centre)
 
     # --- the radio's side ----------------------------------------------------------------------------------------
 
@@ -278,6 +273,8 @@ class Stack:
         if device is not None and eui64 in self._delivery.link_keys:
             device.partner = True
             self._delivery.link_keys[eui64] = security.LinkKey(key, security.CERTIFIED)
+            if self._centre is not None:
+                self._centre.made.append((eui64, key))
             self._store()
         return self._done()
 
@@ -424,14 +421,7 @@ class Stack:
             self._context.effects.append(Undelivered(handle, "no network"))
         else:
             handle = self._delivery.send(
-                destination,
-                profile,
-                cluster,
-                source_endpoint,
-                destination_endpoint,
-                payload,
-                link_key=link_key,
-                ack=ack,
+                destination, profile, cluster, source_endpoint, destination_endpoint, payload, link_key=link_key, ack=ack
             )
         return handle, self._done()
 

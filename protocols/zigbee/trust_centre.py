@@ -8,8 +8,10 @@ centre swap-out, trust centre rejoin, link keys for devices that are not smart e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import aps, security
@@ -49,8 +51,15 @@ class TrustCentre:
         self._changed = changed
         self._log: dict[int, bytes] = {}
         self.brokered: dict[tuple[int, int], bytes] = {}
+        self.made: deque[tuple[int, bytes]] = deque(maxlen=8 * LOG_SIZE)
+        """Keys of key establishment since the start, the latest at the end: kept for captures only."""
         delivery.on(aps.RequestKey, self._request_key)
         delivery.on(aps.UpdateDevice, self._update_device)
+
+    @property
+    def preconfigured(self) -> Mapping[int, bytes]:
+        """The link keys of the install codes in the log, by EUI-64."""
+        return MappingProxyType(self._log)
 
     @property
     def devices(self) -> tuple[int, ...]:

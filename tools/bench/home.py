@@ -61,7 +61,15 @@ class Parts:
     def credentials(self) -> tuple[Credentials, ...]:
         """The device's certificate from the bench's own authority; the same whatever other devices there are."""
         issuer = self.home.authority
-        return () if issuer is None else (issuer.issue(self.identity.eui64, self.identity.random("certificate").getrandbits),)
+        return (
+            ()
+            if issuer is None
+            else (
+                issuer.issue(
+                    self.identity.eui64, self.identity.random("certificate").getrandbits, serial_number=self.identity.eui64
+                ),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,20 @@ def test_a_cut_in_the_middle_of_a_flash_operation_stops_the_code_there(kernel: K
     assert not board.powered
 
 
+def test_a_board_cut_off_during_its_hold_up_boots_when_the_mains_return(kernel: Kernel, mains: Mains) -> None:
+    diary: list[tuple[int, str]] = []
+    board = Board(kernel, "hub", firmware=lambda board: Diary(board, diary), supply=MainsSupply(mains, 10 * MIN))
+    kernel.run_until(1 * S)
+    mains.off(3 * MIN)
+    kernel.run_until(2 * S)
+    board.cut(off_for=10 * S)
+    kernel.run_until(2 * MIN)
+    assert not board.powered
+    kernel.run_until(5 * MIN)
+    assert board.powered
+    assert diary[-1] == (181 * S, "power on")
+
+
 def test_a_task_that_meets_the_cut_does_not_survive_it(kernel: Kernel, mains: Mains) -> None:
     seen: list[str] = []
 
