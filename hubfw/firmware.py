@@ -31,7 +31,7 @@ from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.sap_table import GAS, HUB, SapTable
 from hubfw.supply_watch import SupplyWatch
-from hubfw.wan.endpoint import Endpoint, Target
+from hubfw.wan.endpoint import Endpoint, Shared, Target
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
 from protocols.core.errors import RemoteProtocolError
@@ -83,7 +83,7 @@ class Firmware(firmware.Firmware):
         if self.gas_meter is not None:
             name = device_name(self.gas_meter.eui64)
             self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, clients))
-        self.targets: dict[int, Target] = {sap: Local(board, self.server, sap) for sap in self.server.devices}
+        self.targets: dict[int, Target | Shared] = {sap: Local(board, self.server, sap) for sap in self.server.devices}
 
     @property
     def han(self) -> Han:

@@ -1,15 +1,27 @@
-"""A logical device of the hub itself as a target of the WAN endpoint: one session for each client address."""
+"""A logical device of the hub itself behind the WAN endpoint: one session for each client address of each connection."""
 
 from __future__ import annotations
 
 from devices.runtime.board import Board
-from hubfw.wan.endpoint import Reply
+from hubfw.wan.endpoint import Reply, Shared
 from protocols.dlms import wrapper
 from protocols.dlms.server import Server, Session
 
 
-class Local:
-    """Answers at once. A session lasts as long as its client's connection."""
+class Local(Shared):
+    """A logical device of `server`."""
+
+    def __init__(self, board: Board, server: Server, sap: int) -> None:
+        self._board = board
+        self._server = server
+        self._sap = sap
+
+    def fresh(self) -> Sessions:
+        return Sessions(self._board, self._server, self._sap)
+
+
+class Sessions:
+    """One connection's. Answers at once; a session lasts as long as the connection."""
 
     def __init__(self, board: Board, server: Server, sap: int) -> None:
         self._board = board
@@ -22,7 +34,7 @@ class Local:
         session = self._sessions.get(client)
         if session is None:
             session = self._server.session(client, self._sap, wrapper.LARGEST_APDU)
-            assert session is not None  # targets are made for SAPs that the server has
+            assert session is not None  # there is one for SAPs that the server has
             self._sessions[client] = session
         for answer in session.receive(apdu, self._board.kernel.now):
             reply(answer)

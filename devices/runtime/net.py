@@ -1,10 +1,11 @@
-"""A virtual wide-area network: hosts by name, listeners on ports, and streams that keep octets in order, as TCP does.
+"""A virtual wide-area network: hosts by name, listeners on ports, streams that keep octets in order, as TCP does, and datagrams.
 
 A message that is dropped, blocked or finds no host is sent again after 1, 2, 4 .. s, in order, until it passes or 60 s are over:
 then the stream is closed as timed out. TCP's acknowledgements are no messages here, so a one-way partition stops one direction.
-A host without power answers nothing; one that has restarted resets what it does not know.
+A host without power answers nothing; one that has restarted resets what it does not know. A datagram goes once, and may be lost
+or come twice.
 
-No addresses but names, no datagrams, no bandwidth.
+No addresses but names, no bandwidth.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ FIRST_RETRY = 1 * S
 GIVE_UP = 60 * S
 MAX_UNSENT = 64 * 1024
 """Octets a stream keeps while nothing passes; beyond that it is closed."""
+LARGEST_DATAGRAM = 65_507
 _EPHEMERAL = 49_152
 
 
@@ -63,13 +65,16 @@ class Net:
 
     def passage(self, source: str, destination: str, data: bytes) -> tuple[int, bytes] | None:
         """What arrives of a message and how many ns from now; None when it is lost. A stream drops what arrives twice."""
+        return next(iter(self.passages(source, destination, data)), None)
+
+    def passages(self, source: str, destination: str, data: bytes) -> list[tuple[int, bytes]]:
+        """As `passage`, for a datagram: none or several."""
         host = self.hosts.get(destination)
         if host is None or not host.up or (source, destination) in self._blocked:
-            return None
+            return []
         if self.faults is None:
-            return self.latency, data
-        copies = self.faults.apply(source, destination, data)
-        return (self.latency + copies[0][0], copies[0][1]) if copies else None
+            return [(self.latency, data)]
+        return [(self.latency + delay, copy) for delay, copy in self.faults.apply(source, destination, data)]
 
     def carry(
         self, delay: int, source: str, port: int, destination: str, peer_port: int, kind: Segment, data: bytes = b""
@@ -87,6 +92,7 @@ class Host:
         self.name = name
         self.up = True
         self.streams: dict[tuple[int, str, int], Stream] = {}
+        self.sockets: dict[int, Socket] = {}
         self._listeners: dict[int, Callable[[Stream], object]] = {}
         self._next_port = _EPHEMERAL
 
@@ -111,6 +117,17 @@ class Host:
         stream.open()
         return stream
 
+    def bind(self, port: int | None = None) -> Socket:
+        """Open a port for datagrams, a free one where none is named. Raises LocalProtocolError when it is taken."""
+        if port is None:
+            port = _EPHEMERAL
+            while port in self.sockets:
+                port += 1
+        if port in self.sockets:
+            raise LocalProtocolError(f"{self.name}:{port} is taken")
+        socket = self.sockets[port] = Socket(self, port)
+        return socket
+
     def network_time(self) -> int | None:
         """UTC in ns as the cellular network tells it; None while the host is not on the network."""
         return self.net.kernel.utc if self.up else None
@@ -119,6 +136,7 @@ class Host:
         """The owner's power is gone: listeners and streams with it. Peers are not told."""
         self.up = False
         self._listeners.clear()
+        self.sockets.clear()
         for stream in tuple(self.streams.values()):
             stream.die()
         self.streams.clear()
@@ -126,6 +144,9 @@ class Host:
     def arrive(self, source: str, port: int, own: int, kind: Segment, data: bytes) -> None:
         """A segment from port `port` of host `source` for port `own`."""
         if not self.up:
+            return
+        if kind is Segment.DATAGRAM:
+            self._datagram(own, source, port, data)
             return
         stream = self.streams.get((own, source, port))
         if stream is not None:
@@ -140,8 +161,38 @@ class Host:
                 self.net.carry(passage[0], self.name, own, source, port, Segment.RESET)
 
 
+    def _datagram(self, own: int, source: str, port: int, data: bytes) -> None:
+        socket = self.sockets.get(own)
+        if socket is not None and socket.on_datagram is not None:
+            socket.on_datagram(source, port, data)
+
+
+class Socket:
+    """A port for datagrams. `on_datagram(host, port, octets)` is called for each that comes; what no port waits for is lost."""
+
+    def __init__(self, host: Host, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.name = f"{host.name}:{port}"
+        self.on_datagram: Callable[[str, int, bytes], object] | None = None
+
+    def send(self, address: str, port: int, data: bytes) -> None:
+        """Send one datagram. Raises LocalProtocolError when it is longer than any may be."""
+        if len(data) > LARGEST_DATAGRAM:
+            raise LocalProtocolError(f"{self.name}: a datagram of {len(data)} octets")
+        net = self.host.net
+        net.kernel.log.emit(self.name, "net.datagram", data)
+        for delay, copy in net.passages(self.host.name, address, data):
+            net.carry(delay, self.host.name, self.port, address, port, Segment.DATAGRAM, copy)
+
+    def close(self) -> None:
+        """Give the port back. Harmless twice."""
+        if self.host.sockets.get(self.port) is self:
+            del self.host.sockets[self.port]
+
+
 class Segment(Enum):
-    """What passes between the two ends of a stream."""
+    """What passes between two hosts: between the ends of a stream, but for datagrams."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -149,6 +200,9 @@ class Segment(Enum):
     FINISH = "finish"
     CLOSE = "close"
     RESET = "reset"
+    PROBE = "probe"
+    """Says nothing; whoever does not know the stream resets it."""
+    DATAGRAM = "datagram"
 
 
 class Stream:
@@ -201,6 +255,16 @@ class Stream:
             self._finished = True
             if self._peer_finished:
                 self._end(Closed.CLOSED)
+
+    def probe(self) -> None:
+        """Ask whether the peer is still there: it resets what it does not know, and `stuck_since` tells of one out of reach."""
+        if self.closed is None and not self._unsent:
+            self._queue(Segment.PROBE)
+
+    @property
+    def stuck_since(self) -> int | None:
+        """Since when (ns) nothing has passed of what is to go; None when all has, or nothing was tried."""
+        return self._failing_since
 
     def close(self) -> None:
         """Close both directions, once what was sent has gone. Harmless when it is closed."""

@@ -1,30 +1,36 @@
-"""The hub's one WAN address: DLMS wrapper connections, and the table that says which device a server address means.
+"""The hub's one WAN address: DLMS wrapper over TCP and UDP, and the table that says which device a server address means.
 
-A PDU's destination wPort is a SAP of the premises (see `sap_table`). A `Target` stands behind each: a logical device of the hub
-itself, or a meter on the HAN, to which the APDU is forwarded unchanged. A client address at a target belongs to one connection
-at a time, because an answer finds its way back by it alone; while it does, another connection that uses the same pair is
-closed. What a target says to a client that nobody serves is dropped and counted.
+A PDU's destination wPort is a SAP of the premises (see `sap_table`). Behind each stands a logical device of the hub itself
+(`Shared`), with which every connection has sessions of its own, or a `Target`: a meter on the HAN, to which the APDU is forwarded
+unchanged. A client address at a target belongs to one connection at a time, because an answer finds its way back by it alone; while
+it does, another connection that uses the same pair is closed, unless the first one has gone without a word. What a target says to a
+client that nobody serves is dropped and counted. Over UDP, the datagrams of one address and port are a connection.
 
-Not here: UDP, TLS, who may connect (COSEM associations decide what a client may do).
+Not here: TLS, who may connect (COSEM associations decide what a client may do).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from devices.runtime.board import Board
 from devices.runtime.kernel import S
-from devices.runtime.net import Closed, Stream
+from devices.runtime.net import Closed, Socket, Stream
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
 
 PORT = 4059
-"""IANA's dlms/cosem."""
+"""IANA's dlms/cosem, for TCP and UDP."""
 CONNECTIONS = 8
 ADDRESSES = 16
 """Client addresses, at all SAPs together, that one connection may use."""
 IDLE = 120 * S
+KEEP_ALIVE = 10 * S
+"""Silence after which a TCP client is asked whether it is still there, and how long that may fail to pass."""
+QUIET = 20 * S
+"""Silence after which a UDP client has to make room for another one."""
 
 Reply = Callable[[bytes], object]
 
@@ -41,10 +47,18 @@ class Target(Protocol):
         ...
 
 
+class Shared(ABC):
+    """A device that tells connections apart, so that each has client addresses of its own."""
+
+    @abstractmethod
+    def fresh(self) -> Target:
+        """What one connection talks to."""
+
+
 class Endpoint:
     """Listens on the board's network host. `targets` is read at every PDU, so meters may come at any time."""
 
-    def __init__(self, board: Board, targets: Mapping[int, Target], port: int = PORT) -> None:
+    def __init__(self, board: Board, targets: Mapping[int, Target | Shared], port: int = PORT) -> None:
         self.refused = 0
         """Connections closed because they used a client address that another one was using, or too many."""
         self.unclaimed = 0
@@ -53,65 +67,147 @@ class Endpoint:
         self._targets = targets
         self._connections: list[Connection] = []
         self._owners: dict[tuple[int, int], Connection] = {}
+        self._peers: dict[tuple[str, int], Peer] = {}
         board.net.listen(port, self._accept)
+        self._socket = board.net.bind(port)
+        self._socket.on_datagram = self._datagram
 
     def _accept(self, stream: Stream) -> None:
+        self._make_room()
+        self._connections.append(Caller(self, self._board, stream))
+
+    def _datagram(self, address: str, port: int, data: bytes) -> None:
+        peer = self._peers.get((address, port))
+        try:
+            pdu = wrapper.unwrap(data)
+        except RemoteProtocolError as error:  # a datagram is lost alone; its neighbours are good
+            self._board.log("wan.bad", {"reason": str(error)})
+            return
+        if peer is None:
+            self._make_room()
+            peer = self._peers[address, port] = Peer(self, self._board, self._socket, (address, port))
+            self._connections.append(peer)
+        peer.heard(pdu)
+
+    def _make_room(self) -> None:
         if len(self._connections) >= CONNECTIONS:
             min(self._connections, key=lambda connection: connection.last_heard).close()
-        self._connections.append(Connection(self, self._board, stream))
 
     def route(self, connection: Connection, pdu: wrapper.Pdu) -> None:
         """A PDU from the WAN. An unknown SAP gets no answer."""
-        target = self._targets.get(pdu.destination)
-        if target is None:
-            self._board.log("wan.unknown", {"sap": pdu.destination, "client": pdu.source})
-            return
         pair = (pdu.source, pdu.destination)
+        target = connection.used.get(pair) or self._admit(connection, pair)
+        if target is not None:
+            target.request(pdu.source, pdu.apdu, lambda apdu: self._answer(connection, pair, apdu))
+
+    def _admit(self, connection: Connection, pair: tuple[int, int]) -> Target | None:
+        """A connection uses a client address at a SAP for the first time. None: it may not."""
+        client, sap = pair
+        found = self._targets.get(sap)
+        if found is None:
+            self._board.log("wan.unknown", {"sap": sap, "client": client})
+            return None
         owner = self._owners.get(pair)
-        if owner is None and list(self._owners.values()).count(connection) < ADDRESSES:
-            owner = self._owners[pair] = connection
-        if owner is not connection:
+        if owner is not None and owner.gone:
+            owner.close()
+            owner = None
+        if owner is not None or len(connection.used) >= ADDRESSES:
             self.refused += 1
-            self._board.log("wan.occupied", {"sap": pdu.destination, "client": pdu.source})
+            self._board.log("wan.occupied", {"sap": sap, "client": client})
             connection.close()
-            return
-        target.request(pdu.source, pdu.apdu, lambda apdu: self._answer(connection, pair, apdu))
+            return None
+        if isinstance(found, Shared):
+            target = connection.local.get(sap) or connection.local.setdefault(sap, found.fresh())
+        else:
+            target = found
+            self._owners[pair] = connection
+        connection.used[pair] = target
+        return target
 
     def _answer(self, connection: Connection, pair: tuple[int, int], apdu: bytes) -> None:
-        if self._owners.get(pair) is not connection:
+        if pair not in connection.used:
             self.unclaimed += 1
             return
         client, sap = pair
-        connection.stream.send(wrapper.wrap(sap, client, apdu))
+        connection.say(wrapper.wrap(sap, client, apdu))
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone, and what it owned is free."""
+        if connection not in self._connections:
+            return
         self._connections.remove(connection)
-        for pair in [pair for pair, owner in self._owners.items() if owner is connection]:
-            del self._owners[pair]
-            client, sap = pair
-            target = self._targets.get(sap)
-            if target is not None:
-                target.release(client)
+        if isinstance(connection, Peer):
+            del self._peers[connection.address]
+        used, connection.used = connection.used, {}
+        for pair in used:
+            if self._owners.get(pair) is connection:
+                del self._owners[pair]
+        for (client, _), target in used.items():
+            target.release(client)
 
 
-class Connection:
-    """One client's TCP connection. It ends when the octets are no wrapper, or after `IDLE` without a PDU."""
+class Connection(ABC):
+    """One client of the WAN. It ends after `IDLE` without a PDU."""
 
-    def __init__(self, endpoint: Endpoint, board: Board, stream: Stream) -> None:
-        self.stream = stream
+    def __init__(self, endpoint: Endpoint, board: Board) -> None:
         self.last_heard = board.kernel.now
+        self.used: dict[tuple[int, int], Target] = {}
+        """Client address and SAP to the device behind it."""
+        self.local: dict[int, Target] = {}
         self._endpoint = endpoint
         self._board = board
-        self._splitter = wrapper.Splitter()
-        stream.on_data = self._received
-        stream.on_close = self._closed
-        self._timer = board.scope.after(IDLE, self._idle)
+        self._timer = board.scope.after(KEEP_ALIVE, self._watch)
+
+    @property
+    @abstractmethod
+    def gone(self) -> bool:
+        """Whether the client may be taken to have left without a word."""
+
+    @abstractmethod
+    def say(self, octets: bytes) -> None:
+        """Send a PDU."""
 
     def close(self) -> None:
         """Close it from our side."""
+        self._timer.cancel()
+        self._endpoint.forget(self)
+
+    @property
+    def quiet(self) -> int:
+        """ns since the last PDU."""
+        return self._board.kernel.now - self.last_heard
+
+    def _watch(self) -> None:
+        if self.quiet >= IDLE:
+            self.close()
+        else:
+            wait = KEEP_ALIVE - self.quiet if self.quiet < KEEP_ALIVE else KEEP_ALIVE
+            self._timer = self._board.scope.after(min(wait, IDLE - self.quiet), self._watch)
+
+
+class Caller(Connection):
+    """Over TCP. It ends, too, when the octets are no wrapper, or when it is out of reach for `KEEP_ALIVE`."""
+
+    def __init__(self, endpoint: Endpoint, board: Board, stream: Stream) -> None:
+        super().__init__(endpoint, board)
+        self.stream = stream
+        self._splitter = wrapper.Splitter()
+        stream.on_data = self._received
+        stream.on_close = self._closed
+
+    @property
+    def gone(self) -> bool:
+        since = self.stream.stuck_since
+        return since is not None and self._board.kernel.now - since >= KEEP_ALIVE
+
+    def say(self, octets: bytes) -> None:
+        self.stream.send(octets)
+
+    def close(self) -> None:
+        if self.gone:
+            self.stream.reset()
         self.stream.close()
-        self._closed(Closed.CLOSED)
+        super().close()
 
     def _received(self, data: bytes) -> None:
         try:
@@ -124,13 +220,34 @@ class Connection:
             self._board.log("wan.bad", {"reason": str(error)})
             self.close()
 
-    def _idle(self) -> None:
-        quiet = self._board.kernel.now - self.last_heard
-        if quiet >= IDLE:
+    def _watch(self) -> None:
+        if self.gone:
             self.close()
-        else:
-            self._timer = self._board.scope.after(IDLE - quiet, self._idle)
+            return
+        if self.quiet >= KEEP_ALIVE:
+            self.stream.probe()
+        super()._watch()
 
     def _closed(self, why: Closed) -> None:
-        self._timer.cancel()
-        self._endpoint.forget(self)
+        super().close()
+
+
+class Peer(Connection):
+    """Over UDP: what comes from one address and port."""
+
+    def __init__(self, endpoint: Endpoint, board: Board, socket: Socket, address: tuple[str, int]) -> None:
+        super().__init__(endpoint, board)
+        self.address = address
+        self._socket = socket
+
+    @property
+    def gone(self) -> bool:
+        return self.quiet >= QUIET
+
+    def heard(self, pdu: wrapper.Pdu) -> None:
+        """Its datagram was this PDU."""
+        self.last_heard = self._board.kernel.now
+        self._endpoint.route(self, pdu)
+
+    def say(self, octets: bytes) -> None:
+        self._socket.send(*self.address, octets)

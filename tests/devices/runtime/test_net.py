@@ -6,7 +6,7 @@ import pytest
 
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import MIN, MS, Kernel, S
-from devices.runtime.net import GIVE_UP, MAX_UNSENT, Closed, Net, Stream
+from devices.runtime.net import GIVE_UP, LARGEST_DATAGRAM, MAX_UNSENT, Closed, Net, Stream
 from protocols.core.errors import LocalProtocolError
 
 
@@ -234,3 +234,56 @@ def test_a_resetting_owner_hears_nothing_more(wan: Wan) -> None:
     wan.hub.reset()
     wan.kernel.run_until(5 * MIN)
     assert [what for what in wan.seen if what[1].startswith("hub")] == []
+
+
+# --- datagrams
+
+
+def test_datagrams_go_to_a_port_and_back(wan: Wan) -> None:
+    server, client = wan.hub.bind(4059), wan.head_end.bind()
+    server.on_datagram = lambda host, port, data: server.send(host, port, data[::-1])
+    client.on_datagram = lambda host, port, data: wan.note(f"{host}:{port}", data)
+    client.send("hub", 4059, b"abc")
+    client.send("hub", 4060, b"nobody")
+    client.send("nowhere", 4059, b"no host")
+    wan.kernel.run_until(1 * S)
+    assert wan.seen == [(40, "hub:4059", b"cba")]
+    with pytest.raises(LocalProtocolError):
+        wan.hub.bind(4059)
+    with pytest.raises(LocalProtocolError):
+        client.send("hub", 4059, bytes(LARGEST_DATAGRAM + 1))
+    assert wan.head_end.bind().port != client.port
+    server.close()
+    server.close()
+    assert wan.hub.bind(4059) is not server
+
+
+def test_a_datagram_may_be_lost_or_doubled_and_dies_with_its_port(wan: Wan) -> None:
+    server, client = wan.hub.bind(4059), wan.head_end.bind()
+    server.on_datagram = lambda host, port, data: wan.note("hub", data)
+    wan.net.faults = Faults(wan.kernel, "faults", [Fault(Effect.DROP, nth=1), Fault(Effect.DUPLICATE, nth=1)])
+    for data in (b"lost", b"doubled"):
+        client.send("hub", 4059, data)
+    wan.kernel.run_until(1 * S)
+    assert [value for _, _, value in wan.seen] == [b"doubled"] * 2
+    wan.hub.reset()
+    wan.hub.up = True
+    client.send("hub", 4059, b"after a restart")
+    wan.kernel.run_until(2 * S)
+    assert len(wan.seen) == 2
+
+
+def test_probes_tell_who_is_out_of_reach(wan: Wan) -> None:
+    stream = wan.connect()
+    wan.kernel.run_until(1 * S)
+    stream.probe()
+    wan.kernel.run_until(2 * S)
+    assert stream.stuck_since is None
+    assert wan.seen == [(40, "head end open", None)]
+    wan.hub.reset()
+    stream.probe()
+    wan.kernel.run_until(5 * S)
+    assert stream.stuck_since == 2 * S
+    wan.hub.up = True  # and knows nothing of it
+    wan.kernel.run_until(20 * S)
+    assert stream.closed is Closed.RESET
