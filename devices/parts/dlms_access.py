@@ -49,7 +49,7 @@ class Lab:
     """Test keys and secrets, the same for every device of a bench. Symmetric keys have the suite's length.
 
     `policy`: bits of the security policy (security setup version 1). `signing`: the server's private key; `client_signing`: the
-    client's public key; both empty: no ECDSA.
+    client's public key; both empty: no ECDSA. The same pair signs and agrees on keys, which only a laboratory should do.
     """
 
     client_title: bytes
@@ -110,6 +110,7 @@ class Clients:
 
 def _material(board: Board, lab: Lab) -> SecurityMaterial:
     nvm = board.nvm
+    client = {lab.client_title: lab.client_signing} if lab.client_signing else {}
     keys = KeySet(
         {
             KeyId.UNICAST_ENCRYPTION: lab.unicast,
@@ -118,7 +119,9 @@ def _material(board: Board, lab: Lab) -> SecurityMaterial:
             KeyId.MASTER: lab.master,
         },
         signing=lab.signing,
-        peer_signing={lab.client_title: lab.client_signing} if lab.client_signing else {},
+        agreement=lab.signing,
+        peer_signing=client,
+        peer_agreement=client,
     )
     return SecurityMaterial(
         board.eui64.to_bytes(8, "big"),
@@ -127,6 +130,7 @@ def _material(board: Board, lab: Lab) -> SecurityMaterial:
         suite=Suite(lab.suite),
         policy=Policy(lab.policy),
         counters=_peers(nvm),
+        rng=board.rng("dlms keys"),
     )
 
 

@@ -24,7 +24,14 @@ from protocols.dlms.initiate import (
     InitiateResponse,
 )
 from protocols.dlms.security import hls
-from protocols.dlms.security.context import ClearContext, Protection, SecurityContext, SecurityLayer, acceptable_title
+from protocols.dlms.security.context import (
+    SIGNED,
+    ClearContext,
+    Protection,
+    SecurityContext,
+    SecurityLayer,
+    acceptable_title,
+)
 from protocols.dlms.security.material import SecurityMaterial
 from protocols.dlms.security.suites import Policy
 
@@ -251,7 +258,7 @@ def _check_title(title: bytes, own: bytes) -> None:
 def _proposal(request: AARQ, layer: SecurityLayer) -> tuple[InitiateRequest, Protection]:
     """The initiate request, and what it was protected with. Raises SecurityRefused, too."""
     plain, protection = layer.open(request.user_information)
-    if not layer.admits(protection):
+    if not layer.admits(protection, excused=SIGNED):
         raise _Refused(Diagnostic.NO_REASON_GIVEN, InitiateError.REFUSED_BY_THE_VDE_HANDLER)
     try:
         return InitiateRequest.parse(plain), protection

@@ -17,6 +17,7 @@ from protocols.dlms.initiate import DLMS_VERSION, Conformance, InitiateRequest, 
 from protocols.dlms.security import hls
 from protocols.dlms.security.context import (
     PLAIN,
+    SIGNED,
     ClearContext,
     Kind,
     Protection,
@@ -59,8 +60,9 @@ class Authentication(msgspec.Struct, frozen=True):
 class Security(msgspec.Struct, frozen=True):
     """How what a client says is protected, which is also the least that it accepts of the server.
 
-    `protection` PLAIN: the context without ciphering; the material is for the mechanism only. `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in this
-    association instead of the global one; empty: none. Not shown by repr.
+    `protection` PLAIN: the context without ciphering; the material is for the mechanism only. Of its layers the keys count; headers
+    are made. `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in
+    this association instead of the global one; empty: none. Not shown by repr.
     """
 
     material: SecurityMaterial
@@ -129,7 +131,7 @@ class Opening:
             if self._received == self._sent:
                 raise NotAuthentic("the server gave our own challenge back")  # our answer would be the one it owes us
         plain, protection = self.layer.open(response.user_information)
-        if not self.layer.admits(protection):
+        if not self.layer.admits(protection, excused=SIGNED):
             raise NotAuthentic("the server's answer to the initiate request is less protected than the request")
         return InitiateResponse.parse(plain)
 
@@ -163,9 +165,11 @@ class Opening:
         return self._security.material.title if self._security is not None else self.authentication.title
 
     def _sealed(self, initiate: bytes) -> bytes:
-        # The dedicated key is for what follows the opening, which itself goes under the global one.
-        kind = _GLOBAL.get(self.protection.kind, self.protection.kind)
-        return self.layer.seal(initiate, msgspec.structs.replace(self.protection, kind=kind))
+        # The dedicated key and layers between titles are for what follows the opening, which itself goes under the global key.
+        authenticated, encrypted = self.protection.authenticated, self.protection.encrypted
+        kind = _OPENING.get(self.protection.kind, Kind.GLO) if authenticated or encrypted else Kind.PLAIN
+        return self.layer.seal(initiate, Protection(kind, authenticated, encrypted))
 
 
-_GLOBAL: Final = {Kind.DED: Kind.GLO, Kind.GENERAL_DED: Kind.GENERAL_GLO}
+_OPENING: Final = {Kind.GENERAL_DED: Kind.GENERAL_GLO, Kind.GENERAL_GLO: Kind.GENERAL_GLO}
+"""Of what kind the initiate request is, where it is not service-specific."""

@@ -27,7 +27,7 @@ from protocols.dlms.cosem.interface import Hook
 from protocols.dlms.cosem.rights import Rights
 from protocols.dlms.obis import Obis
 from protocols.dlms.security import hls
-from protocols.dlms.security.context import Protection, SecurityLayer, SecurityRefused
+from protocols.dlms.security.context import SIGNED, Protection, SecurityLayer, SecurityRefused
 from protocols.dlms.xdlms import ActionRequestNormal, ActionResult, DataAccessResult, ServiceError
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ class OpenAssociation:
             return None
         information = None
         if request.user_information:
-            _, protection = self.open(request.user_information)
+            _, protection = self.layer.open(request.user_information)
+            if not self.layer.admits(protection, excused=SIGNED):
+                raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
             information = self.layer.seal(initiate_response(self.terms), protection)
         self.close()
         return RLRE.of(Reason.NORMAL, information)

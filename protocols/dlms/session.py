@@ -39,6 +39,8 @@ _NOTIFICATIONS: Final[dict[type[Frame], Conformance]] = {
 }
 OWN_WINDOW: Final = 8
 """Blocks of a general block transfer that are taken in one stream."""
+SMALLEST_ROOM: Final = 24
+"""Octets that protection has to leave of an APDU, for an answer or a block of one."""
 TIME_OUT: Final = 60_000_000_000
 """ns after which a general block transfer that has stopped is given up."""
 
@@ -143,6 +145,8 @@ class Session:
             objects.demands = Access.NONE
             objects.limit = MAX_OCTETS if transfer is not None else self._max_pdu - layer.overhead(protection)
             objects.following = transfer is not None
+            if objects.limit < SMALLEST_ROOM:
+                return [exception(ServiceError.PDU_TOO_LONG)]
         elif is_ciphered(data):
             return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
         answer = self._serve(data)

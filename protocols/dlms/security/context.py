@@ -2,17 +2,20 @@
 
 Green Book 9.2.7. The server's session and the client use it alike. Its work is between general block transfer (outside) and
 the services (inside). Which object wants what protection is not its business: that is compared with the `Protection` of the
-request. General-ciphering and general-signing are in `general`.
+request. How general-ciphering and general-signing look is in `general`; whether one is a replay is found out here.
+
+What is only encrypted proves nothing of its sender, who may yet use up a counter with it: policies should ask for more.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from hashlib import sha256
 from typing import Final, Protocol
 
 import msgspec
 
-from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.core.errors import DecodeError, LocalProtocolError, RemoteProtocolError
 from protocols.dlms.security.ciphering import (
     GENERAL_DED,
     GENERAL_GLO,
@@ -26,6 +29,18 @@ from protocols.dlms.security.ciphering import (
     unsecure,
 )
 from protocols.dlms.security.counters import LAST
+from protocols.dlms.security.general import (
+    Ciphering,
+    Header,
+    KeyKind,
+    Layer,
+    Profile,
+    Signing,
+    answering,
+    is_general,
+    open_general,
+    seal_general,
+)
 from protocols.dlms.security.material import TITLE_OCTETS, KeyId, SecurityMaterial
 from protocols.dlms.security.suites import Policy
 from protocols.dlms.xdlms import ExceptionResponse, ServiceError, StateError
@@ -40,6 +55,7 @@ class Kind(Enum):
     GENERAL_GLO = 3
     GENERAL_DED = 4
     GENERAL_CIPHERING = 5
+    """General-ciphering or general-signing, with nothing ciphered inside."""
 
 
 class Protection(msgspec.Struct, frozen=True):
@@ -50,8 +66,8 @@ class Protection(msgspec.Struct, frozen=True):
     encrypted: bool = False
     signed: bool = False
     broadcast: bool = False
-    transaction: bytes = b""
-    """transaction-id of a general-ciphering or general-signing request, which the answer repeats."""
+    layers: tuple[Layer, ...] = ()
+    """General-ciphering and general-signing around it all, the outermost first; `kind` says what is inside."""
 
     def meets(self, wanted: int) -> bool:
         """Whether it has what the request bits (2, 3, 4) of a policy or of an access mode ask for."""
@@ -71,11 +87,13 @@ class Protection(msgspec.Struct, frozen=True):
             self.encrypted or bool(wanted & Policy.ENCRYPTED_RESPONSE),
             self.signed or bool(wanted & Policy.SIGNED_RESPONSE),
             self.broadcast,
-            self.transaction,
+            self.layers,
         )
 
 
 PLAIN: Final = Protection()
+SIGNED: Final = Policy.SIGNED_REQUEST | Policy.SIGNED_RESPONSE
+"""What initiate requests and responses are excused from: they travel in service-specific form, before the ends know each other."""
 _RESPONSE: Final = Policy.AUTHENTICATED_RESPONSE | Policy.ENCRYPTED_RESPONSE | Policy.SIGNED_RESPONSE
 _TO_REQUEST: Final = 3
 """Bits between those for responses and those for requests."""
@@ -118,8 +136,8 @@ class SecurityLayer(Protocol):
         """An APDU protected like another one was, and at least as the policy wants it. Raises LocalProtocolError."""
         ...
 
-    def admits(self, protection: Protection) -> bool:
-        """Whether the policy lets in an APDU that was protected so."""
+    def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
+        """Whether the policy, but for what is `excused`, lets in an APDU that was protected so."""
         ...
 
     def overhead(self, like: Protection) -> int:
@@ -141,7 +159,7 @@ class ClearContext:
     def seal(self, apdu: bytes, like: Protection) -> bytes:
         return apdu
 
-    def admits(self, protection: Protection) -> bool:
+    def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
         return protection.kind is Kind.PLAIN
 
     def overhead(self, like: Protection) -> int:
@@ -152,8 +170,8 @@ class SecurityContext:
     """The layer of an association with ciphering.
 
     `peer`: the other end's system title; empty: of whoever first names itself in a general APDU and has the key. `policy`: what
-    this association wants, beside what the material wants of all. `client`: whether this end is the client's, which opens
-    responses and seals requests.
+    this association wants, beside what the material wants of all. `profile`: of general-ciphering and general-signing. `client`:
+    whether this end is the client's, which opens responses and seals requests.
     """
 
     def __init__(
@@ -162,14 +180,17 @@ class SecurityContext:
         peer: bytes = b"",
         *,
         policy: Policy = Policy.NOTHING,
+        profile: Profile = Profile.FIELD,
         client: bool = False,
     ) -> None:
         self.material = material
         self.peer = peer
         self.own_policy = policy
+        self.profile = profile
         self.client = client
         self._dedicated = b""
         self._dedicated_counter = -1
+        self._transaction = b""
 
     def __repr__(self) -> str:
         return f"SecurityContext({self.material!r}, peer={self.peer.hex().upper()})"
@@ -184,12 +205,15 @@ class SecurityContext:
         self._dedicated = key
         self._dedicated_counter = -1
 
-    def admits(self, protection: Protection) -> bool:
-        """Whether the policy lets in an APDU that was protected so."""
-        return protection.meets(self.policy >> _TO_REQUEST if self.client else self.policy)
+    def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
+        """Whether the policy, but for what is `excused`, lets in an APDU that was protected so."""
+        policy = self.policy & ~excused
+        return protection.meets(policy >> _TO_REQUEST if self.client else policy)
 
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
         """The plain APDU, and what it was protected with. Raises SecurityRefused, and then no counter has moved."""
+        if is_general(apdu):
+            return self._open_layers(apdu)
         kind = _KINDS.get(apdu[0]) if apdu else None
         if kind is None:
             return apdu, PLAIN
@@ -205,12 +229,27 @@ class SecurityContext:
         An exception-response has no service-specific ciphered form, and goes as it is; other services without one go in the
         general form. Raises LocalProtocolError when a key is missing or the counter has come to its end.
         """
-        policy = self.policy << _TO_REQUEST if self.client else self.policy
-        like = like.answering(policy)
+        like = like.answering(self.policy << _TO_REQUEST if self.client else self.policy)
         if like.kind is Kind.PLAIN:
             return apdu
+        layers = self._outgoing(like)
+        if _lacks(like, layers):
+            apdu = self._seal_specific(apdu, like)
+        if not layers:
+            return apdu
+        if self.material.rng is None:
+            raise LocalProtocolError(f"{self.material!r} has no source of keys")
+        return seal_general(apdu, layers, self.material, self.material.rng, self.profile)
+
+    def overhead(self, like: Protection) -> int:
+        """Octets that `seal` adds at most, whatever objects may add to the policy."""
+        return _LONGEST_HEADER + _LONGEST_LAYER * len(like.layers)
+
+    # --- service-specific, general-glo, general-ded
+
+    def _seal_specific(self, apdu: bytes, like: Protection) -> bytes:
         control = self.material.suite | _AUTHENTICATED * like.authenticated | _ENCRYPTED * like.encrypted
-        tag = _TAGS.get((like.kind, apdu[0]))
+        tag = _TAGS.get((Kind.GLO if like.kind is Kind.GENERAL_CIPHERING else like.kind, apdu[0]))
         if tag is None and apdu[0] == _EXCEPTION and like.kind in _SPECIFIC:
             return apdu
         dedicated = like.kind in _DEDICATED and bool(self._dedicated)
@@ -220,10 +259,6 @@ class SecurityContext:
         if tag is not None:
             return Ciphered(tag, secured).build()
         return GeneralCiphered(GENERAL_DED if dedicated else GENERAL_GLO, self.material.title, secured).build()
-
-    def overhead(self, like: Protection) -> int:
-        """Octets that `seal` adds at most, whatever objects may add to the policy."""
-        return _LONGEST_HEADER
 
     def _unwrap(self, apdu: bytes, kind: Kind) -> tuple[bytes, Secured]:
         """The sender's system title, and the secured unit."""
@@ -253,20 +288,94 @@ class SecurityContext:
         authenticated, encrypted = bool(control & _AUTHENTICATED), bool(control & _ENCRYPTED)
         if kind in _SPECIFIC and _PLAIN_TAGS[tag] != apdu[0]:
             raise SecurityRefused(f"under the tag {tag:02X} came an APDU with the tag {apdu[0]:02X}")
+        if not authenticated and apdu[0] not in _PLAIN:
+            raise SecurityRefused("what was deciphered is no APDU")
         expected = self._dedicated_counter + 1 if dedicated else self.material.counters.expected(title, key_id)
-        # What was only encrypted may be anybody's: it must not be able to use up the counter.
-        if secured.counter < expected or (secured.counter == LAST and not authenticated):
-            raise SecurityRefused(
-                f"invocation counter {secured.counter} where {expected} was expected",
-                ServiceError.INVOCATION_COUNTER_ERROR,
-                counter=min(expected, LAST),
-            )
+        _check_counter(secured.counter, expected, authenticated)
         if dedicated:
             self._dedicated_counter = secured.counter
         else:
             self.material.counters.accept(title, key_id, secured.counter)
             self.peer = title
         return apdu, Protection(kind, authenticated, encrypted, False, key_id is KeyId.BROADCAST_ENCRYPTION)
+
+
+    # --- general-ciphering, general-signing
+
+    def _open_layers(self, whole: bytes) -> tuple[bytes, Protection]:
+        try:
+            opened = open_general(whole, self.material, self.profile)
+        except RemoteProtocolError as error:
+            raise SecurityRefused(str(error)) from None
+        layers, titles = opened.layers, {layer.header.originator for layer in opened.layers}
+        if len(titles) > 1 or (self.peer and titles != {self.peer}):
+            raise SecurityRefused("the originator is not the other end of the association")
+        if self.client and any(layer.header.transaction_id != self._transaction for layer in layers):
+            raise SecurityRefused("an answer to another transaction")
+        title = layers[0].header.originator
+        counted = [layer for layer in layers if isinstance(layer, Ciphering) and layer.key in _COUNTED]
+        for layer in counted:
+            expected = self.material.counters.expected(title, _COUNTED[layer.key])
+            _check_counter(layer.counter or 0, expected, layer.authenticated)
+        digest = sha256(whole).digest()
+        if not counted and digest in self.material.seen:
+            raise SecurityRefused("a message that has been here before")
+        apdu, inside = self._inside(opened.apdu)
+        for layer in counted:
+            self.material.counters.accept(title, _COUNTED[layer.key], layer.counter or 0)
+        if not counted:
+            self.material.seen.append(digest)
+        self.peer = title
+        ciphered = [layer for layer in layers if isinstance(layer, Ciphering)]
+        return apdu, Protection(
+            Kind.GENERAL_CIPHERING if inside.kind is Kind.PLAIN else inside.kind,
+            inside.authenticated or any(layer.authenticated for layer in ciphered),
+            inside.encrypted or any(layer.encrypted for layer in ciphered),
+            len(ciphered) < len(layers),
+            inside.broadcast or any(layer.key is KeyKind.BROADCAST for layer in ciphered),
+            layers,
+        )
+
+    def _inside(self, apdu: bytes) -> tuple[bytes, Protection]:
+        """What stood in the layers, which may be ciphered once more."""
+        if is_general(apdu) or not apdu:
+            raise SecurityRefused("there is no APDU in it")
+        return self.open(apdu)
+
+    def _outgoing(self, like: Protection) -> tuple[Layer, ...]:
+        """The layers to put on: of a client new ones of the same kinds, of a server those of the request, turned round."""
+        title = self.material.title
+        layers = like.layers if self.client else answering(like.layers, title)
+        missing = like.signed and not any(isinstance(layer, Signing) for layer in layers)
+        if not self.client and not missing:
+            return layers
+        if self.client and (layers or missing):
+            self._transaction = self.material.next_counter().to_bytes(TITLE_OCTETS, "big")
+        header = Header(self._transaction, title, self.peer)
+        if self.client:
+            layers = tuple(msgspec.structs.replace(layer, header=header) for layer in layers)
+        return (Signing(header), *layers) if missing else layers
+
+
+def _lacks(like: Protection, layers: tuple[Layer, ...]) -> bool:
+    """Whether what is inside the layers has to be ciphered, too."""
+    if like.kind is not Kind.GENERAL_CIPHERING:
+        return True
+    ciphered = [layer for layer in layers if isinstance(layer, Ciphering)]
+    signed = len(ciphered) < len(layers)
+    return (like.authenticated and not signed and not any(layer.authenticated for layer in ciphered)) or (
+        like.encrypted and not any(layer.encrypted for layer in ciphered)
+    )
+
+
+def _check_counter(counter: int, expected: int, authenticated: bool) -> None:
+    # What was only encrypted may be anybody's: the last counter of all is not taken from it.
+    if counter < expected or (counter == LAST and not authenticated):
+        raise SecurityRefused(
+            f"invocation counter {counter} where {expected} was expected",
+            ServiceError.INVOCATION_COUNTER_ERROR,
+            counter=min(expected, LAST),
+        )
 
 
 def acceptable_title(title: bytes, own: bytes) -> bool:
@@ -276,7 +385,7 @@ def acceptable_title(title: bytes, own: bytes) -> bool:
 
 def is_ciphered(apdu: bytes) -> bool:
     """Whether an APDU is of a ciphered kind, general-ciphering and general-signing included."""
-    return bool(apdu) and (apdu[0] in _KINDS or apdu[0] in _PUBLIC_KEY)
+    return bool(apdu) and (apdu[0] in _KINDS or is_general(apdu))
 
 
 _AUTHENTICATED: Final = int(Control.AUTHENTICATED)
@@ -288,7 +397,14 @@ _SPECIFIC: Final = frozenset((Kind.GLO, Kind.DED))
 _DEDICATED: Final = frozenset((Kind.DED, Kind.GENERAL_DED))
 _LONGEST_HEADER: Final = 1 + 1 + TITLE_OCTETS + 5 + 5 + 12
 """Tag, system title with its length, length, security control and counter, authentication tag."""
-_PUBLIC_KEY: Final = frozenset((0xDD, 0xDF))
+_LONGEST_LAYER: Final = 320
+"""A layer with titles, a transaction, an ephemeral point of P-384 and its signature."""
+_COUNTED: Final = {
+    KeyKind.ABSENT: KeyId.UNICAST_ENCRYPTION,
+    KeyKind.UNICAST: KeyId.UNICAST_ENCRYPTION,
+    KeyKind.BROADCAST: KeyId.BROADCAST_ENCRYPTION,
+}
+"""Layers whose key lasts, so that its counter tells a replay; of others the whole message is remembered."""
 
 _SPECIFIC_TAGS: Final = (
     # plain, glo-, ded- (IEC 62056-5-3 clause 8)
@@ -315,6 +431,8 @@ _TAGS: Final = {
     for kind, tag in ((Kind.GLO, glo), (Kind.DED, ded))
     if tag is not None
 }
+_PLAIN: Final = frozenset(plain for plain, _, _ in _SPECIFIC_TAGS) | {0x0F, _EXCEPTION, 0xD9, 0xDA}
+"""Tags of APDUs that may be ciphered: also data-notification, exception-response, access-request and access-response."""
 _PLAIN_TAGS: Final = {tag: plain for (_, plain), tag in _TAGS.items()}
 _KINDS: Final = {tag: kind for (kind, _), tag in _TAGS.items()} | {
     GENERAL_GLO: Kind.GENERAL_GLO,

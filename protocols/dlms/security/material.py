@@ -5,8 +5,10 @@ A logical device has one for each security setup; class 64 objects change the sa
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from random import Random
 from typing import Final
 
 from protocols.core.errors import LocalProtocolError
@@ -14,6 +16,8 @@ from protocols.dlms.security.counters import PeerCounters
 from protocols.dlms.security.suites import Policy, Suite
 
 TITLE_OCTETS: Final = 8
+REMEMBERED: Final = 1024
+"""Messages under keys of their own that are known again."""
 
 
 class KeyId(IntEnum):
@@ -62,7 +66,7 @@ class KeySet:
 class SecurityMaterial:
     """One end's security setup. `title`: own system title, 8 octets. `next_counter`: an invocation counter never given before.
 
-    `policy`: what every association with a ciphered context must at least keep to.
+    `policy`: what every association with a ciphered context must at least keep to. `rng`: for ephemeral keys and keys to wrap.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class SecurityMaterial:
         suite: Suite = Suite.S0,
         policy: Policy = Policy.NOTHING,
         counters: PeerCounters | None = None,
+        rng: Random | None = None,
     ) -> None:
         if len(title) != TITLE_OCTETS or not any(title):
             raise LocalProtocolError("a system title has 8 octets, not all zero")
@@ -85,6 +90,9 @@ class SecurityMaterial:
         self.counters = counters if counters is not None else PeerCounters()
         self.client_title = b""
         """Of the client that last opened an association with it (client_system_title); empty: none yet."""
+        self.rng = rng
+        self.seen: deque[bytes] = deque(maxlen=REMEMBERED)
+        """Digests of messages under keys that came with them, which no counter protects from replay."""
         self._deferred: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:

@@ -52,7 +52,9 @@ def keys(suite: Suite, *, server: bool) -> KeySet:
             KeyId.MASTER: bytes(range(0x80, 0x80 + octets)),
         },
         signing=own,
+        agreement=own,
         peer_signing={CLIENT_TITLE if server else SERVER_TITLE: signature.public_key(other)},
+        peer_agreement={CLIENT_TITLE if server else SERVER_TITLE: signature.public_key(other)},
     )
 
 
@@ -65,7 +67,12 @@ class Plant:
         self.secrets: list[tuple[int, bytes]] = []
         self.counter = count(1000)
         self.material = SecurityMaterial(
-            SERVER_TITLE, keys(suite, server=True), lambda: next(self.counter), suite=suite, policy=policy
+            SERVER_TITLE,
+            keys(suite, server=True),
+            lambda: next(self.counter),
+            suite=suite,
+            policy=policy,
+            rng=Random("server keys"),
         )
         self.lamp = cosem.Data("0-0:96.13.0", value=axdr.u32(5), access={"value": Access.READ_WRITE})
         self.guarded = cosem.Data(
@@ -99,7 +106,8 @@ class Plant:
 
     def material_of_client(self, counters: Iterator[int] | None = None, title: bytes = CLIENT_TITLE) -> SecurityMaterial:
         own = counters if counters is not None else self.counter
-        return SecurityMaterial(title, keys(self.suite, server=False), lambda: next(own), suite=self.suite)
+        held = keys(self.suite, server=False)
+        return SecurityMaterial(title, held, lambda: next(own), suite=self.suite, rng=Random("client keys"))
 
     def client(
         self,
