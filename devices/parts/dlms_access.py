@@ -18,6 +18,9 @@ from devices.runtime.nvm import Nvm
 from protocols.dlms import axdr, cosem
 from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Association, Terms
+from protocols.dlms.cosem.security_setup import SecuritySetup
+from protocols.dlms.open_association import SECURITY_SETUP
+from protocols.dlms.security.certificates import CertificateStore
 from protocols.dlms.security.counters import LAST, PeerCounters, own
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Policy, Suite
@@ -42,6 +45,8 @@ AHEAD: Final = 32
 _COUNTER: Final = "dlms"
 _PEERS: Final = "dlms/peers"
 _SECRET: Final = "dlms/secret/"
+_KEYS: Final = "dlms/keys"
+_POLICY: Final = "dlms/policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,12 @@ class Clients:
         self._password = password
         self._lab = lab
         self.rng: Random | None = board.rng("dlms") if lab is not None else None
-        self.security = _material(board, lab) if lab is not None else None
+        self.security: SecurityMaterial | None = None
+        self._setup: Callable[[], cosem.InterfaceClass] | None = None
+        if lab is not None:
+            self.security = _material(board, lab)
+            self.security.on_change = self._keep_keys
+            self._setup = _setup(board, self.security)
 
     def associations(self, device: str) -> list[Association]:
         """Of one of the board's logical devices, by a name of its own; secrets that clients have changed are the changed ones."""
@@ -93,16 +103,21 @@ class Clients:
         return lambda client, secret: self._nvm.put({f"{_SECRET}{device}/{client}": secret})
 
     def objects(self) -> list[cosem.InterfaceClass]:
-        """The invocation counter that the device has last accepted under the unicast key, for clients that have lost theirs."""
+        """Security setup, and the counter last accepted under the unicast key, for clients that have lost theirs."""
         security = self.security
-        if security is None:
+        if security is None or self._setup is None:
             return []
-        return [cosem.Data("0-0:43.1.0", value=lambda: axdr.u32(_highest(security)))]
+        return [self._setup(), cosem.Data("0-0:43.1.0", value=lambda: axdr.u32(_highest(security)))]
 
     def save(self) -> None:
         """Keep the counters of others as they are: the power is about to go."""
         if self.security is not None:
             _keep(self._nvm, self.security.counters.known)
+
+    def _keep_keys(self) -> None:
+        if self.security is not None:
+            keys = {int(key): value for key, value in self.security.keys.symmetric.items()}
+            self._nvm.put({_KEYS: keys, _POLICY: int(self.security.policy), _PEERS: _plain(self.security.counters.known)})
 
     def _secret(self, device: str, client: int, first: bytes) -> bytes:
         return bytes(self._nvm.get(f"{_SECRET}{device}/{client}", first))
@@ -111,13 +126,14 @@ class Clients:
 def _material(board: Board, lab: Lab) -> SecurityMaterial:
     nvm = board.nvm
     client = {lab.client_title: lab.client_signing} if lab.client_signing else {}
+    first = {
+        KeyId.UNICAST_ENCRYPTION: lab.unicast,
+        KeyId.BROADCAST_ENCRYPTION: lab.broadcast,
+        KeyId.AUTHENTICATION: lab.authentication,
+        KeyId.MASTER: lab.master,
+    }
     keys = KeySet(
-        {
-            KeyId.UNICAST_ENCRYPTION: lab.unicast,
-            KeyId.BROADCAST_ENCRYPTION: lab.broadcast,
-            KeyId.AUTHENTICATION: lab.authentication,
-            KeyId.MASTER: lab.master,
-        },
+        first | {KeyId(key): bytes(value) for key, value in nvm.get(_KEYS, {}).items()},
         signing=lab.signing,
         agreement=lab.signing,
         peer_signing=client,
@@ -128,10 +144,20 @@ def _material(board: Board, lab: Lab) -> SecurityMaterial:
         keys,
         own(nvm.counter(_COUNTER).next),
         suite=Suite(lab.suite),
-        policy=Policy(lab.policy),
+        policy=Policy(nvm.get(_POLICY, lab.policy)),
         counters=_peers(nvm),
         rng=board.rng("dlms keys"),
     )
+
+
+def _setup(board: Board, security: SecurityMaterial) -> Callable[[], cosem.InterfaceClass]:
+    """Makes the security setup object of each of the board's logical devices, all over one material and its certificates."""
+    store, rng = CertificateStore(security), board.rng("dlms key pairs")
+
+    def clock() -> int | None:
+        return board.rtc.read() if board.rtc.valid else None
+
+    return lambda: SecuritySetup(SECURITY_SETUP, material=security, store=store, rng=rng, clock=clock)
 
 
 def _peers(nvm: Nvm) -> PeerCounters:
@@ -140,7 +166,8 @@ def _peers(nvm: Nvm) -> PeerCounters:
     bounds = {(bytes(title), int(key)): int(counter) for title, key, counter in stored}
 
     def accepted(title: bytes, key: int, counter: int) -> None:
-        if counter > bounds.get((title, key), -1):
+        bound = bounds.get((title, key), -1)
+        if not counter <= bound <= counter + AHEAD:  # behind it, or far ahead of it under a new key
             bounds[title, key] = min(counter + AHEAD, LAST)
             _keep(nvm, bounds)
 
@@ -148,7 +175,11 @@ def _peers(nvm: Nvm) -> PeerCounters:
 
 
 def _keep(nvm: Nvm, counters: dict[tuple[bytes, int], int]) -> None:
-    nvm.put({_PEERS: [[title, key, counter] for (title, key), counter in counters.items()]})
+    nvm.put({_PEERS: _plain(counters)})
+
+
+def _plain(counters: dict[tuple[bytes, int], int]) -> list[list[object]]:
+    return [[title, key, counter] for (title, key), counter in counters.items()]
 
 
 def _highest(security: SecurityMaterial) -> int:

@@ -93,6 +93,8 @@ class SecurityMaterial:
         self.rng = rng
         self.seen: deque[bytes] = deque(maxlen=REMEMBERED)
         """Digests of messages under keys that came with them, which no counter protects from replay."""
+        self.on_change: Callable[[], object] | None = None
+        """Called when clients have changed keys or policy."""
         self._deferred: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
@@ -114,3 +116,5 @@ class SecurityMaterial:
         waiting, self._deferred = self._deferred, []
         for change in waiting:
             change()
+        if waiting and self.on_change is not None:
+            self.on_change()
