@@ -3,7 +3,7 @@
 GB keeps its registers in collections (`0-0:94.44.34.10`, `.20`: class 1, a structure); any other client finds `1-0:1.8.0`. The
 half-hour log is one log under two names: `0-0:99.1.0` is GB's, `1-0:99.1.0` the Blue Book's. Every log has the columns clock,
 status, registers; the rows are the registers at the end of the period.
-Tariff, billing and prepayment objects come with the GB message layer, and so do GB's own row structures.
+What acts by the clock is in `timed_objects`. Prices and prepayment come with the GB message layer, and so do GB's own rows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
 from devices.esme.supply import LONG, Supply
+from devices.esme.timed_objects import timed_objects
 from devices.parts.dlms_access import Clients
 from devices.parts.load_switch import MODES
 from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
@@ -69,6 +70,8 @@ def server(
     objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
+    for thing in timed_objects(board, meter, device.find):
+        device.add(thing)
     return Server({MANAGEMENT: device})
 
 
@@ -85,7 +88,9 @@ def _clock(board: Board, reliable: Callable[[], bool]) -> cosem.Clock:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "a clock is set to a whole date and time since 1970")
         board.rtc.set(instant)
 
-    return cosem.Clock("0-0:1.0.0", time=time, status=status, clock_base=RADIO_CONTROLLED, on={"time": set_time})
+    return cosem.Clock(
+        "0-0:1.0.0", time=time, status=status, clock_base=RADIO_CONTROLLED, measuring_period=HALF_HOUR // S, on={"time": set_time}
+    )
 
 
 def _identity(board: Board, config: Config) -> list[cosem.Data]:

@@ -15,6 +15,7 @@ from devices.esme.meter import Meter
 from devices.esme.readout import IDENTIFICATION, Readout
 from devices.esme.supply import Supply
 from devices.esme.tunnel import DlmsTunnel
+from devices.parts.cosem_clockwork import CosemClockwork
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
@@ -69,6 +70,8 @@ class Firmware(firmware.Firmware):
         self._optical = OpticalPort(self, board.uart("optical"), self.server, IDENTIFICATION, registers, password)
         if wired:
             self._wired = DlmsPort(self, board.uart("wired"), self.server)
+        clockwork = CosemClockwork(self, self.server.devices[cosem.MANAGEMENT])
+        self.meter.metrology.on_level = clockwork.watch
         self.meter.on_change = self._show
         board.buttons.on_press = self._press
         self.running = True

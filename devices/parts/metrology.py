@@ -21,12 +21,14 @@ _REACTIVE_PERCENT: Final = 33
 
 
 class Metrology:
-    """Measures from now on. `flowing()`: whether current can flow; call `changed` when that has changed."""
+    """Measures from now on. `flowing()`: whether current can flow; call `changed` when that has changed. `on_level` is told that
+    the power drawn is another."""
 
     def __init__(self, firmware: Firmware, demand: Demand, start_wh: int, flowing: Callable[[], bool]) -> None:
         self._firmware = firmware
         self._demand = demand
         self._flowing = flowing
+        self.on_level: Callable[[], object] = lambda: None
         stored: list[int] = firmware.board.nvm.get(STORED, [start_wh, 0, 0, 0])
         self._active = Integrator(firmware.now, stored[0], stored[1])
         self._reactive = Integrator(firmware.now, stored[2], stored[3])
@@ -49,11 +51,18 @@ class Metrology:
         """Power that is drawn now."""
         return self._active.level
 
+    @property
+    def joules(self) -> int:
+        """What the active import register counts, to the watt-second: for averages, as reading it keeps nothing in flash."""
+        wh, rest = self._active.state(self._firmware.now)
+        return wh * 3_600 + rest // 1_000_000_000
+
     def changed(self) -> None:
         """Current can flow now, or no longer."""
         now, level = self._firmware.now, self._wanted if self._flowing() else 0
         self._active.set(level, now)
         self._reactive.set(level * _REACTIVE_PERCENT // 100, now)
+        self.on_level()
 
     def save(self, beside: Mapping[str, object]) -> None:
         """Put the registers in flash, in one transaction with `beside`."""

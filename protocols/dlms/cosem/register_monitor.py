@@ -1,7 +1,7 @@
 """Register monitor (class 21): scripts when a value crosses thresholds. Blue Book 4.5.6.
 
 Who owns the monitored value says when it may have changed, and makes the calls that `evaluate` gives. A value is above
-a threshold when it is greater; the first one seen crosses nothing.
+a threshold when it is greater; the first one seen crosses nothing. Script 0 is none.
 """
 
 from __future__ import annotations
@@ -65,17 +65,20 @@ class RegisterMonitor(InterfaceClass, id=21, version=0):
 
     def evaluate(self, now: int) -> list[Call]:
         """The actions of the thresholds that the monitored value has crossed since it was last looked at, in order."""
-        monitored = self._monitored()
+        pairs = self.actions.value
+        monitored = self._monitored() if pairs else None
         if monitored is None:
             return []
-        last, self._last = self._last, monitored.value
+        value: float = monitored.value
+        last, self._last = self._last, value
         if last is None:
             return []
-        return [
-            Call.script(now, *(item.value for item in actions.value[0 if monitored.value > threshold.value else 1].value))
-            for threshold, actions in zip(self.thresholds.value, self.actions.value, strict=False)
-            if (last > threshold.value) != (monitored.value > threshold.value)
+        scripts = [
+            actions.value[0 if value > threshold.value else 1].value
+            for threshold, actions in zip(self.thresholds.value, pairs, strict=False)
+            if (last > threshold.value) != (value > threshold.value)
         ]
+        return [Call.script(now, name.value, selector.value) for name, selector in scripts if selector.value]
 
     def _monitored(self) -> Data | None:
         """The monitored value, when it can be read and has an order."""

@@ -1,0 +1,135 @@
+"""The meter's objects that act by the clock, and the scripts they run: GB's tariff calendar, schedule and supply scripts; demand.
+
+What a client may write is limited as in GB: 4 seasons, 4 weeks, 16 days of 48 switching times, 50 special days. A
+tariff script says which rate is in force, and that is all it does until there are registers for rates; the scripts of
+the non-disablement calendar wait for prepayment. Billing days capture the billing log. What clients write is in flash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from devices.esme.meter import Meter
+from devices.parts.kept_objects import keep
+from devices.parts.profile_log import HALF_HOUR
+from devices.runtime.board import Board
+from devices.runtime.kernel import S
+from protocols.dlms import axdr, cosem
+from protocols.dlms.axdr import Data
+from protocols.dlms.cosem import AccessError, Column, InterfaceClass, ProfileGeneric, Service, Unit
+from protocols.dlms.cosem.types import Plain
+from protocols.dlms.obis import Obis
+from protocols.dlms.xdlms import DataAccessResult
+
+ENABLE, DISABLE, ARM = 0x33, 0x34, 0x36
+"""Scripts of the supply (GBCS ECS42 to ECS44)."""
+_NON_DISABLEMENT: Final = (32, 33)
+_RATES: Final = (*range(1, 49), *range(101, 109))
+"""Scripts of the tariff: time-of-use rates, and time-of-use rates with blocks."""
+_RESET_BLOCKS: Final = 0x63
+_CAPTURE_BILLING: Final = 1
+_SEASONS, _WEEKS, _DAYS, _SWITCHES, _SPECIAL_DAYS, _ENTRIES = 4, 4, 16, 48, 50, 22
+_BILLING_ROWS: Final = 12
+_BILLING_KEY: Final = "billing/rows"
+_LOW_MEDIUM, _MEDIUM_HIGH = 500, 2_000
+"""Watts between which consumption is called medium, until a supplier says else."""
+
+RATE: Final = Obis("0-0:96.14.0")
+SUPPLY: Final = Obis("0-0:96.3.10")
+POWER: Final = Obis("1-0:1.7.0")
+TARIFF_SCRIPTS: Final = Obis("0-0:10.0.100")
+SUPPLY_SCRIPTS: Final = Obis("0-0:10.0.106")
+BILLING_SCRIPTS: Final = Obis("0-0:10.0.1")
+BILLING_LOG: Final = Obis("0-0:98.1.0")
+_BILLED: Final = (Obis("0-0:1.0.0"), Obis("1-0:1.8.0"), Obis("1-0:3.8.0"))
+"""Columns of the billing log: clock, active and reactive import."""
+
+Find = Callable[[Obis], InterfaceClass | None]
+
+
+def timed_objects(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
+    """`find`: the objects of the device, of which clock, registers and switch are there already."""
+    return [*_supply(meter, find), *_tariff(board, find), *_billing(board, find), *_power(board, meter, find)]
+
+
+def _supply(meter: Meter, find: Find) -> list[InterfaceClass]:
+    def execute(argument: Data) -> None:
+        if argument.value == ARM:
+            meter.switch.arm()
+
+    scripts = [
+        *((number, []) for number in _NON_DISABLEMENT),
+        (ENABLE, [(Service.EXECUTE, 70, SUPPLY, 2, axdr.i8(0))]),
+        (DISABLE, [(Service.EXECUTE, 70, SUPPLY, 1, axdr.i8(0))]),
+        (ARM, []),
+    ]
+    return [cosem.ScriptTable(SUPPLY_SCRIPTS, find=find, scripts=scripts, on={"execute": execute})]
+
+
+def _tariff(board: Board, find: Find) -> list[InterfaceClass]:
+    def scripts() -> list[Plain]:
+        rates: list[Plain] = [(number, [(Service.WRITE, 1, RATE, 2, axdr.u16(number))]) for number in _RATES]
+        return [*rates, (_RESET_BLOCKS, [])]
+
+    days = cosem.SpecialDaysTable("0-0:11.0.0", on={"entries": _at_most(_SPECIAL_DAYS)})
+    closed_days = cosem.SpecialDaysTable("0-0:11.0.2", on={"entries": _at_most(20)})
+    plan = cosem.Schedule("0-0:12.0.1", special_days=closed_days, on={"entries": _at_most(_ENTRIES)})
+    calendar = cosem.ActivityCalendar("0-0:13.0.0", special_days=days, on={
+        "season_profile_passive": _at_most(_SEASONS),
+        "week_profile_table_passive": _at_most(_WEEKS),
+        "day_profile_table_passive": _day_profiles,
+    })  # fmt: skip
+    for thing in (days, closed_days, plan, calendar):
+        keep(board.nvm, thing, *(member for number, member in thing.attributes.items() if number > 1))
+    return [
+        cosem.Data(RATE, value=axdr.u16(0)),
+        cosem.ScriptTable(TARIFF_SCRIPTS, find=find, scripts=scripts),
+        days, closed_days, plan, calendar,
+    ]  # fmt: skip
+
+
+def _billing(board: Board, find: Find) -> list[InterfaceClass]:
+    captured = [Column(thing) for name in _BILLED if (thing := find(name)) is not None]
+    log = ProfileGeneric(BILLING_LOG, columns=captured, profile_entries=_BILLING_ROWS)
+    log.restore(board.nvm.get(_BILLING_KEY, []))
+    log.watch(lambda thing, member: board.nvm.put({_BILLING_KEY: log.image()}))
+    capture = (_CAPTURE_BILLING, [(Service.EXECUTE, 7, BILLING_LOG, 2, axdr.i8(0))])
+    days = cosem.SingleActionSchedule(
+        "0-0:15.0.0", type=cosem.ScheduleType.SAME_TIMES_OPEN_DATES, executed_script=(BILLING_SCRIPTS, _CAPTURE_BILLING)
+    )
+    keep(board.nvm, days, cosem.SingleActionSchedule.execution_time)
+    return [log, cosem.ScriptTable(BILLING_SCRIPTS, find=find, scripts=[capture]), days]
+
+
+def _power(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
+    demand = cosem.DemandRegister(
+        "1-0:1.4.0",
+        total=lambda: meter.metrology.joules,
+        utc=board.rtc.read,
+        scaler_unit=(0, Unit.WATT),
+        period=HALF_HOUR // S,
+    )
+    ambient = cosem.RegisterMonitor(
+        "0-0:16.0.0",
+        find=find,
+        thresholds=axdr.array([axdr.u32(_LOW_MEDIUM), axdr.u32(_MEDIUM_HIGH)]),
+        monitored_value=(3, POWER, 2),
+        access={"actions": cosem.Access.READ_WRITE},
+    )
+    keep(board.nvm, ambient, cosem.RegisterMonitor.thresholds, cosem.RegisterMonitor.actions)
+    return [demand, ambient]
+
+
+def _at_most(most: int) -> Callable[[Data], None]:
+    def check(value: Data) -> None:
+        if len(value.value) > most:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"more than {most}")
+
+    return check
+
+
+def _day_profiles(value: Data) -> None:
+    _at_most(_DAYS)(value)
+    for profile in value.value:
+        _at_most(_SWITCHES)(profile.value[1])
