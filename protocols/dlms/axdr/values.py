@@ -357,6 +357,8 @@ def _append_compact(compact: CompactArray, out: bytearray) -> None:
     contents = bytearray()
     for item in compact.items:
         _append_untagged(compact.description, item, contents)
+    if compact.items and not contents:
+        raise ValueError("a compact array of items without octets cannot tell how many there are")
     _append_type(compact.description, out)
     out += axdr_length_octets(len(contents)) + contents
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Final
 
 from protocols.core.errors import DecodeError, EncodeError
 from protocols.dlms import axdr
@@ -49,7 +48,6 @@ class CompactData(InterfaceClass, id=62, version=1):
     ) -> None:
         """The template describes what the columns hold now, and anew with each capture."""
         self._columns = (Column(self, CompactData.template_id.number), *columns)
-        self.compact_buffer = b""
         super().__init__(
             logical_name,
             on=on or {},
@@ -122,9 +120,6 @@ def parse(description: bytes, buffer: bytes) -> list[Data]:
     return values
 
 
-_COUNT_OFFSET: Final = 1
-
-
 def _describe(type: Type, out: bytearray) -> None:
     out.append(type.tag)
     if type.tag == Tag.STRUCTURE:
@@ -135,7 +130,7 @@ def _describe(type: Type, out: bytearray) -> None:
 
 def _append(value: Data, out: bytearray) -> None:
     if value.tag not in (Tag.ARRAY, Tag.STRUCTURE):
-        out += value.build()[_COUNT_OFFSET:]
+        out += value.build()[1:]  # behind the tag
         return
     if value.tag == Tag.ARRAY:
         out += axdr.length_octets(len(value.value))

@@ -67,17 +67,18 @@ class Payment:
             self._collect(charge, charge.cost(units, self.account.currency_scale, index), now)
 
     def expire(self, now: int) -> None:
-        """Collect for the time that has passed. A charge that was never collected begins now. `now`: UTC ns."""
+        """Collect for the time that has passed. A charge that was never collected begins now, and so does one that was collected
+        more than a period ahead: the clock was wrong then. `now`: UTC ns."""
         for charge in self._of(ChargeType.TIME_BASED_COLLECTION):
             period = charge.period.value * SECOND
             last = date_time.instant(charge.last_collection_time.value)
             if not period:
                 continue
-            if last is None or last > now:
+            if last is None or last > now + period:
                 charge.collected(0, now)
                 continue
             periods = (now - last) // period
-            if periods:
+            if periods > 0:
                 amount = charge.cost(periods, self.account.currency_scale)
                 self._collect(charge, amount, last + periods * period)
 

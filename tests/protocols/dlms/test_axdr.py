@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.core.codec import Frame, axdr_length
+from protocols.core.codec.engine import interpreted_build, interpreted_parse_all
 from protocols.core.errors import DecodeError, EncodeError
 from protocols.dlms import axdr
 from protocols.dlms.axdr import CompactArray, Data, Tag, TooManyItems, Type, UnknownTag
@@ -229,3 +231,71 @@ def test_visible_string_is_ascii() -> None:
 
 def test_nan_keeps_being_one() -> None:
     assert math.isnan(Data.parse(axdr.f32(math.nan).build()).value)
+
+
+# --- types of values, and compact arrays made of them
+
+def test_every_compact_array_of_gb_messages_re_encodes(shared_vectors: Callable[[str], Any]) -> None:
+    """All of RTDS 4.5.0 that is public, what was enciphered as well: logs, and registers with matrices of 48 and 8."""
+    found: dict[tuple[int, ...], int] = {}
+    for message in shared_vectors("gbcs")["messages"]:
+        for text in (message["hex"], *(part["plaintext"] for part in message.get("encrypted_parts") or ())):
+            octets = bytes.fromhex(text)
+            for start in (match.start() for match in re.finditer(rb"\x13\x02[\x02-\x0f][\x05\x06]", octets)):
+                value, end = Data.parse_from(octets, start)
+                assert value.build() == octets[start:end], message["id"]
+                tags = tuple(element.tag for element in value.value.description.elements)
+                found[tags] = found.get(tags, 0) + 1
+    assert found == {
+        (6, 6): 10, (6, 6, 6): 2, (6, 18): 1, (6, 18, 9): 1, (6, 18, 22, 6): 1, (6, 5, 5, 5, 5, 5, 5): 2,
+        (6, 6, *[1] * 5, *[5] * 6): 1, (6, 6, 6, *[1] * 6, *[5] * 6): 1,
+    }  # fmt: skip
+
+
+@given(DATA)
+def test_a_value_is_of_its_type(value: Data) -> None:
+    try:
+        description = Type.of(value)
+    except EncodeError:
+        return  # an array of different types
+    held = Data(Tag.COMPACT_ARRAY, CompactArray(description, [value]))
+    try:
+        octets = held.build()
+    except EncodeError:
+        return  # nothing in it has an octet
+    assert Data.parse(octets) == held
+
+
+def test_compact_arrays_are_made_of_one_type() -> None:
+    made = axdr.compact_array(axdr.structure(axdr.u32(n), axdr.octets(b"x" * n)) for n in range(3))
+    assert made.build() == bytes.fromhex("13 0202 06 09 12 00000000 00 00000001 01 78 00000002 02 7878".replace(" ", ""))
+    with pytest.raises(EncodeError, match="how many"):
+        axdr.compact_array([axdr.null()] * 3).build()
+    for wrong in ([], [axdr.u8(1), axdr.u16(1)], [axdr.array([axdr.u8(1)]), axdr.array([])]):
+        with pytest.raises(EncodeError):
+            axdr.compact_array(wrong)
+    with pytest.raises(EncodeError):
+        Type.of(axdr.array([axdr.u8(1), axdr.u16(1)]))
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["13 11 02 0102 03", "13 12 03 0001 02", "13 0202 11 12 04 01 0002 03", "13 7F 01 00", "13 00 01 00", "13 13 11 01 00",
+     "13 01 0002 11 03 01 02 03", "13 09 02 05 41", "13 0201 01 FFFF 00 01 00", "13 02 84 FFFFFFFF 11 01 00"],
+    ids=["left over", "half a value", "half a structure", "unknown", "of nothing", "nested", "half an array", "string", "bomb", "long"],
+)  # fmt: skip
+def test_descriptions_that_do_not_fit_their_contents(octets: str) -> None:
+    """C8. The first one is left over behind the compact array: trailing octets of the whole value."""
+    with pytest.raises(DecodeError):
+        Data.parse(bytes.fromhex(octets.replace(" ", "")))
+
+
+def test_a_frame_carries_compact_arrays_in_both_engines() -> None:
+    class Carrier(Frame):
+        value: axdr.data
+
+    octets = bytes.fromhex("1302020606281C3204800000005F1C335600000000CB1C34A780000000F31C35F9000000002E1C374A80000000BB")
+    assert Carrier.parse(octets).build() == octets
+    frame = Carrier.parse(octets)
+    assert interpreted_parse_all(Carrier._record, octets) == frame
+    assert interpreted_build(Carrier._record, frame) == octets
