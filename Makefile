@@ -1,6 +1,6 @@
 # The front door. `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint type arch digest bench fuzz requirements system-deps peers lock clean
+.PHONY: help demo test check lint type arch digest bench fuzz requirements conformance system-deps peers lock clean
 SHELL := /bin/sh
 BIN := .venv/bin
 SYSTEM_PACKAGES := git mosquitto openssl socat tshark
@@ -46,9 +46,13 @@ fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each 
 	@requirements/venv.sh fuzz
 	@.venv-fuzz/bin/python -m tests.fuzz.run --seconds $(or $(SECONDS),20) $(ARGS)
 
-requirements: peers ## run every test and write docs/requirements.md from what passed
+requirements: peers ## run every test and write docs/requirements.md and docs/dlms-conformance.md from what passed
 	@requirements/venv.sh dev
-	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python tests/traceability.py
+	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python -m tests.traceability
+
+conformance: peers ## run the tests of DLMS/COSEM rows and write docs/dlms-conformance.md
+	@requirements/venv.sh dev
+	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python -m tests.traceability conformance
 
 system-deps: ## install the programs that some tests run (root or sudo, else the command is printed)
 	@if [ "$$(id -u)" = 0 ]; then DEBIAN_FRONTEND=noninteractive $(APT); \
