@@ -53,8 +53,8 @@ class GeneralBlock(Frame):
 
     @property
     def begins(self) -> bool:
-        """Whether it may be the first of an exchange."""
-        return self.number == 1 and self.acknowledged == 0
+        """Whether it may be the first of an exchange. What it acknowledges isn't looked at: clients differ there."""
+        return self.number == 1 and bool(self.raw)
 
     @property
     def aborts(self) -> bool:
@@ -100,8 +100,11 @@ class Transfer:
         return self._outgoing is not None or bool(self._unacknowledged)
 
     def repeats(self, block: GeneralBlock) -> bool:
-        """Whether a block is the first of this exchange again: its sender has not heard of us."""
-        return block.raw == self._first
+        """Whether a block is the first of this exchange again: its sender has not heard of us.
+
+        An exchange whose answer was sent to its end is over: the same octets are then the same question, asked again.
+        """
+        return block.raw == self._first and (not self._whole or self._outgoing is not None)
 
     def send(self, apdu: Iterable[bytes]) -> list[GeneralBlock]:
         """Begin to send an APDU, given in pieces; the first stream of its blocks."""

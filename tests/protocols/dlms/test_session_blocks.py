@@ -79,6 +79,10 @@ def request(number: int, raw: bytes, *, last: bool = False, streaming: bool = Fa
     return GeneralBlock(LAST * last | STREAMING * streaming | window, number, ack, raw)
 
 
+def in_access(wants: list[access.Want]) -> bytes:
+    return AccessRequest(access.LONG_CONFIRMED | 7, b"", [one for one, _ in wants], [data for _, data in wants]).build()
+
+
 def test_a_long_answer_goes_in_general_blocks(talk: Talk) -> None:
     collected = b""
     blocks = talk.blocks(GET)
@@ -142,7 +146,7 @@ def test_an_unconfirmed_request_is_acknowledged_only(talk: Talk) -> None:
 def test_access_goes_both_ways_in_blocks() -> None:
     talk = Talk(CONFORMANCE)
     wants = [access.get("0-0:96.13.0", 1, 2), access.set("0-0:96.13.0", 1, 2, VALUE), access.get("1-0:1.8.0", 3, 2)]
-    octets = AccessRequest(access.LONG_CONFIRMED | 7, b"", [one for one, _ in wants], [data for _, data in wants]).build()
+    octets = in_access(wants)
     pieces = [octets[n : n + 190] for n in range(0, len(octets), 190)]
     for number, piece in enumerate(pieces[:-1], 1):
         assert talk.one(request(number, piece)).acknowledged == number
@@ -171,12 +175,27 @@ def test_a_gap_is_asked_for_and_a_repeat_ignored(talk: Talk) -> None:
     assert ANSWER.startswith(talk.one(request(2, GET[3:6])).raw)
 
 
-def test_a_request_whose_answer_was_lost_is_not_done_twice(talk: Talk) -> None:
-    set_ = request(1, xdlms.SetRequestNormal(INVOKE, TEXT, None, axdr.octets(b"1")).build(), last=True)
-    first = talk.one(set_)
+def test_a_request_repeated_before_its_answer_is_sent_to_the_end(talk: Talk) -> None:
+    """It has not been heard that it was heard: the answer begins anew, and nothing is done twice."""
+    octets = in_access([access.set("0-0:96.13.0", 1, 2, axdr.octets(b"1" * 500)), access.get("0-0:96.13.0", 1, 2)])
+    pieces = [octets[n : n + 190] for n in range(0, len(octets), 190)]
+    for number, piece in enumerate(pieces[:-1], 1):
+        talk.one(request(number, piece))
+    end = request(len(pieces), pieces[-1], last=True, ack=len(pieces) - 1)
+    first = talk.one(end)
     talk.text.value = axdr.octets(b"2")
-    assert talk.one(set_) == first
+    assert talk.one(end) == first
     assert talk.text.value == axdr.octets(b"2")
+
+
+def test_the_same_question_asked_again(talk: Talk) -> None:
+    """Clients that never change their invoke-id, nor what they acknowledge, are told what holds now."""
+    read = request(1, xdlms.GetRequestNormal(INVOKE, xdlms.AttributeDescriptor(1, TEXT.instance_id, 2)).build(), last=True)
+    talk.text.value = axdr.octets(b"1")
+    assert talk.one(read).raw.endswith(b"1")
+    talk.text.value = axdr.octets(b"2")
+    assert talk.one(read).raw.endswith(b"2")
+    assert talk.one(GeneralBlock(LAST | 1, 1, 22, read.raw)).raw.endswith(b"2")
 
 
 @pytest.mark.parametrize("block", [
