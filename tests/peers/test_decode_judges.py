@@ -58,6 +58,12 @@ CLASSIC = {
     "initiate response": "08 00 065F1F040000501F01F40007",
     "service error": "0E 01 06 01",
     "glo": "C8 1E 3001234567411312FF935A47566827C467BC7D825C3BE4A77C3FCC056B6B",
+    "general block": "E0C10001000003C00100",
+    "READ": "0501 02FA00",
+    "READ response": "0C02 001105 0103",
+    "WRITE": "0601 02FA00 01 1105",
+    "WRITE response": "0D01 00",
+    "WRITE response, error": "0D01 0103",
     "general-glo": "DB 08 4B464D1010000023 07 2100295B9AEFC1",
 } | {
     f"data {data}": f"C401C1 00 {data}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from protocols.core.codec import Frame
-from protocols.dlms import access, acse, initiate, xdlms
+from protocols.dlms import access, acse, general_block, initiate, short_name, xdlms
 from protocols.dlms.axdr import Tag
 from protocols.dlms.security import ciphering, general
 
@@ -39,6 +39,9 @@ FRAMES: Final[Mapping[type[Frame], str]] = {
     acse.AARE: "AssociationResponse",
     acse.RLRQ: "ReleaseRequest",
     acse.RLRE: "ReleaseResponse",
+    general_block.GeneralBlock: "GeneralBlockTransfer",
+    short_name.InformationReport: "InformationReportRequest",
+    short_name.ParameterizedAccess: "ParameterisedAccess",
 }
 """Elements of frames, where they are not the frame's own name."""
 
@@ -54,7 +57,25 @@ FIELDS: Final[Mapping[str, str]] = {
 FLAT: Final = ""
 """Instead of an element: what the field holds stands in the element around it."""
 
+ITSELF: Final = "."
+"""Instead of an element: the items of this list stand in the frame's own element, which has their quantity."""
+
 ELEMENTS: Final[Mapping[Field, str]] = {
+    (general_block.GeneralBlock, "control"): "BlockControl",
+    (general_block.GeneralBlock, "acknowledged"): "BlockNumberAck",
+    (general_block.GeneralBlock, "raw"): "BlockData",
+    (short_name.ReadRequest, "variables"): ITSELF,
+    (short_name.ReadResponse, "results"): ITSELF,
+    (short_name.WriteRequest, "variables"): "ListOfVariableAccessSpecification",
+    (short_name.WriteRequest, "data"): "ListOfData",
+    (short_name.WriteResponse, "results"): ITSELF,
+    (short_name.UnconfirmedWriteRequest, "variables"): "ListOfVariableAccessSpecification",
+    (short_name.UnconfirmedWriteRequest, "data"): "ListOfData",
+    (short_name.InformationReport, "time"): "CurrentTime",
+    (short_name.InformationReport, "variables"): "ListOfVariableAccessSpecification",
+    (short_name.InformationReport, "data"): "ListOfData",
+    (short_name.ParameterizedAccess, "name"): "VariableName",
+    (short_name.ParameterizedAccess, "selector"): "Selector",
     (xdlms.ActionRequestNormal, "parameters"): "MethodInvocationParameters",
     (xdlms.ActionRequestWithList, "parameters"): "MethodInvocationParametersList",
     (xdlms.GetResponseWithDatablock, "block"): "Result",
@@ -133,9 +154,26 @@ ALTERNATIVES: Final[Mapping[Field, tuple[str, Mapping[int, str]]]] = {
         {1: "AccessResponseGet/Result", 2: "AccessResponseSet/Result", 3: "AccessResponseAction/Result"},
     ),
     (initiate.ConfirmedServiceError, "value"): ("choice", {6: "ServiceError/Initiate"}),
+    (short_name.Variable, "access"): (
+        "kind",
+        {
+            2: "VariableName",
+            4: "ParameterisedAccess",
+            5: "BlockNumberAccess",
+            6: "ReadDataBlockAccess",
+            7: "WriteDataBlockAccess",
+        },
+    ),
+    (short_name.ReadResult, "value"): ("kind", {0: "Data", 1: "DataAccessError", 2: "DataBlockResult", 3: "BlockNumber"}),
+    (short_name.WriteResult, "value"): ("kind", {0: "Success", 1: "DataAccessError", 2: "BlockNumber"}),
     (general.KeyInfo, "key"): ("choice", {0: "IdentifiedKey", 1: "WrappedKey", 2: "AgreedKey"}),
 }
 """Elements by an earlier field, which then has none of its own. An unknown key: the field's own name."""
+
+BARE: Final[frozenset[type[Frame]]] = frozenset(
+    {xdlms.GetDataResult, short_name.Variable, short_name.ReadResult, short_name.WriteResult}
+)
+"""Frames without an element where they are a list's items: their alternative is it."""
 
 ITEMS: Final[Mapping[Field, str]] = {
     (xdlms.SetResponseLastDatablockWithList, "results"): "DataAccessResult",
@@ -165,6 +203,8 @@ WORDS: Final[Mapping[Field, Mapping[int | bytes, str]]] = {
     (xdlms.SetResponseLastDatablockWithList, "results"): RESULTS,
     (xdlms.SetResponseWithList, "results"): RESULTS,
     (access.Result, "result"): RESULTS,
+    (short_name.ReadResult, "value"): RESULTS,
+    (short_name.WriteResult, "value"): RESULTS,
     (xdlms.ExceptionResponse, "state_error"): {1: "ServiceNotAllowed", 2: "ServiceUnknown"},
     (xdlms.ExceptionResponse, "service_error"): {
         1: "OperationNotPossible", 2: "ServiceNotSupported", 3: "OtherReason", 4: "PduTooLong", 5: "DecipheringError",

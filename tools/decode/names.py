@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Final
 
 from protocols.core.codec import Frame
-from protocols.dlms import access, cosem, initiate, xdlms
+from protocols.dlms import access, cosem, initiate, short_name, xdlms
 from protocols.dlms.cosem.interface import InterfaceClass
 from protocols.dlms.security.ciphering import Control as SecurityControl
 from protocols.dlms.security.ciphering import Secured
@@ -32,6 +32,8 @@ CODES: Final[Mapping[tuple[type[Frame], str], type[IntEnum]]] = {
     (access.Specification, "kind"): access.Kind,
     (access.Result, "kind"): access.Kind,
     (access.Result, "result"): xdlms.DataAccessResult,
+    (short_name.ReadResult, "value"): xdlms.DataAccessResult,
+    (short_name.WriteResult, "value"): xdlms.DataAccessResult,
 }
 """Fields whose number is a code. Of a field that may hold something else too, only a number is one."""
 

@@ -20,7 +20,6 @@ from protocols.dlms import hdlc, wrapper
 from protocols.dlms.axdr import Data, Tag, Type
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.security.ciphering import Ciphered, Secured
-from protocols.dlms.xdlms import GetDataResult
 from tools.decode import apdus, elements, names
 from tools.decode.dlms import OPENED
 from tools.decode.tree import Node
@@ -99,7 +98,7 @@ def _fields(parent: Element, frame: Frame) -> None:
         if isinstance(part, constructs.Const) or name in keys or (name == "tag" and kind in apdus.BY_TAG.values()):
             continue
         value = getattr(frame, name)
-        if value is not None:
+        if value is not None or (kind, name) in elements.ALTERNATIVES:
             _field(parent, frame, name, part, value)
 
 
@@ -119,6 +118,9 @@ def _field(parent: Element, frame: Frame, name: str, part: Any, value: Any) -> N
     if path == elements.FLAT:
         _fields(parent, value)
         return
+    if value is None:
+        SubElement(parent, path)
+        return
     parent, path = _reach(parent, path)
     words = elements.WORDS.get(where, {})
     flags = names.FLAGS.get(where)
@@ -128,7 +130,8 @@ def _field(parent: Element, frame: Frame, name: str, part: Any, value: Any) -> N
             if flag in flags(inner):
                 SubElement(element, "ConformanceBit", Name=_spelled((flag.name or "").lower()))
     elif isinstance(inner, list):
-        element = SubElement(parent, path, Qty=f"{len(inner):02X}")
+        element = parent if path == elements.ITSELF else SubElement(parent, path)
+        element.set("Qty", f"{len(inner):02X}")
         for item in inner:
             _item(element, elements.ITEMS.get(where, ""), item, words)
     elif isinstance(inner, Data):
@@ -144,7 +147,7 @@ def _field(parent: Element, frame: Frame, name: str, part: Any, value: Any) -> N
 def _item(parent: Element, name: str, item: Any, words: Any) -> None:
     if isinstance(item, Data):
         _data(parent, item)
-    elif isinstance(item, GetDataResult):
+    elif type(item) in elements.BARE:
         _fields(parent, item)
     elif isinstance(item, Frame):
         _fields(SubElement(parent, name or elements.FRAMES.get(type(item)) or type(item).__name__), item)

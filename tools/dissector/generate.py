@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Final
 
 from protocols.core.codec.frame import leading_octets
-from protocols.dlms import hdlc, wrapper
+from protocols.dlms import apdu, hdlc, wrapper
 from protocols.dlms.axdr import Tag
 from protocols.dlms.hdlc.frame import CONTROL
 from tools.decode import apdus, elements, names
@@ -47,7 +47,7 @@ def dissector() -> str:
     declarations = Declarations()
     by_tag: dict[int, str] = {}
     by_choice: dict[int, str] = {}
-    for frame in apdus.apdu.FRAMES:
+    for frame in apdu.FRAMES:
         lead = leading_octets(frame)
         (by_tag if len(lead) == 1 else by_choice)[int.from_bytes(lead[:2], "big")] = declarations.add(frame)
     for tag, frame in apdus.BY_TAG.items():
