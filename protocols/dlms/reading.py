@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -20,10 +20,12 @@ from protocols.dlms.cosem import date_time, profile, units
 from protocols.dlms.cosem.access import Access, AccessError
 from protocols.dlms.cosem.association import CURRENT, AssociationLN
 from protocols.dlms.cosem.clock import Clock
+from protocols.dlms.cosem.compression import expand, rows_of
 from protocols.dlms.cosem.data import Data as DataClass
 from protocols.dlms.cosem.profile import ENTRY_DESCRIPTOR, RANGE_DESCRIPTOR, ProfileGeneric
 from protocols.dlms.cosem.reference import Reference
 from protocols.dlms.cosem.register import ExtendedRegister, Register
+from protocols.dlms.cosem.registry import Named, named
 from protocols.dlms.cosem.sap import SapAssignment
 from protocols.dlms.cosem.units import Unit
 from protocols.dlms.logical_device import LOGICAL_DEVICE_NAME
@@ -142,6 +144,19 @@ def objects(client: Client) -> Procedure[list[Entry]]:
     return [_entry(line) for line in _items("object list", value)]
 
 
+def attributes(client: Client, entry: Entry) -> Procedure[list[Named]]:
+    """What an object of the list holds, by the declaration of its class: every attribute that this client may read."""
+    found = []
+    for number, access in sorted(entry.attributes.items()):
+        if access & Access.READ:
+            try:
+                value = yield from client.get(entry.name, entry.class_id, number)
+            except AccessError:
+                continue  # what the list promises is not always to be had at the moment
+            found.append(named(entry.class_id, entry.version, number, value))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileColumn:
     """A column of a profile: what it captures, and for a register the scale of its numbers."""
@@ -194,30 +209,21 @@ def _rows(
     client: Client, name: str | bytes, captured: Sequence[ProfileColumn], selection: SelectiveAccess | None
 ) -> Procedure[list[tuple[Value, ...]]]:
     value = yield from client.get(name, ProfileGeneric.class_id, ProfileGeneric.buffer.number, selection)
-    found: list[tuple[Value, ...]] = []
-    period: timedelta | None = None
-    for row in _items("profile buffer", value):
-        cells = _items("profile row", row, len(captured))
-        if period is None and any(cell.tag == Tag.NULL for cell in cells):
-            period = yield from _period(client, name)
-        above = found[-1] if found else (None,) * len(cells)
-        found.append(
-            tuple(
-                _unchanged(column, above_it, period) if cell.tag == Tag.NULL else column.value(cell)
-                for column, cell, above_it in zip(captured, cells, above, strict=True)
-            )
-        )
-    return found
+    received = list(rows_of(value))
+    for cells in received:
+        if len(cells) != len(captured):
+            raise _unexpected("profile row", axdr.structure(*cells))
+    clock = next((number for number, column in enumerate(captured) if column.is_clock), None)
+    skipped = clock is not None and any(cells[clock].tag == Tag.NULL for cells in received)
+    period = (yield from _period(client, name)) if skipped else 0
+    return [
+        tuple(column.value(cell) for column, cell in zip(captured, cells, strict=True)) for cells in expand(value, clock, period)
+    ]
 
 
-def _period(client: Client, name: str | bytes) -> Procedure[timedelta]:
+def _period(client: Client, name: str | bytes) -> Procedure[int]:
     value = yield from client.get(name, ProfileGeneric.class_id, ProfileGeneric.capture_period.number)
-    return timedelta(seconds=_number("capture period", value))
-
-
-def _unchanged(column: ProfileColumn, above: Value, period: timedelta | None) -> Value:
-    """null-data says: as in the row above; of a clock: one capture period later."""
-    return above + period if column.is_clock and isinstance(above, datetime) and period is not None else above
+    return _number("capture period", value)
 
 
 def _scale_of(client: Client, reference: Reference) -> Procedure[Scale | None]:

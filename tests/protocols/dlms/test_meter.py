@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from protocols.dlms.cosem import (
     AccessError,
     Clock,
     Column,
+    Compression,
     DisconnectControl,
     ProfileGeneric,
     Register,
@@ -130,6 +132,32 @@ def test_null_data_says_unchanged(bench: Bench) -> None:
     with bench.meter() as meter:
         last = meter.profile("1-0:99.1.0").rows()[-1]
     assert last == (NOON + 2 * HALF_HOUR, Quantity(Decimal(1), Unit.WATT_HOUR), 7)
+
+
+@pytest.mark.parametrize("options", [{"compression": Compression.DELTA}, {"compact": True}], ids=["deltas", "compact array"])
+def test_a_buffer_made_short_reads_the_same(bench: Bench, options: dict[str, object]) -> None:
+    fill(bench, 96)
+    columns = bench.profile.columns
+    short = ProfileGeneric("1-0:99.3.0", columns=columns, profile_entries=200, capture_period=1800, **options)
+    short.restore(bench.profile.image())
+    bench.server.devices[3].add(short)
+    assert len(short.buffer.build()) < len(bench.profile.buffer.build()) * 0.9
+    with bench.meter() as meter:
+        whole = meter.profile("1-0:99.1.0").rows()
+        assert meter.profile("1-0:99.3.0").rows() == whole
+        assert meter.profile("1-0:99.3.0").rows(NOON + 5 * HALF_HOUR, NOON + 9 * HALF_HOUR) == whole[5:10]
+
+
+def test_an_object_of_the_list_is_read_by_the_declaration_of_its_class(bench: Bench) -> None:
+    with bench.meter() as meter:
+        objects = {entry.name: entry for entry in meter.objects()}
+        energy = meter.attributes(objects[Obis("1-0:1.8.0")])
+        assert [(each.name, each.value) for each in energy] == [
+            ("logical_name", "1-0:1.8.0.255"), ("value", 1_234_567), ("scaler_unit", [-1, 30]),
+        ]  # fmt: skip
+        switch = meter.attributes(objects[Obis("0-0:96.3.10")])
+        assert [each.name for each in switch] == ["logical_name", "output_state", "control_state", "control_mode"]
+        assert meter.attributes(replace(objects[Obis("1-0:1.8.0")], version=9))[1].name == "attribute 2"
 
 
 def test_a_profile_without_a_clock_has_no_times(bench: Bench) -> None:
