@@ -12,18 +12,25 @@ from hypothesis import strategies as st
 
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
-from protocols.dlms import acse, apdu, axdr, initiate, xdlms
+from protocols.dlms import access, acse, apdu, axdr, initiate, xdlms
+from protocols.dlms.association import CONFORMANCE
 from protocols.dlms.axdr import Data
-from protocols.dlms.client import AssociationRefused, Client, Procedure, Refused, adrive, drive, item
+from protocols.dlms.client import AssociationRefused, Client, Event, Procedure, Refused, adrive, drive, item
 from protocols.dlms.cosem import Access, AccessError, DisconnectControl, InterfaceClass, Register, method
 from protocols.dlms.cosem import Data as DataClass
 from protocols.dlms.direct import Direct
+from protocols.dlms.general_block import unconfirmed
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 from protocols.dlms.xdlms import GetDatablock, GetDataResult, MethodDescriptor
 
 PASSWORD = b"12345678"
+IN_GENERAL_BLOCKS = CONFORMANCE & ~(
+    Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+)
 LONG = axdr.octets(bytes(range(256)) * 12)
 
 
@@ -49,8 +56,8 @@ def server(path_limit: int = 1024, client_sap: int = 1) -> Callable[[bytes], byt
     return Direct(session)
 
 
-def connected(path_limit: int = 1024) -> tuple[Client, Callable[[bytes], bytes]]:
-    client, exchange = Client(1, 1, PASSWORD), server(path_limit)
+def connected(path_limit: int = 1024, conformance: Conformance = CONFORMANCE) -> tuple[Client, Callable[[bytes], bytes]]:
+    client, exchange = Client(1, 1, PASSWORD, conformance=conformance), server(path_limit)
     drive(client.associate(), exchange)
     return client, exchange
 
@@ -114,9 +121,10 @@ def test_refused_initiate_says_why() -> None:
         drive(Client(1, 1, PASSWORD, max_pdu=20).associate(), server())
 
 
+@pytest.mark.parametrize("conformance", [CONFORMANCE, IN_GENERAL_BLOCKS], ids=["own blocks", "general blocks"])
 @pytest.mark.parametrize("path_limit", [64, 65, 200, 1024, 60_000])
-def test_every_service_at_every_size(path_limit: int) -> None:
-    client, exchange = connected(path_limit)
+def test_every_service_at_every_size(path_limit: int, conformance: Conformance) -> None:
+    client, exchange = connected(path_limit, conformance)
     carried: list[int] = []
 
     def measured(data: bytes) -> bytes:
@@ -142,12 +150,101 @@ def test_every_service_at_every_size(path_limit: int) -> None:
     written = run(client.set_list([(text, LONG), (energy, axdr.u32(1))]))
     assert written[0] is None
     assert isinstance(written[1], AccessError)
-    if path_limit > 100:  # the request of a list of methods is not cut
-        echo = MethodDescriptor(9999, Obis("0-0:96.99.0"), 1)
-        called = run(client.action_list([(echo, axdr.u8(1)), (MethodDescriptor(1, echo.instance_id, 1), axdr.u8(1))]))
-        assert called[0] == axdr.u8(1)
+    echo = MethodDescriptor(9999, Obis("0-0:96.99.0"), 1)
+    for argument in (axdr.u8(1), LONG):
+        called = run(client.action_list([(echo, argument), (MethodDescriptor(1, echo.instance_id, 1), axdr.u8(1))]))
+        assert called[0] == argument
         assert isinstance(called[1], AccessError)
+    outcomes = run(client.access([
+        access.set("0-0:96.13.0", 1, 2, new), access.get("0-0:96.13.0", 1, 2), access.get("0-0:99.9.9", 1, 2),
+        access.action("0-0:96.99.0", 9999, 1, LONG), access.action("0-0:96.3.10", 70, 1), access.get("1-0:1.8.0", 3, 2),
+    ]))  # fmt: skip
+    assert isinstance(outcomes[2], AccessError)
+    assert [*outcomes[:2], *outcomes[3:]] == [axdr.null(), new, LONG, axdr.null(), axdr.u32(5009)]
     assert max(carried) <= path_limit
+
+
+def test_access_breaks_on_error_or_goes_on() -> None:
+    client, exchange = connected()
+    wants = [access.get("0-0:99.9.9", 1, 2), access.get("1-0:1.8.0", 3, 2)]
+    missing, energy = drive(client.access(wants), exchange)
+    assert isinstance(missing, AccessError)
+    assert str(missing) == "0-0:99.9.9.255 class 1 attribute 2: object-undefined (4)"
+    assert energy == axdr.u32(5009)
+    missing, energy = drive(client.access(wants, break_on_error=True), exchange)
+    assert isinstance(energy, AccessError)
+    assert (missing.result, energy.result) == (4, 250)
+
+
+def test_access_tells_what_it_was_asked_when_told_to() -> None:
+    client, exchange = connected()
+    seen: list[bytes] = []
+
+    def kept(data: bytes) -> bytes:
+        seen.append(exchange(data))
+        return seen[-1]
+
+    entries = xdlms.SelectiveAccess(2, axdr.structure(axdr.u32(1)))
+    wants = [access.get("1-0:1.8.0", 3, 2), access.get("1-0:1.8.0", 3, 2, entries)]
+    drive(client.access(wants, self_descriptive=True), kept)
+    drive(client.access(wants), kept)
+    told, plain = (access.AccessResponse.parse(data) for data in seen)
+    assert told.specifications == access.Specifications([specification for specification, _ in wants])
+    assert plain.specifications is None
+    assert [result.kind for result in plain.results] == [1, 1]
+    assert [result.result for result in plain.results] == [0, 13]
+
+
+def test_lists_that_do_not_match_are_refused() -> None:
+    client, exchange = connected()
+    request = access.AccessRequest(access.LONG_CONFIRMED, b"", [access.get("1-0:1.8.0", 3, 2)[0]], [])
+    assert exchange(request.build()) == xdlms.ExceptionResponse(1, 3).build()
+    many = [access.get("1-0:1.8.0", 3, 2)] * 256
+    with pytest.raises(Refused, match="pdu-too-long"):
+        drive(client.access(many), exchange)
+    drive(client.access(many[:255]), exchange)
+
+
+def test_only_one_side_has_blocks() -> None:
+    client, exchange = connected(200, Conformance.GET | Conformance.SET)
+    with pytest.raises(LocalProtocolError, match="APDUs of 200 were agreed"):
+        drive(client.set("0-0:96.13.0", 1, 2, LONG), exchange)
+    with pytest.raises(Refused, match="pdu-too-long"):
+        drive(client.get("0-0:96.13.0", 1, 2), exchange)
+
+
+def test_answers_come_in_streams() -> None:
+    """The server sends a window of blocks for each that the client sends."""
+    client, exchange = connected(100, IN_GENERAL_BLOCKS)
+    said = []
+
+    def counted(data: bytes) -> bytes:
+        said.append(data)
+        return exchange(data)
+
+    assert drive(client.get("0-0:96.13.0", 1, 2), counted) == LONG
+    assert (len(said), len([data for data in said if data])) == (34, 3)
+
+
+def test_a_server_that_falls_silent_in_blocks_is_asked_again() -> None:
+    client, exchange = connected(200, IN_GENERAL_BLOCKS)
+    lost = iter([False, True, False, True, True])
+
+    def lossy(data: bytes) -> bytes:
+        answer = exchange(data)
+        return b"" if next(lost, False) else answer
+
+    assert drive(client.get("0-0:96.13.0", 1, 2), lossy) == LONG
+    replies = iter([exchange(bytes.fromhex("C001C100010000600D00FF0200")), *[b""] * 9])
+    with pytest.raises(RemoteProtocolError, match="silent in a block transfer, after 3 repeats"):
+        drive(client.get("0-0:96.13.0", 1, 2), lambda data: next(replies))
+
+
+def test_a_server_gives_up_a_block_transfer() -> None:
+    client, exchange = connected(200, IN_GENERAL_BLOCKS)
+    replies = iter([exchange(bytes.fromhex("C001C100010000600D00FF0200")), bytes.fromhex("E080000000000000")[:-1]])
+    with pytest.raises(RemoteProtocolError, match="gave up"):
+        drive(client.get("0-0:96.13.0", 1, 2), lambda data: next(replies))
 
 
 def test_refusals_name_object_and_result() -> None:
@@ -205,12 +302,39 @@ def test_invoke_ids_differ() -> None:
 
 def test_notifications_between_answers_are_handed_over() -> None:
     note = xdlms.DataNotification(1, b"", axdr.u8(1))
-    notes: list[xdlms.DataNotification] = []
-    client = Client(on_notification=notes.append)
-    assert drive(client.get("1-0:1.8.0", 3, 2), scripted(note, get_response(0xC1, 7))) == axdr.u8(7)
-    assert notes == [note]
     event = xdlms.EventNotificationRequest(None, xdlms.AttributeDescriptor(1, bytes(6), 2), axdr.u8(1))
+    notes: list[Event] = []
+    client = Client(on_notification=notes.append)
+    assert drive(client.get("1-0:1.8.0", 3, 2), scripted(note, event, get_response(0xC1, 7))) == axdr.u8(7)
+    assert notes == [note, event]
     assert drive(Client().get("1-0:1.8.0", 3, 2), scripted(note, event, get_response(0xC1, 7))) == axdr.u8(7)
+
+
+def test_a_notification_that_wants_it_is_confirmed() -> None:
+    note = xdlms.DataNotification(access.LONG_CONFIRMED | 9, b"", axdr.u8(1))
+    said: list[bytes] = []
+    answers = scripted(note, get_response(0xC1, 7))
+
+    def exchange(data: bytes) -> bytes:
+        said.append(data)
+        return answers(data)
+
+    assert drive(Client().get("1-0:1.8.0", 3, 2), exchange) == axdr.u8(7)
+    assert said[1] == bytes.fromhex("10 40000009 00")
+    client = Client()
+    assert drive(client.event(), scripted(get_response(0xC1, 7), note)) == note
+    assert client.confirmation(note) == said[1]
+    assert client.confirmation(xdlms.DataNotification(9, b"", axdr.u8(1))) is None
+
+
+def test_a_notification_in_blocks_that_nobody_acknowledges() -> None:
+    note = xdlms.DataNotification(9, b"", LONG)
+    blocks = [block.build() for block in unconfirmed((note.build(),), 500)]
+    assert drive(Client().event(), scripted(*blocks)) == note
+    notes: list[Event] = []
+    client = Client(on_notification=notes.append)
+    assert drive(client.get("1-0:1.8.0", 3, 2), scripted(*blocks, *blocks, get_response(0xC1, 7))) == axdr.u8(7)
+    assert notes == [note, note]
 
 
 BAD: list[tuple[str, Iterable[Frame | bytes], str]] = [
