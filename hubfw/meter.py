@@ -41,6 +41,7 @@ RELEASE_ATTEMPTS: Final = 3
 
 _AARE: Final = 0x61
 _RLRE: Final = 0x63
+_EXCEPTION: Final = 0xD8
 
 
 class Path(Protocol):
@@ -115,6 +116,8 @@ class Meter:
         elif apdu[0] == _AARE:
             talk.associated = talk.associated or _accepted(apdu)
             talk.engaged = talk.associated or _may_hold(apdu)
+        elif apdu[0] == _EXCEPTION:
+            talk.engaged = talk.associated  # an AARQ that did not decipher, or a request where nothing is open
         if talk.own is not None:
             talk.own(apdu)
         elif talk.reply is not None:

@@ -85,6 +85,13 @@ def test_a_client_that_was_refused_an_association_does_not_hold_its_address(prem
     other.associate()
 
 
+def test_a_client_that_got_an_exception_instead_of_an_association_does_not_hold_its_address(premises):
+    line = premises.head_end.connect(3)
+    assert line.exchange(bytes.fromhex("C001C100030100010800FF0200")) == bytes.fromhex("D80101")
+    line.close()
+    assert RLRQ not in asked(premises)
+
+
 def test_an_association_that_was_asked_for_twice_goes_with_its_connection(premises):
     line = premises.head_end.connect(3)
     line.associate()
