@@ -3,8 +3,9 @@
 A PDU's destination wPort is a SAP of the premises (see `sap_table`). Behind each stands a logical device of the hub itself
 (`Shared`), with which every connection has sessions of its own, or a `Target`: a meter on the HAN, to which the APDU is forwarded
 unchanged. A client address at a target belongs to one connection at a time, because an answer finds its way back by it alone; while
-it does, another connection that uses the same pair is closed, unless the first one has gone without a word. What a target says to a
-client that nobody serves is dropped and counted. Over UDP, the datagrams of one address and port are a connection.
+it does, another connection that uses the same pair is closed, unless the first one has gone without a word. It is free again when
+its association is released or its connection ends. What a target says to a client that nobody serves is dropped and counted. Over
+UDP, the datagrams of one address and port are a connection.
 
 Not here: TLS, who may connect (COSEM associations decide what a client may do).
 """
@@ -31,6 +32,9 @@ KEEP_ALIVE = 10 * S
 """Silence after which a TCP client is asked whether it is still there, and how long that may fail to pass."""
 QUIET = 20 * S
 """Silence after which a UDP client has to make room for another one."""
+
+RLRE = b"\x63"
+"""Tag of the answer that ends an association."""
 
 Reply = Callable[[bytes], object]
 
@@ -130,6 +134,9 @@ class Endpoint:
             return
         client, sap = pair
         connection.say(wrapper.wrap(sap, client, apdu))
+        if apdu[:1] == RLRE:
+            connection.used.pop(pair).release(client)
+            self._owners.pop(pair, None)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone, and what it owned is free."""
@@ -139,11 +146,10 @@ class Endpoint:
         if isinstance(connection, Peer):
             del self._peers[connection.address]
         used, connection.used = connection.used, {}
-        for pair in used:
+        for pair, target in used.items():
             if self._owners.get(pair) is connection:
                 del self._owners[pair]
-        for (client, _), target in used.items():
-            target.release(client)
+            target.release(pair[0])
 
 
 class Connection(ABC):

@@ -11,12 +11,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from devices.runtime.board import Board
 from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import Kernel
-from devices.runtime.net import Closed, Host, Stream
+from devices.runtime.net import Closed, Host, Net, Socket, Stream
 from devices.runtime.port import Occupied, Port
+from tools.errors import BadInput
 
 SLOTS = 8
+OUTSIDE = "outside"
+"""The host from which clients of the real world come."""
+COSEM = 4059
+"""TCP and UDP port."""
+DATAGRAMS = ".udp"
+"""Behind an endpoint's name: its door for datagrams."""
+
+
+def door(endpoint: str, scheme: str) -> str:
+    """The name under which what comes by a kind of link to an endpoint (`home1/hub.wan`) enters the run."""
+    return endpoint + DATAGRAMS if scheme == "udp-listen" else endpoint
+
+
+def bridge(inputs: Inputs, name: str, net: Net, board: Board) -> PortBridge | EntryBridge | DatagramBridge:
+    """The bridge at a door of a device. Raises BadInput for datagrams to a serial port."""
+    port = name.partition(".")[2]
+    if port == "wan":
+        return EntryBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
+    if port == f"wan{DATAGRAMS}":
+        return DatagramBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
+    if port.endswith(DATAGRAMS):
+        raise BadInput(f"{name.removesuffix(DATAGRAMS)}: a serial port speaks no datagrams; hub.wan does")
+    return PortBridge(inputs, name, board.uart(port))
 
 
 class Slot:
@@ -27,6 +52,12 @@ class Slot:
         self.taken = False
         self.on_output: Callable[[bytes], object] | None = None
         self.on_end: Callable[[str], object] | None = None
+        self.on_rate: Callable[[int | None], object] | None = None
+
+    def rate(self, baud: int | None) -> None:
+        """The device has set its rate; None: none of its own."""
+        if self.on_rate is not None:
+            self.on_rate(baud)
 
     def output(self, data: bytes) -> None:
         """Octets for the outside; nowhere in a replay."""
@@ -47,7 +78,7 @@ def _slots(inputs: Inputs, endpoint: str, handler: Callable[[int, Slot, Happenin
 
 
 class PortBridge:
-    """Outside readers of a device's port: each is a plug, and the port takes one at a time."""
+    """Outside readers of a device's port: each is a plug, and the port takes one at a time; one who has finished makes room."""
 
     def __init__(self, inputs: Inputs, endpoint: str, port: Port) -> None:
         self._kernel: Kernel = inputs.kernel
@@ -59,6 +90,9 @@ class PortBridge:
         if happening is Happening.OPEN:
             plug = Port(self._kernel, slot.endpoint)
             plug.on_receive = slot.output
+            plug.on_rate = slot.rate
+            if self._port.resting:
+                self._unplug()
             try:
                 plug.attach(self._port)
             except Occupied:
@@ -72,6 +106,36 @@ class PortBridge:
         else:
             plug_or_none.detach()
             del self._plugs[number]
+
+
+    def _unplug(self) -> None:
+        """Take the reader out who has finished, if he is one of ours."""
+        for number, plug in list(self._plugs.items()):
+            if plug.occupied:
+                plug.detach()
+                del self._plugs[number]
+                self.slots[number].ended("another reader came")
+
+
+class DatagramBridge:
+    """Outside clients that speak datagrams: each has a port of `host`, and speaks to `address` and `port`."""
+
+    def __init__(self, inputs: Inputs, endpoint: str, host: Host, address: str, port: int) -> None:
+        self._host = host
+        self._send_to = address, port
+        self._sockets: dict[int, Socket] = {}
+        self.slots = _slots(inputs, endpoint, self._happen)
+
+    def _happen(self, number: int, slot: Slot, happening: Happening, data: bytes) -> None:
+        if happening is Happening.OPEN:
+            socket = self._sockets[number] = self._host.bind()
+            socket.on_datagram = lambda host, port, datagram: slot.output(datagram)
+        elif number not in self._sockets:
+            return
+        elif happening is Happening.DATA:
+            self._sockets[number].send(*self._send_to, data)
+        else:
+            self._sockets.pop(number).close()
 
 
 class EntryBridge:

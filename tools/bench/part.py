@@ -18,10 +18,9 @@ from devices.runtime.kernel import Kernel
 from tools.air.remote import RemoteRadio
 from tools.air.seat import Seat
 from tools.bench import config
-from tools.bench.bridges import EntryBridge, ExitBridge, PortBridge, Slot
+from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, Slot, bridge
 from tools.bench.home import KINDS, LISTENER, Home, network
 from tools.bench.identity import identify
-from tools.bench.run import OUTSIDE
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec
 
@@ -29,7 +28,6 @@ HUB = "hub"
 AIR = "air"
 """A remote radio's endpoint: `home1/esme.air`."""
 WIRED = "wired"
-_COSEM = 4059
 
 
 class Choice:
@@ -90,8 +88,8 @@ class Part:
             if choice.device.kind == HUB and KINDS[other.kind].radio and other is not choice.device
         }
         self._net = net
-        self._bridges: dict[str, PortBridge | EntryBridge] = {}
-        self.exit = ExitBridge(self.inputs, "notifications", net.host(LISTENER), _COSEM) if choice.device.kind == HUB else None
+        self._bridges: dict[str, PortBridge | EntryBridge | DatagramBridge] = {}
+        self.exit = ExitBridge(self.inputs, "notifications", net.host(LISTENER), COSEM) if choice.device.kind == HUB else None
 
     @property
     def commissioned(self) -> bool:
@@ -99,16 +97,10 @@ class Part:
         return bool(getattr(self.board.firmware, "commissioned", False))
 
     def slots(self, endpoint: str) -> list[Slot]:
-        """Where outside streams meet an endpoint of this device: `home1/esme.optical`."""
-        bridge = self._bridges.get(endpoint)
-        if bridge is None:
-            port = endpoint.rpartition(".")[2]
-            if port == "wan":
-                bridge = EntryBridge(self.inputs, endpoint, self._net.host(OUTSIDE), self.board.name, _COSEM)
-            else:
-                bridge = PortBridge(self.inputs, endpoint, self.board.uart(port))
-            self._bridges[endpoint] = bridge
-        return bridge.slots
+        """Where outside streams meet an endpoint of this device: `home1/esme.optical`, or its door for datagrams."""
+        if endpoint not in self._bridges:
+            self._bridges[endpoint] = bridge(self.inputs, endpoint, self._net, self.board)
+        return self._bridges[endpoint].slots
 
     def _remote(self, label: str) -> RemoteRadio:
         choice = self.choice

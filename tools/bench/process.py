@@ -26,9 +26,10 @@ from tools.air.carriers import Seats, User, device_carrier, medium_carrier
 from tools.air.messages import Attach, Now, Refusal, Refuse, Welcome
 from tools.air.seat import Seat
 from tools.bench import config
-from tools.bench.bridges import Slot
+from tools.bench.bridges import Slot, door
 from tools.bench.part import AIR, HUB, WIRED, Choice, Part
 from tools.bench.realtime import Driver
+from tools.bench.served import WORDS
 from tools.errors import BadInput, LinkDown
 from tools.links import parse, server
 from tools.links.broker import embedded
@@ -49,7 +50,7 @@ CLOSE_ENOUGH = 2_000_000
 _SAMPLES = 8
 _FINAL = [place for place, refusal in enumerate(messages.REFUSALS) if refusal is not Refusal.NOT_ATTACHED]
 """Refusals that asking again does not change."""
-_HANGING_UP = ("tcp-listen", "serial")
+_HANGING_UP = ("tcp-listen", "udp-listen", "serial")
 
 
 @dataclass(slots=True)
@@ -274,10 +275,10 @@ async def _open(part: Part, driver: Driver, links: Links, report: Report, stack:
     opened: dict[str, str] = {}
     for endpoint, spec in links.ports:
         link = server(spec, protected=part.choice.bench.access.protected)
-        await driver.serve(link, part.slots(endpoint), hangs_up=spec.scheme in _HANGING_UP)
+        await driver.serve(link, part.slots(door(endpoint, spec.scheme)), hangs_up=spec.scheme in _HANGING_UP)
         stack.push_async_callback(link.stop)
         name = endpoint.partition("/")[2]
-        opened[f"{name}.tcp" if name in opened and spec.scheme == "tcp-listen" else name] = link.spelling
+        opened[f"{name}.{WORDS[spec.scheme]}" if name in opened and spec.scheme in WORDS else name] = link.spelling
     if links.wired is not None:
         link, slots = server(_line(links.wired)), part.slots(f"{part.choice.node}.{WIRED}")[:1]
         wire = asyncio.ensure_future(_wire(link, driver, slots, report))

@@ -158,7 +158,7 @@ class Driver:
             channel.close()
 
         slot.taken = True
-        slot.on_output, slot.on_end = channel.send, on_end
+        slot.on_output, slot.on_end, slot.on_rate = channel.send, on_end, channel.set_rate
         channel.on_data = partial(self.feed, slot.endpoint, Happening.DATA)
         channel.on_close = on_close
 
@@ -209,7 +209,7 @@ class _Line:
                 return
             self._slot = slot
             slot.taken = True
-            slot.on_output, slot.on_end = self._output, self._ended
+            slot.on_output, slot.on_end, slot.on_rate = self._output, self._ended, self._channel.set_rate
             self._driver.feed(slot.endpoint, Happening.OPEN)
             self._timer = loop.call_later(VISIT, self._watch)
         self._driver.feed(self._slot.endpoint, Happening.DATA, data)
@@ -246,4 +246,4 @@ class _Line:
 
 def _free(slot: Slot) -> None:
     slot.taken = False
-    slot.on_output = slot.on_end = None
+    slot.on_output = slot.on_end = slot.on_rate = None

@@ -27,14 +27,11 @@ from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
 from protocols.dlms.cosem import date_time
 from tools.bench import config
-from tools.bench.bridges import EntryBridge, ExitBridge, PortBridge
+from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, Visit, network
 from tools.errors import BadInput, suggest
 from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
-
-OUTSIDE = "outside"
-"""The host from which clients of the real world come."""
 
 
 class Run:
@@ -48,7 +45,8 @@ class Run:
         self.inputs = Inputs(self.kernel)
         self.homes = {each.name: Home(self.kernel, self.net, each, declared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
-        self.endpoints = {name: self._bridge(name) for name in dict.fromkeys(name for name, _ in declared.endpoints())}
+        doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in declared.endpoints())
+        self.endpoints = {name: self._bridge(name) for name in doors}
         self.exit = self._exit()
 
     # --- time ---
@@ -176,17 +174,14 @@ class Run:
         """(endpoint in full, link) of the bench file, for whoever opens them."""
         return self.declared.endpoints()
 
-    def _bridge(self, name: str) -> PortBridge | EntryBridge:
-        home, port = self.homes[name.partition("/")[0]], name.partition(".")[2]
-        board = home[name.partition("/")[2].partition(".")[0]]
-        if port == "wan":
-            return EntryBridge(self.inputs, name, self.net.host(OUTSIDE), board.name, 4059)
-        return PortBridge(self.inputs, name, board.uart(port))
+    def _bridge(self, name: str) -> PortBridge | EntryBridge | DatagramBridge:
+        home, _, label = name.partition(".")[0].partition("/")
+        return bridge(self.inputs, name, self.net, self.homes[home][label])
 
     def _exit(self) -> ExitBridge | None:
         if self.declared.notifications.to == config.HEAD_END:
             return None
-        return ExitBridge(self.inputs, "notifications", self.net.host(LISTENER), 4059)
+        return ExitBridge(self.inputs, "notifications", self.net.host(LISTENER), COSEM)
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tools.bench import config
+from tools.bench.bridges import door
 from tools.bench.realtime import Driver
 from tools.bench.run import Run
 from tools.errors import BadInput
 from tools.links import LinkSpec, Server, parse, server
 
-HANGS_UP: Mapping[str, bool] = {"tcp-listen": True, "pty": False, "serial": False}
+HANGS_UP: Mapping[str, bool] = {"tcp-listen": True, "udp-listen": True, "pty": False, "serial": False}
 """Kinds of link that can be served, and whether they tell when a client goes."""
-WORDS: Mapping[str, str] = {"tcp-listen": "tcp"}
+WORDS: Mapping[str, str] = {"tcp-listen": "tcp", "udp-listen": "udp"}
 """Kind of link to its word in a name, where it is another."""
 
 
@@ -45,7 +46,7 @@ class Served:
             driver.dial_out(self._run.exit, parse(self._listener))
         spellings: dict[str, str] = {}
         for name, endpoint, spec, link in self._links:
-            await driver.serve(link, self._run.endpoints[endpoint].slots, hangs_up=HANGS_UP[spec.scheme])
+            await driver.serve(link, self._run.endpoints[door(endpoint, spec.scheme)].slots, hangs_up=HANGS_UP[spec.scheme])
             self._started.append(link)
             spellings[name] = link.spelling
         return spellings

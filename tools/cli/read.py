@@ -18,8 +18,9 @@ from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.obis import Obis
 from tools.cli.output import json_option, print_json
 from tools.errors import BadInput, CheckFailed, MissingEnvironment
-from tools.links import LinkSpec, open_stream, parse
+from tools.links import LinkSpec, Stream, open_stream, parse
 from tools.links.exchange import Exchange, HdlcExchange, WrapperExchange
+from tools.links.sign_on import FASTEST, enter_hdlc
 
 _WANTED = re.compile(r"(?:([0-9]{1,5})/)?([0-9]+[-.][0-9]+[:.][0-9]+\.[0-9]+\.[0-9]+(?:[.*][0-9]+)?)(?::(-?[0-9]{1,3}))?")
 _ASSOCIATION, _OBJECT_LIST = ("0-0:40.0.0", 15), 2
@@ -48,6 +49,7 @@ class _Wanted:
 @click.option("--auth", type=click.Choice(["none", "lls"]), default="none", show_default=True, help="How we prove it.")
 @click.option("--password", help="For --auth lls.")
 @click.option("--timeout", type=click.FloatRange(0.1, 300), default=5.0, show_default=True, help="Seconds an answer may take.")
+@click.option("--mode-e", is_flag=True, help="Sign on with 300 baud (IEC 62056-21) before HDLC.")
 @json_option
 def command(
     link: str,
@@ -57,11 +59,12 @@ def command(
     auth: str,
     password: str | None,
     timeout: float,
+    mode_e: bool,
     as_json: bool,
 ) -> None:
     """Read attributes of the DLMS meter at LINK: attribute 2 unless OBIS:ATTR says another.
 
-    LINK is tcp:HOST:PORT (wrapper), tcp:HOST:PORT?framing=hdlc, pty:PATH, serial:DEVICE?baud=9600&frame=8N1,
+    LINK is tcp:HOST:PORT or udp:HOST:PORT (wrapper), tcp:HOST:PORT?framing=hdlc, pty:PATH, serial:DEVICE?baud=9600&frame=8N1,
     rfc2217://HOST:PORT or socket://HOST:PORT (HDLC). The class of an object comes from the meter's object list;
     CLASS/OBIS:ATTR spares asking. An attribute the meter refuses makes the exit code 1.
     """
@@ -71,7 +74,7 @@ def command(
     secret = None if password is None else password.encode()
     dlms = Client(client or (1 if auth == "lls" else 16), server, secret)
     try:
-        with _exchange(spec, dlms, timeout) as exchange:
+        with _exchange(spec, dlms, timeout, mode_e) as exchange:
             drive(dlms.associate(), exchange)
             values = list(_read(dlms, exchange, items))
             drive(dlms.release(), exchange)
@@ -100,12 +103,27 @@ def _parse(text: str) -> _Wanted:
     return _Wanted(text, name, attribute, class_id)
 
 
-def _exchange(spec: LinkSpec, client: Client, timeout: float) -> Exchange:
+def _exchange(spec: LinkSpec, client: Client, timeout: float, mode_e: bool) -> Exchange:
+    over_hdlc = spec.scheme in _WITHOUT_WRAPPER or spec.options.get("framing") == "hdlc"
+    if mode_e and not over_hdlc:
+        raise BadInput(f'link "{spec}": --mode-e goes with HDLC, such as pty:, serial: or tcp:HOST:PORT?framing=hdlc')
     stream = open_stream(spec, timeout)
-    if spec.scheme in _WITHOUT_WRAPPER or spec.options.get("framing") == "hdlc":
+    if mode_e:
+        _sign_on(stream, spec)
+    if over_hdlc:
         address = hdlc.Address(client.server_sap) if client.server_sap < 0x80 else hdlc.Address(client.server_sap, 0)
         return HdlcExchange(stream, client.client_sap, address, timeout)
     return WrapperExchange(stream, client.client_sap, client.server_sap, timeout)
+
+
+def _sign_on(stream: Stream, spec: LinkSpec) -> None:
+    """Mode E; a serial link's own rate is the fastest to agree to."""
+    rate = spec.options.get("baud", FASTEST)
+    try:
+        enter_hdlc(stream, rate=int(rate))
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _read(client: Client, exchange: Exchange, items: Iterable[_Wanted]) -> Iterable[dict[str, object]]:

@@ -26,6 +26,9 @@ class Channel(Protocol):
     def close(self) -> None:
         """End it from our side, after what is queued; `on_close` is not called."""
 
+    def set_rate(self, baud: int | None) -> None:
+        """The device's rate from now on, None for the link's own; nothing where a link has no rate."""
+
 
 class Server(Protocol):
     """One served link."""

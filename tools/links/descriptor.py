@@ -16,8 +16,16 @@ from tools.links.stream import READ, reason
 class Descriptor:
     """A channel over a non-blocking file descriptor. Ends on the first error; the descriptor's owner closes it."""
 
-    def __init__(self, fd: int, peer: str, on_end: Callable[[str], None], on_full: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        fd: int,
+        peer: str,
+        on_end: Callable[[str], None],
+        on_full: Callable[[], None] | None,
+        on_rate: Callable[[int | None], None] = lambda baud: None,
+    ) -> None:
         self.peer = peer
+        self._on_rate = on_rate
         self.on_data: Callable[[bytes], None] = ignore_data
         self.on_close: Callable[[str], None] = ignore_close
         self.on_input: Callable[[], None] = lambda: None
@@ -42,6 +50,9 @@ class Descriptor:
             else:
                 self.discard()
                 self._on_full()
+
+    def set_rate(self, baud: int | None) -> None:
+        self._on_rate(baud)
 
     def discard(self) -> None:
         """Forget what is queued."""

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import hdlc, wrapper
+from protocols.dlms.hdlc.client import State
 from tools.errors import LinkDown
 from tools.links.stream import Stream
 
@@ -75,11 +76,18 @@ class HdlcExchange:
         self._stream = stream
         self._timeout = timeout
         self._link = hdlc.ClientLink(client, server, parameters)
+        self._waiting: deque[bytes] = deque()
 
     def __call__(self, apdu: bytes) -> bytes:
-        effects = self._link.request(apdu, time.monotonic_ns()) if apdu else []
-        found = self._until(effects, hdlc.Apdu)
-        return found.data if isinstance(found, hdlc.Apdu) else b""
+        if apdu:
+            while self._link.state is State.REQUESTING:  # it speaks still
+                self._until([], hdlc.Apdu)
+            self._waiting.clear()
+            self._until(self._link.request(apdu, time.monotonic_ns()), hdlc.Apdu)
+        elif not self._waiting:
+            polled = self._link.poll(time.monotonic_ns()) if self._link.state is State.CONNECTED else []
+            self._until(polled, hdlc.Apdu)
+        return self._waiting.popleft()
 
     def __enter__(self) -> Self:
         try:
@@ -96,19 +104,21 @@ class HdlcExchange:
         finally:
             self._stream.close()
 
-    def _until(self, effects: list[Effect], wanted: type[Effect]) -> Effect:
-        """Move octets until an effect of that kind comes. The link's own time-outs end it, or silence does."""
+    def _until(self, effects: list[Effect], wanted: type[Effect]) -> None:
+        """Move octets until an effect of that kind comes; APDUs wait. The link's own time-outs end it, or silence does."""
         quiet_since = time.monotonic_ns()
         while True:
             for effect in effects:
                 if isinstance(effect, Send):
                     self._stream.write(effect.data)
-                elif isinstance(effect, wanted):
-                    return effect
+                elif isinstance(effect, hdlc.Apdu):
+                    self._waiting.append(effect.data)
                 elif isinstance(effect, hdlc.Failed):
                     raise LinkDown(f"HDLC: {effect.reason}")
-                elif isinstance(effect, hdlc.Disconnected):
+                elif isinstance(effect, hdlc.Disconnected) and wanted is not hdlc.Disconnected:
                     raise RemoteProtocolError("HDLC: the server disconnected")
+            if any(isinstance(effect, wanted) for effect in effects):
+                return
             deadline = self._link.deadline
             over = quiet_since + int(self._timeout * _NS)
             wait = over if deadline is None else deadline

@@ -8,6 +8,7 @@ from typing import cast
 
 from tools.errors import BadInput
 from tools.links.channel import Server
+from tools.links.echo import Echoing
 from tools.links.spec import LinkSpec
 from tools.links.stream import Stream
 
@@ -17,10 +18,12 @@ _CLIENTS: Mapping[str, tuple[str, str]] = {
     "serial": ("tools.links.serial", "open_serial"),
     "rfc2217": ("tools.links.serial", "open_serial"),
     "socket": ("tools.links.serial", "open_serial"),
+    "udp": ("tools.links.udp", "connect"),
 }
 
 _SERVERS: Mapping[str, tuple[str, str]] = {
     "tcp-listen": ("tools.links.tcp", "Listener"),
+    "udp-listen": ("tools.links.udp", "Listener"),
     "pty": ("tools.links.pty", "Pty"),
     "serial": ("tools.links.serial", "SerialPort"),
 }
@@ -29,7 +32,8 @@ _SERVERS: Mapping[str, tuple[str, str]] = {
 def open_stream(spec: LinkSpec, timeout: float = 5.0) -> Stream:
     """Open the client end of a byte link, blocking up to `timeout` seconds. Raises BadInput, LinkDown."""
     opener = cast("Callable[[LinkSpec, float], Stream]", _load(_CLIENTS, spec, "read through"))
-    return opener(spec, timeout)
+    stream = opener(spec, timeout)
+    return Echoing(stream) if spec.options.get("echo") else stream
 
 
 def server(spec: LinkSpec, *, protected: bool = False) -> Server:

@@ -48,6 +48,14 @@ class SerialStream(Closing):
         except (serial.SerialException, OSError) as error:
             raise LinkDown(f"the link ended: {error}") from error
 
+    def set_rate(self, baud: int) -> None:
+        try:
+            self._port.flush()
+            self._port.bytesize, self._port.parity = serial.EIGHTBITS, serial.PARITY_NONE
+            self._port.baudrate = baud
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise LinkDown(f"the link ended: {error}") from error
+
     def close(self) -> None:
         self._port.close()
 
@@ -108,8 +116,18 @@ class SerialPort:
 
     def _open(self) -> None:
         self._port = _open_port(self._spec, 0)
-        self._channel = Descriptor(self._port.fileno(), self._spec.path, self._lost, None)
+        self._channel = Descriptor(self._port.fileno(), self._spec.path, self._lost, None, self._set_rate)
         self._on_open(self._channel)
+
+    def _set_rate(self, baud: int | None) -> None:
+        """What the device said before goes at the old rate: some ten octets, which is what draining waits for."""
+        if self._port is None:
+            return
+        try:
+            self._port.flush()
+            self._port.baudrate = baud or self._spec.integer("baud")
+        except (OSError, ValueError) as error:
+            self._lost(str(error))
 
     def _lost(self, reason: str) -> None:
         self._release()

@@ -2,7 +2,7 @@
 
     tcp:HOST:PORT  tcp-listen:[HOST:]PORT  pty:[PATH]  serial:/dev/ttyUSB0?baud=9600&frame=8N1
     mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC  zep:HOST[:PORT]  air:NAME?x=3&y=4  wire:DEVICE.PORT
-    rfc2217://HOST:PORT  socket://HOST:PORT
+    rfc2217://HOST:PORT  socket://HOST:PORT  udp:HOST:PORT  udp-listen:[HOST:]PORT
 
 A spelling is parsed once into a `LinkSpec`; every wrong one is a `BadInput` of one line. Nothing is opened here:
 tools.links.registry does that. pyserial's `spy://` and `alt://` are refused on purpose: they name files and classes.
@@ -113,7 +113,13 @@ def _frame(text: str) -> str:
 
 
 _FRAMING = {"framing": Option("wrapper", _choice("wrapper", "hdlc"))}
-_LINE = {"baud": Option(9600, _integer(50, 4_000_000)), "frame": Option("8N1", _frame)}
+_ECHO = {"echo": Option(False, _yes)}
+_LINE = {"baud": Option(9600, _integer(50, 4_000_000)), "frame": Option("8N1", _frame)} | _ECHO
+_SERVED = {
+    "connections": Option(8, _integer(1, 64)),
+    "idle": Option(300.0, _number(0.05, 86_400)),
+    "insecure": Option(False, _yes),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +253,11 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             "tcp-listen:4059",
             _listen,
             _spell_host,
-            _FRAMING
-            | {
-                "connections": Option(8, _integer(1, 64)),
-                "idle": Option(300.0, _number(0.05, 86_400)),
-                "insecure": Option(False, _yes),
-            },
+            _FRAMING | _SERVED,
         ),
-        "pty": Scheme("pty:/dev/pts/3", _optional_path, _spell_path),
+        "udp": Scheme("udp:127.0.0.1:4059", _host_port, _spell_host),
+        "udp-listen": Scheme("udp-listen:4059", _listen, _spell_host, _SERVED),
+        "pty": Scheme("pty:/dev/pts/3", _optional_path, _spell_path, _ECHO),
         "serial": Scheme("serial:/dev/ttyUSB0?baud=9600&frame=8N1", _path, _spell_path, _LINE),
         "mqtt": Scheme(
             "mqtt://127.0.0.1:1883/bench",

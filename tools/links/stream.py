@@ -29,13 +29,19 @@ class Stream(Protocol):
     def close(self) -> None:
         """Close; harmless twice."""
 
+    def set_rate(self, baud: int) -> None:
+        """The line's rate and eight data bits from now on, once what was written has gone; nothing where a link has no rate."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None: ...
 
 
 class Closing:
-    """The context manager's half of a Stream."""
+    """The context manager's half of a Stream, of a link that has no rate."""
+
+    def set_rate(self, baud: int) -> None:
+        return
 
     def close(self) -> None:
         raise NotImplementedError

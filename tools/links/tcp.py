@@ -18,6 +18,17 @@ from tools.links.channel import SEND_QUEUE, Channel, ignore_close, ignore_data
 from tools.links.spec import LinkSpec, parse
 from tools.links.stream import READ, WRITE_TIMEOUT, Closing, Stream, reason
 
+SOCKET_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)  # Linux has all three, other systems some
+        for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+)
+"""Of a served connection: a client that has vanished is found out within half a minute."""
+
 
 class SocketStream(Closing):
     """TCP, without Nagle's delay."""
@@ -128,7 +139,8 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = f"{host}:{port}"
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for level, option, value in SOCKET_OPTIONS:
+            transport.get_extra_info("socket").setsockopt(level, option, value)
         transport.set_write_buffer_limits(high=SEND_QUEUE)
         if len(self._others) >= self._cap:
             min(self._others, key=lambda other: other.last).end("closed for a newer connection")
@@ -155,6 +167,9 @@ class _Connection(asyncio.Protocol):
         self.on_data, self.on_close = ignore_data, ignore_close
         if self._transport is not None:
             self._transport.close()
+
+    def set_rate(self, baud: int | None) -> None:
+        return
 
     def abort(self) -> None:
         """Close at once without a word to the owner."""

@@ -192,6 +192,21 @@ def test_connections_share_client_addresses_at_the_hubs_own_devices(wan: Wan) ->
     assert second.ask(2, b"z")
 
 
+@pytest.mark.parametrize("over", ["client", "peer"])
+def test_a_client_address_is_free_when_its_association_is_released(wan: Wan, over: str) -> None:
+    wan.targets[3].hold = True
+    first, second = getattr(wan, over)(), getattr(wan, over)()
+    assert first.ask(3, b"\x62") == []
+    wan.targets[3].pending.pop()(b"")
+    assert second.ask(3, b"b") == []
+    first, second = getattr(wan, over)(), getattr(wan, over)()
+    first.ask(3, b"\x63", client=2)  # the echo of it is a release response
+    wan.targets[3].pending.pop()(b"")
+    assert wan.targets[3].released[-1] == 2
+    wan.targets[3].hold = False
+    assert second.ask(3, b"b", client=2)
+
+
 # --- who goes without a word
 
 

@@ -55,7 +55,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         ("x =\n", "1: not TOML: invalid value"),
         ("home = " + "[" * 100_000, "not TOML: nested too deeply"),
         ("", "1: bench: object missing required field `home`"),
-        ("[notifications]\nto = \"udp:1.2.3.4:5\"\n" + HUB, 'no scheme "udp"'),
+        ("[notifications]\nto = \"usb:1.2.3.4:5\"\n" + HUB, 'no scheme "usb"'),
     ],
 )  # fmt: skip
 def test_a_refusal_names_line_field_and_reason(text: str, message: str) -> None:

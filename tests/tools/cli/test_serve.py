@@ -43,8 +43,8 @@ def over_hdlc(spelling: str, question: Callable[[Meter], object]) -> object:
 
 
 def test_the_first_line_says_where_everything_is(served: dict[str, str]) -> None:
-    assert list(served) == ["hub.wan", "esme.optical", "esme.optical.tcp"]
-    assert parse(served["hub.wan"]).host == "127.0.0.1"
+    assert list(served) == ["hub.wan", "hub.wan.udp", "esme.optical", "esme.optical.tcp"]
+    assert parse(served["hub.wan"]).host == parse(served["hub.wan.udp"]).host == "127.0.0.1"
     assert parse(served["esme.optical"]).scheme == "pty"
     assert parse(served["esme.optical.tcp"]).text("framing") == "hdlc"
 
