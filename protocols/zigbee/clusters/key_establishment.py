@@ -35,7 +35,7 @@ class KeyEstablishment(Cluster, id=0x0800, name="Key Establishment"):
     class InitiateKeyEstablishmentRequest(Frame):
         """Begin. Times in seconds: how long our ephemeral data and our confirmation take to make."""
 
-        suite: le.u16
+        key_establishment_suite: le.u16
         ephemeral_data_generate_time: le.u8
         confirm_key_generate_time: le.u8
         identity: bytes = rest()
@@ -56,15 +56,15 @@ class KeyEstablishment(Cluster, id=0x0800, name="Key Establishment"):
     class TerminateKeyEstablishmentByClient(Frame):
         """The initiator ends it. `wait_time`: seconds before another attempt."""
 
-        status: le.u8
+        status_code: le.u8
         wait_time: le.u8
-        suite: le.u16
+        key_establishment_suite: le.u16
 
     @command(0x00, to=CLIENT)
     class InitiateKeyEstablishmentResponse(Frame):
         """The responder's certificate and times, in seconds."""
 
-        suite: le.u16
+        requested_key_establishment_suite: le.u16
         ephemeral_data_generate_time: le.u8
         confirm_key_generate_time: le.u8
         identity: bytes = rest()
@@ -85,6 +85,6 @@ class KeyEstablishment(Cluster, id=0x0800, name="Key Establishment"):
     class TerminateKeyEstablishmentByServer(Frame):
         """The responder ends it. `wait_time`: seconds before another attempt."""
 
-        status: le.u8
+        status_code: le.u8
         wait_time: le.u8
-        suite: le.u16
+        key_establishment_suite: le.u16

@@ -2,7 +2,7 @@
 
 Register values are in `unit_of_measure` times `multiplier` over `divisor`. A battery meter holds the server; the hub
 holds a mirror of it and, as a client, the notification flags by which a sleeping meter learns what waits (see
-`protocols.zigbee.clusters.mirror`). Received-energy history, pressure and heat attributes are not declared.
+`protocols.zigbee.clusters.mirror`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 from protocols.core.codec import Frame, array, le, rest, this, to_end
+from protocols.zigbee.clusters.metering_sets import FurtherSets
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, attribute, attributes, command
 from protocols.zigbee.zcl.types import (
     bitmap8,
@@ -82,7 +83,7 @@ class SnapshotSchedule(Frame):
     snapshot_cause: le.u32
 
 
-class Metering(Cluster, id=0x0702, name="Metering"):
+class Metering(FurtherSets, Cluster, id=0x0702, name="Metering"):
     """The server is a meter or its mirror."""
 
     # Reading information

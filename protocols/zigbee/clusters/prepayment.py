@@ -72,9 +72,7 @@ class Prepayment(Cluster, id=0x0705, name="Prepayment"):
     debt_recovery_collection_time = attributes("debt_recovery_collection_time_{}", 0x0214, uint16, 3, step=0x10)
     debt_recovery_frequency = attributes("debt_recovery_frequency_{}", 0x0216, enum8, 3, step=0x10, reports=True)
     debt_recovery_amount = attributes("debt_recovery_amount_{}", 0x0217, uint32, 3, step=0x10, reports=True)
-    debt_recovery_top_up_percentage = attributes(
-        "debt_recovery_top_up_percentage_{}", 0x0219, uint16, 3, step=0x10, reports=True
-    )
+    debt_recovery_top_up_percentage = attributes("debt_recovery_top_up_percentage_{}", 0x0219, uint16, 3, step=0x10, reports=True)
     prepayment_alarm_status = attribute(0x0400, bitmap16, reports=True)
     prepay_generic_alarm_mask = attribute(0x0401, bitmap16, writes=True)
     prepay_switch_alarm_mask = attribute(0x0402, bitmap16, writes=True)
@@ -98,6 +96,22 @@ class Prepayment(Cluster, id=0x0705, name="Prepayment"):
     previous_months_cost_consumption_delivered = attributes(
         "previous_month_{}_cost_consumption_delivered", 0x0544, uint48, 12, first=2, step=2, reports=True
     )
+    current_day_cost_consumption_received = attribute(0x051D, uint48)
+    previous_day_cost_consumption_received = attribute(0x051F, uint48)
+    previous_days_cost_consumption_received = attributes(
+        "previous_day_{}_cost_consumption_received", 0x0521, uint48, 7, first=2, step=2
+    )
+    current_week_cost_consumption_received = attribute(0x0531, uint48)
+    previous_week_cost_consumption_received = attribute(0x0533, uint48)
+    previous_weeks_cost_consumption_received = attributes(
+        "previous_week_{}_cost_consumption_received", 0x0535, uint48, 4, first=2, step=2
+    )
+    current_month_cost_consumption_received = attribute(0x0541, uint48)
+    previous_month_cost_consumption_received = attribute(0x0543, uint48)
+    previous_months_cost_consumption_received = attributes(
+        "previous_month_{}_cost_consumption_received", 0x0545, uint48, 12, first=2, step=2
+    )
+    historical_freeze_time = attribute(0x055C, uint16)
 
     @command(0x00, to=SERVER)
     class SelectAvailableEmergencyCredit(Frame):

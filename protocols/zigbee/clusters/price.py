@@ -1,13 +1,12 @@
 """Price cluster 0x0700: tariffs, prices, calorific value and conversion factor (SE 1.4 annex D.4).
 
-Times are seconds since 2000-01-01 UTC; 0 as a start time is now. Attribute sets for received energy and the tiered
-price matrix are not declared: GB reads prices by command.
+Times are seconds since 2000-01-01 UTC; 0 as a start time is now. `rx_` stands for received energy: what the home exports.
 """
 
 from __future__ import annotations
 
 from protocols.core.codec import Frame, array, le, this, to_end, trailing, zcl_string
-from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, attribute, attributes, command
+from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, attribute, attributes, command, grid
 from protocols.zigbee.zcl.types import (
     bitmap8,
     enum8,
@@ -81,6 +80,38 @@ class Price(Cluster, id=0x0700, name="Price"):
     credit_payment_due_date = attribute(0x0800, utc_time)
     credit_payment_status = attribute(0x0801, enum8)
     credit_payment_over_due_amount = attribute(0x0802, int32)
+    tier_block_threshold = grid("tier_{}_block_{}_threshold", 0x0110, uint48, 15, 15)
+    tier_block_threshold_count = attributes("tier_{}_block_threshold_count", 0x011F, uint8, 15, step=0x10)
+    tier_block_price = grid("tier_{}_block_{}_price", 0x0410, uint32, 15, 16)
+    price_tier = attributes("price_tier_{}", 0x050F, uint32, 33, first=16)
+    cpp_price = attributes("cpp{}_price", 0x05FE, uint32, 2)
+    payment_discount = attribute(0x080A, int32)
+    payment_discount_period = attribute(0x080B, enum8)
+    credit_payment = attributes("credit_payment_{}", 0x0810, uint32, 5, step=0x10)
+    credit_payment_date = attributes("credit_payment_date_{}", 0x0811, utc_time, 5, step=0x10)
+    credit_payment_ref = attributes("credit_payment_ref_{}", 0x0812, octet_string, 5, step=0x10)
+    rx_tier_price_label = attributes("rx_tier_{}_price_label", 0x8000, octet_string, 48, writes=True)
+    rx_block_threshold = attributes("rx_block_{}_threshold", 0x8100, uint48, 15)
+    rx_start_of_block_period = attribute(0x8200, utc_time)
+    rx_block_period_duration = attribute(0x8201, uint24)
+    rx_threshold_multiplier = attribute(0x8202, uint24)
+    rx_threshold_divisor = attribute(0x8203, uint24)
+    rx_no_tier_block_price = attributes("rx_no_tier_block_{}_price", 0x8400, uint32, 16)
+    rx_tier_block_price = grid("rx_tier_{}_block_{}_price", 0x8410, uint32, 15, 16)
+    rx_price_tier = attributes("rx_price_tier_{}", 0x850F, uint32, 33, first=16)
+    rx_tariff_label = attribute(0x8610, octet_string)
+    rx_number_of_price_tiers_in_use = attribute(0x8611, uint8)
+    rx_number_of_block_thresholds_in_use = attribute(0x8612, uint8)
+    rx_tier_block_mode = attribute(0x8613, uint8)
+    rx_tariff_resolution_period = attribute(0x8615, enum8)
+    rx_co2 = attribute(0x8625, uint32)
+    rx_co2_unit = attribute(0x8626, enum8)
+    rx_co2_trailing_digit = attribute(0x8627, bitmap8)
+    rx_current_billing_period_start = attribute(0x8700, utc_time)
+    rx_current_billing_period_duration = attribute(0x8701, uint24)
+    rx_last_billing_period_start = attribute(0x8702, utc_time)
+    rx_last_billing_period_duration = attribute(0x8703, uint24)
+    rx_last_billing_period_consolidated_bill = attribute(0x8704, uint32)
 
     price_increase_randomize_minutes = attribute(0x0000, uint8, of=CLIENT, writes=True, limits=(0, 60))
     price_decrease_randomize_minutes = attribute(0x0001, uint8, of=CLIENT, writes=True, limits=(0, 60))

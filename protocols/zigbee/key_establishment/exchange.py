@@ -181,7 +181,7 @@ class Exchange:
     # --- the responder
 
     def _offered(self, request: K.InitiateKeyEstablishmentRequest, partner: int) -> list[Effect]:
-        own = self._credentials.get(request.suite)
+        own = self._credentials.get(request.key_establishment_suite)
         if own is None:
             raise _Refused(TerminateStatus.UNSUPPORTED_SUITE)
         running = _Running(partner, False, own)
@@ -210,7 +210,7 @@ class Exchange:
     # --- the initiator
 
     def _initiated(self, response: K.InitiateKeyEstablishmentResponse, running: _Running) -> list[Effect]:
-        if response.suite != running.own.suite.bit:
+        if response.requested_key_establishment_suite != running.own.suite.bit:
             raise _Refused(TerminateStatus.UNSUPPORTED_SUITE)
         self._believe(running, response)
         running.ephemeral = generate(running.own.suite.curve, self._random)
@@ -288,7 +288,7 @@ class Exchange:
         if running is None or running.partner != partner or running.initiator is not ours:
             return []
         self._end()
-        return [Failed(partner, command.status, by_partner=True, wait=command.wait_time)]
+        return [Failed(partner, command.status_code, by_partner=True, wait=command.wait_time)]
 
     def _await(self, state: State, seconds: int) -> None:
         self.state = state

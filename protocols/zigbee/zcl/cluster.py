@@ -14,7 +14,7 @@ A command frame holds the payload after the header; octets that a later revision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Generic, TypeVar
@@ -48,8 +48,15 @@ class Attribute(Generic[V]):
     __slots__ = ("id", "limits", "name", "of", "reports", "type", "writes")
 
     def __init__(
-        self, id: int, type: Type[V], *, of: Side = SERVER, writes: bool = False, reports: bool = False,
-        limits: tuple[V, V] | None = None, name: str = "",
+        self,
+        id: int,
+        type: Type[V],
+        *,
+        of: Side = SERVER,
+        writes: bool = False,
+        reports: bool = False,
+        limits: tuple[V, V] | None = None,
+        name: str = "",
     ) -> None:
         self.id = id
         self.type = type
@@ -73,13 +80,20 @@ class attributes(Generic[V]):  # noqa: N801 - reads as the plural of `attribute`
     """A run of attributes that differ by a number: `Metering.current_tier_summation_delivered[4]`, from `first` on."""
 
     def __init__(
-        self, name: str, id: int, type: Type[V], count: int, *, first: int = 1, step: int = 1,
-        writes: bool = False, reports: bool = False,
+        self,
+        name: str,
+        id: int,
+        type: Type[V],
+        count: int,
+        *,
+        first: int = 1,
+        step: int = 1,
+        writes: bool = False,
+        reports: bool = False,
     ) -> None:
         self.first = first
         self.rows = tuple(
-            Attribute(id + step * n, type, writes=writes, reports=reports, name=name.format(first + n))
-            for n in range(count)
+            Attribute(id + step * n, type, writes=writes, reports=reports, name=name.format(first + n)) for n in range(count)
         )
 
     def __getitem__(self, number: int) -> Attribute[V]:
@@ -92,6 +106,22 @@ class attributes(Generic[V]):  # noqa: N801 - reads as the plural of `attribute`
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+class grid(Generic[V]):  # noqa: N801 - as `attributes`
+    """Attributes that differ by two numbers: `Price.tier_block_price[2][3]`. A row of up to 16 has 16 identifiers."""
+
+    def __init__(self, name: str, id: int, type: Type[V], rows: int, columns: int, *, first: int = 1) -> None:
+        self.first = first
+        self.rows = tuple(attributes(name.format(first + row, "{}"), id + 0x10 * row, type, columns) for row in range(rows))
+
+    def __getitem__(self, number: int) -> attributes[V]:
+        if not 0 <= number - self.first < len(self.rows):
+            raise IndexError(f"{self.rows[0].rows[0].name} and its like: no row {number}")
+        return self.rows[number - self.first]
+
+    def __iter__(self) -> Iterator[Attribute[V]]:
+        return (attribute for row in self.rows for attribute in row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +153,15 @@ def command_of(frame: type[Frame]) -> Command:
     return _COMMANDS[frame]
 
 
+def _rows(member: object) -> Iterable[Attribute[object]]:
+    """The attributes that a member of a cluster class declares."""
+    if isinstance(member, Attribute):
+        return [member]
+    if isinstance(member, dict) and all(isinstance(value, Attribute) for value in member.values()):
+        return member.values()
+    return member if isinstance(member, attributes | grid) else []
+
+
 class Cluster:
     """A cluster's attribute and command tables. Subclasses give `id` and `name` as class arguments."""
 
@@ -142,9 +181,8 @@ class Cluster:
         cls.name = name
         held: dict[Side, dict[int, Attribute[object]]] = {SERVER: {}, CLIENT: {}}
         received: dict[Side, dict[int, type[Frame]]] = {SERVER: {}, CLIENT: {}}
-        for member in [*vars(Cluster).values(), *vars(cls).values()]:
-            rows = [member] if isinstance(member, Attribute) else member if isinstance(member, attributes) else []
-            for row in rows:
+        for member in [member for base in reversed(cls.__mro__) for member in vars(base).values()]:
+            for row in _rows(member):
                 held[row.of][row.id] = row
             if isinstance(member, type) and member in _DECLARED:
                 command_id, to = _DECLARED.pop(member)

@@ -52,7 +52,7 @@ class Talk:
     def statuses(self) -> list[int]:
         """Of every Terminate on the air."""
         kinds = (K.TerminateKeyEstablishmentByClient, K.TerminateKeyEstablishmentByServer)
-        return [command.status for _, command in self.said if isinstance(command, kinds)]
+        return [command.status_code for _, command in self.said if isinstance(command, kinds)]
 
 
 def talk(change: dict[type[Frame], Frame] | None = None, *suites: Suite) -> Talk:
@@ -71,7 +71,7 @@ def test_both_ends_have_the_same_key(suites: tuple[Suite, ...]) -> None:
     assert (at_meter.partner, at_hub.partner) == (HUB, METER)
     first = both.said[0][1]
     assert isinstance(first, K.InitiateKeyEstablishmentRequest)
-    assert first.suite == max(suite.bit for suite in suites)
+    assert first.key_establishment_suite == max(suite.bit for suite in suites)
     assert [end.state for end in both.ends.values()] == [State.IDLE] * 2
     assert [end.deadline for end in both.ends.values()] == [None] * 2
     assert at_meter.key.hex() not in repr(at_meter)
@@ -153,7 +153,7 @@ def test_a_second_partner_is_told_so_and_the_first_goes_on() -> None:
     assert isinstance(refusal, Say)
     assert refusal.partner == STRANGER
     assert isinstance(refusal.command, K.TerminateKeyEstablishmentByServer)
-    assert refusal.command.status == TerminateStatus.NO_RESOURCES
+    assert refusal.command.status_code == TerminateStatus.NO_RESOURCES
     (result,) = stranger.receive(refusal.command, HUB, 0)
     assert result == Failed(HUB, TerminateStatus.NO_RESOURCES, by_partner=True, wait=refusal.command.wait_time)
     both = Talk(meter, hub)
@@ -179,7 +179,7 @@ def test_out_of_order_is_a_bad_message() -> None:
     said, failed = hub.receive(K.ConfirmKeyDataRequest(bytes(16)), METER, 0)
     assert isinstance(said, Say)
     assert isinstance(said.command, K.TerminateKeyEstablishmentByServer)
-    assert said.command.status == TerminateStatus.BAD_MESSAGE
+    assert said.command.status_code == TerminateStatus.BAD_MESSAGE
     assert failed == Failed(METER, TerminateStatus.BAD_MESSAGE)
 
 
@@ -203,7 +203,7 @@ def test_requests_without_an_exchange_hear_so() -> None:
         (said,) = device(HUB).receive(command, METER, 0)
         assert isinstance(said, Say)
         assert isinstance(said.command, K.TerminateKeyEstablishmentByServer)
-        assert said.command.status == TerminateStatus.BAD_MESSAGE
+        assert said.command.status_code == TerminateStatus.BAD_MESSAGE
 
 
 def test_silence_ends_it_when_the_time_that_was_said_is_over() -> None:
