@@ -141,7 +141,9 @@ def names(client: Client) -> Procedure[dict[int, bytes]]:
 def objects(client: Client) -> Procedure[list[Entry]]:
     """Every object that this client finds, with its rights."""
     value = yield from client.get(CURRENT, AssociationLN.class_id, AssociationLN.object_list.number)
-    return [_entry(line) for line in _items("object list", value)]
+    lines = [_items("object list element", line, 4) for line in _items("object list", value)]
+    own = next((version for _, version, name, _ in lines if name.value == CURRENT), axdr.u8(0))
+    return [_entry(*line, _number("version", own)) for line in lines]
 
 
 def attributes(client: Client, entry: Entry) -> Procedure[list[Named]]:
@@ -249,13 +251,13 @@ def _range(captured: Sequence[ProfileColumn], since: Instant | None, until: Inst
     return SelectiveAccess(profile.RANGE, RANGE_DESCRIPTOR.of((restricting.data, low, high, ())))
 
 
-def _entry(line: Data) -> Entry:
-    class_id, version, name, rights = _items("object list element", line, 4)
+def _entry(class_id: Data, version: Data, name: Data, rights: Data, association: int) -> Entry:
+    """`association`: the version of the association whose list it is."""
     attributes, methods = _items("access rights", rights, 2)
     modes = {}
     for right in _items("attribute access", attributes):
         number, mode, _selectors = _items("attribute access", right, 3)
-        modes[_number("attribute", number)] = Access(_number("access mode", mode) & Access.READ_WRITE)
+        modes[_number("attribute", number)] = Access.of_mode(_number("access mode", mode), association)
     calls = {}
     for right in _items("method access", methods):
         number, mode = _items("method access", right, 2)
