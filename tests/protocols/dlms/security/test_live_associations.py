@@ -16,7 +16,7 @@ from protocols.dlms.association import CONFORMANCE, Association, Terms, Throttle
 from protocols.dlms.authentication import AUTHENTICATED_ENCRYPTED, Authentication, NotAuthentic, Security
 from protocols.dlms.client import AssociationRefused, Client, Refused, drive
 from protocols.dlms.cosem import Access, AccessError, Rights
-from protocols.dlms.cosem.association import CURRENT, AssociationLN, AssociationStatus
+from protocols.dlms.cosem.association import CURRENT, AssociationStatus
 from protocols.dlms.direct import Direct
 from protocols.dlms.initiate import DLMS_VERSION, Conformance, InitiateRequest
 from protocols.dlms.logical_device import LogicalDevice
@@ -27,7 +27,7 @@ from protocols.dlms.security.general import Ciphering, Header, KeyKind, Signing
 from protocols.dlms.security.suites import Policy, Suite
 from protocols.dlms.server import Server
 from protocols.dlms.session import Session
-from protocols.dlms.xdlms import DataAccessResult, ServiceError
+from protocols.dlms.xdlms import ServiceError
 
 LAMP, GUARDED, SEALED = "0-0:96.13.0", "0-0:96.13.1", "0-0:96.13.2"
 GLO = AUTHENTICATED_ENCRYPTED
@@ -592,7 +592,3 @@ def test_conformance_says_that_general_protection_is_there(plant) -> None:
         with plant.meter(client):
             assert client.terms is not None
             assert (Conformance.GENERAL_PROTECTION in client.terms.conformance) == offered
-
-
-assert AssociationLN.class_id == 15
-assert DataAccessResult.READ_WRITE_DENIED == 3
