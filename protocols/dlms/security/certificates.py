@@ -74,6 +74,19 @@ class Entry(msgspec.Struct, frozen=True):
         return bytes((_INTEGER, len(contents))) + contents
 
 
+class Saved(msgspec.Struct, frozen=True):
+    """What a store keeps from one life to the next: certificates (DER), private keys by purpose that wait and that are used, and
+    what was revoked, by issuer (DER) and serial number. Not shown by repr."""
+
+    certificates: list[bytes]
+    pending: dict[int, bytes]
+    own: dict[int, bytes]
+    revoked: list[tuple[bytes, bytes]]
+
+    def __repr__(self) -> str:
+        return f"Saved({len(self.certificates)} certificates, keys redacted)"
+
+
 class CertificateStore:
     """The certificates of one end, and the private keys they are for. Public keys of others go into the material's key set.
 
@@ -96,6 +109,27 @@ class CertificateStore:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    # --- another life
+
+    @property
+    def saved(self) -> Saved:
+        """All that must outlive a restart. It holds private keys."""
+        return Saved(
+            [entry.certificate.der for entry in self._entries if entry.certificate not in self._trusted],
+            {int(type): private for type, private in self._pending.items()},
+            {int(type): self._private(type) for type in _OWN},
+            [(issuer, number.to_bytes(number.bit_length() // 8 + 1, "big")) for issuer, number in sorted(self._revoked)],
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Go on as `saved` says. Its certificates were checked when they came: chains and times are not looked at again."""
+        self._pending = {CertificateType(type): private for type, private in saved.pending.items()}
+        self._revoked = {(issuer, int.from_bytes(number, "big")) for issuer, number in saved.revoked}
+        for type, private in saved.own.items():
+            setattr(self.material.keys, _OWN[CertificateType(type)], private)
+        for der in saved.certificates:
+            self._put(self._placed(x509.parse(der)))
 
     # --- one's own
 
@@ -126,24 +160,24 @@ class CertificateStore:
         `now`: UTC in ns; None: nobody knows what time it is, and validity is not looked at. Raises CertificateRefused.
         """
         entry = self._checked(der, now)
-        others = [old for old in self._entries if _place(old) != _place(entry)]
-        if len(others) >= MOST:
+        if sum(_place(old) != _place(entry) for old in self._entries) >= MOST:
             raise CertificateRefused("there is no room for another certificate")
-        keys, public = self.material.keys, entry.certificate.public
-        if entry.entity is Entity.SERVER:
-            if public == _public_or_none(self._pending.get(entry.type, b"")):
-                setattr(keys, _OWN[entry.type], self._pending.pop(entry.type))
-        elif entry.entity is not Entity.CERTIFICATION_AUTHORITY:
-            self._peer_keys(entry.type)[entry.title] = public
-        self._entries = [*others, entry]
+        if entry.entity is Entity.SERVER and entry.certificate.public == _public_or_none(self._pending.get(entry.type, b"")):
+            setattr(self.material.keys, _OWN[entry.type], self._pending.pop(entry.type))
+        self._put(entry)
         return entry
+
+    def _put(self, entry: Entry) -> None:
+        self._entries = [*(old for old in self._entries if _place(old) != _place(entry)), entry]
+        if entry.entity is Entity.CLIENT:
+            self._peer_keys(entry.type)[entry.title] = entry.certificate.public
 
     def remove(self, entry: Entry) -> None:
         """Forget a certificate, and the public key of the peer it was for. One's own pair stays. Raises CertificateRefused."""
         if entry.certificate in self._trusted or entry not in self._entries:
             raise CertificateRefused("the certificate is not there, or everything else rests on it")
         self._entries.remove(entry)
-        if entry.entity in (Entity.CLIENT, Entity.OTHER):
+        if entry.entity is Entity.CLIENT:
             self._peer_keys(entry.type).pop(entry.title, None)
 
     def revoke(self, entry: Entry) -> None:
@@ -185,23 +219,28 @@ class CertificateStore:
         if (certificate.issuer_der, certificate.serial) in self._revoked:
             raise CertificateRefused("the certificate was revoked")
         self._check_chain(certificate, now)
+        if certificate.authority and certificate.subject_der in {trusted.subject_der for trusted in self._trusted}:
+            raise CertificateRefused("an authority of this name is trusted by itself")
+        entry = self._placed(certificate)
+        if entry.entity is Entity.SERVER:
+            type, public = entry.type, certificate.public
+            if public not in (_public_or_none(self._pending.get(type, b"")), _public_or_none(self._private(type))):
+                raise CertificateRefused("our title with a key that is not ours")
+        elif entry.entity is Entity.CLIENT and self.peers is not None and entry.title not in self.peers:
+            raise CertificateRefused(f"{entry.title.hex().upper()} is none of those we have to do with")
+        return entry
+
+    def _placed(self, certificate: Certificate) -> Entry:
+        """Whose certificate it is, and for what. Raises CertificateRefused when it does not say, or may not."""
         if certificate.authority:
             if not certificate.usage & Usage.KEY_CERT_SIGN:
                 raise CertificateRefused("an authority whose key may not sign certificates")
-            if certificate.subject_der in {trusted.subject_der for trusted in self._trusted}:
-                raise CertificateRefused("an authority of this name is trusted by itself")
             return _authority(certificate)
         type = _TYPES.get(certificate.usage)
         if type is None:
             raise CertificateRefused(f"key usage {certificate.usage!r} is not one purpose")
         title = system_title(certificate)
-        if title == self.material.title:
-            if certificate.public not in (_public_or_none(self._pending.get(type, b"")), _public_or_none(self._private(type))):
-                raise CertificateRefused("our title with a key that is not ours")
-            return Entry(certificate, Entity.SERVER, type, title)
-        if self.peers is not None and title not in self.peers:
-            raise CertificateRefused(f"{title.hex().upper()} is none of those we have to do with")
-        return Entry(certificate, Entity.CLIENT, type, title)
+        return Entry(certificate, Entity.SERVER if title == self.material.title else Entity.CLIENT, type, title)
 
     def _check_chain(self, certificate: Certificate, now: int | None) -> None:
         authorities = [entry.certificate for entry in self._entries if entry.entity is Entity.CERTIFICATION_AUTHORITY]

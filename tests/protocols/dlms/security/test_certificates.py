@@ -360,3 +360,24 @@ def test_published_certificates_of_devices_and_organisations(shared_vectors: Cal
             assert (certificate.subject.unit == "") is device
             read += 1
     assert read == 30
+
+
+# --- another life
+
+
+def test_a_store_goes_on_where_the_last_one_was():
+    stand = Stand().commissioned()
+    revoked = stand.issuer.certify(STRANGER, peers_key(Suite.S1), SIGNATURE)
+    stand.store.revoke(stand.store.take_in(revoked, NOW))
+    public = stand.store.generate_key_pair(AGREEMENT, stand.rng)
+    saved = stand.store.saved
+    assert stand.material.keys.signing.hex() not in repr(saved)
+    other = Stand()
+    other.store = CertificateStore(other.material, [other.root.certificate])
+    other.store.restore(saved)
+    assert other.state == stand.state
+    with pytest.raises(CertificateRefused, match="revoked"):
+        other.store.take_in(revoked, NOW)
+    assert x509.parse_request(other.store.request(AGREEMENT)).public == public
+    other.store.take_in(other.issuer.answer(other.store.request(AGREEMENT), AGREEMENT), NOW)
+    assert public_key(other.material.keys.agreement) == public
