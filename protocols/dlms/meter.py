@@ -11,13 +11,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
-from protocols.dlms import reading
+from protocols.dlms import reading, rows
 from protocols.dlms.client import Client, Procedure, adrive, drive
+from protocols.dlms.cosem.access import AccessError
+from protocols.dlms.cosem.disconnect import ControlState
+from protocols.dlms.obis import Obis
+from protocols.dlms.reading import Entry, Instant, Reading
+from protocols.dlms.rows import ProfileColumn, Row
+from protocols.dlms.xdlms import DataAccessResult
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -42,6 +48,11 @@ def _acall(
     return call
 
 
+def _missing(name: str | bytes, found: Mapping[Obis, Entry]) -> NoReturn:
+    what = f"{Obis(name)} is not among the {len(found)} objects that this client finds"
+    raise AccessError(DataAccessResult.OBJECT_UNDEFINED, what)
+
+
 class Meter:
     """A meter over `exchange`: it sends an APDU and gives the next one that arrives; given none, it only waits.
 
@@ -52,6 +63,7 @@ class Meter:
     def __init__(self, exchange: Callable[[bytes], bytes], client: Client | None = None) -> None:
         self.exchange = exchange
         self.client = client or Client()
+        self._found: dict[Obis, Entry] | None = None
 
     def __enter__(self) -> Self:
         self.associate()
@@ -69,6 +81,23 @@ class Meter:
         """A profile of the meter; nothing is read yet."""
         return Profile(self, name)
 
+    @property
+    def switch(self) -> Switch:
+        """The switch of the supply, under its usual name."""
+        return Switch(self, reading.SWITCH)
+
+    def read(self, name: str | bytes, attribute: int | str | None = None) -> Reading:
+        """What an object says, whatever its class: a quantity, an instant, rows, plain Python, or {attribute: plain Python}.
+
+        `attribute`: one attribute, by number or name. The first call fetches the object list. Raises AccessError when the
+        object is not in it.
+        """
+        if self._found is None:
+            self._found = {entry.name: entry for entry in self.objects()}
+        entry = self._found.get(Obis(name)) or _missing(name, self._found)
+        with self.turn():
+            return drive(reading.read(self.client, entry, attribute), self.exchange)
+
     associate = _call(Client.associate)
     release = _call(Client.release)
     get = _call(Client.get)
@@ -77,6 +106,8 @@ class Meter:
     set_list = _call(Client.set_list)
     action = _call(Client.action)
     action_list = _call(Client.action_list)
+    access = _call(Client.access)
+    event = _call(Client.event)
     register = _call(reading.register)
     clock = _call(reading.clock)
     set_clock = _call(reading.set_clock)
@@ -84,9 +115,12 @@ class Meter:
     names = _call(reading.names)
     objects = _call(reading.objects)
     attributes = _call(reading.attributes)
-    columns = _call(reading.columns)
-    rows = _call(reading.rows)
-    entries = _call(reading.entries)
+    switch_state = _call(reading.switch_state)
+    disconnect = _call(reading.disconnect)
+    reconnect = _call(reading.reconnect)
+    columns = _call(rows.captures)
+    entries = _call(rows.entries)
+    rows = _call(rows.rows)
 
 
 class AsyncMeter:
@@ -95,6 +129,7 @@ class AsyncMeter:
     def __init__(self, exchange: Callable[[bytes], Awaitable[bytes]], client: Client | None = None) -> None:
         self.exchange = exchange
         self.client = client or Client()
+        self._found: dict[Obis, Entry] | None = None
 
     async def __aenter__(self) -> Self:
         await self.associate()
@@ -108,6 +143,13 @@ class AsyncMeter:
         """A profile of the meter; nothing is read yet."""
         return AsyncProfile(self, name)
 
+    async def read(self, name: str | bytes, attribute: int | str | None = None) -> Reading:
+        """What an object says, whatever its class: as `Meter.read`."""
+        if self._found is None:
+            self._found = {entry.name: entry for entry in await self.objects()}
+        entry = self._found.get(Obis(name)) or _missing(name, self._found)
+        return await adrive(reading.read(self.client, entry, attribute), self.exchange)
+
     associate = _acall(Client.associate)
     release = _acall(Client.release)
     get = _acall(Client.get)
@@ -116,6 +158,8 @@ class AsyncMeter:
     set_list = _acall(Client.set_list)
     action = _acall(Client.action)
     action_list = _acall(Client.action_list)
+    access = _acall(Client.access)
+    event = _acall(Client.event)
     register = _acall(reading.register)
     clock = _acall(reading.clock)
     set_clock = _acall(reading.set_clock)
@@ -123,9 +167,12 @@ class AsyncMeter:
     names = _acall(reading.names)
     objects = _acall(reading.objects)
     attributes = _acall(reading.attributes)
-    columns = _acall(reading.columns)
-    rows = _acall(reading.rows)
-    entries = _acall(reading.entries)
+    switch_state = _acall(reading.switch_state)
+    disconnect = _acall(reading.disconnect)
+    reconnect = _acall(reading.reconnect)
+    columns = _acall(rows.captures)
+    entries = _acall(rows.entries)
+    rows = _acall(rows.rows)
 
 
 class Profile:
@@ -135,17 +182,17 @@ class Profile:
         self._meter = meter
         self._name = name
 
-    def columns(self) -> list[reading.ProfileColumn]:
+    def columns(self) -> list[ProfileColumn]:
         """What it captures."""
         return self._meter.columns(self._name)
 
     def rows(
-        self, since: reading.Instant | None = None, until: reading.Instant | None = None
-    ) -> list[tuple[reading.Value, ...]]:
-        """Its rows of a time, both ends inclusive, or all of them."""
-        return self._meter.rows(self._name, since, until)
+        self, since: Instant | None = None, until: Instant | None = None, columns: Sequence[str | int] | None = None
+    ) -> list[Row]:
+        """Its rows of a time, both ends inclusive, or all of them; all columns, or some by name or by number from 0."""
+        return self._meter.rows(self._name, since, until, columns=columns)
 
-    def entries(self, first: int, last: int = 0) -> list[tuple[reading.Value, ...]]:
+    def entries(self, first: int, last: int = 0) -> list[Row]:
         """Its rows by number, from 1; `last` 0: to the end."""
         return self._meter.entries(self._name, first, last)
 
@@ -157,16 +204,37 @@ class AsyncProfile:
         self._meter = meter
         self._name = name
 
-    async def columns(self) -> list[reading.ProfileColumn]:
+    async def columns(self) -> list[ProfileColumn]:
         """What it captures."""
         return await self._meter.columns(self._name)
 
     async def rows(
-        self, since: reading.Instant | None = None, until: reading.Instant | None = None
-    ) -> list[tuple[reading.Value, ...]]:
-        """Its rows of a time, both ends inclusive, or all of them."""
-        return await self._meter.rows(self._name, since, until)
+        self, since: Instant | None = None, until: Instant | None = None, columns: Sequence[str | int] | None = None
+    ) -> list[Row]:
+        """Its rows of a time, both ends inclusive, or all of them; all columns, or some by name or by number from 0."""
+        return await self._meter.rows(self._name, since, until, columns=columns)
 
-    async def entries(self, first: int, last: int = 0) -> list[tuple[reading.Value, ...]]:
+    async def entries(self, first: int, last: int = 0) -> list[Row]:
         """Its rows by number, from 1; `last` 0: to the end."""
         return await self._meter.entries(self._name, first, last)
+
+
+class Switch:
+    """The switch of a `Meter`'s supply."""
+
+    def __init__(self, meter: Meter, name: str | bytes) -> None:
+        self._meter = meter
+        self._name = name
+
+    @property
+    def state(self) -> ControlState:
+        """Connected, disconnected, or ready for the hand that connects."""
+        return self._meter.switch_state(self._name)
+
+    def disconnect(self) -> None:
+        """Open it."""
+        self._meter.disconnect(self._name)
+
+    def reconnect(self) -> None:
+        """Close it, or make it ready for the hand that does."""
+        self._meter.reconnect(self._name)

@@ -67,18 +67,20 @@ class Entry:
         declared = class_of(self.class_id, self.version)
         known = {} if declared is None else {member.name: member.number for member in declared.attributes.values()}
         if attribute not in known:
-            raise LocalProtocolError(f"{self.kind} {self.name} has no attribute {attribute!r}, but {', '.join(known) or 'unnamed ones'}")
+            has = ", ".join(known) or "unnamed ones"
+            raise LocalProtocolError(f"{self.kind} {self.name} has no attribute {attribute!r}, but {has}")
         return known[attribute]
 
     def __str__(self) -> str:
         declared = class_of(self.class_id, self.version)
+        names: Mapping[int, Attribute] = {} if declared is None else declared.attributes
+        calls: Mapping[int, Method] = {} if declared is None else declared.methods
         attributes = [
-            f"{_called(declared and declared.attributes.get(number), number)} {_MODES[access & Access.READ_WRITE]}"
+            f"{names[number].name if number in names else number} {_MODES[access & Access.READ_WRITE]}"
             for number, access in sorted(self.attributes.items())
         ]
         methods = [
-            f"{_called(declared and declared.methods.get(number), number)}()"
-            for number, allowed in sorted(self.methods.items()) if allowed
+            f"{calls[number].name if number in calls else number}()" for number, allowed in sorted(self.methods.items()) if allowed
         ]
         return f"{self.name} {self.kind}: {', '.join([*attributes, *methods])}"
 
@@ -198,10 +200,6 @@ def _entry(line: Sequence[Data], association: int) -> Entry:
     if len(obis) != 6:
         raise expect.unexpected("logical name", name)
     return Entry(expect.number("class", class_id), expect.number("version", version), Obis(obis), modes, calls)
-
-
-def _called(member: Attribute | Method | None, number: int) -> str:
-    return str(number) if member is None else member.name
 
 
 _MODES: Final = {Access.NONE: "-", Access.READ: "r", Access.WRITE: "w", Access.READ_WRITE: "rw"}

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from protocols.core.errors import RemoteProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.client import Client
@@ -20,6 +20,7 @@ from protocols.dlms.cosem import (
     Clock,
     Column,
     Compression,
+    ControlState,
     DisconnectControl,
     ProfileGeneric,
     Register,
@@ -30,7 +31,7 @@ from protocols.dlms.cosem import Data as DataClass
 from protocols.dlms.direct import Direct
 from protocols.dlms.meter import AsyncMeter, Meter
 from protocols.dlms.obis import Obis
-from protocols.dlms.reading import Quantity
+from protocols.dlms.reading import Entry, Quantity
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -160,6 +161,62 @@ def test_an_object_of_the_list_is_read_by_the_declaration_of_its_class(bench: Be
         assert meter.attributes(replace(objects[Obis("1-0:1.8.0")], version=9))[1].name == "attribute 2"
 
 
+def test_some_columns(bench: Bench) -> None:
+    """By logical name or number, in the order that was asked for; the meter sends no others."""
+    fill(bench, 6)
+    with bench.meter() as meter:
+        profile = meter.profile("1-0:99.1.0")
+        assert profile.rows(columns=["0-0:96.10.1", 0])[:2] == [(0, NOON), (1, NOON + HALF_HOUR)]
+        energies = [(Quantity(Decimal(number), Unit.WATT_HOUR),) for number in (4, 5)]
+        assert profile.rows(since=NOON + 4 * HALF_HOUR, columns=["1-0:1.8.0"]) == energies
+        with pytest.raises(LocalProtocolError, match=r"no column 1-0:2\.8\.0: it captures 0-0:1\.0\.0\.255, 1-0:1\.8\.0\.255, "):
+            profile.rows(columns=["1-0:2.8.0"])
+        with pytest.raises(LocalProtocolError, match="no column 3"):
+            profile.rows(columns=[3])
+
+
+def test_reading_by_name_alone(bench: Bench) -> None:
+    fill(bench, 2)
+    with bench.meter() as meter:
+        assert meter.read("1-0:1.8.0") == Quantity(Decimal("123456.7"), Unit.WATT_HOUR)
+        assert meter.read("0-0:1.0.0") == NOON
+        assert meter.read("0-0:42.0.0") == b"MBE"
+        assert meter.read("1-0:99.1.0") == meter.profile("1-0:99.1.0").rows()
+        assert meter.read("0-0:96.3.10") == {
+            "logical_name": "0-0:96.3.10.255", "output_state": True, "control_state": "connected", "control_mode": 4
+        }  # fmt: skip
+        assert meter.read("0-0:96.3.10", "control_mode") == 4
+        assert meter.read("1-0:1.8.0", 2) == 1_234_567
+        with pytest.raises(AccessError, match=r"0-0:9\.9\.9\.255 is not among the 11 objects that this client finds: object-undefined"):
+            meter.read("0-0:9.9.9")
+        with pytest.raises(LocalProtocolError, match=r"Register 1-0:1\.8\.0\.255 has no attribute 'volume', but logical_name, value,"):
+            meter.read("1-0:1.8.0", "volume")
+
+
+def test_the_switch(bench: Bench) -> None:
+    with bench.meter(password=PASSWORD) as meter:
+        assert meter.switch.state is ControlState.CONNECTED
+        meter.switch.disconnect()
+        assert meter.switch.state is ControlState.DISCONNECTED
+        meter.switch.reconnect()
+        assert meter.switch.state is ControlState.CONNECTED
+    with bench.meter() as meter, pytest.raises(AccessError, match="read-write-denied"):
+        meter.switch.disconnect()
+
+
+def test_objects_are_told_in_words(bench: Bench) -> None:
+    with bench.meter(password=PASSWORD) as meter:
+        told = {str(entry.name): str(entry) for entry in meter.objects()}
+    assert told["1-0:1.8.0.255"] == "1-0:1.8.0.255 Register: logical_name r, value r, scaler_unit r"
+    assert told["0-0:96.3.10.255"] == (
+        "0-0:96.3.10.255 DisconnectControl: logical_name r, output_state r, control_state r, control_mode rw, "
+        "remote_disconnect(), remote_reconnect()"
+    )
+    assert str(Entry(9999, 0, Obis("0-0:9.9.9"), {1: Access.READ, 2: Access.NONE}, {1: True, 2: False})) == (
+        "0-0:9.9.9.255 class 9999: 1 r, 2 -, 1()"
+    )
+
+
 def test_a_profile_without_a_clock_has_no_times(bench: Bench) -> None:
     bench.timeless.capture()
     with bench.meter() as meter:
@@ -195,6 +252,7 @@ def test_the_same_words_in_tasks(bench: Bench) -> None:
         async with AsyncMeter(reply, client) as meter:
             profile = meter.profile("1-0:99.1.0")
             rows = await profile.rows(until=NOON)
+            assert await meter.read("0-0:1.0.0") == NOON
             return await meter.register("1-0:1.8.0"), len(rows), len(await profile.entries(2)) + len(await profile.columns())
 
     task = read()
@@ -215,8 +273,8 @@ STRANGE = [
 @pytest.mark.parametrize("call", [
     lambda meter: meter.register("1-0:1.8.0"), lambda meter: meter.clock(), lambda meter: meter.objects(),
     lambda meter: meter.names(), lambda meter: meter.logical_device_name(), lambda meter: meter.rows("1-0:99.1.0"),
-    lambda meter: meter.columns("1-0:99.1.0"),
-], ids=["register", "clock", "objects", "names", "name", "rows", "columns"])  # fmt: skip
+    lambda meter: meter.columns("1-0:99.1.0"), lambda meter: meter.switch.state, lambda meter: meter.read("1-0:1.8.0"),
+], ids=["register", "clock", "objects", "names", "name", "rows", "columns", "switch", "read"])  # fmt: skip
 def test_strange_answers_are_the_meters_fault(value: Data, call: Callable[[Meter], object]) -> None:
     def exchange(data: bytes) -> bytes:
         return b"\xc4\x01" + data[2:3] + b"\x00" + value.build()
