@@ -179,20 +179,21 @@ def gurux(lab: Lab, peers_python: Path) -> Iterator[Callable[..., list[Any]]]:
 
 TABLE = "0.0.10.0.100.255"
 READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
-    ("GXDLMSDemandRegister", "1.0.1.4.0.255", list(range(4, 10)), {
-        "scaler": 0.1, "unit": Unit.WATT, "status": 5, "captureTime": "2024-05-05 day 7 12:07:30",
+    ("GXDLMSDemandRegister", "1.0.1.4.0.255", [4, 1, 2, 3, *range(5, 10)], {
+        "currentAverageValue": 0, "lastAverageValue": 0, "scaler": 0.1, "unit": Unit.WATT, "status": 5,
+        "captureTime": "2024-05-05 day 7 12:07:30",
         "startTimeCurrent": "2024-05-05 day 7 12:07:30", "period": 900, "numberOfPeriods": 3,
     }),
-    ("GXDLMSRegisterActivation", "0.0.14.0.1.255", [2, 3, 4], {
+    ("GXDLMSRegisterActivation", "0.0.14.0.1.255", [1, 2, 3, 4], {
         "registerAssignment": [{"objectType": 3, "logicalName": f"1.0.1.8.{n}.255"} for n in (1, 2)],
         "maskList": [[b"day".hex(), [1]], [b"night".hex(), [1, 2]]],
         "activeMask": b"night".hex(),
     }),
-    ("GXDLMSClock", "0.0.1.0.0.255", list(range(2, 10)), {
+    ("GXDLMSClock", "0.0.1.0.0.255", list(range(1, 10)), {
         "time": "2024-05-05 day 7 12:07:30", "timeZone": -60, "status": 4, "begin": "*-03-L day 7 02:00:00",
         "end": "*-10-L day 7 03:00:00", "deviation": 60, "enabled": False, "clockBase": 5,
     }),
-    ("GXDLMSScriptTable", TABLE, [2], {
+    ("GXDLMSScriptTable", TABLE, [1, 2], {
         "scripts": [
             {"id": number, "actions": [{
                 "type_": service, "objectType": 0, "parameterDataType": 18, "target": target, "logicalName": None, "index": index,
@@ -203,24 +204,24 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
             )
         ],
     }),
-    ("GXDLMSSchedule", "0.0.12.0.0.255", [2], {
+    ("GXDLMSSchedule", "0.0.12.0.0.255", [1, 2], {
         "entries": [{
             "index": 7, "enable": True, "logicalName": TABLE, "scriptSelector": 2, "switchTime": "09:30:00",
             "validityWindow": 65535,
             "execWeekdays": 0x20 | 0x40, "execSpecDays": "10", "beginDate": "*-04-29", "endDate": "2024-12-31",
         }],
     }),
-    ("GXDLMSSpecialDaysTable", "0.0.11.0.0.255", [2], {
+    ("GXDLMSSpecialDaysTable", "0.0.11.0.0.255", [1, 2], {
         "entries": [{"index": 1, "date": "*-12-25", "dayId": 3}, {"index": 2, "date": "2024-05-05", "dayId": 4}],
     }),
-    ("GXDLMSImageTransfer", "0.0.44.0.0.255", [2, 3, 4, 5, 6, 7], {
+    ("GXDLMSImageTransfer", "0.0.44.0.0.255", [1, 2, 3, 4, 5, 6, 7], {
         "imageBlockSize": 16, "imageTransferredBlocksStatus": "", "imageFirstNotTransferredBlockNumber": 0,
         "imageTransferEnabled": True, "imageTransferStatus": 0, "imageActivateInfo": [],
     }),
-    ("GXDLMSIECLocalPortSetup", "0.0.20.0.0.255", [2, 3, 4, 5, 6], {
+    ("GXDLMSIECLocalPortSetup", "0.0.20.0.0.255", [1, 2, 3, 4, 5, 6], {
         "defaultMode": 1, "defaultBaudrate": 1, "proposedBaudrate": 6, "responseTime": 1, "deviceAddress": "METER-01",
     }),
-    ("GXDLMSActivityCalendar", "0.0.13.0.0.255", list(range(2, 11)), {
+    ("GXDLMSActivityCalendar", "0.0.13.0.0.255", list(range(1, 11)), {
         "calendarNameActive": "now",
         "seasonProfileActive": [{"name": b"summer".hex(), "start": "*-04-01 00:00:00", "weekName": b"w1".hex()}],
         "weekProfileTableActive": [{
@@ -236,7 +237,7 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
         "calendarNamePassive": "then", "seasonProfilePassive": [], "weekProfileTablePassive": [], "dayProfileTablePassive": [],
         "time": "2025-01-01 00:00:00",
     }),
-    ("GXDLMSRegisterMonitor", "0.0.16.0.0.255", [2, 3, 4], {
+    ("GXDLMSRegisterMonitor", "0.0.16.0.0.255", [1, 2, 3, 4], {
         "thresholds": [100, 200],
         "monitoredValue": {"objectType": 3, "logicalName": "1.0.1.7.0.255", "attributeIndex": 2},
         "actions": [
@@ -244,10 +245,10 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
             for up, down in ((1, 2), (3, 0))
         ],
     }),
-    ("GXDLMSActionSchedule", "0.0.15.0.0.255", [2, 3, 4], {
+    ("GXDLMSActionSchedule", "0.0.15.0.0.255", [1, 2, 3, 4], {
         "target": TABLE, "executedScriptSelector": 2, "type_": 5, "executionTime": ["*-01-01 12:30:00", "2024-06-21 00:00:00"],
     }),
-    ("GXDLMSHdlcSetup", "0.0.22.0.0.255", list(range(2, 10)), {
+    ("GXDLMSHdlcSetup", "0.0.22.0.0.255", list(range(1, 10)), {
         "communicationSpeed": 7, "windowSizeTransmit": 3, "windowSizeReceive": 5, "maximumInfoLengthTransmit": 512,
         "maximumInfoLengthReceive": 1024, "interCharachterTimeout": 30, "inactivityTimeout": 90, "deviceAddress": 0x123,
     }),
@@ -255,13 +256,29 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
 """Gurux's object, its name, the attributes read, and what Gurux's fields must hold then."""
 
 
+@pytest.mark.dlms(
+    *[f"class 5 attribute {n}" for n in range(1, 10)],
+    *[f"class 6 attribute {n}" for n in range(1, 5)],
+    *[f"class 8 attribute {n}" for n in range(1, 10)],
+    *[f"class 9 attribute {n}" for n in range(1, 3)],
+    *[f"class 10 attribute {n}" for n in range(1, 3)],
+    *[f"class 11 attribute {n}" for n in range(1, 3)],
+    *[f"class 18 attribute {n}" for n in range(1, 8)],
+    *[f"class 19 attribute {n}" for n in range(1, 7)],
+    *[f"class 20 attribute {n}" for n in range(1, 11)],
+    *[f"class 21 attribute {n}" for n in range(1, 5)],
+    *[f"class 22 attribute {n}" for n in range(1, 5)],
+    *[f"class 23 attribute {n}" for n in range(1, 10)],
+)
 @pytest.mark.req("S-010", part=True)
 def test_gurux_reads_every_attribute_of_every_class(gurux) -> None:
     found = gurux(*(["read", kind, name, numbers] for kind, name, numbers, _ in READINGS))
-    for (kind, _, _, expected), fields in zip(READINGS, found, strict=True):
+    for (kind, logical_name, _, expected), fields in zip(READINGS, found, strict=True):
         assert {name: fields[name] for name in expected} == expected, kind
+        assert fields["logicalName"] == logical_name
 
 
+@pytest.mark.dlms(*[f"class 18 method {n}" for n in range(1, 5)])
 def test_gurux_transfers_an_image(gurux, lab: Lab) -> None:
     octets = bytes(range(250)) * 3
     steps = gurux(["image", "0.0.44.0.0.255", "v2", octets.hex()])[0]
@@ -276,6 +293,7 @@ def test_gurux_transfers_an_image(gurux, lab: Lab) -> None:
     assert b"".join(lab.flash.blocks.values()) == octets
 
 
+@pytest.mark.dlms("class 20 method 1")
 def test_gurux_writes_and_activates_a_calendar(gurux, lab: Lab) -> None:
     assert gurux(["calendar", "0.0.13.0.0.255", TABLE]) == ["written"]
     calendar = lab["0-0:13.0.0"]
@@ -289,6 +307,10 @@ def test_gurux_writes_and_activates_a_calendar(gurux, lab: Lab) -> None:
     assert lab["0-0:96.99.0"].value == axdr.u16(2)
 
 
+@pytest.mark.dlms(
+    "class 5 method 2", "class 6 method 2", "class 6 method 3", "class 8 method 2", "class 8 method 6", "class 9 method 1",
+    "class 10 method 2", "class 10 method 3", "class 11 method 1", "class 11 method 2",
+)  # fmt: skip
 def test_gurux_calls_methods(gurux, lab: Lab) -> None:
     lab.joules = 2_700_000
     done = gurux(
@@ -321,6 +343,7 @@ def test_gurux_calls_methods(gurux, lab: Lab) -> None:
     assert days == [(5, bytes.fromhex("FFFF0C19FF"), 3)]  # the same date: the first one gave way
 
 
+@pytest.mark.dlms("class 8 method 4", "class 8 method 5")
 def test_gurux_presets_the_clock(gurux, lab: Lab) -> None:
     wrong, right = gurux(
         ["preset", "0.0.1.0.0.255", "2024-05-05 15:00:00", "2024-05-05 13:00:00", "2024-05-05 14:00:00"],

@@ -36,7 +36,7 @@ from gurux_dlms.secure import GXDLMSSecureClient
 
 PATIENCE = 20.0
 OF_EVERY_OBJECT = {
-    "objectType", "attributes", "methodAttributes", "version", "logicalName", "shortName", "description", "parent",
+    "objectType", "attributes", "methodAttributes", "version", "shortName", "description", "parent",
     "readTimes", "status_", "buffer",
 }  # fmt: skip
 

@@ -85,6 +85,7 @@ def switch() -> cosem.DisconnectControl:
     return cosem.DisconnectControl("0-0:96.3.10")
 
 
+@pytest.mark.dlms("class 9 method 1")
 def test_a_script_writes_and_executes_in_order() -> None:
     supply, register = switch(), cosem.Data("0-0:96.1.0", value=axdr.u8(0))
     objects = {thing.name: thing for thing in (supply, register)}
@@ -151,6 +152,7 @@ def special(index: int, day: str, day_id: int) -> Data:
     return axdr.structure(axdr.u16(index), axdr.octets(octets(day)), axdr.u8(day_id))
 
 
+@pytest.mark.dlms("class 11 method 1", "class 11 method 2")
 def test_special_days_are_unique_by_index_and_by_date() -> None:
     table = SpecialDaysTable("0-0:11.0.0")
     for entry in (special(2, "FFFF0C19FF", 2), special(1, "07E80501FF", 1), special(3, "FFFF0101FF", 2)):
@@ -223,6 +225,7 @@ def test_the_beginning_of_all_time_and_no_end() -> None:
     assert home.run(home.timetable(), "2024-02-28T00:00", "2024-03-01T00:00") == [("02-28 12:00", 1), ("02-29 12:00", 1)]
 
 
+@pytest.mark.dlms("class 10 method 1", "class 10 method 2", "class 10 method 3")
 def test_ranges_are_disabled_first_and_enabled_then() -> None:
     plan = schedule(*(daily(n, n, "0C000000") for n in range(1, 6)))
 
@@ -373,6 +376,7 @@ def test_only_the_last_of_the_actions_missed_is_run() -> None:
     assert home.run(timetable, "2024-01-26T08:00", "2024-01-26T09:00") == [("01-26 08:00", 1)]
 
 
+@pytest.mark.dlms("class 20 method 1", "class 20 attribute 10")
 def test_the_passive_calendar_becomes_the_active_one_at_its_time() -> None:
     plan = calendar(
         calendar_name_passive=b"then",

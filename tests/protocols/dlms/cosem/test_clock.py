@@ -53,6 +53,7 @@ class Watch:
     (3, "2024-05-05T12:07:29", "05 12:07:00"),
     (3, "2024-05-05T12:07:30", "05 12:08:00"),
 ])  # fmt: skip
+@pytest.mark.dlms("class 8 method 1", "class 8 method 2", "class 8 method 3")
 def test_adjusting_goes_to_the_nearest(method: int, time: str, shows: str) -> None:
     watch = Watch(time, measuring_period=1_800)
     watch.clock.invoke(method, axdr.i8(0))
@@ -75,6 +76,7 @@ EIGHT, NOON, ONE = "07E80505FF08000000000000", "07E80505FF0C000000000000", "07E8
 @pytest.mark.parametrize("time, good", [
     ("2024-05-05T11:59:59", False), ("2024-05-05T12:00:00", True), ("2024-05-05T13:00:00", True), ("2024-05-05T13:00:01", False),
 ])  # fmt: skip
+@pytest.mark.dlms("class 8 method 4", "class 8 method 5")
 def test_a_preset_time_is_set_within_its_interval_and_once(time: str, good: bool) -> None:
     watch = Watch(time)
     watch.clock.preset_adjusting_time(preset(EIGHT, NOON, ONE))
@@ -111,6 +113,7 @@ def test_presets_that_are_none_are_refused(argument: Data, result: int) -> None:
     assert refusal(watch.clock.adjust_to_preset_time) == DataAccessResult.OTHER_REASON
 
 
+@pytest.mark.dlms("class 8 method 6")
 def test_local_time_and_its_zone() -> None:
     watch = Watch("2024-07-05T12:07:40", daylight_savings_enabled=True, daylight_savings_deviation=60,
         daylight_savings_begin=bytes.fromhex("FFFF03FE07020000008000FF"), daylight_savings_end=bytes.fromhex("FFFF0AFE07030000008000FF"),
@@ -150,6 +153,7 @@ def test_a_local_port_takes_what_the_blue_book_lists(number: int, good: Data, ba
     assert port.read(number) == good
 
 
+@pytest.mark.dlms("class 19 attribute 7", "class 19 attribute 8", "class 19 attribute 9")
 def test_passwords_of_a_port_are_not_for_reading() -> None:
     port = IecLocalPortSetup("0-0:20.0.0", pass_w5=b"secret")
     assert [port.attribute_access(number) & 1 for number in (7, 8, 9)] == [0, 0, 0]

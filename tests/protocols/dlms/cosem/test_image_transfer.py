@@ -79,6 +79,7 @@ def progress(transfer: ImageTransfer) -> tuple[str, int, int]:
     )
 
 
+@pytest.mark.dlms("class 18 method 1", "class 18 method 2", "class 18 method 3", "class 18 method 4")
 def test_blocks_come_in_any_order_and_a_power_failure_loses_none() -> None:
     flash = Flash()
     assert progress(image(flash)) == ("", 0, ImageStatus.NOT_INITIATED)

@@ -67,6 +67,7 @@ def test_block_demand_is_the_average_of_the_last_whole_period() -> None:
     assert load.averages == (0, 400)
 
 
+@pytest.mark.dlms("class 5 attribute 9", "class 5 attribute 7")
 def test_sliding_demand_moves_by_one_period() -> None:
     load = Load(periods=3)
     for watts, averages in ((900, (300, 300)), (600, (500, 500)), (300, (300, 600)), (0, (100, 300))):
@@ -77,6 +78,7 @@ def test_sliding_demand_moves_by_one_period() -> None:
     assert instant(load.register.start_time_current) == 2 * 900
 
 
+@pytest.mark.dlms("class 5 method 1", "class 5 method 2")
 def test_a_client_ends_a_period_or_begins_anew() -> None:
     load = Load()
     load.draw(1_000, 300)
@@ -118,6 +120,7 @@ def mask(name: bytes, *numbers: int) -> Data:
     return axdr.structure(axdr.octets(name), axdr.array(axdr.u8(number) for number in numbers))
 
 
+@pytest.mark.dlms("class 6 method 1", "class 6 method 2")
 def test_a_mask_says_which_registers_count() -> None:
     activation, registers = tariff()
     activation.add_mask(mask(b"day", 1, 3))
@@ -130,6 +133,7 @@ def test_a_mask_says_which_registers_count() -> None:
     assert len(activation.mask_list.value) == 2
 
 
+@pytest.mark.dlms("class 6 method 3", "class 6 attribute 4")
 def test_masks_and_registers_that_are_not_there_are_refused() -> None:
     activation, registers = tariff()
     activation.add_mask(mask(b"day", 1))
