@@ -68,6 +68,7 @@ class Session:
         if self._association is not None:
             self._association.close()
         self._association = None
+        self._ended = False  # by itself, after a wrong proof: a client that releases it nevertheless is answered
         self._layer: SecurityLayer = _CLEAR
         self._objects: Objects | None = None
         self._serving: dict[type[Frame], Serving] = {}
@@ -155,6 +156,7 @@ class Session:
             objects.rights = association.rights
             if association.closed:
                 self.close()
+                self._ended = True
         if answer is None:
             return [] if transfer is None else [block.build() for block in transfer.acknowledge()]
         try:
@@ -232,7 +234,8 @@ class Session:
         except DecodeError:
             return exception(ServiceError.OTHER_REASON)
         if self._association is None:
-            return None
+            released, self._ended = self._ended, False
+            return acse.RLRE.of().build() if released else None
         try:
             response = self._association.release(request)
         except SecurityRefused as refusal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PUBLIC, MANAGEMENT, STRANGER = 16, 1, 99
+PUBLIC, MANAGEMENT, MD5, STRANGER = 16, 1, 33, 99
 
 # --- what a client says
 
@@ -16,6 +16,7 @@ INITIATE = "BE10040E01000000065F1F0400007E1F{:04X}"
 AARQ_PUBLIC = "601DA109060760857405080101" + INITIATE
 AARQ_LLS = "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738" + INITIATE
 LARGE = 0xFFFF
+RLRQ = "6203800100"
 CLOCK = "00080000010000FF02"
 ZONE = "00080000010000FF03"
 MODE = "0046000060030AFF04"
@@ -83,6 +84,13 @@ class Acceptance(Refusal):
         return isinstance(answer, str) and answer.startswith("61") and "A203020100A305A103020100" in answer
 
 
+class Pending(Refusal):
+    """An AARE with result accepted that asks for the proof."""
+
+    def __eq__(self, answer: object) -> bool:
+        return isinstance(answer, str) and answer.startswith("61") and "A203020100A305A10302010E" in answer
+
+
 class OneOf:
     """Any of several answers."""
 
@@ -94,6 +102,18 @@ class OneOf:
 
     def __repr__(self) -> str:
         return f"one of {self.answers}"
+
+
+def aarq_md5(challenge: bytes) -> str:
+    """An AARQ of high level security with MD5."""
+    value = f"AC{len(challenge) + 2:02X}80{len(challenge):02X}{challenge.hex()}"
+    body = "A109060760857405080101" + "8A0207808B0760857405080203" + value + INITIATE.format(LARGE)
+    return f"60{len(body) // 2:02X}{body}"
+
+
+def proof(octets: str) -> str:
+    """Pass 3: the method reply_to_HLS_authentication of the current association."""
+    return f"{ACTION}000F0000280000FF 01 01 09{len(octets) // 2:02X}{octets}"
 
 
 def put(value: str, attribute: str = CLOCK) -> str:
@@ -137,6 +157,8 @@ def ended(result: int, number: int) -> str:
 
 BEGUN: Final = (first_block("090C07EA"), taken(1))
 """A SET in blocks."""
+PENDING: Final = (aarq_md5(bytes.fromhex("00112233445566778899AABBCCDDEEFF")), Pending())
+"""High level security half-way."""
 Dialogue = list[tuple[str, object]]
 
 ASSOCIATED: dict[str, Dialogue] = {
@@ -247,5 +269,17 @@ ALONE: dict[str, tuple[int, Dialogue]] = {
     "C20 cut": (PUBLIC, [(AARQ_PUBLIC.format(LARGE)[:-2 * cut], OneOf(MALFORMED, Rejection(1))) for cut in range(1, 30)]),
     "C20 lengths that lie": (PUBLIC, [(AARQ_PUBLIC.replace("A109", f"A1{lie}").format(LARGE), OneOf(MALFORMED, Rejection(1, 2)))
                                       for lie in ("00", "08", "0A", "7F", "80", "84")]),
-    "C22 release with no association": (PUBLIC, [("6203800100", SILENCE), ("6200", SILENCE)]),
+    **{f"C21 a challenge of {size} octets": (MD5, [(aarq_md5(bytes(size)), Rejection(13))]) for size in (0, 7, 65)},
+    "C21 a wrong proof": (MD5, [
+        PENDING, (proof("00" * 16), Refusal(3)), (GOOD_GET, NOT_ASSOCIATED), (proof("00" * 16), NOT_ASSOCIATED),
+        (RLRQ, "6303800100"), (RLRQ, SILENCE),
+    ]),
+    "C21 a proof that is none": (MD5, [PENDING, (proof(""), Refusal()), (GOOD_GET, NOT_ASSOCIATED)]),
+    "C21 our own challenge as a proof": (MD5, [
+        PENDING, (proof("00112233445566778899AABBCCDDEEFF"), Refusal(3)), (GOOD_GET, NOT_ASSOCIATED),
+    ]),
+    "C21 something else before the proof": (MD5, [
+        PENDING, (GOOD_GET, NOT_ASSOCIATED), (time(NEW_TIME), NOT_ASSOCIATED), (f"{ACTION}{DISCONNECT}01 0F00", NOT_ASSOCIATED),
+    ]),
+    "C22 release with no association": (PUBLIC, [(RLRQ, SILENCE), ("6200", SILENCE)]),
 }  # fmt: skip
