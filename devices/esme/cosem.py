@@ -70,7 +70,7 @@ def server(
     objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
-    for thing in timed_objects(board, meter, device.find):
+    for thing in (*timed_objects(board, meter, device.find), *clients.guarded(device.find)):
         device.add(thing)
     return Server({MANAGEMENT: device})
 

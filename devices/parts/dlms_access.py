@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+import msgspec
+
 from devices.runtime.board import Board
 from devices.runtime.nvm import Nvm
 from protocols.dlms import axdr, cosem
 from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Association, Terms
+from protocols.dlms.cosem.data_protection import DataProtection
 from protocols.dlms.cosem.security_setup import SecuritySetup
 from protocols.dlms.open_association import SECURITY_SETUP
-from protocols.dlms.security.certificates import CertificateStore
+from protocols.dlms.security.certificates import CertificateStore, Saved
 from protocols.dlms.security.counters import LAST, PeerCounters, own
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Policy, Suite
@@ -47,6 +50,8 @@ _PEERS: Final = "dlms/peers"
 _SECRET: Final = "dlms/secret/"
 _KEYS: Final = "dlms/keys"
 _POLICY: Final = "dlms/policy"
+_CERTIFICATES: Final = "dlms/certificates"
+DATA_PROTECTION: Final = "0-0:43.2.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Lab:
 
     `policy`: bits of the security policy (security setup version 1). `signing`: the server's private key; `client_signing`: the
     client's public key; both empty: no ECDSA. The same pair signs and agrees on keys, which only a laboratory should do.
+    `authority`: the certificate (DER) of whom devices trust to issue others; empty: nobody.
     """
 
     client_title: bytes
@@ -67,6 +73,7 @@ class Lab:
     policy: int = 0
     signing: bytes = field(default=b"", repr=False)
     client_signing: bytes = b""
+    authority: bytes = b""
 
 
 class Clients:
@@ -82,7 +89,7 @@ class Clients:
         if lab is not None:
             self.security = _material(board, lab)
             self.security.on_change = self._keep_keys
-            self._setup = _setup(board, self.security)
+            self._setup = _setup(board, self.security, lab)
 
     def associations(self, device: str) -> list[Association]:
         """Of one of the board's logical devices, by a name of its own; secrets that clients have changed are the changed ones."""
@@ -108,6 +115,12 @@ class Clients:
         if security is None or self._setup is None:
             return []
         return [self._setup(), cosem.Data("0-0:43.1.0", value=lambda: axdr.u32(_highest(security)))]
+
+    def guarded(self, find: Callable[[bytes], cosem.InterfaceClass | None]) -> list[cosem.InterfaceClass]:
+        """Data protection of one of the board's logical devices, over the objects that `find` finds."""
+        if self.security is None or self.rng is None:
+            return []
+        return [DataProtection(DATA_PROTECTION, find=find, material=self.security, rng=self.rng)]
 
     def save(self) -> None:
         """Keep the counters of others as they are: the power is about to go."""
@@ -150,14 +163,32 @@ def _material(board: Board, lab: Lab) -> SecurityMaterial:
     )
 
 
-def _setup(board: Board, security: SecurityMaterial) -> Callable[[], cosem.InterfaceClass]:
+def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], cosem.InterfaceClass]:
     """Makes the security setup object of each of the board's logical devices, all over one material and its certificates."""
-    store, rng = CertificateStore(security), board.rng("dlms key pairs")
+    store, rng = CertificateStore(security, [lab.authority] if lab.authority else []), board.rng("dlms key pairs")
+    if (saved := board.nvm.get(_CERTIFICATES)) is not None:
+        store.restore(msgspec.convert(saved, Saved))
 
     def clock() -> int | None:
         return board.rtc.read() if board.rtc.valid else None
 
-    return lambda: SecuritySetup(SECURITY_SETUP, material=security, store=store, rng=rng, clock=clock)
+    def keep(thing: cosem.InterfaceClass, member: object) -> None:
+        if member in _CHANGE_CERTIFICATES:
+            board.nvm.put({_CERTIFICATES: msgspec.structs.asdict(store.saved)})
+
+    def make() -> cosem.InterfaceClass:
+        setup = SecuritySetup(SECURITY_SETUP, material=security, store=store, rng=rng, clock=clock)
+        setup.watch(keep)
+        return setup
+
+    return make
+
+
+_CHANGE_CERTIFICATES: Final = (
+    SecuritySetup.generate_key_pair,
+    SecuritySetup.import_certificate,
+    SecuritySetup.remove_certificate,
+)
 
 
 def _peers(nvm: Nvm) -> PeerCounters:

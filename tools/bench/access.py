@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from devices.parts.dlms_access import Lab
+from protocols.core import x509
+from protocols.core.errors import RemoteProtocolError
 
 _POLICIES = range(0, 256, 4)
 _TITLE_OCTETS = 8
@@ -29,6 +31,8 @@ class LabKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The devices' private key for signatures, of P-256 (32 octets) or P-384 (48)."""
     client_signing: str = ""
     """The client's public key for signatures, X and Y."""
+    authority: str = ""
+    """Certificate (X.509, DER) of the authority whose certificates the devices take in."""
 
     def __repr__(self) -> str:
         return "LabKeys(redacted)"
@@ -85,6 +89,11 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         private, public = _octets("signing", keys.signing), _octets("client_signing", keys.client_signing)
         if len(private) not in _PRIVATE_OCTETS or len(public) not in _PUBLIC_OCTETS or len(public) != 2 * len(private):
             raise ValueError("`keys.signing` has 32 or 48 octets, and `keys.client_signing` twice as many, of the same curve")
+        if authority := _octets("authority", keys.authority):
+            try:
+                x509.parse(authority)
+            except RemoteProtocolError as error:
+                raise ValueError(f"`keys.authority` is no certificate: {error}") from None
 
 
 def _octets(name: str, text: str) -> bytes:
