@@ -29,6 +29,7 @@ from hubfw.han.tunnels import Tunnels
 from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
 from hubfw.local import Local
 from hubfw.meter import Meter
+from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HUB, SapTable
 from hubfw.supply_watch import SupplyWatch
 from hubfw.wan.endpoint import Endpoint, Shared, Target
@@ -76,6 +77,7 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
+        self.device.add(NetworkControl(board, self.coordinator, self.log, self._gone).thing)
         self.notifier = Notifier(self, lambda: self.device.destination)
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
@@ -154,6 +156,11 @@ class Firmware(firmware.Firmware):
             meter = self._serve(device.eui64)
             self._open_tunnel(device)
             self._learn(meter)
+
+    def _gone(self, eui64: int) -> None:
+        """A device is struck off the log."""
+        self.tunnels.close(eui64)
+        self.mirrors.remove(eui64)
 
     def _serve(self, eui64: int) -> Meter:
         """Have an electricity meter at its SAP."""

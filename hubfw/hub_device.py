@@ -1,7 +1,6 @@
 """SAP 1: the hub as a logical device. Clock, device log, push setup, supply record, and the directory that its server adds.
 
-The device log is a manufacturer's object (class 1) that any client can read; GB's own (class 104, `0-0:30.3.0`) comes with its
-services.
+The device log is a manufacturer's object (class 1) that any client can read; GB's own, which manages it, is `network_control`'s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The HAN as its coordinator and trust centre sees it: who is let in, for how long, and who is there (SE 1.4 clause 5.4).
 
 The network is formed once and taken up from non-volatile memory ever after. Joining is open while a device of the log has
-never joined: for 254 s at most, opened anew every 240 s, never for good. Only devices of the log get a key.
+never joined, until somebody closes it, and for as long as somebody opens it: for 254 s at most, opened anew every 240 s. Only
+devices of the log get a key.
 
 Not here: what is said to a device once it has joined (`esi`, `mirrors`, `tunnels`).
 """
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from devices.parts.han import Han
 from devices.runtime.kernel import S
-from hubfw.config import Config
+from hubfw.config import Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.zigbee.node import MINUTE, DeviceAnnounced, Message, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+    from devices.runtime.kernel import Timer
 
 PERMIT = 254
 """Seconds."""
@@ -36,6 +38,9 @@ class Coordinator:
         self._config = config
         self._log = log
         self._arrived = arrived
+        self._opened: int | None = None
+        """Until when joining was opened by hand (ns); 0: closed by hand; None: by what is missing."""
+        self._renewal: Timer | None = None
         self.han = Han(
             firmware,
             NodeConfig(
@@ -71,17 +76,47 @@ class Coordinator:
         """Devices of the log that have never joined; the meter on the wire need not."""
         return [device for device in self._log if not device.joined and device.eui64 != self._config.wired_meter]
 
+    # --- by hand
+
+    @property
+    def permitting(self) -> bool:
+        """Whether devices may join now."""
+        return bool(self.missing) if self._opened is None else self._opened > self.han.now
+
+    def permit(self, seconds: int) -> None:
+        """Let devices of the log join for so long, 0: not any longer, whoever is missing."""
+        self._opened = self.han.now + seconds * S if seconds else 0
+        self._permit()
+
+    def register(self, entry: Entry) -> None:
+        """Enter a device into the log, or give it a new install code. Raises InstallCodeError, and nothing has changed."""
+        centre = self.han.stack.trust_centre
+        centre.add(entry.eui64, entry.install_code)
+        self._log.add(entry)
+
+    def unregister(self, eui64: int) -> None:
+        """Strike a device off the log, and send it away."""
+        self._log.remove(eui64)
+        self.han.apply(self.han.stack.remove(eui64, self.han.now))
+
     def _permit(self) -> None:
-        if self.missing:
-            self.han.apply(self.han.stack.permit(PERMIT, self.han.now))
-            self._firmware.after(RENEW, self._permit)
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+        seconds = PERMIT
+        if self._opened is not None:
+            seconds = min(PERMIT, max(0, -(-(self._opened - self.han.now) // S)))
+        if self.permitting or self._opened is not None:
+            self.han.apply(self.han.stack.permit(seconds, self.han.now))
+        if self.permitting:
+            self._renewal = self._firmware.after(RENEW, self._permit)
 
     def _announced(self, announced: DeviceAnnounced) -> None:
         if not self._log.join(announced.eui64, self._firmware.board.rtc.read()):
             return
         device = self._log.get(announced.eui64)
         assert device is not None
-        if not self.missing:
+        if not self.missing and self._opened is None:
             self.han.apply(self.han.stack.permit(0, self.han.now))
         self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": announced.short})
         if self.han.stack.has_link_key(device.eui64):

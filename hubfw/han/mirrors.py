@@ -113,13 +113,18 @@ class Mirrors:
 
     def _removed(self, command: Metering.RemoveMirror, request: Request) -> Outcome:
         eui64 = request.message.source_eui64
-        mirror = None if eui64 is None else self._mirrors.pop(eui64, None)
-        if mirror is None or eui64 is None:
-            return Status.NOT_AUTHORIZED
+        endpoint = None if eui64 is None else self.remove(eui64)
+        return Status.NOT_AUTHORIZED if endpoint is None else Metering.MirrorRemoved(endpoint)
+
+    def remove(self, eui64: int) -> int | None:
+        """Have no mirror of a meter any more; the endpoint that it had."""
+        mirror = self._mirrors.pop(eui64, None)
+        if mirror is None:
+            return None
         self._han.remove(mirror.endpoint.number)
         self._board.nvm.delete(_key(eui64))
         self._board.log("mirror.removed", {"eui64": eui64, "endpoint": mirror.endpoint.number})
-        return Metering.MirrorRemoved(mirror.endpoint.number)
+        return mirror.endpoint.number
 
     def _add(self, number: int, gas: GasMirror, scheme: Scheme | None) -> Mirror:
         mirror = self._mirrors[gas.meter] = Mirror(Endpoint(number, DEVICE), gas, scheme)

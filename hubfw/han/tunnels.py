@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from devices.parts.han import Han, NoAnswer
 from devices.parts.tunnel import TunnelClients
 from devices.runtime.kernel import MIN, S
+from devices.runtime.tasks import Task
 from hubfw.meter import Meter
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
@@ -125,6 +126,7 @@ class Tunnels:
         self._han = han
         self._clients = TunnelClients(han, endpoint, self._heard)
         self._tunnels: dict[int, Tunnel] = {}
+        self._openings: dict[int, Task[None]] = {}
 
     def of(self, eui64: int) -> Tunnel | None:
         """The tunnel to a meter."""
@@ -138,7 +140,19 @@ class Tunnels:
             meter.path = tunnel
         if not tunnel.opening:
             tunnel.opening = True
-            self._firmware.spawn(self._open(tunnel))
+            self._openings[meter.eui64] = self._firmware.spawn(self._open(tunnel))
+
+    def close(self, eui64: int) -> None:
+        """Have no tunnel to a meter any more: it is struck off."""
+        tunnel = self._tunnels.pop(eui64, None)
+        if tunnel is None:
+            return
+        self._openings.pop(eui64).cancel()
+        if tunnel.peer is not None:
+            self._clients.close(tunnel.peer)
+        tunnel.closed()
+        tunnel.meter.path = None
+        self._store.delete(_key(eui64))
 
     async def _open(self, tunnel: Tunnel) -> None:
         eui64 = tunnel.meter.eui64
