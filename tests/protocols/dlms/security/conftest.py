@@ -18,7 +18,7 @@ from protocols.dlms.direct import Direct
 from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.meter import Meter
 from protocols.dlms.security import signature
-from protocols.dlms.security.context import Kind, Protection
+from protocols.dlms.security.context import Protection
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Policy, Suite
 from protocols.dlms.server import Server
@@ -137,9 +137,6 @@ def plant_of_each_suite(request: pytest.FixtureRequest) -> Plant:
     return Plant(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_plant() -> Callable[..., Plant]:
     return Plant
-
-
-GENERAL = Protection(Kind.GENERAL_GLO, authenticated=True, encrypted=True)
