@@ -10,6 +10,7 @@ hdlc, optical (a sign-on of IEC 62056-21 in mode E first). Of a visit may be tol
                  "server_title": .., "key": .., "authentication_key": .., "master_key": .., "counter": 1, "dedicated": false,
                  "signing_key": .., "peer_signing_key": ..}        octets are hexadecimal; keys of curves are raw
     "window", "information" (HDLC), "address_size", "server_physical", "max_pdu", "gbt_window", "access"
+    "counter_from": "meter" (the counter that it reads as the public client), "refusal" (the one that a refusal names)
 
 Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["entries", OBIS, FIRST, COUNT], ["profile", OBIS, FROM, TO],
 ["objects"], ["rights"], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["set-clock", ISO],
@@ -82,6 +83,10 @@ def settings(visit: dict) -> dict[str, object]:
             found[theirs] = visit[name]
     if "gbt_window" in visit:
         found["propose_gbt"] = True
+    if visit.get("counter_from") == "meter":
+        found["discover_invocation_counter"] = True
+    if visit.get("counter_from") == "refusal":
+        found["invocation_counter_retry"] = True
     if visit.get("access"):
         found["propose_access"] = True
     if "security" in visit:
