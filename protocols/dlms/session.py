@@ -15,7 +15,6 @@ from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms import acse, apdu, axdr, short_name
 from protocols.dlms.association import refuse
 from protocols.dlms.blocks import MAX_OCTETS
-from protocols.dlms.cosem.access import Access
 from protocols.dlms.general_block import ABORT, TAG, Aborted, GeneralBlock, Transfer, unconfirmed
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.logical_device import LogicalDevice
@@ -143,7 +142,7 @@ class Session:
             except SecurityRefused as refusal:
                 return [refusal.response.build()]
             objects.protection = protection
-            objects.demands = Access.NONE
+            objects.demands = 0
             objects.limit = MAX_OCTETS if transfer is not None else self._max_pdu - layer.overhead(protection)
             objects.following = transfer is not None
             if objects.limit < SMALLEST_ROOM:

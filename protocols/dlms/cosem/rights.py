@@ -10,7 +10,9 @@ from protocols.dlms.cosem.access import Access
 from protocols.dlms.cosem.interface import InterfaceClass
 from protocols.dlms.obis import Obis
 
-_PROTECTION: Final = ~Access.READ_WRITE
+_PROTECTION: Final = 0xFF & ~int(Access.READ_WRITE)
+_ACCESS: Final = tuple(Access(bits) for bits in range(256))
+"""Every access: looked up, because each request asks for one and flags are slow to combine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Rights:
 
     def attribute(self, thing: InterfaceClass, number: int) -> Access:
         """Access to an attribute; none to one that does not exist."""
-        declared = thing.attribute_access(number) & (self.attributes | _PROTECTION)
+        declared = _ACCESS[int(thing.attribute_access(number)) & (int(self.attributes) | _PROTECTION)]
         return self.overrides.get((thing.name, number), declared) if self.overrides else declared
 
     def method(self, thing: InterfaceClass, number: int) -> Access:

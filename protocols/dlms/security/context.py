@@ -71,6 +71,8 @@ class Protection(msgspec.Struct, frozen=True):
 
     def meets(self, wanted: int) -> bool:
         """Whether it has what the request bits (2, 3, 4) of a policy or of an access mode ask for."""
+        if not wanted & _REQUEST:
+            return True
         return not (
             (wanted & Policy.AUTHENTICATED_REQUEST and not (self.authenticated or self.signed))
             or (wanted & Policy.ENCRYPTED_REQUEST and not self.encrypted)
@@ -94,7 +96,8 @@ class Protection(msgspec.Struct, frozen=True):
 PLAIN: Final = Protection()
 SIGNED: Final = Policy.SIGNED_REQUEST | Policy.SIGNED_RESPONSE
 """What initiate requests and responses are excused from: they travel in service-specific form, before the ends know each other."""
-_RESPONSE: Final = Policy.AUTHENTICATED_RESPONSE | Policy.ENCRYPTED_RESPONSE | Policy.SIGNED_RESPONSE
+_REQUEST: Final = int(Policy.AUTHENTICATED_REQUEST | Policy.ENCRYPTED_REQUEST | Policy.SIGNED_REQUEST)
+_RESPONSE: Final = int(Policy.AUTHENTICATED_RESPONSE | Policy.ENCRYPTED_RESPONSE | Policy.SIGNED_RESPONSE)
 _TO_REQUEST: Final = 3
 """Bits between those for responses and those for requests."""
 

@@ -46,7 +46,7 @@ class Objects:
         self.conformance = conformance
         self.limit = limit
         self.protection: Protection = PLAIN
-        self.demands = Access.NONE
+        self.demands = 0
         """Access modes of what this request has touched: they say how its answer has to be protected."""
         self.following = False
 
@@ -107,8 +107,9 @@ class Objects:
     def _permit(self, thing: InterfaceClass, number: int, wanted: Access) -> None:
         self._grant(self.rights.attribute(thing, number), wanted)
 
-    def _grant(self, access: Access, wanted: Access) -> None:
-        if not access & wanted or not self.protection.meets(access):
+    def _grant(self, access: int, wanted: int) -> None:
+        access = int(access)  # plain numbers: every request comes through here, and flags are slow
+        if not access & int(wanted) or not self.protection.meets(access):
             raise AccessError(DataAccessResult.READ_WRITE_DENIED)
         self.demands |= access
 

@@ -183,7 +183,7 @@ def test_reading_by_name_alone(bench: Bench) -> None:
         assert meter.read("0-0:42.0.0") == b"MBE"
         assert meter.read("1-0:99.1.0") == meter.profile("1-0:99.1.0").rows()
         assert meter.read("0-0:96.3.10") == {
-            "logical_name": "0-0:96.3.10.255", "output_state": True, "control_state": "connected", "control_mode": 4
+            "logical_name": "0-0:96.3.10.255", "output_state": True, "control_state": 1, "control_mode": 4
         }  # fmt: skip
         assert meter.read("0-0:96.3.10", "control_mode") == 4
         assert meter.read("1-0:1.8.0", 2) == 1_234_567
@@ -212,8 +212,8 @@ def test_objects_are_told_in_words(bench: Bench) -> None:
         "0-0:96.3.10.255 DisconnectControl: logical_name r, output_state r, control_state r, control_mode rw, "
         "remote_disconnect(), remote_reconnect()"
     )
-    assert str(Entry(9999, 0, Obis("0-0:9.9.9"), {1: Access.READ, 2: Access.NONE}, {1: True, 2: False})) == (
-        "0-0:9.9.9.255 class 9999: 1 r, 2 -, 1()"
+    assert str(Entry(9998, 7, Obis("0-0:9.9.9"), {1: Access.READ, 2: Access.NONE}, {1: True, 2: False})) == (
+        "0-0:9.9.9.255 class 9998: 1 r, 2 -, 1()"
     )
 
 
