@@ -10,7 +10,6 @@ What is only encrypted proves nothing of its sender, who may yet use up a counte
 from __future__ import annotations
 
 from enum import Enum
-from hashlib import sha256
 from typing import Final, Protocol
 
 import msgspec
@@ -320,14 +319,13 @@ class SecurityContext:
         for layer in counted:
             expected = self.material.counters.expected(title, _COUNTED[layer.key])
             _check_counter(layer.counter or 0, expected, layer.authenticated)
-        digest = sha256(whole).digest()
-        if not counted and digest in self.material.seen:
+        if not counted and opened.token in self.material.seen:
             raise SecurityRefused("a message that has been here before")
         apdu, inside = self._inside(opened.apdu)
         for layer in counted:
             self.material.counters.accept(title, _COUNTED[layer.key], layer.counter or 0)
         if not counted:
-            self.material.seen.append(digest)
+            self.material.seen.append(opened.token)
         self.peer = title
         ciphered = [layer for layer in layers if isinstance(layer, Ciphering)]
         return apdu, Protection(

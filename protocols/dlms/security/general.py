@@ -9,6 +9,7 @@ and whether the layers suffice, are the security context's to judge. Compression
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from random import Random
 from typing import Final, TypeAlias
 
@@ -96,10 +97,15 @@ Layer: TypeAlias = Ciphering | Signing
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """An APDU without its layers, and what they were, the outermost first."""
+    """An APDU without its layers, and what they were, the outermost first.
+
+    `token`: what tells this message from others, and cannot be changed without breaking the outermost layer. The octets of the
+    message can: of a signature (r, s) there is a twin (r, n - s), and not every header is covered. Empty without layers.
+    """
 
     apdu: bytes
     layers: tuple[Layer, ...]
+    token: bytes
 
 
 def answering(layers: Sequence[Layer], title: bytes) -> tuple[Layer, ...]:
@@ -126,27 +132,32 @@ def is_general(apdu: bytes) -> bool:
 def open_general(apdu: bytes, material: SecurityMaterial, profile: Profile = Profile.FIELD) -> Opened:
     """Check and take off all layers of an APDU; one that has none comes back as it is. Raises RemoteProtocolError."""
     layers: list[Layer] = []
+    token = b""
     while is_general(apdu):
         if any(isinstance(layer, Ciphering) == (apdu[0] == GENERAL_CIPHERING) for layer in layers):
             raise RemoteProtocolError("two layers of one kind")
         opener = _open_ciphering if apdu[0] == GENERAL_CIPHERING else _open_signing
-        apdu, layer = opener(apdu, material, profile)
+        covered, apdu, layer = opener(apdu, material, profile)
+        token = token or sha256(covered).digest()
         layers.append(layer)
-    return Opened(apdu, tuple(layers))
+    return Opened(apdu, tuple(layers), token)
 
 
-def _open_signing(apdu: bytes, material: SecurityMaterial, profile: Profile) -> tuple[bytes, Layer]:
+def _open_signing(apdu: bytes, material: SecurityMaterial, profile: Profile) -> tuple[bytes, bytes, Layer]:
+    """What the layer covers, what is in it, and what it is."""
     frame = GeneralSigning.parse(apdu)
     header = frame.header
     check_titles(header, material)
     public = material.keys.peer_signing.get(header.originator)
     if public is None:
         raise RemoteProtocolError(f"no signing key of {header.originator.hex().upper()} is known")
-    verify(public, signed_octets(apdu, profile), frame.signature)
-    return frame.content, Signing(header)
+    covered = signed_octets(apdu, profile)
+    verify(public, covered, frame.signature)
+    return covered, frame.content, Signing(header)
 
 
-def _open_ciphering(apdu: bytes, material: SecurityMaterial, profile: Profile) -> tuple[bytes, Layer]:
+def _open_ciphering(apdu: bytes, material: SecurityMaterial, profile: Profile) -> tuple[bytes, bytes, Layer]:
+    """Likewise."""
     frame = GeneralCiphering.parse(apdu)
     secured = frame.content
     check_titles(frame.header, material)
@@ -156,7 +167,7 @@ def _open_ciphering(apdu: bytes, material: SecurityMaterial, profile: Profile) -
     header = apdu[1 : Header.parse_from(apdu, 1)[1]]  # as it came: its lengths in the form that the sender chose
     plain = unsecure(secured, _keys(key, header, material, profile), frame.header.originator)
     authenticated, encrypted = bool(secured.control & _AUTHENTICATED), bool(secured.control & _ENCRYPTED)
-    return plain, Ciphering(frame.header, kind, authenticated, encrypted, secured.counter)
+    return secured.build(), plain, Ciphering(frame.header, kind, authenticated, encrypted, secured.counter)
 
 
 # --- what is covered

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.core.ecc import Curve
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.security.ciphering import Keys, Secured, secure, unsecure
 from protocols.dlms.security.general import (
@@ -113,7 +114,7 @@ def test_signed_and_ciphered_in_both_orders(parties: Parties, suite: Suite, prof
 def test_an_apdu_without_layers_comes_back_as_it_is(parties: Parties):
     _, server = parties(Suite.S1)
     assert open_general(APDU, server).apdu == APDU
-    assert open_general(b"", server).layers == ()
+    assert (open_general(b"", server).layers, open_general(APDU, server).token) == ((), b"")
 
 
 def test_one_profile_does_not_pass_for_the_other(parties: Parties):
@@ -253,6 +254,28 @@ def test_every_message_has_its_own_ephemeral_key_and_the_same_seed_gives_the_sam
     first, second = (seal_general(APDU, [layer], client, rng) for _ in range(2))
     assert first != second
     assert first == seal_general(APDU, [layer], client, Random(3))
+
+
+def _twin(signature: bytes) -> bytes:
+    return signature[:32] + (Curve.P256.order - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
+
+
+def test_a_message_has_one_token_however_it_is_written(parties: Parties):
+    """A signature's twin (r, n - s) and a header that nothing covers make other octets of the same message."""
+    client, server = parties(Suite.S1)
+    signed = seal_general(APDU, [Signing(HEADER)], client, Random(1))
+    ciphered = seal_general(APDU, [Ciphering(HEADER, KeyKind.ONE_PASS)], client, Random(1))
+    other = seal_general(APDU + b"\1", [Signing(HEADER)], client, Random(1))
+    frame = GeneralCiphering.parse(ciphered)
+    assert frame.key_info is not None
+    assert isinstance(frame.key_info.key, AgreedKey)
+    ephemeral = frame.key_info.key.key_ciphered_data
+    info = KeyInfo(2, AgreedKey(b"\1", ephemeral[:64] + _twin(ephemeral[64:])))
+    rewritten = GeneralCiphering(Header(b"rewritten", CLIENT, SERVER), info, frame.content).build()
+    tokens = [open_general(one, server).token for one in (signed, signed[:-64] + _twin(signed[-64:]), other, ciphered, rewritten)]
+    assert tokens[0] == tokens[1]
+    assert tokens[3] == tokens[4]
+    assert len(set(tokens)) == 3
 
 
 def test_keys_do_not_show(parties: Parties):
