@@ -23,12 +23,15 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "decode": "Show octets or a capture as a tree of layers and fields.",
         "device": "One device of a bench in a process of its own, in real time.",
         "doctor": "Say what is installed, what is missing, and what it would enable.",
+        "keys": "Test certificates for key establishment: an authority, what it issues, what is in one.",
+        "objects": "List a DLMS meter's objects, with classes and rights.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
         "readout": "Read out a meter's registers over IEC 62056-21.",
         "replay": "Repeat a run from its journal and compare the digests.",
         "run": "Run a bench file in virtual time.",
         "serve": "Run a bench file in real time, its links open to other programs.",
         "wireshark": "Put the DLMS dissector into Wireshark.",
+        "write": "Write an attribute of a DLMS meter, or call a method.",
     }
 )
 """Name and help line; the command is `command` in the module of that name."""
