@@ -18,6 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from protocols.core.crc import x25
+from protocols.core.errors import LocalProtocolError
+from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.access import Access, LabKeys
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -72,6 +74,29 @@ class Notifications(_Declared, frozen=True, kw_only=True):
             raise ValueError('`to` is "head-end" or tcp:HOST:PORT')
 
 
+class DeviceCertificate(_Declared, frozen=True, kw_only=True):
+    """A device's implicit certificate with its private key, and the public key of its issuer, in hexadecimal. Test keys only."""
+
+    certificate: str
+    private_key: str
+    authority: str
+
+    def __post_init__(self) -> None:
+        try:
+            self.credentials.check()
+        except (ValueError, LocalProtocolError) as error:
+            raise ValueError(f"the certificate cannot be used: {error}") from None
+
+    @property
+    def credentials(self) -> Credentials:
+        """As key establishment takes them."""
+        certificate = bytes.fromhex(self.certificate)
+        suite = next((each for each in SUITES.values() if each.size == len(certificate)), None)
+        if suite is None:
+            raise ValueError(f"it has {len(certificate)} octets, and 48 or 74 are possible")
+        return Credentials(suite, certificate, int(self.private_key, 16), bytes.fromhex(self.authority))
+
+
 class _Device(_Declared, frozen=True, kw_only=True, tag_field="kind"):
     """What every device has. Identity is derived from seed, home and name where it is not given."""
 
@@ -85,6 +110,8 @@ class _Device(_Declared, frozen=True, kw_only=True, tag_field="kind"):
     eui64: str | None = None
     install_code: str | None = None
     """With its CRC, as printed on the device."""
+    credentials: DeviceCertificate | None = None
+    """Its certificate, where it is not one of the bench's own authority."""
     clock_ppm: Annotated[float, Meta(ge=-200, le=200)] = 0
     """Drift of its real-time clock."""
     supplier: Name | None = None
@@ -95,6 +122,10 @@ class _Device(_Declared, frozen=True, kw_only=True, tag_field="kind"):
             raise ValueError("`eui64` is 16 hexadecimal digits, such as 00-DB-12-34-56-78-90-A0")
         if self.install_code is not None:
             _check_install_code(self.install_code)
+        if self.credentials is not None and self.eui64 is not None:
+            subject = self.credentials.credentials.subject
+            if int(re.sub("[-:]", "", self.eui64), 16) != subject:
+                raise ValueError(f"the certificate is for {subject:016X}: leave `eui64` out, or give that")
 
     @property
     def kind(self) -> str:

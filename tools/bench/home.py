@@ -59,7 +59,9 @@ class Parts:
 
     @property
     def credentials(self) -> tuple[Credentials, ...]:
-        """The device's certificate from the bench's own authority; the same whatever other devices there are."""
+        """The device's own certificate, or one of the bench's authority; the same whatever other devices there are."""
+        if self.device.credentials is not None:
+            return (self.device.credentials.credentials,)
         issuer = self.home.authority
         return (
             ()

@@ -54,7 +54,9 @@ def derive(seed: int | str, node: str, purpose: str, octets: int) -> bytes:
 def identify(seed: int | str, home: str, device: Device) -> Identity:
     """The identity that the bench file gives, or the derived one."""
     node = f"{home}/{device.label}"
-    if device.eui64 is None:
+    if device.credentials is not None:
+        eui64 = device.credentials.credentials.subject
+    elif device.eui64 is None:
         first, *rest = derive(seed, node, "eui64", 8)
         eui64 = int.from_bytes(bytes([(first | _LOCAL) & ~_GROUP, *rest]), "big")
     else:

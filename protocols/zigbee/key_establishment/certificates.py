@@ -154,7 +154,7 @@ class Authority:
         self.suite = suite
         self.issuer = issuer
         self.public_key = suite.curve.encode(public)
-        self._private_key = private_key
+        self.private_key = private_key
 
     def __repr__(self) -> str:
         return f"Authority({self.suite!r}, {self.issuer:016X})"
@@ -175,6 +175,6 @@ class Authority:
             else:
                 frame = Certificate283(serial_number, self.issuer, valid_from, NEVER_ENDS, subject, KEY_AGREEMENT, octets_)
             certificate = frame.build()
-            private = (_hash(self.suite, certificate) * secret + self._private_key) % curve.order
+            private = (_hash(self.suite, certificate) * secret + self.private_key) % curve.order
             if private:
                 return Credentials(self.suite, certificate, private, self.public_key)
