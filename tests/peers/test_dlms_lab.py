@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -31,9 +32,11 @@ AFTER = timedelta(minutes=185)  # of virtual time before the links open: six hal
 PATIENCE = 240
 
 IMPORT, EXPORT, LOG, SWITCH = "1.0.1.8.0.255", "1.0.2.8.0.255", "1.0.99.1.0.255", "0.0.96.3.10.255"
-WATT_HOURS = 30
+WATT_HOURS, OBJECT_UNDEFINED = 30, 4
 READS = [["register", IMPORT], ["clock"], ["list", IMPORT, EXPORT], ["entries", LOG, 2, 3]]
 BY_TIME = [["profile", LOG, "2026-01-14T01:00:00+00:00", "2026-01-14T02:30:00+00:00"], ["objects"]]
+ACCESS = [["access", ["get", 3, IMPORT, 2], ["get", 3, "1.0.99.99.99.255", 2], ["action", 70, SWITCH, 1], ["get", 70, SWITCH, 3],
+                     ["action", 70, SWITCH, 2]]]  # fmt: skip
 ACTS = [["disconnect", SWITCH], ["state", SWITCH], ["reconnect", SWITCH], ["state", SWITCH]]
 
 METER_TITLE, CLIENT_TITLE = "00DB1234567890A1", "4D42480000000001"
@@ -85,8 +88,8 @@ class Case(NamedTuple):
     def __str__(self) -> str:
         told = [f"{name} {value}" for name, value in [*self.security.items(), *self.more.items()]]
         way = {PTY: "pty", MODE_E: "mode E"}.get(self.way, self.way.framing)
-        asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS}
-        what = next((words for words, ask in asked.items() if ask == self.ask), "reads and acts")
+        asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS, "reads and acts": READS + ACTS, "ACCESS": ACCESS}
+        (what,) = (words for words, ask in asked.items() if ask == self.ask)
         if self.fails:
             what = f"fails {len(told)} {self.who.secret}"
         return " ".join([self.judge.partition("_")[0].removesuffix(".py"), f"S{self.suite}", way, self.who.pydlms, *told, what])
@@ -119,6 +122,21 @@ CASES = [
     *(pydlms(0, WAN, GMAC, level=level) for level in (AUTHENTICATED_P, ENCRYPTED_P)),
     # the forms
     *(pydlms(0, WAN, GMAC, protection=form, dedicated=own) for form in ("glo", "general-glo") for own in (False, True)),
+    *(pydlms(0, WAN, GMAC, protection="general-ciphering", key_info=key) for key in ("none", "identified", "wrapped")),
+    *(
+        pydlms(suite, WAN, GMAC, protection="general-ciphering", key_info=key)
+        for suite in (1, 2) for key in ("identified", "wrapped", "agreed 1e1s", "agreed 0e2s")
+    ),
+    *(
+        pydlms(suite, WAN, GMAC, protection=form)
+        for suite in (1, 2) for form in ("general-signing", "glo+signing", "general-ciphering+signing")
+    ),
+    # ACCESS, and general block transfer
+    pydlms(0, WAN, LOW, ACCESS, plain=True, more={"access": True}),
+    *(pydlms(suite, WAN, GMAC, ACCESS, more={"access": True}, protection="general-glo") for suite in (0, 2)),
+    pydlms(1, WAN, GMAC, ACCESS, more={"access": True}, protection="general-ciphering+signing"),
+    *(pydlms(0, WAN, LOW, READS + BY_TIME, plain=True, more={"gbt_window": n, "max_pdu": 200}) for n in (1, 3, 7)),
+    pydlms(0, WAN, GMAC, READS + BY_TIME, more={"gbt_window": 3, "max_pdu": 200}),
     # the other suites
     *(gurux(1, WAN, who, BOTH) for who in (MD5, GMAC, SHA256, ECDSA)),
     gurux(1, WAN, ECDSA),
@@ -152,6 +170,48 @@ CASES = [
     pydlms(0, PTY, SHA256, READS + ACTS),
     pydlms(0, MODE_E, GMAC),
 ]
+
+
+MECHANISMS = {
+    "none": "no security", "lls": "LLS", "hls": "HLS 2", "hls_md5": "HLS 3 MD5", "hls_sha1": "HLS 4 SHA-1",
+    "hls_gmac": "HLS 5 GMAC", "hls_sha256": "HLS 6 SHA-256", "hls_ecdsa": "HLS 7 ECDSA",
+}  # fmt: skip
+LEVELS = {
+    AUTHENTICATED: "authentication only", AUTHENTICATED_P: "authentication only", ENCRYPTED: "encryption only",
+    ENCRYPTED_P: "encryption only", BOTH: "authenticated encryption", BOTH_P: "authenticated encryption",
+}  # fmt: skip
+SERVICES = {
+    "register": ["GET normal"], "list": ["GET with-list"], "entries": ["GET selection by entry"],
+    "profile": ["GET selection by range"], "disconnect": ["ACTION normal"], "access": ["ACCESS get", "ACCESS action"],
+}  # fmt: skip
+
+
+def shown(case: Case) -> list[str]:
+    """What of the conformance page a case shows."""
+    if case.fails:
+        return []
+    found = [MECHANISMS[case.who.pydlms], "context LN ciphered" if case.security else "context LN"]
+    found += [row for question, *_ in case.ask for row in SERVICES.get(question, [])]
+    if case.security:
+        found.append(LEVELS[case.security["level"]])
+        found += protections(case)
+    if "gbt_window" in case.more:
+        found += ["general block transfer", "general block transfer streaming"]
+    elif "max_pdu" in case.more:
+        found += ["GET next", "negotiated APDU size"]
+    return [f"server {row}" for row in dict.fromkeys(found)]
+
+
+def protections(case: Case) -> list[str]:
+    """The rows of the forms of protection."""
+    form = case.security.get("protection", "glo")
+    found = [f"general-signing suite {case.suite}"] if "signing" in form else []
+    match form.partition("+")[0]:
+        case "general-ciphering" if (key := case.security.get("key_info", "identified")) != "none":
+            found.append(f"general-ciphering {key.partition(' ')[0]} key {key.partition(' ')[2]}".rstrip())
+        case "glo" | "general-glo" as envelope:
+            found.append(f"{envelope.replace('glo', 'ded') if case.security.get('dedicated') else envelope} suite {case.suite}")
+    return found
 
 
 class Lab:
@@ -250,11 +310,17 @@ def judged(start_program: Any, tmp_path_factory: pytest.TempPathFactory, peers_p
     return judge
 
 
+def test_every_row_is_one_of_the_conformance_page() -> None:
+    page = tomllib.loads((BENCH.parents[2] / "docs" / "dlms-conformance.toml").read_text())
+    known = {f"server {row}" for chapter in page["chapters"] for row in chapter["rows"]}
+    assert {row for case in CASES for row in shown(case)} <= known
+
+
 def test_each_case_is_another() -> None:
     assert len(set(map(str, CASES))) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=pytest.mark.dlms(*shown(case)), id=str(case)) for case in CASES])
 def test_the_meter_says_the_same_to_a_judge(judged: Callable[[Case], Judged], case: Case) -> None:
     found = judged(case)
     answers = found.answers[str(case)]
@@ -281,6 +347,11 @@ def test_the_meter_says_the_same_to_a_judge(judged: Callable[[Case], Judged], ca
                 assert [3, 0, IMPORT] in answer
             case "disconnect" | "reconnect":
                 assert answer == "done"
+            case "access":
+                assert from_energy <= answer[0][1] <= to_energy
+                assert answer[1] == [OBJECT_UNDEFINED, None]
+                assert [result for result, _ in answer] == [0, OBJECT_UNDEFINED, 0, 0, 0]
+                assert answer[3] == [0, 0]
             case "state":
                 pass
             case _:
