@@ -1,4 +1,4 @@
-"""What the meter shows over IEC 62056-21: its main registers as data sets, under COSEM identifiers, read-only.
+"""What the meter shows over IEC 62056-21: its main registers as data sets, under COSEM identifiers without `*255`, read-only.
 
 Energy in kWh and kvarh with three decimals, as the meter counts watt-hours. The clock is at `0.9.1` and `0.9.2`,
 as readers know it, and not there while its time cannot be believed.
@@ -28,22 +28,22 @@ class Readout:
 
     def readout(self) -> Iterator[DataSet]:
         meter, utc = self._meter, self._utc()
-        yield DataSet.of("0-0:96.1.0*255", self._config.serial_number.decode("ascii", "replace"))
+        yield DataSet.of("0-0:96.1.0", self._config.serial_number.decode("ascii", "replace"))
         if utc is not None:
             now = date_time.to_datetime(utc)
             yield DataSet.of("0.9.1", f"{now:%H%M%S}")
             yield DataSet.of("0.9.2", f"{now:%y%m%d}")
-        yield DataSet.of("1-0:1.8.0*255", _thousandths(meter.import_wh), "kWh")
-        yield DataSet.of("1-0:2.8.0*255", _thousandths(meter.export_wh), "kWh")
-        yield DataSet.of("1-0:3.8.0*255", _thousandths(meter.import_varh), "kvarh")
-        yield DataSet.of("1-0:4.8.0*255", _thousandths(meter.export_varh), "kvarh")
-        yield DataSet.of("1-0:1.7.0*255", f"{meter.watts / 1000:07.3f}", "kW")
-        yield DataSet.of("1-0:32.7.0*255", f"{meter.voltage.decivolts / 10:05.1f}", "V")
+        yield DataSet.of("1-0:1.8.0", _thousandths(meter.import_wh), "kWh")
+        yield DataSet.of("1-0:2.8.0", _thousandths(meter.export_wh), "kWh")
+        yield DataSet.of("1-0:3.8.0", _thousandths(meter.import_varh), "kvarh")
+        yield DataSet.of("1-0:4.8.0", _thousandths(meter.export_varh), "kvarh")
+        yield DataSet.of("1-0:1.7.0", f"{meter.watts / 1000:07.3f}", "kW")
+        yield DataSet.of("1-0:32.7.0", f"{meter.voltage.decivolts / 10:05.1f}", "V")
 
     def read(self, address: str) -> tuple[Value, ...]:
-        """By the identifier in full, or without what all of them have: `1.8.0` is `1-0:1.8.0*255`."""
+        """By the identifier, its reduced form or its full one: `1-0:1.8.0`, `1.8.0`, `1-0:1.8.0*255`."""
         for each in self.readout():
-            if address in (each.address, each.address.removeprefix("1-0:").removeprefix("0-0:").removesuffix("*255")):
+            if address.removesuffix("*255") in (each.address, each.address.partition(":")[2]):
                 return each.values
         raise Refused(Fault.ADDRESS)
 

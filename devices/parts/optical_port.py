@@ -18,7 +18,7 @@ from protocols.dlms.hdlc.frame import FLAG
 from protocols.dlms.server import Server
 from protocols.iec62056_21 import Baud, Foreign, Handover, Identification, Registers, TariffDevice
 from protocols.iec62056_21.rates import INITIAL
-from protocols.iec62056_21.tariff_device import PARITY_START, START
+from protocols.iec62056_21.tariff_device import PARITY_START, START, State
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
@@ -96,7 +96,7 @@ class OpticalPort:
         if self._handed_over is None:
             resting = self._device.resting
             self._port.baud = None if resting else self._port.baud or INITIAL
-            self._port.resting = resting and not foreign
+            self._port.resting = (resting and not foreign) or self._device.state is State.READ_OUT
         self._timer.arm()
         return foreign
 

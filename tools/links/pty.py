@@ -1,7 +1,9 @@
 """Pseudo-terminals: the client stream on a path that `serve` printed, and the serving end.
 
 A pty is kept raw and never hangs up, because we hold its other end open too; so a client's coming and going is not
-seen: input after a silence is taken for a new visit, and what the last visitor left unread is thrown away.
+seen: input after a silence is taken for a new visit, and what the last visitor left unread is thrown away. The rate that
+a client has set means nothing, and is put back to the usual one: the system refuses settings of which a pty can change
+none (7E1 at a rate that is set already), as readers on an optical head ask for them.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from tools.links.descriptor import Descriptor
 from tools.links.spec import LinkSpec
 from tools.links.stream import READ, WRITE_TIMEOUT, Closing, Stream, reason
 
+RATE = termios.B38400
+_INPUT_SPEED, _OUTPUT_SPEED = 4, 5
 VISIT_GAP = 5.0
 """Seconds without input after which the next octet begins a new visit."""
 
@@ -133,6 +137,13 @@ class Pty:
         if now - self._last_input > VISIT_GAP:
             self._flush()
         self._last_input = now
+        self._reset_rate()
+
+    def _reset_rate(self) -> None:
+        settings = termios.tcgetattr(self._theirs)
+        if settings[_INPUT_SPEED] != RATE or settings[_OUTPUT_SPEED] != RATE:
+            settings[_INPUT_SPEED] = settings[_OUTPUT_SPEED] = RATE
+            termios.tcsetattr(self._theirs, termios.TCSANOW, settings)
 
     def _flush(self) -> None:
         if self._channel is not None:
