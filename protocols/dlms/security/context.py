@@ -202,6 +202,11 @@ class SecurityContext:
         """What every APDU of the association must keep to, as it is now."""
         return self.own_policy | self.material.policy
 
+    @property
+    def _policy(self) -> int:
+        # As a number: every message is compared with it twice, and flags take long.
+        return int(self.own_policy) | int(self.material.policy)
+
     def dedicate(self, key: bytes) -> None:
         """Take the dedicated key that the client gave when it opened the association; it lives as long."""
         self._dedicated = key
@@ -209,7 +214,7 @@ class SecurityContext:
 
     def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
         """Whether the policy, but for what is `excused`, lets in an APDU that was protected so."""
-        policy = self.policy & ~excused
+        policy = self._policy & ~int(excused)
         return protection.meets(policy >> _TO_REQUEST if self.client else policy)
 
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
@@ -231,7 +236,7 @@ class SecurityContext:
         An exception-response has no service-specific ciphered form, and goes as it is; other services without one go in the
         general form. Raises LocalProtocolError when a key is missing or the counter has come to its end.
         """
-        like = like.answering(self.policy << _TO_REQUEST if self.client else self.policy)
+        like = like.answering(self._policy << _TO_REQUEST if self.client else self._policy)
         if like.kind is Kind.PLAIN:
             return apdu
         layers = self._outgoing(like)
@@ -250,7 +255,7 @@ class SecurityContext:
     # --- service-specific, general-glo, general-ded
 
     def _seal_specific(self, apdu: bytes, like: Protection) -> bytes:
-        control = self.material.suite | _AUTHENTICATED * like.authenticated | _ENCRYPTED * like.encrypted
+        control = int(self.material.suite) | _AUTHENTICATED * like.authenticated | _ENCRYPTED * like.encrypted
         tag = _TAGS.get((Kind.GLO if like.kind is Kind.GENERAL_CIPHERING else like.kind, apdu[0]))
         if tag is None and apdu[0] == _EXCEPTION and like.kind in _SPECIFIC:
             return apdu
@@ -279,7 +284,7 @@ class SecurityContext:
         if not acceptable_title(title, self.material.title):
             raise SecurityRefused("the system title of the sender is missing, or no one's")
         dedicated = kind in _DEDICATED
-        key_id = KeyId.BROADCAST_ENCRYPTION if control & Control.BROADCAST else KeyId.UNICAST_ENCRYPTION
+        key_id = KeyId.BROADCAST_ENCRYPTION if control & _BROADCAST else KeyId.UNICAST_ENCRYPTION
         key = self._dedicated if dedicated else self.material.keys.symmetric.get(key_id, b"")
         if not key:
             raise SecurityRefused("there is no such key")
@@ -391,6 +396,7 @@ def is_ciphered(apdu: bytes) -> bool:
 
 _AUTHENTICATED: Final = int(Control.AUTHENTICATED)
 _ENCRYPTED: Final = int(Control.ENCRYPTED)
+_BROADCAST: Final = int(Control.BROADCAST)
 _SUITE_BITS: Final = SUITE | int(Control.COMPRESSED)
 """Compression belongs to no suite as it is used here."""
 _EXCEPTION: Final = 0xD8
