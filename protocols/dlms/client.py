@@ -193,6 +193,11 @@ class Client(Requester):
             for target, result in _pairs(targets, results)
         ]
 
+    def set_unconfirmed(self, name: str | bytes, class_id: int, attribute: int, value: Data) -> bytes:
+        """The APDU of a SET that nobody answers, protected, to be sent as it is."""
+        target = AttributeDescriptor(class_id, Obis(name), attribute)
+        return self._sealed(xdlms.SetRequestNormal(self._invoke() & ~xdlms.CONFIRMED, target, None, value))
+
     # --- ACTION
 
     def action(
@@ -215,6 +220,12 @@ class Client(Requester):
             raw = yield from self._returned_blocks(response)
             return Data.parse(raw, MAX_ITEMS)
         return _returned(response.response, _what(target))
+
+    def action_unconfirmed(self, name: str | bytes, class_id: int, method: int, argument: Data | None = None) -> bytes:
+        """The APDU of an ACTION that nobody answers, protected, to be sent as it is."""
+        target = MethodDescriptor(class_id, Obis(name), method)
+        argument = axdr.i8(0) if argument is None else argument
+        return self._sealed(xdlms.ActionRequestNormal(self._invoke() & ~xdlms.CONFIRMED, target, argument))
 
     def action_list(
         self, items: Sequence[tuple[MethodDescriptor, Data]]

@@ -89,7 +89,7 @@ class Requester:
         """The APDU that confirms an event, sealed, to be sent as it is; None: none is wanted."""
         if not isinstance(event, DataNotification) or not event.long_invoke & access.LONG_CONFIRMED:
             return None
-        return self._layer.seal(DataNotificationConfirm(event.long_invoke, b"").build(), self._protection)
+        return self._sealed(DataNotificationConfirm(event.long_invoke, b""))
 
     # --- one request and its answer
 
@@ -102,7 +102,7 @@ class Requester:
     def _ask(self, request: Frame, *kinds: type[Frame]) -> Procedure[Any]:
         """Send a request and wait for an answer of one of these kinds; what belongs elsewhere is let go by."""
         self._transfer = None
-        frame, protection = yield from self._next(self._layer.seal(request.build(), self._protection))
+        frame, protection = yield from self._next(self._sealed(request))
         while True:
             if isinstance(frame, xdlms.ExceptionResponse):
                 raise Refused(frame)
@@ -200,6 +200,9 @@ class Requester:
         while not block.last:
             block = Datablock(*outgoing.cut(self._limit - OVERHEAD))
             yield following(self._last_invoke | xdlms.CONFIRMED | xdlms.HIGH_PRIORITY, block), block
+
+    def _sealed(self, frame: Frame) -> bytes:
+        return self._layer.seal(frame.build(), self._protection)
 
     def _fits(self, request: Frame, blocks: Conformance) -> bool:
         """Whether a request goes as it is: there is room, or its service has no blocks of its own (`blocks` is their bit)."""

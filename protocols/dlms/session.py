@@ -8,6 +8,7 @@ What opens an association stands in `association`, what the services do in `serv
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from protocols.core.codec import Frame
@@ -24,7 +25,13 @@ from protocols.dlms.security.counters import CounterExhausted
 from protocols.dlms.services import FRAMES, Serving, serving
 from protocols.dlms.services.objects import Objects
 from protocols.dlms.services.service import Answer, exception
-from protocols.dlms.xdlms import DataNotification, EventNotificationRequest, ServiceError, StateError
+from protocols.dlms.xdlms import (
+    DataNotification,
+    DataNotificationConfirm,
+    EventNotificationRequest,
+    ServiceError,
+    StateError,
+)
 
 _CLEAR: Final = ClearContext()
 _AARQ: Final = 0x60
@@ -74,6 +81,8 @@ class Session:
         self._max_pdu = self.path_limit
         self._transfer: Transfer | None = None
         self._touched = 0
+        self.confirmed: int | None = None
+        """The long invoke-id of the notification that the client confirmed last, with its flags."""
 
     def receive(self, data: bytes, now: int) -> list[bytes]:
         """The answers to an APDU, each to be sent as one; none: silence. `now`: ns."""
@@ -196,6 +205,9 @@ class Session:
         if kind in FRAMES:
             open_ = self._objects is not None
             return exception(ServiceError.SERVICE_NOT_SUPPORTED if open_ else ServiceError.OPERATION_NOT_POSSIBLE)
+        if kind is DataNotificationConfirm and self.associated:
+            with suppress(DecodeError):
+                self.confirmed = DataNotificationConfirm.parse(data).long_invoke
         if not data or kind in _NOT_FOR_SERVERS:
             return None
         return exception(ServiceError.SERVICE_NOT_SUPPORTED, StateError.SERVICE_UNKNOWN)

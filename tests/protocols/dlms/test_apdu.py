@@ -115,6 +115,11 @@ FORMS: list[tuple[Frame, str]] = [
 OCTETS = [bytes.fromhex(octets) for _, octets in FORMS]
 
 
+@pytest.mark.dlms(
+    "server short-name read", "client short-name read", "server short-name write", "client short-name write",
+    "server short-name unconfirmed write", "client short-name unconfirmed write", "server short-name information report",
+    "client short-name information report", "server short-name parameterized access", "client short-name parameterized access",
+)  # fmt: skip
 @pytest.mark.parametrize("frame, octets", FORMS, ids=[f"{type(frame).__name__}-{octets[:8]}" for frame, octets in FORMS])
 def test_every_form(frame: Frame, octets: str) -> None:
     assert frame.build().hex() == octets

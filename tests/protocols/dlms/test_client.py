@@ -121,6 +121,16 @@ def test_refused_initiate_says_why() -> None:
         drive(Client(1, 1, PASSWORD, max_pdu=20).associate(), server())
 
 
+@pytest.mark.dlms(
+    "server GET normal", "client GET normal", "server GET next", "client GET next", "server GET with-list",
+    "client GET with-list", "server SET normal", "client SET normal", "server SET with-first-block",
+    "client SET with-first-block", "server SET with-list", "client SET with-list", "server SET with-list-and-first-block",
+    "client SET with-list-and-first-block", "server ACTION normal", "client ACTION normal", "server ACTION next",
+    "client ACTION next", "server ACTION with-list", "client ACTION with-list", "server ACTION with-first-block",
+    "client ACTION with-first-block", "server ACTION with-list-and-first-block", "client ACTION with-list-and-first-block",
+    "server ACCESS get", "client ACCESS get", "server ACCESS set", "client ACCESS set", "server ACCESS action",
+    "client ACCESS action", "server general block transfer", "client general block transfer",
+)  # fmt: skip
 @pytest.mark.parametrize("conformance", [CONFORMANCE, IN_GENERAL_BLOCKS], ids=["own blocks", "general blocks"])
 @pytest.mark.parametrize("path_limit", [64, 65, 200, 1024, 60_000])
 def test_every_service_at_every_size(path_limit: int, conformance: Conformance) -> None:
@@ -176,6 +186,7 @@ def test_access_breaks_on_error_or_goes_on() -> None:
     assert (missing.result, energy.result) == (4, 250)
 
 
+@pytest.mark.dlms("server ACCESS get with selection", "client ACCESS get with selection")
 def test_access_tells_what_it_was_asked_when_told_to() -> None:
     client, exchange = connected()
     seen: list[bytes] = []
@@ -193,6 +204,43 @@ def test_access_tells_what_it_was_asked_when_told_to() -> None:
     assert plain.specifications is None
     assert [result.kind for result in plain.results] == [1, 1]
     assert [result.result for result in plain.results] == [0, 13]
+
+
+@pytest.mark.dlms("server ACCESS set with selection", "client ACCESS set with selection")
+def test_access_writes_a_part() -> None:
+    """The server's classes take whole values only, and say so."""
+    client, exchange = connected()
+    part = xdlms.SelectiveAccess(1, axdr.null())
+    (outcome,) = drive(client.access([access.set("0-0:96.13.0", 1, 2, LONG, part)]), exchange)
+    assert isinstance(outcome, AccessError)
+    assert outcome.result == xdlms.DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+
+
+@pytest.mark.dlms("client GET attribute 0", "client SET attribute 0")
+def test_all_attributes_at_once() -> None:
+    client, exchange = connected()
+    whole = drive(client.get("0-0:96.13.0", 1, 0), exchange)
+    assert whole == axdr.structure(axdr.octets(Obis("0-0:96.13.0")), LONG)
+    drive(client.set("0-0:96.13.0", 1, 0, axdr.structure(axdr.null(), axdr.octets(b"new"))), exchange)
+    assert drive(client.get("0-0:96.13.0", 1, 2), exchange) == axdr.octets(b"new")
+
+
+@pytest.mark.dlms("server unconfirmed requests", "client unconfirmed requests")
+def test_requests_that_nobody_answers() -> None:
+    client, exchange = connected()
+    for request in (
+        client.set_unconfirmed("0-0:96.13.0", 1, 2, axdr.octets(b"new")), client.action_unconfirmed("0-0:96.99.0", 9999, 1)
+    ):  # fmt: skip
+        with pytest.raises(RemoteProtocolError, match="silent"):
+            exchange(request)
+    assert drive(client.get("0-0:96.13.0", 1, 2), exchange) == axdr.octets(b"new")
+
+
+@pytest.mark.dlms("client exception-response", "client exception-response with counter")
+def test_the_exception_says_which_counter_was_expected() -> None:
+    with pytest.raises(Refused, match="invocation-counter-error, 100 expected") as caught:
+        drive(Client().get("1-0:1.8.0", 3, 2), scripted(bytes.fromhex("D8020600000064")))
+    assert caught.value.invocation_counter == 100
 
 
 def test_lists_that_do_not_match_are_refused() -> None:
@@ -213,6 +261,10 @@ def test_only_one_side_has_blocks() -> None:
         drive(client.get("0-0:96.13.0", 1, 2), exchange)
 
 
+@pytest.mark.dlms(
+    "server general block transfer streaming", "client general block transfer streaming",
+    "server general block transfer window", "client general block transfer window",
+)  # fmt: skip
 def test_answers_come_in_streams() -> None:
     """The server sends a window of blocks for each that the client sends."""
     client, exchange = connected(100, IN_GENERAL_BLOCKS)
@@ -226,6 +278,7 @@ def test_answers_come_in_streams() -> None:
     assert (len(said), len([data for data in said if data])) == (34, 3)
 
 
+@pytest.mark.dlms("client general block transfer recovery")
 def test_a_server_that_falls_silent_in_blocks_is_asked_again() -> None:
     client, exchange = connected(200, IN_GENERAL_BLOCKS)
     lost = iter([False, True, False, True, True])
@@ -300,6 +353,7 @@ def test_invoke_ids_differ() -> None:
     assert seen[0] == seen[16]
 
 
+@pytest.mark.dlms("client DataNotification", "client EventNotification", "client high priority")
 def test_notifications_between_answers_are_handed_over() -> None:
     note = xdlms.DataNotification(1, b"", axdr.u8(1))
     event = xdlms.EventNotificationRequest(None, xdlms.AttributeDescriptor(1, bytes(6), 2), axdr.u8(1))
@@ -310,6 +364,7 @@ def test_notifications_between_answers_are_handed_over() -> None:
     assert drive(Client().get("1-0:1.8.0", 3, 2), scripted(note, event, get_response(0xC1, 7))) == axdr.u8(7)
 
 
+@pytest.mark.dlms("client DataNotification confirmed")
 def test_a_notification_that_wants_it_is_confirmed() -> None:
     note = xdlms.DataNotification(access.LONG_CONFIRMED | 9, b"", axdr.u8(1))
     said: list[bytes] = []

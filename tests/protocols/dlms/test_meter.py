@@ -113,6 +113,7 @@ def fill(bench: Bench, rows: int) -> None:
         bench.profile.append((octets(NOON + number * HALF_HOUR), axdr.u32(number * 10), axdr.u8(number % 2)))
 
 
+@pytest.mark.dlms("client GET selection by range", "client GET selection by entry")
 def test_rows(bench: Bench) -> None:
     fill(bench, 96)
     with bench.meter() as meter:
@@ -161,6 +162,7 @@ def test_an_object_of_the_list_is_read_by_the_declaration_of_its_class(bench: Be
         assert meter.attributes(replace(objects[Obis("1-0:1.8.0")], version=9))[1].name == "attribute 2"
 
 
+@pytest.mark.dlms("server selected columns", "client selected columns")
 def test_some_columns(bench: Bench) -> None:
     """By logical name or number, in the order that was asked for; the meter sends no others."""
     fill(bench, 6)

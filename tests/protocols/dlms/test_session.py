@@ -227,6 +227,7 @@ def test_the_open_profile_reads_and_writes_nothing(home: Home) -> None:
 # --- GET
 
 
+@pytest.mark.dlms("server GET normal")
 def test_published_get(home: Home) -> None:
     """The Green Book's GET.response of 5009 (u9n/dlms-cosem, test_get.py), from a register of ours."""
     answers = home.associated(16).receive(bytes.fromhex("C001C100030100010800FF0200"), 0)
@@ -245,6 +246,7 @@ def test_gets_that_are_refused(home: Home, attribute: AttributeDescriptor, resul
     assert put(session, attribute, axdr.null()) == result
 
 
+@pytest.mark.dlms("server GET attribute 0")
 def test_all_attributes_at_once(home: Home) -> None:
     """attribute_id 0: a structure of all, null-data where reading is denied; only where that was agreed."""
     every = AttributeDescriptor(3, Obis("1-0:1.8.0"), 0)
@@ -258,6 +260,7 @@ def test_all_attributes_at_once(home: Home) -> None:
     assert got(home.associated(conformance=Conformance.GET), every) == DataAccessResult.READ_WRITE_DENIED
 
 
+@pytest.mark.dlms("server SET attribute 0")
 def test_writing_all_attributes_at_once(home: Home) -> None:
     every = AttributeDescriptor(1, Obis("0-0:96.13.0"), 0)
     new = axdr.structure(axdr.null(), axdr.octets(b"new"))
@@ -277,6 +280,7 @@ def test_writing_all_attributes_at_once(home: Home) -> None:
     assert home.text.value == axdr.octets(b"new")
 
 
+@pytest.mark.dlms("server GET selection by entry")
 def test_selective_access(home: Home) -> None:
     profile = AttributeDescriptor(7, Obis("1-0:99.1.0"), 2)
     entries = xdlms.SelectiveAccess(2, axdr.structure(axdr.u32(3), axdr.u32(4), axdr.u16(2), axdr.u16(0)))
@@ -287,6 +291,7 @@ def test_selective_access(home: Home) -> None:
     assert got(without, profile, entries) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
 
 
+@pytest.mark.dlms("server GET with-list")
 @pytest.mark.parametrize("count", [0, 2, 255])
 def test_a_list_gives_each_its_own_result(home: Home, count: int) -> None:
     session = home.associated(path_limit=0xFFFF)
@@ -319,6 +324,7 @@ def blocks(session: Session, answer: Frame | None) -> bytes:
         answer = ask(session, xdlms.GetRequestNext(INVOKE, answer.block.number))
 
 
+@pytest.mark.dlms("server GET next")
 @pytest.mark.parametrize("path_limit", [64, 65, 1000, 2000])
 def test_a_long_get_comes_in_blocks(home: Home, path_limit: int) -> None:
     session = home.associated(path_limit=path_limit)
@@ -361,6 +367,7 @@ def test_sets_that_are_refused(
     assert got(session, attribute) == before
 
 
+@pytest.mark.dlms("server SET normal")
 def test_set(home: Home) -> None:
     session = home.associated()
     assert put(session, TEXT, axdr.octets(b"new")) == DataAccessResult.SUCCESS
@@ -381,12 +388,22 @@ def test_an_unknown_type_is_unmatched(home: Home) -> None:
     assert (home.text.value, home.happened) == (axdr.octets(b"old"), [])
 
 
+@pytest.mark.dlms("server unconfirmed requests")
 def test_an_unconfirmed_set_is_not_answered(home: Home) -> None:
     session = home.associated()
     assert ask(session, xdlms.SetRequestNormal(0x81, TEXT, None, axdr.octets(b"new"))) is None
     assert home.text.value == axdr.octets(b"new")
 
 
+@pytest.mark.dlms("server high priority")
+@pytest.mark.parametrize("invoke", [0x41, 0xC1, 0x4F])
+def test_the_priority_comes_back(home: Home, invoke: int) -> None:
+    """Requests are answered in the order they come, whatever their priority; it comes back with the invoke-id."""
+    answer = ask(home.associated(), xdlms.GetRequestNormal(invoke, ENERGY))
+    assert answer == xdlms.GetResponseNormal(invoke, xdlms.GetDataResult(0, axdr.u32(5009)))
+
+
+@pytest.mark.dlms("server SET with-list")
 def test_set_with_list(home: Home) -> None:
     session = home.associated()
     items = [xdlms.AttributeWithSelection(one) for one in (TEXT, NOT_HERE, ENERGY)]
@@ -404,6 +421,7 @@ def set_next(last: int, number: int, raw: bytes) -> xdlms.SetRequestWithDatabloc
     return xdlms.SetRequestWithDatablock(INVOKE, Datablock(last, number, raw))
 
 
+@pytest.mark.dlms("server SET with-first-block")
 def test_set_in_blocks(home: Home) -> None:
     session = home.associated()
     value = axdr.octets(b"n" * 40)
@@ -415,6 +433,7 @@ def test_set_in_blocks(home: Home) -> None:
     assert ask(session, set_next(1, 4, b"")) == xdlms.SetResponseLastDatablock(INVOKE, 18, 4)
 
 
+@pytest.mark.dlms("server SET with-list-and-first-block")
 def test_set_with_list_in_blocks(home: Home) -> None:
     session = home.associated()
     items = [xdlms.AttributeWithSelection(TEXT), xdlms.AttributeWithSelection(ENERGY)]
@@ -462,6 +481,7 @@ def test_a_set_in_blocks_that_is_no_value(home: Home) -> None:
 # --- ACTION
 
 
+@pytest.mark.dlms("server ACTION normal")
 def test_action(home: Home) -> None:
     session = home.associated()
     answer = ask(session, xdlms.ActionRequestNormal(INVOKE, DISCONNECT, axdr.i8(0)))
@@ -486,6 +506,7 @@ def test_actions_that_are_refused(
     assert home.happened == []
 
 
+@pytest.mark.dlms("server ACTION with-list")
 def test_action_with_list(home: Home) -> None:
     methods = [DISCONNECT, MethodDescriptor(3, Obis("1-0:1.8.0"), 1)]
     session = home.associated()
@@ -494,6 +515,7 @@ def test_action_with_list(home: Home) -> None:
     assert ask(session, xdlms.ActionRequestWithList(INVOKE, methods, [axdr.i8(0)])) == exception(1, 3)
 
 
+@pytest.mark.dlms("server ACTION with-first-block")
 def test_action_in_blocks(home: Home) -> None:
     session = home.associated()
     first = xdlms.ActionRequestWithFirstPblock(INVOKE, DISCONNECT, Datablock(0, 1, b"\x0f"))
@@ -525,6 +547,7 @@ def test_action_next_with_nothing_to_fetch(home: Home) -> None:
 # --- what is no request
 
 
+@pytest.mark.dlms("server exception-response")
 def test_before_any_association(home: Home) -> None:
     session = home.session()
     for request in (xdlms.GetRequestNormal(INVOKE, ENERGY), xdlms.SetRequestNormal(INVOKE, TEXT, None, axdr.octets(b"new")),
@@ -605,6 +628,7 @@ def test_any_octets_are_answered_or_met_with_silence(requests: list[bytes], asso
 # --- notifications
 
 
+@pytest.mark.dlms("server DataNotification")
 def test_a_push_is_a_data_notification(home: Home) -> None:
     note = home.meter.notification(home.push, 0x20000001)
     assert note == bytes.fromhex("0F20000001" "00" "0201" "0600001391")

@@ -168,6 +168,7 @@ def test_access_goes_both_ways_in_blocks() -> None:
 # --- bad-inputs C18
 
 
+@pytest.mark.dlms("server general block transfer recovery")
 def test_a_gap_is_asked_for_and_a_repeat_ignored(talk: Talk) -> None:
     assert talk.say(request(1, GET[:3], streaming=True)) == []
     assert talk.one(request(3, GET[6:], last=True)).acknowledged == 1
@@ -260,6 +261,7 @@ def test_more_than_a_server_collects(talk: Talk) -> None:
 # --- notifications
 
 
+@pytest.mark.dlms("server EventNotification", "server DataNotification")
 def test_notifications_to_an_association(talk: Talk) -> None:
     event = xdlms.EventNotificationRequest(None, TEXT, axdr.u8(1))
     assert talk.session.notify(event) == [event.build()]
@@ -275,6 +277,17 @@ def test_notifications_to_an_association(talk: Talk) -> None:
     with pytest.raises(LocalProtocolError):
         talk.session.notify(event)
     assert talk.say(xdlms.DataNotificationConfirm(1, b"")) == []
+
+
+@pytest.mark.dlms("server DataNotification confirmed")
+def test_a_notification_that_was_confirmed(talk: Talk) -> None:
+    note = xdlms.DataNotification(access.LONG_CONFIRMED | 5, b"", axdr.u8(1))
+    assert talk.session.notify(note) == [note.build()]
+    assert talk.session.confirmed is None
+    assert talk.say(bytes.fromhex("104000")) == []
+    assert talk.session.confirmed is None
+    assert talk.say(xdlms.DataNotificationConfirm(note.long_invoke, b"")) == []
+    assert talk.session.confirmed == note.long_invoke
 
 
 # --- long answers
