@@ -44,8 +44,8 @@ GENERAL_CIPHERING: Final = 0xDD
 GENERAL_SIGNING: Final = 0xDF
 _AUTHENTICATED: Final = int(Control.AUTHENTICATED)
 _ENCRYPTED: Final = int(Control.ENCRYPTED)
-_NOT_USED: Final = int(Control.BROADCAST | Control.COMPRESSED)
-"""Bits that these messages have no use for: the key-info says which key, and compression is not offered."""
+_SUITE: Final = SUITE | int(Control.COMPRESSED)
+"""Compression is not offered."""
 
 # --- the frames
 
@@ -161,9 +161,10 @@ def _open_ciphering(apdu: bytes, material: SecurityMaterial, profile: Profile) -
     frame = GeneralCiphering.parse(apdu)
     secured = frame.content
     check_titles(frame.header, material)
-    if secured.control & (_NOT_USED | SUITE) != material.suite:
-        raise RemoteProtocolError(f"security control {secured.control:02X} is not accepted")
     kind, key = received_key(frame.key_info, frame.header, material, profile)
+    # The key-info says which key it is; that the key set bit says so, too, is not asked for, but it may not say otherwise.
+    if secured.control & _SUITE != material.suite or (secured.control & Control.BROADCAST and kind is not KeyKind.BROADCAST):
+        raise RemoteProtocolError(f"security control {secured.control:02X} is not accepted")
     header = apdu[1 : Header.parse_from(apdu, 1)[1]]  # as it came: its lengths in the form that the sender chose
     plain = unsecure(secured, _keys(key, header, material, profile), frame.header.originator)
     authenticated, encrypted = bool(secured.control & _AUTHENTICATED), bool(secured.control & _ENCRYPTED)
