@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -11,11 +11,13 @@ import click
 
 from protocols.core.crc import kermit
 from protocols.core.errors import RemoteProtocolError
+from tools import keyring
 from tools.capture import keys as key_file
 from tools.capture import reader, tap
 from tools.capture.pcapng import LINK_TAP, LINK_UPPER_PDU
 from tools.cli.output import json_option, print_json
 from tools.decode import dlms, xml, zigbee
+from tools.decode.opener import Opener
 from tools.decode.tree import Node, shown
 from tools.errors import BadInput, CheckFailed
 
@@ -24,14 +26,17 @@ _LINK_WITH_FCS, _LINK_WITHOUT_FCS = 195, 230
 _FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac")
 
 
-@click.command(epilog="Example: meterbench decode 0001000100100007c00181000800000100")
+@click.command(epilog="Example: meterbench decode --xml 0001000100100007c002c100000001")
 @click.argument("source", metavar="HEX|FILE")
-@click.option("--keys", "keys_path", type=click.Path(path_type=Path, dir_okay=False), help="A zigbee_pc_keys file, for ZigBee.")
+@click.option(
+    "--keys", "key_files", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
+    help="A zigbee_pc_keys file for ZigBee, a TOML file for DLMS; may be given twice.",
+)
 @click.option("--as", "form", type=click.Choice(_FORMS), default="auto", show_default=True, help="What the octets are.")
 @click.option("--lines", is_flag=True, help="Each line of FILE is a message: digits, behind any label.")
 @click.option("--xml", "as_xml", is_flag=True, help="Print DLMS messages in the DLMS UA XML form.")
 @json_option
-def command(source: str, keys_path: Path | None, form: str, lines: bool, as_xml: bool, as_json: bool) -> None:
+def command(source: str, key_files: tuple[Path, ...], form: str, lines: bool, as_xml: bool, as_json: bool) -> None:
     """Show octets, or a raw, hexadecimal, pcap or pcapng FILE, as a tree of layers and fields.
 
     Each line begins with an offset in octets; a deciphered layer begins at 0 again. Where the octets stop making sense
@@ -39,9 +44,8 @@ def command(source: str, keys_path: Path | None, form: str, lines: bool, as_xml:
     """
     if as_xml and as_json:
         raise click.UsageError("--xml and --json: one of them")
-    decoder = zigbee.Decoder(key_file.read(keys_path) if keys_path is not None else ())
     good = True
-    for title, packet in _packets(source, form, lines, decoder):
+    for title, packet in _packets(source, form, lines, Decoders(key_files)):
         good = good and packet.good
         if as_json:
             print_json(packet.plain())
@@ -53,6 +57,18 @@ def command(source: str, keys_path: Path | None, form: str, lines: bool, as_xml:
         raise CheckFailed("not all of it could be decoded")
 
 
+class Decoders:
+    """A decoder of each family, with the keys of files."""
+
+    def __init__(self, key_files: Sequence[Path] = ()) -> None:
+        rings = [keyring.read(path) for path in key_files if path.suffix == ".toml"]
+        if len(rings) > 1:
+            raise BadInput("one key file for DLMS is enough")
+        self.dlms = dlms.Decoder(Opener(rings[0]) if rings else None)
+        pairs = [pair for path in key_files if path.suffix != ".toml" for pair in key_file.read(path)]
+        self.zigbee = zigbee.Decoder(pairs, self.dlms)
+
+
 def _print_xml(packet: Node) -> None:
     root = Element("messages")
     xml.elements_of(root, packet)
@@ -60,11 +76,11 @@ def _print_xml(packet: Node) -> None:
         click.echo(xml.text(element))
 
 
-def _packets(source: str, form: str, lines: bool, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
+def _packets(source: str, form: str, lines: bool, decoders: Decoders) -> Iterator[tuple[list[str], Node]]:
     path = Path(source)
     digits = re.sub(r"[\s:,-]|0x", "", source)
     if re.fullmatch(r"([0-9A-Fa-f]{2})+", digits) and not path.is_file():
-        yield [], _decode(bytes.fromhex(digits), form, decoder)
+        yield [], _decode(bytes.fromhex(digits), form, decoders)
         return
     try:
         with path.open("rb") as file:
@@ -74,24 +90,24 @@ def _packets(source: str, form: str, lines: bool, decoder: zigbee.Decoder) -> It
         raise BadInput(f'"{source[:60]}" is neither hexadecimal octets nor a file: {what.lower()}') from error
     if reader.is_capture(start):
         for packet in reader.read(path):
-            yield _captured(packet, decoder)
+            yield _captured(packet, decoders)
     elif len(start) > _LARGEST:
         raise BadInput(f"{path}: larger than {_LARGEST} octets, and no capture")
     elif lines:
         for number, line in enumerate(start.decode("utf-8", "replace").splitlines(), 1):
-            yield from _line(number, line, form, decoder)
+            yield from _line(number, line, form, decoders)
     else:
-        yield [], _decode(_plain(start), form, decoder)
+        yield [], _decode(_plain(start), form, decoders)
 
 
-def _line(number: int, line: str, form: str, decoder: zigbee.Decoder) -> Iterator[tuple[list[str], Node]]:
+def _line(number: int, line: str, form: str, decoders: Decoders) -> Iterator[tuple[list[str], Node]]:
     """A line of a trace: what stands behind its last word that is no digits. Empty lines and those with a # are passed over."""
     digits = re.sub(r"[\s:,-]|0x", "", re.split(r"[^0-9A-Fa-fx\s:,-]", line)[-1])
     if not line.strip() or line.lstrip().startswith("#"):
         return
     title = [f"--- line {number}"]
     if re.fullmatch(r"([0-9A-Fa-f]{2})+", digits):
-        yield title, _decode(bytes.fromhex(digits), form, decoder)
+        yield title, _decode(bytes.fromhex(digits), form, decoders)
     else:
         root = Node("octets", 0, 0)
         root.add("line", 0, 0, shown(line.encode()), "no octets in hexadecimal digits")
@@ -104,20 +120,20 @@ def _plain(content: bytes) -> bytes:
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"([0-9A-Fa-f]{2})+", text) else content
 
 
-def _captured(packet: reader.Captured, decoder: zigbee.Decoder) -> tuple[list[str], Node]:
+def _captured(packet: reader.Captured, decoders: Decoders) -> tuple[list[str], Node]:
     seconds, rest = divmod(packet.utc_ns, 1_000_000_000)
     title = [f"--- packet {packet.number}, {seconds}.{rest:09d}"]
     root = Node(f"packet {packet.number}", 0, len(packet.data))
     try:
         if packet.link_type == LINK_TAP:
             frame = tap.Packet.parse(packet.data)
-            decoder.psdu(root, frame.psdu)
+            decoders.zigbee.psdu(root, frame.psdu)
         elif packet.link_type == _LINK_WITH_FCS:
-            decoder.psdu(root, packet.data)
+            decoders.zigbee.psdu(root, packet.data)
         elif packet.link_type == _LINK_WITHOUT_FCS:
-            decoder.psdu(root, packet.data + kermit(packet.data).to_bytes(2, "little"))
+            decoders.zigbee.psdu(root, packet.data + kermit(packet.data).to_bytes(2, "little"))
         elif packet.link_type == LINK_UPPER_PDU:
-            _guess(root, _behind_tags(packet.data), decoder)
+            _guess(root, _behind_tags(packet.data), decoders)
         else:
             root.add("packet", 0, len(packet.data), shown(packet.data), f"link type {packet.link_type} is not known")
     except RemoteProtocolError as error:
@@ -136,28 +152,28 @@ def _behind_tags(data: bytes) -> bytes:
     raise RemoteProtocolError("an upper PDU without an end of its tags")
 
 
-def _decode(data: bytes, form: str, decoder: zigbee.Decoder) -> Node:
+def _decode(data: bytes, form: str, decoders: Decoders) -> Node:
     root = Node("octets", 0, len(data))
     forms: dict[str, Callable[[Node, bytes], None]] = {
-        "hdlc": dlms.hdlc_frames,
-        "wrapper": dlms.wrapper_pdus,
-        "apdu": dlms.apdu,
-        "mac": decoder.psdu,
+        "hdlc": decoders.dlms.hdlc_frames,
+        "wrapper": decoders.dlms.wrapper_pdus,
+        "apdu": decoders.dlms.apdu,
+        "mac": decoders.zigbee.psdu,
     }
     if form == "auto":
-        _guess(root, data, decoder)
+        _guess(root, data, decoders)
     else:
         forms[form](root, data)
     return root
 
 
-def _guess(root: Node, data: bytes, decoder: zigbee.Decoder) -> None:
+def _guess(root: Node, data: bytes, decoders: Decoders) -> None:
     """What is certain first: a good FCS, a flag, a wrapper header that fits; anything else is taken for an APDU."""
     if 5 <= len(data) <= tap.LARGEST_PSDU and kermit(data[:-2]).to_bytes(2, "little") == data[-2:]:
-        decoder.psdu(root, data)
+        decoders.zigbee.psdu(root, data)
     elif data[:1] == b"\x7e":
-        dlms.hdlc_frames(root, data)
+        decoders.dlms.hdlc_frames(root, data)
     elif data[:2] == b"\0\1":
-        dlms.wrapper_pdus(root, data)
+        decoders.dlms.wrapper_pdus(root, data)
     else:
-        dlms.apdu(root, data)
+        decoders.dlms.apdu(root, data)

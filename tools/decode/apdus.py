@@ -76,6 +76,12 @@ def tag(found: Frame) -> int:
     return octet
 
 
+def plain_tag(tag: int) -> int:
+    """The tag of the service behind a service-specific ciphered APDU."""
+    service = CIPHERED[tag].partition("_")[2]
+    return next(plain for plain, name in SERVICES.items() if name == service)
+
+
 def name(frame: type[Frame], tag: int) -> str:
     """What an APDU of this frame and tag is called."""
     return CIPHERED.get(tag) or GENERAL.get(tag) or frame.__name__

@@ -40,9 +40,10 @@ def _clusters() -> dict[int, type[Cluster]]:
 
 
 class Decoder:
-    """Decodes frames one after the other, with these (label, key) pairs."""
+    """Decodes frames one after the other, with these (label, key) pairs; what tunnels carry with `tunnelled`."""
 
-    def __init__(self, keys: Sequence[tuple[str, bytes]] = ()) -> None:
+    def __init__(self, keys: Sequence[tuple[str, bytes]] = (), tunnelled: dlms.Decoder | None = None) -> None:
+        self._dlms = tunnelled or dlms.Decoder()
         self._keys = [(label, security.LinkKey(key, "capture")) for label, key in keys]
         self._known: dict[int, int] = {}
         self._clusters = _clusters()
@@ -153,7 +154,7 @@ class Decoder:
             octets = bytes(command.data)
             inner = parent.add("tunnelled", 0, len(octets), "" if dlms.looks_wrapped(octets) else tree.shown(octets))
             if dlms.looks_wrapped(octets):
-                dlms.wrapper_pdus(inner, octets)
+                self._dlms.wrapper_pdus(inner, octets)
 
     def _open(self, node: Node, data: bytes, start: int, end: int, source: int | None, *, derive: bool) -> bytes | None:
         """The deciphered payload, with the key's label added to `node`; None with the reason."""

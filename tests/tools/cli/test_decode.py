@@ -15,8 +15,7 @@ from devices.runtime.kernel import Kernel
 from protocols.core.crc import kermit
 from tools.capture import keys
 from tools.capture.observer import Capture
-from tools.cli.decode import _decode
-from tools.decode.zigbee import Decoder
+from tools.cli.decode import Decoders, _decode
 
 # IEC 62056-46 annex: SNRM from client 16 to server 1/17, and a GET of the clock behind a wrapper header.
 SNRM = "7ea00a00020023219318717e"
@@ -160,7 +159,7 @@ def test_a_capture_that_lies_is_refused_with_the_offset(meterbench, tmp_path: Pa
 
 @given(st.binary(max_size=130), st.sampled_from(["auto", "hdlc", "wrapper", "apdu", "mac"]))
 def test_any_octets_give_a_tree(data: bytes, form: str) -> None:
-    root = _decode(data, form, Decoder([("key", bytes(16))]))
+    root = _decode(data, form, Decoders())
     assert list(root.lines())
 
 
@@ -168,4 +167,4 @@ def test_any_octets_give_a_tree(data: bytes, form: str) -> None:
 def test_any_octets_behind_a_good_fcs_give_a_tree(body: bytes) -> None:
     data = b"\x41\x88" + body
     data += kermit(data).to_bytes(2, "little")
-    assert list(_decode(data, "mac", Decoder()).lines())
+    assert list(_decode(data, "mac", Decoders()).lines())

@@ -20,7 +20,8 @@ from tools.testkit.strategies import frames
 
 def written(octets: str, form: str = "apdu") -> Element:
     root, element = Node("octets", 0, 0), Element("messages")
-    {"apdu": dlms.apdu, "wrapper": dlms.wrapper_pdus, "hdlc": dlms.hdlc_frames}[form](root, bytes.fromhex(octets))
+    decoder = dlms.Decoder()
+    {"apdu": decoder.apdu, "wrapper": decoder.wrapper_pdus, "hdlc": decoder.hdlc_frames}[form](root, bytes.fromhex(octets))
     xml.elements_of(element, root)
     return ElementTree.fromstring(xml.text(element))
 
@@ -33,7 +34,7 @@ def test_every_declared_apdu_has_a_form_and_a_tree(frame: type[Frame], data: st.
     if apdus.kind(octets) is not frame:
         return  # a tag that belongs to no ciphered service
     root = Node("octets", 0, len(octets))
-    dlms.apdu(root, octets)
+    dlms.Decoder().apdu(root, octets)
     assert root.children[0].found == found
     assert list(root.lines())
     element = Element("messages")
@@ -76,6 +77,6 @@ def test_compact_array_shows_its_type_once() -> None:
 @given(st.binary(max_size=80))
 def test_any_octets_have_a_form(data: bytes) -> None:
     root, element = Node("octets", 0, len(data)), Element("messages")
-    dlms.apdu(root, data)
+    dlms.Decoder().apdu(root, data)
     xml.elements_of(element, root)
     ElementTree.fromstring(xml.text(element))
