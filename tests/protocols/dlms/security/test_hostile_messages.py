@@ -87,6 +87,7 @@ def test_d1_a_flipped_bit(meter: Open, control: int) -> None:
         meter.refused(bytes((*good[:at], good[at] ^ 0x01, *good[at + 1 :])), DECIPHERING)
 
 
+@pytest.mark.dlms("server invocation counters", "server exception-response with counter")
 def test_d2_a_counter_that_was_there_before(meter: Open) -> None:
     expected = meter.stored
     for counter in (expected - 1, expected - 2, 0):
@@ -151,6 +152,7 @@ def test_d4_a_counter_that_is_at_its_end_says_so() -> None:
         following()
 
 
+@pytest.mark.dlms("server compression refused")
 @pytest.mark.parametrize("control", [0x31, 0x32, 0x3F, 0xB0, 0xA0, 0x90, 0x00, 0x40, 0x80])
 def test_d5_other_suites_compression_and_nothing_at_all(meter: Open, control: int) -> None:
     good = cipher(GLO_SET, SET, meter.keys, CLIENT_TITLE, meter.stored + 50)
@@ -176,6 +178,7 @@ def test_d5_less_than_the_policy_wants(plant, policy: Policy, control: Control) 
     assert drive(meter.client.get(LAMP, 1, 2), Direct(meter.session)).value == 5
 
 
+@pytest.mark.dlms("server security policy")
 @pytest.mark.parametrize("policy", [Policy.version0(1), Policy.version0(2), Policy.version0(3)])
 def test_d6_a_plain_request_where_the_policy_wants_ciphering(plant, policy: Policy) -> None:
     opened(plant, policy).refused(SET, NOT_ALLOWED)

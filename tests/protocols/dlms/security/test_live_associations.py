@@ -56,10 +56,19 @@ def layered(*layers: Ciphering | Signing, kind: Kind = Kind.GENERAL_CIPHERING) -
 # --- what works
 
 
+@pytest.mark.dlms(
+    *[f"{side} {form} suite {n}" for side in ("server", "client") for form in ("glo", "ded", "general-glo", "general-ded")
+      for n in range(3)],
+    *[f"{side} {row}" for side in ("server", "client") for row in (
+        "LLS", "HLS 2", "HLS 3 MD5", "HLS 4 SHA-1", "HLS 5 GMAC", "HLS 6 SHA-256", "HLS 7 ECDSA", "AARQ AARE", "RLRQ RLRE",
+        "context LN", "context LN ciphered", "authentication only", "encryption only", "authenticated encryption",
+    )],
+)  # fmt: skip
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda mechanism: mechanism.name)
-def test_every_mechanism_in_every_form(plant_of_each_suite, mechanism: Mechanism, form: str) -> None:
-    plant = plant_of_each_suite
+@pytest.mark.parametrize("suite", list(Suite), ids=lambda suite: suite.name)
+def test_every_mechanism_in_every_form(make_plant, suite: Suite, mechanism: Mechanism, form: str) -> None:
+    plant = make_plant(suite)
     dedicated = bytes(range(1, plant.suite.key_octets + 1)) if FORMS[form].kind in (Kind.DED, Kind.GENERAL_DED) else b""
     client = plant.client(mechanism, FORMS[form], dedicated=dedicated)
     session = plant.session(client.client_sap)
@@ -71,8 +80,14 @@ def test_every_mechanism_in_every_form(plant_of_each_suite, mechanism: Mechanism
     assert not session.associated
 
 
-@pytest.mark.parametrize("suite", [Suite.S1, Suite.S2], ids=lambda suite: suite.name)
+@pytest.mark.dlms(*[
+    f"{side} {row}" for side in ("server", "client") for row in (
+        "general-ciphering identified key", "general-ciphering wrapped key", "general-ciphering agreed key 1e1s",
+        "general-ciphering agreed key 0e2s", "general-signing suite 1", "general-signing suite 2",
+    )
+])  # fmt: skip
 @pytest.mark.parametrize("key", KeyKind, ids=lambda key: key.name)
+@pytest.mark.parametrize("suite", [Suite.S1, Suite.S2], ids=lambda suite: suite.name)
 def test_layers_between_two_titles(make_plant, suite: Suite, key: KeyKind) -> None:
     ciphering, signing = Ciphering(NO_HEADER, key), Signing(NO_HEADER)
     for protection in (layered(ciphering), layered(signing, ciphering), layered(signing), layered(signing, kind=Kind.GLO)):
@@ -83,6 +98,7 @@ def test_layers_between_two_titles(make_plant, suite: Suite, key: KeyKind) -> No
             assert value(client, session, GUARDED) == 6
 
 
+@pytest.mark.dlms("server negotiated APDU size", "client negotiated APDU size")
 def test_long_answers_fit_the_agreed_size_with_their_protection(plant) -> None:
     plant.lamp.value = axdr.octets(bytes(3000))
     client = Client(
@@ -102,6 +118,7 @@ def test_long_answers_fit_the_agreed_size_with_their_protection(plant) -> None:
     assert len(answers) > 15
 
 
+@pytest.mark.dlms("server pre-established association", "client pre-established association")
 def test_a_pre_established_association_is_there_and_stays(plant) -> None:
     session = plant.session(40)
     assert session.associated
@@ -115,6 +132,7 @@ def test_a_pre_established_association_is_there_and_stays(plant) -> None:
     assert value(client, session) == 5
 
 
+@pytest.mark.dlms("server several associations", "class 15 method 2", "class 15 attribute 7")
 def test_several_associations_at_once_each_with_its_own_secret(plant) -> None:
     clients = [plant.client(mechanism) for mechanism in MECHANISMS]
     sessions = [plant.session(client.client_sap) for client in clients]
@@ -165,6 +183,7 @@ def reply(octets: bytes) -> bytes:
     return xdlms.ActionRequestNormal(0xC1, method, axdr.octets(octets)).build()
 
 
+@pytest.mark.dlms("class 15 attribute 8")
 def test_the_response_asks_for_a_proof(pending: tuple[Session, AARE], plant) -> None:
     session, response = pending
     assert (response.result, response.diagnostic) == (Result.ACCEPTED, Diagnostic.AUTHENTICATION_REQUIRED)
@@ -191,6 +210,7 @@ def test_nothing_else_is_served_while_it_is_pending(pending: tuple[Session, AARE
     assert not session.associated
 
 
+@pytest.mark.dlms("class 15 method 1")
 @pytest.mark.parametrize("answer", [b"", b"wrong", bytes(16), bytes(64)])
 def test_a_wrong_proof_closes_the_association(pending: tuple[Session, AARE], plant, answer: bytes) -> None:
     session, _ = pending
@@ -246,6 +266,7 @@ def test_challenges_differ(plant) -> None:
 # --- refusals of the AARQ, each with its diagnostic
 
 
+@pytest.mark.dlms("server diagnostics")
 @pytest.mark.parametrize(
     "client, request_, diagnostic",
     [
@@ -286,6 +307,7 @@ def test_a_client_without_keys_has_no_ciphered_context(plant) -> None:
     assert response.diagnostic is Diagnostic.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED
 
 
+@pytest.mark.dlms("class 15 attribute 10", "class 15 attribute 11", "server diagnostics")
 def test_users_behind_one_client() -> None:
     users = (User(1, "one"), User(7, "seven"))
     device = LogicalDevice(b"MBE", (), [Association(5, version=2, users=users)])
@@ -344,6 +366,7 @@ def test_our_own_challenge_come_back_is_not_answered(plant) -> None:
     assert len(sent) == 1
 
 
+@pytest.mark.dlms("client security policy")
 def test_answers_with_less_protection_are_not_believed(plant) -> None:
     client = plant.client(Mechanism.HIGH_GMAC)
     session = plant.session(35)
@@ -365,6 +388,10 @@ def test_a_client_needs_a_source_of_challenges() -> None:
         next(Client(33, authentication=Authentication(Mechanism.HIGH_MD5, b"secret")).associate())
 
 
+@pytest.mark.dlms(
+    "server invocation counters", "client invocation counters",
+    "server exception-response with counter", "client exception-response with counter",
+)  # fmt: skip
 def test_an_old_counter_is_told_and_the_next_attempt_uses_it(plant) -> None:
     counters: Iterator[int] = count(5000)
     with plant.meter(plant.client(Mechanism.HIGH_GMAC, material=plant.material_of_client(counters))):
@@ -414,6 +441,7 @@ def test_an_attribute_whose_answer_is_encrypted(plant) -> None:
     assert (said[-1][0], said[-1][2]) == (0xCC, 0x30)
 
 
+@pytest.mark.dlms("class 15 attribute 2")
 def test_the_object_list_writes_rights_as_its_version_does() -> None:
     for version, mode in ((1, 6), (2, 6), (3, 7)):
         rights = Rights(overrides={(Obis("0-0:42.0.0"), 2): Access.READ_WRITE | Access.AUTHENTICATED_REQUEST})
@@ -440,6 +468,7 @@ POLICIES = {
 }
 
 
+@pytest.mark.dlms("server security policy")
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: f"{int(policy):02X}")
 def test_policies_let_in_what_has_enough(make_plant, policy: Policy) -> None:
     for protection in (PLAIN, ENCRYPTED, AUTHENTICATED, GLO):
@@ -503,6 +532,7 @@ def test_a_replayed_signed_message_is_refused(make_plant) -> None:
 # --- the objects of associations
 
 
+@pytest.mark.dlms("class 15 attribute 3", "class 15 attribute 6", "class 15 attribute 8", "class 15 attribute 9")
 def test_each_association_has_an_object(plant) -> None:
     client = plant.client(Mechanism.HIGH_GMAC)
     session = plant.session(35)
@@ -586,6 +616,7 @@ def test_material_is_asked_for_where_it_is_needed() -> None:
         LogicalDevice(b"MBE", (), [Association(1, Mechanism.HIGH_MD5, b"x")])
 
 
+@pytest.mark.dlms("server negotiated conformance", "client negotiated conformance")
 def test_conformance_says_that_general_protection_is_there(plant) -> None:
     for protection, offered in ((GLO, True), (PLAIN, False)):
         client = plant.client(Mechanism.HIGH_MD5, protection)
