@@ -15,7 +15,7 @@ from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms import acse, apdu, axdr, short_name
 from protocols.dlms.association import refuse
-from protocols.dlms.blocks import MAX_OCTETS
+from protocols.dlms.blocks import MAX_ITEMS, MAX_OCTETS
 from protocols.dlms.general_block import ABORT, TAG, Aborted, GeneralBlock, Transfer, unconfirmed
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.logical_device import LogicalDevice
@@ -158,7 +158,7 @@ class Session:
                 return [exception(ServiceError.PDU_TOO_LONG)]
         elif is_ciphered(data):
             return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
-        answer = self._serve(data)
+        answer = self._serve(data, axdr.MAX_ITEMS if transfer is None else MAX_ITEMS)
         if association is not None and objects is not None:
             protection = protection.answering(objects.demands)
             objects.rights = association.rights
@@ -182,14 +182,14 @@ class Session:
 
     # --- services
 
-    def _serve(self, data: bytes) -> Answer:
-        """The answer to a plain APDU."""
+    def _serve(self, data: bytes, items: int) -> Answer:
+        """The answer to a plain APDU, which may hold so many values."""
         kind = apdu.kind(data)
         service = self._serving.get(kind) if kind else None
         if service is None:
             return self._unserved(data, kind)
         try:
-            frame = service.frame.parse(data)
+            frame = service.frame.parse(data, items)
         except axdr.TooManyItems:
             return exception(ServiceError.PDU_TOO_LONG)
         except axdr.UnknownTag:

@@ -18,7 +18,7 @@ cover other fields are cut before parsing and added after building; they are not
 from __future__ import annotations
 
 from protocols.core.codec import be, le
-from protocols.core.codec.constructs import Leaf
+from protocols.core.codec.constructs import CountingLeaf, Leaf
 from protocols.core.codec.declare import (
     array,
     axdr_length,
@@ -43,7 +43,7 @@ from protocols.core.codec.declare import (
 from protocols.core.codec.frame import Choice, Frame, choice
 
 __all__ = [
-    "Choice", "Frame", "Leaf", "array", "axdr_length", "be", "choice", "const", "extra", "field", "itself", "le",
+    "Choice", "CountingLeaf", "Frame", "Leaf", "array", "axdr_length", "be", "choice", "const", "extra", "field", "itself", "le",
     "nothing", "octets", "prefixed", "presence", "rest", "switch", "tagged", "this", "to_end", "trailing", "when",
     "zcl_long_string", "zcl_string",
 ]  # fmt: skip

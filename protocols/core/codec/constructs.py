@@ -17,7 +17,7 @@ from typing import Any
 import construct as c
 
 from protocols.core.codec.expressions import fields_in
-from protocols.core.codec.streams import Reader, Writer
+from protocols.core.codec.streams import MAX_ITEMS, Reader, Writer
 from protocols.core.errors import DecodeError, EncodeError
 
 
@@ -454,7 +454,7 @@ class Leaf(c.Construct):
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
         start = stream.position
         try:
-            value, stream.position = self.parse(stream.data, start, len(stream.data))
+            value, stream.position = self._read(stream)
         except DecodeError as error:
             raise type(error)(f"{path}: {error}") from None
         except (IndexError, c.core.struct.error):
@@ -463,12 +463,26 @@ class Leaf(c.Construct):
             raise short(path, stream.position - start, len(stream.data) - start, start)
         return value
 
+    def _read(self, stream: Reader) -> tuple[Any, int]:
+        return self.parse(stream.data, stream.position, len(stream.data))
+
     def _build(self, obj: Any, stream: Writer, context: Any, path: str) -> Any:
         try:
             self.build(obj, stream.out)
         except EncodeError as error:
             raise EncodeError(f"{path}: {error}") from None
         return obj
+
+
+class CountingLeaf(Leaf):
+    """A leaf that holds many items: how many it may, is for whoever parses the frame to say."""
+
+    def parse(self, buf: bytes, pos: int, end: int, items: int = MAX_ITEMS) -> tuple[Any, int]:
+        """Read one value of at most so many items."""
+        raise NotImplementedError
+
+    def _read(self, stream: Reader) -> tuple[Any, int]:
+        return self.parse(stream.data, stream.position, len(stream.data), stream.limit)
 
 
 def parse_part(part: Any, stream: Reader, context: Any, path: str) -> Any:

@@ -340,7 +340,8 @@ class Parser:
         source, buf = self.source, self.cursor.buf
         value, end = source.fresh("v"), source.fresh("e")
         parse = source.constant(f"parse_{type(leaf).__name__}", leaf.parse)
-        source.emit(f"{value}, {end} = {parse}({buf}, {self.cursor.at()}, len({buf}))")
+        bound = ", items" if isinstance(leaf, constructs.CountingLeaf) and not self.room else ""
+        source.emit(f"{value}, {end} = {parse}({buf}, {self.cursor.at()}, len({buf}){bound})")
         self.check(f"{end} > len({buf})")
         self.move(end)
         return value

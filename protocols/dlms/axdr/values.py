@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from protocols.core.codec import Leaf
+from protocols.core.codec import CountingLeaf
 from protocols.core.codec.constructs import axdr_length_octets
 from protocols.core.errors import DecodeError, EncodeError
 
@@ -432,9 +432,9 @@ def read_untagged(buf: bytes, description: Type, pos: int) -> tuple[Data, int]:
 # --- the leaf for frames
 
 
-class _DataLeaf(Leaf):
-    def parse(self, buf: bytes, pos: int, end: int) -> tuple[Data, int]:
-        values, pos = _items(buf, pos, end, 1, 0, [MAX_ITEMS])
+class _DataLeaf(CountingLeaf):
+    def parse(self, buf: bytes, pos: int, end: int, items: int = MAX_ITEMS) -> tuple[Data, int]:
+        values, pos = _items(buf, pos, end, 1, 0, [items])
         return values[0], pos
 
     def build(self, value: Any, out: bytearray) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.core.codec import Frame
+from protocols.core.codec.engine import interpreted_parse
 from protocols.core.errors import DecodeError, EncodeError
 from protocols.dlms import access, acse, apdu, axdr, general_block, initiate, short_name, xdlms
 from protocols.dlms.initiate import Conformance
@@ -134,6 +135,17 @@ def test_published_apdus_round_trip(dlms_vectors: Callable[..., list[dict[str, A
     for vector in dlms_vectors("xdlms", "initiate", "acse"):
         octets = bytes.fromhex(vector["given"]["hex"])
         assert apdu.parse(octets).build() == octets, vector["id"]
+
+
+def test_how_many_values_an_apdu_may_hold_is_for_the_reader_to_say() -> None:
+    many = xdlms.GetResponseNormal(0xC1, xdlms.GetDataResult(0, axdr.array([axdr.null()] * 5000)))
+    octets = many.build()
+    with pytest.raises(axdr.TooManyItems):
+        apdu.parse(octets)
+    with pytest.raises(axdr.TooManyItems):
+        apdu.parse(octets, 5000)
+    assert apdu.parse(octets, 5001) == many
+    assert interpreted_parse(type(many)._record, octets, 0, 5001) == (many, len(octets))
 
 
 def test_published_services(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:

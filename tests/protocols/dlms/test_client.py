@@ -346,6 +346,19 @@ def test_another_invoke_id_is_let_go_by() -> None:
         drive(Client().get("1-0:1.8.0", 3, 2), scripted(get_response(0xC2, 9)))
 
 
+def test_another_long_invoke_id_is_let_go_by() -> None:
+    stranger, own = (
+        access.AccessResponse(invoke, b"", None, [axdr.u8(value)], [access.Result(1, 0)])
+        for invoke, value in ((0xC0000002, 9), (0x40000001, 7))
+    )
+    wants = [access.get("1-0:1.8.0", 3, 2)]
+    assert drive(Client().access(wants), scripted(stranger, own)) == [axdr.u8(7)]
+    with pytest.raises(RemoteProtocolError, match="0 results came for a list of 1|results came with"):
+        drive(Client().access(wants), scripted(access.AccessResponse(1, b"", None, [], [])))
+    with pytest.raises(RemoteProtocolError, match="0 results came with 1 values"):
+        drive(Client().access(wants), scripted(access.AccessResponse(1, b"", None, [axdr.u8(1)], [])))
+
+
 def test_invoke_ids_differ() -> None:
     client = Client()
     seen = [next(client.get("1-0:1.8.0", 3, 2))[2] for _ in range(17)]

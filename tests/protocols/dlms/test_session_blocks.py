@@ -131,6 +131,15 @@ def test_a_long_request_in_blocks(talk: Talk) -> None:
     assert talk.text.value == new
 
 
+def test_a_request_in_blocks_may_hold_more_values_than_an_apdu(talk: Talk) -> None:
+    whole = axdr.array([axdr.null()] * 5000)
+    octets = in_access([access.set("0-0:96.13.0", 1, 2, whole)])
+    blocks = list(range(0, len(octets), 180))
+    for number, at in enumerate(blocks, 1):
+        answer = talk.one(request(number, octets[at : at + 180], last=at == blocks[-1], ack=number - 1))
+    assert AccessResponse.parse(answer.raw).results == [access.Result(2, xdlms.DataAccessResult.TYPE_UNMATCHED)]
+
+
 def test_a_stream_is_not_answered_before_its_end(talk: Talk) -> None:
     half = len(GET) // 2
     assert talk.say(request(1, GET[:half], streaming=True)) == []
