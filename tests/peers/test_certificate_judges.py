@@ -87,6 +87,18 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path, start_program: Callable[
     return Lab(request.param, tmp_path, start_program, peers_python)
 
 
+@pytest.mark.dlms(
+    "server generate key pair",
+    "server certificate request",
+    "server import certificate",
+    "server export certificate",
+    "server remove certificate",
+    "class 64 method 4",
+    "class 64 method 5",
+    "class 64 method 6",
+    "class 64 method 7",
+    "class 64 method 8",
+)
 def test_pydlms_and_openssl_give_a_meter_its_certificates(lab: Lab) -> None:
     ((entity, type, _),) = lab.ask(["listed"])[0]
     assert (entity, type) == (AUTHORITY, OTHER)

@@ -59,6 +59,7 @@ def content(message: Any) -> bytes:
     return GeneralSigning.parse(data).content
 
 
+@pytest.mark.dlms("server protected data", "class 30 method 1")
 def test_gbs_requests_are_answered_with_the_published_octets(shared_vectors: Callable[[str], Any]):
     """The meter's private key was published: with the plain data of the answer we make the answer, to the octet."""
     gbcs = shared_vectors("gbcs")
@@ -194,6 +195,9 @@ KINDS = [kind for kind in KeyKind if kind is not KeyKind.ABSENT]
 EACH_KIND = [(suite, kind) for suite in Suite for kind in KINDS if suite or kind not in (KeyKind.ONE_PASS, KeyKind.STATIC)]
 
 
+@pytest.mark.dlms(
+    "class 30 method 1", "class 30 method 2", "class 30 method 3", "server key agreement 0e2s", "server key agreement 1e1s"
+)
 @pytest.mark.parametrize("suite, kind", EACH_KIND)
 @pytest.mark.parametrize("type", CONTROLS)
 def test_reading_writing_and_calling_under_every_kind_of_key(parties: Parties, suite: Suite, kind: KeyKind, type: int):
@@ -220,6 +224,7 @@ def test_several_layers_are_put_on_in_order(parties: Parties):
     assert stand.told(answer) == axdr.structure(axdr.u32(5))
 
 
+@pytest.mark.dlms("class 30 attribute 6")
 def test_what_an_attribute_or_the_object_demands_is_given_or_refused(parties: Parties):
     denied = DataAccessResult.READ_WRITE_DENIED
     stand = Stand(parties)
@@ -303,6 +308,7 @@ def test_under_a_lasting_key_the_same_message_counts_once(parties: Parties):
     assert stand.lamp.value == axdr.u32(8)
 
 
+@pytest.mark.dlms("class 30 attribute 2", "class 30 attribute 3", "class 30 attribute 4", "class 30 attribute 5")
 def test_the_buffer_reads_and_writes_its_own_object_list(parties: Parties):
     stand = Stand(parties)
     protection = stand.protection

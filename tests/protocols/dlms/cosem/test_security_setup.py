@@ -85,6 +85,14 @@ def by_serial(serial: bytes, issuer: bytes) -> Data:
 # --- attributes and policy
 
 
+@pytest.mark.dlms(
+    "class 64 attribute 1",
+    "class 64 attribute 2",
+    "class 64 attribute 3",
+    "class 64 attribute 4",
+    "class 64 attribute 5",
+    "class 64 attribute 6",
+)
 def test_attributes_show_the_material(parties: Parties):
     stand = Stand(parties)
     setup = stand.setup
@@ -101,6 +109,7 @@ def test_attributes_show_the_material(parties: Parties):
     assert tuple(info.python[3:]) == octets[1:]
 
 
+@pytest.mark.dlms("class 64 method 1")
 def test_a_policy_becomes_stronger_after_its_answer_and_never_weaker(parties: Parties):
     stand = Stand(parties)
     both = int(Policy.AUTHENTICATED_REQUEST | Policy.ENCRYPTED_REQUEST)
@@ -143,6 +152,7 @@ def test_suite_0_takes_no_policy_that_signs(parties: Parties):
 # --- keys
 
 
+@pytest.mark.dlms("server key transfer", "class 64 method 2")
 @pytest.mark.parametrize("suite", list(Suite))
 def test_transferred_keys_hold_after_the_answer_and_counters_begin_anew(parties: Parties, suite: Suite):
     stand = Stand(parties, suite)
@@ -183,6 +193,7 @@ def _offer(stand: Stand, key: KeyId, ephemeral: bytes) -> bytes:
     return point + sign(stand.client.keys.signing, bytes((key,)) + point)
 
 
+@pytest.mark.dlms("server key agreement 2e0s", "class 64 method 3")
 @PUBLIC_KEY_SUITES
 @pytest.mark.parametrize("profile", [Profile.FIELD, Profile.GB])
 def test_agreed_keys_are_the_clients_too(parties: Parties, suite: Suite, profile: Profile):
@@ -244,6 +255,16 @@ def test_wrong_offers_change_no_key_at_all(parties: Parties):
 # --- key pairs and certificates
 
 
+@pytest.mark.dlms(
+    "server generate key pair",
+    "server certificate request",
+    "server import certificate",
+    "server export certificate",
+    "class 64 method 4",
+    "class 64 method 5",
+    "class 64 method 6",
+    "class 64 method 7",
+)
 @PUBLIC_KEY_SUITES
 def test_a_pair_its_request_and_its_certificate(parties: Parties, suite: Suite):
     stand = Stand(parties, suite)
@@ -261,6 +282,7 @@ def test_a_pair_its_request_and_its_certificate(parties: Parties, suite: Suite):
     assert [info.python[:2] for info in setup.certificates.value] == [[2, 3], [0, 0], [0, 1]]
 
 
+@pytest.mark.dlms("server remove certificate", "class 64 method 8")
 def test_a_clients_certificate_comes_is_found_both_ways_and_goes(parties: Parties):
     stand = Stand(parties)
     setup, keys = stand.setup, stand.material.keys
