@@ -12,6 +12,7 @@ What attributes mean is in `reading` and `meter`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from protocols.core.errors import DecodeError, RemoteProtocolError
@@ -112,7 +113,8 @@ class Client(Requester):
         """Close the association. It is closed here whatever the server says."""
         request = self._opening.release(self._conformance, self._max_pdu)
         self.terms, self._layer, self._protection = None, ClearContext(), PLAIN
-        yield from self._ask(request, acse.RLRE)
+        with suppress(DecodeError):  # there are servers whose RLRE is none
+            yield from self._ask(request, acse.RLRE)
 
     # --- GET
 

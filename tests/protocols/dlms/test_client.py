@@ -107,6 +107,13 @@ def test_release() -> None:
         drive(client.get("1-0:1.8.0", 3, 2), exchange)
 
 
+def test_a_release_response_with_wrong_lengths_is_one_all_the_same() -> None:
+    """As Gurux's server sends it."""
+    client, _ = connected()
+    drive(client.release(), lambda apdu: bytes.fromhex("630E800100BE0F040E0800065F1F0400001E1DFFFF0007"))
+    assert client.terms is None
+
+
 @pytest.mark.parametrize("password, reason", [(b"wrong", "authentication-failure"), (None, "authentication-mechanism-name-required")])
 def test_refused_association(password: bytes | None, reason: str) -> None:
     client = Client(1, 1, password)
@@ -289,7 +296,7 @@ def test_a_server_that_falls_silent_in_blocks_is_asked_again() -> None:
 
     assert drive(client.get("0-0:96.13.0", 1, 2), lossy) == LONG
     replies = iter([exchange(bytes.fromhex("C001C100010000600D00FF0200")), *[b""] * 9])
-    with pytest.raises(RemoteProtocolError, match="silent in a block transfer, after 3 repeats"):
+    with pytest.raises(RemoteProtocolError, match=r"silent in a block transfer, after 3 repeats"):
         drive(client.get("0-0:96.13.0", 1, 2), lambda data: next(replies))
 
 
@@ -353,7 +360,7 @@ def test_another_long_invoke_id_is_let_go_by() -> None:
     )
     wants = [access.get("1-0:1.8.0", 3, 2)]
     assert drive(Client().access(wants), scripted(stranger, own)) == [axdr.u8(7)]
-    with pytest.raises(RemoteProtocolError, match="0 results came for a list of 1|results came with"):
+    with pytest.raises(RemoteProtocolError, match="0 results came for a list of 1"):
         drive(Client().access(wants), scripted(access.AccessResponse(1, b"", None, [], [])))
     with pytest.raises(RemoteProtocolError, match="0 results came with 1 values"):
         drive(Client().access(wants), scripted(access.AccessResponse(1, b"", None, [axdr.u8(1)], [])))
