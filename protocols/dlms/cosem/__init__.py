@@ -17,6 +17,7 @@ from protocols.dlms.cosem.compact_data import CompactData
 from protocols.dlms.cosem.compression import Compression
 from protocols.dlms.cosem.credit import Credit
 from protocols.dlms.cosem.data import Data
+from protocols.dlms.cosem.data_protection import DataProtection
 from protocols.dlms.cosem.demand_register import DemandRegister
 from protocols.dlms.cosem.disconnect import ControlState, DisconnectControl
 from protocols.dlms.cosem.extended_data import ExtendedData
@@ -37,6 +38,7 @@ from protocols.dlms.cosem.rights import Rights
 from protocols.dlms.cosem.sap import SapAssignment
 from protocols.dlms.cosem.schedule import Schedule
 from protocols.dlms.cosem.script_table import ScriptTable, Service
+from protocols.dlms.cosem.security_setup import SecuritySetup, SecuritySetupV0
 from protocols.dlms.cosem.single_action import ScheduleType, SingleActionSchedule
 from protocols.dlms.cosem.special_days import SpecialDaysTable
 from protocols.dlms.cosem.timetable import Timetable
@@ -47,11 +49,12 @@ from protocols.dlms.cosem.zone import Zone
 
 __all__ = [
     "Access", "AccessError", "Account", "ActivityCalendar", "Arbitrator", "AssociationLN", "BaudRate", "Charge", "Clock",
-    "ClockBase", "Column", "CompactData", "Compression", "ControlState", "Credit", "Data", "DemandRegister",
-    "DisconnectControl", "ExtendedData", "ExtendedRegister", "IPv4Setup", "Iec62055Attributes", "IecHdlcSetup",
-    "IecLocalPortSetup", "Image", "ImageStatus", "ImageStore", "ImageTransfer", "InterfaceClass", "Limiter", "MBusClient",
-    "Payment", "PortMode", "ProfileGeneric", "PushSetup", "Reference", "Register", "RegisterActivation", "RegisterMonitor",
-    "ResponseTime", "Rights", "SapAssignment", "Schedule", "ScheduleType", "ScriptTable", "Service", "SingleActionSchedule",
-    "SortMethod", "SpecialDaysTable", "TcpUdpSetup", "Timetable", "TokenGateway", "Unit", "ZigBeeNetworkControl", "Zone",
-    "attribute", "method",
+    "ClockBase", "Column", "CompactData", "Compression", "ControlState", "Credit", "Data", "DataProtection",
+    "DemandRegister", "DisconnectControl", "ExtendedData", "ExtendedRegister", "IPv4Setup", "Iec62055Attributes",
+    "IecHdlcSetup", "IecLocalPortSetup", "Image", "ImageStatus", "ImageStore", "ImageTransfer", "InterfaceClass",
+    "Limiter", "MBusClient", "Payment", "PortMode", "ProfileGeneric", "PushSetup", "Reference", "Register",
+    "RegisterActivation", "RegisterMonitor", "ResponseTime", "Rights", "SapAssignment", "Schedule", "ScheduleType",
+    "ScriptTable", "SecuritySetup", "SecuritySetupV0", "Service", "SingleActionSchedule", "SortMethod",
+    "SpecialDaysTable", "TcpUdpSetup", "Timetable", "TokenGateway", "Unit", "ZigBeeNetworkControl", "Zone", "attribute",
+    "method",
 ]  # fmt: skip
