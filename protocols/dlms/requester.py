@@ -19,7 +19,7 @@ from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import access, apdu, axdr, xdlms
 from protocols.dlms.association import Terms
 from protocols.dlms.blocks import MAX_ITEMS, OVERHEAD, Outgoing
-from protocols.dlms.general_block import TAG, Aborted, GeneralBlock, Transfer
+from protocols.dlms.general_block import TAG, GeneralBlock, Transfer
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.security.context import PLAIN, ClearContext, Protection, SecurityLayer
 from protocols.dlms.xdlms import Datablock, DataNotification, DataNotificationConfirm, EventNotificationRequest
@@ -81,7 +81,8 @@ class Requester:
     def event(self) -> Procedure[Event]:
         """The next event that the server tells by itself; other APDUs are let go by. `confirmation` answers it."""
         while True:
-            frame, _protection = yield from self._next(b"")
+            data = yield b""
+            frame, _protection = self._understand((yield from self._blocks(data)) if data[:1] == _BLOCK else data)
             if isinstance(frame, DataNotification | EventNotificationRequest):
                 return frame
 
@@ -102,45 +103,51 @@ class Requester:
     def _ask(self, request: Frame, *kinds: type[Frame]) -> Procedure[Any]:
         """Send a request and wait for an answer of one of these kinds; what belongs elsewhere is let go by."""
         self._transfer = None
-        frame, protection = yield from self._next(self._sealed(request))
+        sealed = self._sealed(request)
+        if self.terms is None or len(sealed) <= self.terms.max_pdu:
+            data = yield sealed
+        else:
+            data = yield self._first_block(sealed, self.terms)
         while True:
-            if isinstance(frame, xdlms.ExceptionResponse):
-                raise Refused(frame)
-            if not self._layer.admits(protection):
-                raise RemoteProtocolError(f"{type(frame).__name__} came with less protection than we want")
-            answer = b""
-            if isinstance(frame, DataNotification | EventNotificationRequest):
-                answer = self.confirmation(frame) or b""
-                if self._on_notification is not None:
-                    self._on_notification(frame)
-            elif not _belongs_elsewhere(frame, request):
-                if isinstance(frame, kinds):
+            frame, protection = self._understand((yield from self._blocks(data)) if data[:1] == _BLOCK else data)
+            if isinstance(frame, kinds):
+                if not self._layer.admits(protection):
+                    raise RemoteProtocolError(f"{type(frame).__name__} came with less protection than we want")
+                if not _belongs_elsewhere(frame, request):
                     return frame
+                data = yield b""
+            elif isinstance(frame, xdlms.ExceptionResponse):
+                raise Refused(frame)
+            elif isinstance(frame, DataNotification | EventNotificationRequest):
+                data = yield self._tell(frame, protection)
+            elif _belongs_elsewhere(frame, request):
+                data = yield b""
+            else:
                 raise RemoteProtocolError(f"{type(frame).__name__} came in answer to {type(request).__name__}")
-            frame, protection = yield from self._next(answer)
 
-    def _next(self, apdu_: bytes) -> Procedure[tuple[Frame, Protection]]:
-        """Send an APDU, or with none only wait; the next whole one that comes, and how it was protected."""
-        data = yield from self._say(apdu_)
-        items = axdr.MAX_ITEMS
-        if data[:1] == _BLOCK:
-            data = yield from self._blocks(data)
-            items = MAX_ITEMS
+    def _understand(self, data: bytes) -> tuple[Frame, Protection]:
+        """The frame that came, and how it was protected."""
         plain, protection = self._layer.open(data)
-        return apdu.parse(plain, items), protection
+        return apdu.parse(plain, axdr.MAX_ITEMS if self._transfer is None else MAX_ITEMS), protection
+
+    def _tell(self, event: Event, protection: Protection) -> bytes:
+        """Hand an event over; the confirmation that it wants, or nothing."""
+        if not self._layer.admits(protection):
+            raise RemoteProtocolError(f"{type(event).__name__} came with less protection than we want")
+        if self._on_notification is not None:
+            self._on_notification(event)
+        return self.confirmation(event) or b""
 
     # --- general block transfer
 
-    def _say(self, apdu_: bytes) -> Procedure[bytes]:
-        """Send an APDU, in blocks if it is longer than agreed; the first APDU that comes then."""
-        if self.terms is None or len(apdu_) <= (limit := self.terms.max_pdu):
-            return (yield apdu_)
-        if Conformance.GENERAL_BLOCK_TRANSFER not in self.terms.conformance:
-            raise LocalProtocolError(f"a request of {len(apdu_)} octets, where APDUs of {limit} were agreed")
+    def _first_block(self, sealed: bytes, terms: Terms) -> bytes:
+        """Begin to send what is longer than agreed."""
+        if Conformance.GENERAL_BLOCK_TRANSFER not in terms.conformance:
+            raise LocalProtocolError(f"a request of {len(sealed)} octets, where APDUs of {terms.max_pdu} were agreed")
         # One block at a time: a procedure cannot send two APDUs without waiting for an answer.
-        self._transfer = Transfer(limit, WINDOW, stream=1)
-        (block,) = self._transfer.send((apdu_,))
-        return (yield block.build())
+        self._transfer = Transfer(terms.max_pdu, WINDOW, stream=1)
+        (block,) = self._transfer.send((sealed,))
+        return block.build()
 
     def _blocks(self, data: bytes) -> Procedure[bytes]:
         """What came in blocks, of which `data` is the first, or acknowledges the first of ours."""
@@ -154,18 +161,13 @@ class Requester:
                 if data[:1] != _BLOCK:  # no answer in blocks after all
                     return data
                 repeated = 0
-                try:
-                    whole, answers = transfer.receive(GeneralBlock.parse(data))
-                except Aborted:
-                    self._transfer = None
-                    raise
+                whole, answers = transfer.receive(GeneralBlock.parse(data))
                 if whole is not None:
                     return whole
             else:
                 repeated += 1
                 answers = transfer.repeat()
                 if repeated > REPEATS:
-                    self._transfer = None
                     raise RemoteProtocolError(f"the server is silent in a block transfer, after {REPEATS} repeats")
             data = yield answers[0].build() if answers else b""
 
@@ -252,10 +254,8 @@ def code_name(codes: type[IntEnum], code: int) -> str:
 
 def _belongs_elsewhere(frame: Frame, request: Frame) -> bool:
     """Whether a frame is the answer to another request than this one."""
-    return any(
-        asked is not None and answered is not None and bool((asked ^ answered) & number)
-        for asked, answered, number in (
-            (getattr(request, "invoke", None), getattr(frame, "invoke", None), xdlms.INVOKE_ID),
-            (getattr(request, "long_invoke", None), getattr(frame, "long_invoke", None), access.LONG_INVOKE_ID),
-        )
-    )
+    asked, answered = getattr(request, "invoke", None), getattr(frame, "invoke", None)
+    if asked is not None and answered is not None:
+        return bool((asked ^ answered) & xdlms.INVOKE_ID)
+    asked, answered = getattr(request, "long_invoke", None), getattr(frame, "long_invoke", None)
+    return asked is not None and answered is not None and bool((asked ^ answered) & access.LONG_INVOKE_ID)
