@@ -1,7 +1,7 @@
 """Charge (class 113): what is taken from an account's credit, for consumption, for time, or from payments. Blue Book 4.6.4.
 
-Prices are integers with powers of ten. What a division leaves over is kept and taken with the next collection, so that no
-fraction is ever lost or taken twice. When collection is due and from which credit it is taken is `payment`'s.
+Prices are integers with powers of ten. What a division leaves is told, to be taken with the next collection, so that no fraction
+is ever lost or taken twice. When collection is due and from which credit it is taken is `payment`'s.
 """
 
 from __future__ import annotations
@@ -85,9 +85,6 @@ class Charge(Pending, id=113, version=0):
     total_amount_remaining: Attribute = attribute(12, I32, default=0)
     proportion: Attribute = attribute(13, Limited(Tag.LONG_UNSIGNED, 0, WHOLE), default=0, access=Access.READ_WRITE)
 
-    left_over: tuple[int, int] = (0, 1)
-    """What divisions left of the currency's scale: numerator, denominator."""
-
     @method(1, Array(PRICE, MOST_PRICES))
     def update_unit_charge(self, argument: Data) -> None:
         """New prices in the passive unit charge, for the indices named; one that is not in its table is refused."""
@@ -161,16 +158,17 @@ class Charge(Pending, id=113, version=0):
         prices = self.prices()
         return prices.get(index, prices.get(b"", 0))
 
-    def cost(self, units: int, currency_scale: int, index: bytes = b"") -> int:
-        """What so many units cost, in the currency's scale; what is less than one of it is carried to the next time."""
+    def cost(
+        self, units: int, currency_scale: int, index: bytes = b"", left: tuple[int, int] = (0, 1)
+    ) -> tuple[int, tuple[int, int]]:
+        """What so many units cost with what the last time `left` of an amount, and what is left now: numerator, denominator."""
         commodity_scale, price_scale = (scale.value for scale in self.unit_charge_active.value[0].value)
         exponent = price_scale - currency_scale - commodity_scale
         numerator, denominator = units * self.price(index) * 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
-        over, of = self.left_over
+        over, of = left
         amount: int
-        amount, left = divmod(numerator * of + over * denominator, denominator * of)
-        self.left_over = _reduced(left, denominator * of)
-        return amount
+        amount, rest = divmod(numerator * of + over * denominator, denominator * of)
+        return amount, _reduced(rest, denominator * of)
 
     def due_amount(self, amount: int) -> int:
         """What of `amount` may be collected still."""

@@ -28,7 +28,8 @@ class Compression(Enum):
 
 _RANGES: Final = {
     Tag.INTEGER: (8, True), Tag.LONG: (16, True), Tag.DOUBLE_LONG: (32, True), Tag.LONG64: (64, True),
-    Tag.UNSIGNED: (8, False), Tag.LONG_UNSIGNED: (16, False), Tag.DOUBLE_LONG_UNSIGNED: (32, False), Tag.LONG64_UNSIGNED: (64, False),
+    Tag.UNSIGNED: (8, False), Tag.LONG_UNSIGNED: (16, False), Tag.DOUBLE_LONG_UNSIGNED: (32, False),
+    Tag.LONG64_UNSIGNED: (64, False),
 }  # fmt: skip
 """Bits and sign of the types that a delta can change."""
 _DELTAS: Final = {

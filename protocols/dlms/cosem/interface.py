@@ -143,7 +143,6 @@ class InterfaceClass(metaclass=InterfaceMeta):
     version: ClassVar[int] = 0
     attributes: ClassVar[dict[int, Attribute]] = {}
     methods: ClassVar[dict[int, Method]] = {}
-    watchers: tuple[Watcher, ...] = ()
 
     def __init_subclass__(cls, id: int, version: int) -> None:
         cls.class_id = id
@@ -164,6 +163,7 @@ class InterfaceClass(metaclass=InterfaceMeta):
     ) -> None:
         self.name = Obis(logical_name)
         self.sources: dict[int, Data | Callable[[], Plain]] = {}
+        self.watchers: tuple[Watcher, ...] = ()
         self.on = on
         self.access = access
         self.logical_name = self.name

@@ -9,8 +9,10 @@ back what was used of emergency credit and what is owed, then goes to the credit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
+from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import date_time
 from protocols.dlms.cosem.access import AccessError
@@ -22,8 +24,8 @@ from protocols.dlms.cosem.date_time import SECOND
 from protocols.dlms.cosem.interface import Attribute, InterfaceClass, Method
 from protocols.dlms.xdlms import DataAccessResult
 
-Image: TypeAlias = dict[str, list[list[int | bytes]]]
-"""What a memory that outlives the power keeps, by logical name: pairs of attribute number and octets."""
+Image: TypeAlias = "dict[str, bytes | list[int]]"
+"""What a memory that outlives the power keeps: octets of an attribute by `<logical name>/<number>`, and some numbers."""
 
 _LEFT_OVER: Final = "left over"
 _PROVIDED: Final = "provided"
@@ -42,6 +44,7 @@ class Payment:
         self._all = (account, *credits, *charges)
         self.credits = sorted((credit for credit in credits if credit.priority.value), key=lambda each: int(each.priority.value))
         self.charges = sorted(charges, key=lambda each: int(each.priority.value))
+        self._left = {charge.name: (0, 1) for charge in self.charges}
         self._provided = 0
         self._providing_since = 0
         account.credit_reference_list = [credit.name for credit in credits]
@@ -64,7 +67,7 @@ class Payment:
     def consumed(self, units: int, now: int, index: bytes = b"") -> None:
         """So many of the commodity's units were consumed under this tariff index. `now`: UTC ns."""
         for charge in self._of(ChargeType.CONSUMPTION_BASED_COLLECTION):
-            self._collect(charge, charge.cost(units, self.account.currency_scale, index), now)
+            self._collect(charge, self._cost(charge, units, index), now)
 
     def expire(self, now: int) -> None:
         """Collect for the time that has passed. A charge that was never collected begins now, and so does one that was collected
@@ -79,8 +82,7 @@ class Payment:
                 continue
             periods = (now - last) // period
             if periods > 0:
-                amount = charge.cost(periods, self.account.currency_scale)
-                self._collect(charge, amount, last + periods * period)
+                self._collect(charge, self._cost(charge, periods), last + periods * period)
 
     @property
     def deadline(self) -> int | None:
@@ -99,7 +101,7 @@ class Payment:
         for charge in self._of(ChargeType.PAYMENT_EVENT_BASED_COLLECTION):
             share = amount * charge.proportion.value // WHOLE
             if not charge.has(Collection.PERCENTAGE):
-                share = charge.cost(1, self.account.currency_scale)
+                share = self._cost(charge, 1)
             share = min(charge.due_amount(share), rest, self._provision(now))
             if share > 0:
                 charge.collected(share, now)
@@ -116,7 +118,7 @@ class Payment:
 
     def collect(self, charge: Charge, now: int) -> None:
         """Collect a charge's unit once, outside of its time: its method collect."""
-        self._collect(charge, charge.cost(1, self.account.currency_scale), now)
+        self._collect(charge, self._cost(charge, 1), now)
 
     # --- what there is
 
@@ -152,24 +154,32 @@ class Payment:
     def image(self) -> Image:
         """What every object holds, and what divisions left over."""
         kept: Image = {
-            str(thing.name): [
-                [number, source.build()] for number, source in thing.sources.items() if number > 1 and isinstance(source, Data)
-            ]
+            f"{thing.name}/{number}": source.build()
             for thing in self._all
+            for number, source in thing.sources.items()
+            if number > 1 and isinstance(source, Data)
         }
-        kept[_LEFT_OVER] = [list(charge.left_over) for charge in self.charges]
-        kept[_PROVIDED] = [[self._provided, self._providing_since]]
+        kept |= {f"{name}/{_LEFT_OVER}": list(left) for name, left in self._left.items()}
+        kept[_PROVIDED] = [self._provided, self._providing_since]
         return kept
 
     def restore(self, image: Image) -> None:
-        """Hold what an image has. An attribute that it does not know, and one that is bound by now, stays."""
+        """Hold what an image has. An attribute that it does not know, and one whose type has changed since, stays."""
         for thing in self._all:
-            for number, octets in image.get(str(thing.name), ()):
-                if isinstance(octets, bytes) and isinstance(thing.sources.get(int(number)), Data):
-                    thing.sources[int(number)] = Data.parse(octets)
-        for charge, (over, of) in zip(self.charges, image[_LEFT_OVER], strict=True):
-            charge.left_over = int(over), int(of)
-        self._provided, self._providing_since = (int(number) for number in image[_PROVIDED][0])
+            for number, source in thing.sources.items():
+                octets = image.get(f"{thing.name}/{number}")
+                if isinstance(octets, bytes) and isinstance(source, Data):
+                    with suppress(RemoteProtocolError):
+                        value = Data.parse(octets)
+                        thing.attributes[number].type.admit(value)
+                        thing.sources[number] = value
+        for charge in self.charges:
+            match image.get(f"{charge.name}/{_LEFT_OVER}"):
+                case [int(over), int(of)]:
+                    self._left[charge.name] = over, of
+        match image.get(_PROVIDED):
+            case [int(provided), int(since)]:
+                self._provided, self._providing_since = provided, since
         self.judge()
 
     # --- collection
@@ -178,6 +188,10 @@ class Payment:
         if self.account.status != AccountStatus.ACTIVE:
             return ()
         return [charge for charge in self.charges if charge.type == type]
+
+    def _cost(self, charge: Charge, units: int, index: bytes = b"") -> int:
+        amount, self._left[charge.name] = charge.cost(units, self.account.currency_scale, index, self._left[charge.name])
+        return amount
 
     def _collect(self, charge: Charge, amount: int, now: int) -> None:
         amount = _held(charge.due_amount(amount))

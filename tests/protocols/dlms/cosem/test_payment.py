@@ -299,7 +299,7 @@ def test_a_published_debt_recovery_rate_fits_the_class() -> None:
     charge.invoke(4, axdr.i32(30_000))
     assert charge.price() == 3
     assert charge.remaining == 30_000
-    assert charge.cost(1, -5) == 30_000
+    assert charge.cost(1, -5) == (30_000, (0, 1))
 
 
 def unit_charge(scale: int, *indices: bytes) -> Data:
