@@ -10,9 +10,8 @@ no data of their own (identified, or agreed by C(0e, 2s)), as its parameters sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import axdr
@@ -25,10 +24,8 @@ from protocols.dlms.cosem.reference import Reference
 from protocols.dlms.cosem.rights import Rights
 from protocols.dlms.cosem.types import DATE_TIME, ENUM, I8, LOGICAL_NAME, NULL, OCTETS, U16, U32, Array, Choice, Structure
 from protocols.dlms.obis import Obis
-from protocols.dlms.security.ciphering import Control, Keys, Secured, secure, unsecure
-from protocols.dlms.security.material import KeyId, SecurityMaterial
+from protocols.dlms.security.material import SecurityMaterial
 from protocols.dlms.security.message_key import (
-    ONE_MESSAGE,
     AgreedKey,
     Header,
     IdentifiedKey,
@@ -37,9 +34,8 @@ from protocols.dlms.security.message_key import (
     Profile,
     WrappedKey,
     check_titles,
-    received_key,
-    sent_key,
 )
+from protocols.dlms.security.protected_data import CONTROLS, ProtectionLayer, ProtectionType, protect, unprotect
 from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 MOST_OBJECTS: Final = 32
@@ -81,23 +77,8 @@ _WITH_DATA: Final = frozenset({KeyKind.WRAPPED, KeyKind.ONE_PASS})
 _RESPONSE: Final = Access.AUTHENTICATED_RESPONSE | Access.ENCRYPTED_RESPONSE | Access.SIGNED_RESPONSE
 _TO_RESPONSE: Final = 3
 """Bits between those for requests and those for responses."""
-_IDENTIFIERS: Final = {KeyKind.UNICAST: KeyId.UNICAST_ENCRYPTION, KeyKind.BROADCAST: KeyId.BROADCAST_ENCRYPTION}
 
 
-class ProtectionType(IntEnum):
-    """protection_type."""
-
-    AUTHENTICATION = 0
-    ENCRYPTION = 1
-    AUTHENTICATION_AND_ENCRYPTION = 2
-    DIGITAL_SIGNATURE = 3
-
-
-_CONTROLS: Final = {
-    ProtectionType.AUTHENTICATION: Control.AUTHENTICATED,
-    ProtectionType.ENCRYPTION: Control.ENCRYPTED,
-    ProtectionType.AUTHENTICATION_AND_ENCRYPTION: Control.AUTHENTICATED | Control.ENCRYPTED,
-}
 _GIVES: Final = {
     ProtectionType.AUTHENTICATION: Access.AUTHENTICATED_REQUEST,
     ProtectionType.ENCRYPTION: Access.ENCRYPTED_REQUEST,
@@ -106,46 +87,30 @@ _GIVES: Final = {
 """What a layer is worth, in the bits for requests."""
 
 
-class _Layer(NamedTuple):
-    """One element of protection_parameters."""
+def parameters_element(layer: ProtectionLayer) -> Data:
+    """A layer as protection_parameters_element."""
+    key, header = layer.info.key, layer.header
+    options = KEY_OPTIONS[layer.info.choice][1].of([getattr(key, name) for name in key.__struct_fields__])
+    titles = (header.transaction_id, header.originator, header.recipient, header.other_information)
+    info = axdr.structure(axdr.enum(layer.info.choice), options)
+    return axdr.structure(axdr.enum(layer.type), axdr.structure(*map(axdr.octets, titles), info))
 
-    type: ProtectionType
-    header: Header
-    info: KeyInfo
 
-    @classmethod
-    def parse(cls, data: Data) -> _Layer:
-        """From its structure, which has been admitted. Raises AccessError for what it cannot be."""
-        kind, options = data.value
-        if kind.value not in _CONTROLS:
-            raise AccessError(DataAccessResult.OTHER_REASON, f"protection type {kind.value}")
-        transaction, originator, recipient, other, info = options.value
-        number, chosen = info.value
-        if number.value >= len(KEY_OPTIONS):
-            raise AccessError(DataAccessResult.TYPE_UNMATCHED, f"key-info of type {number.value}")
-        frame, structure = KEY_OPTIONS[number.value]
-        structure.admit(chosen)
-        header = Header(transaction.value, originator.value, recipient.value, b"", other.value)
-        return cls(ProtectionType(kind.value), header, KeyInfo(number.value, frame(*(item.value for item in chosen.value))))
-
-    @property
-    def data(self) -> Data:
-        """As its structure."""
-        key, header = self.info.key, self.header
-        options = KEY_OPTIONS[self.info.choice][1].of([getattr(key, name) for name in key.__struct_fields__])
-        titles = (header.transaction_id, header.originator, header.recipient, header.other_information)
-        info = axdr.structure(axdr.enum(self.info.choice), options)
-        return axdr.structure(axdr.enum(self.type), axdr.structure(*map(axdr.octets, titles), info))
-
-    @property
-    def kind(self) -> KeyKind:
-        """Where its key comes from; the key-info of one that asks need not be complete."""
-        key = self.info.key
-        if isinstance(key, IdentifiedKey):
-            return KeyKind.BROADCAST if key.key_id else KeyKind.UNICAST
-        if isinstance(key, WrappedKey):
-            return KeyKind.WRAPPED
-        return KeyKind.ONE_PASS if key.key_parameters == b"\x01" else KeyKind.STATIC
+def protection_layer(element: Data) -> ProtectionLayer:
+    """The layer that a protection_parameters_element describes. Raises AccessError."""
+    PROTECTION_PARAMETERS.admit(element)
+    kind, options = element.value
+    if kind.value not in CONTROLS:
+        raise AccessError(DataAccessResult.OTHER_REASON, f"protection type {kind.value}")
+    transaction, originator, recipient, other, info = options.value
+    number, chosen = info.value
+    if number.value >= len(KEY_OPTIONS):
+        raise AccessError(DataAccessResult.TYPE_UNMATCHED, f"key-info of type {number.value}")
+    frame, structure = KEY_OPTIONS[number.value]
+    structure.admit(chosen)
+    header = Header(transaction.value, originator.value, recipient.value, b"", other.value)
+    key_info = KeyInfo(number.value, frame(*(item.value for item in chosen.value)))
+    return ProtectionLayer(ProtectionType(kind.value), header, key_info)
 
 
 class DataProtection(InterfaceClass, id=30, version=0):
@@ -204,7 +169,7 @@ class DataProtection(InterfaceClass, id=30, version=0):
         """The attributes of the object list, protected as the parameters say."""
         objects, parameters = argument.value
         layers, protected = self._get(objects, self._layers(parameters))
-        return axdr.structure(axdr.array(layer.data for layer in layers), axdr.octets(protected))
+        return axdr.structure(axdr.array(parameters_element(layer) for layer in layers), axdr.octets(protected))
 
     @method(2, SET_REQUEST)
     def set_protected_attributes(self, argument: Data) -> None:
@@ -224,9 +189,9 @@ class DataProtection(InterfaceClass, id=30, version=0):
         self._demand(needed, Access.CALL, worth | _of_response(worth))
         returned = thing.invoke(number, self._open(protected.value, layers))
         answer, octets = self._seal((returned or axdr.null()).build(), layers)
-        return axdr.structure(axdr.array(layer.data for layer in answer), axdr.octets(octets))
+        return axdr.structure(axdr.array(parameters_element(layer) for layer in answer), axdr.octets(octets))
 
-    def _get(self, objects: Data, layers: Sequence[_Layer]) -> tuple[list[_Layer], bytes]:
+    def _get(self, objects: Data, layers: Sequence[ProtectionLayer]) -> tuple[list[ProtectionLayer], bytes]:
         values = []
         size = 0
         for definition in objects.value:
@@ -240,7 +205,7 @@ class DataProtection(InterfaceClass, id=30, version=0):
             values.append(value)
         return self._seal(axdr.structure(*values).build(), layers)
 
-    def _set(self, objects: Data, layers: Sequence[_Layer], protected: bytes) -> None:
+    def _set(self, objects: Data, layers: Sequence[ProtectionLayer], protected: bytes) -> None:
         targets = []
         for definition in objects.value:
             thing, reference, selection = self._defined(definition)
@@ -293,8 +258,8 @@ class DataProtection(InterfaceClass, id=30, version=0):
 
     # --- protection
 
-    def _layers(self, parameters: Data) -> list[_Layer]:
-        layers = [_Layer.parse(item) for item in parameters.value]
+    def _layers(self, parameters: Data) -> list[ProtectionLayer]:
+        layers = [protection_layer(item) for item in parameters.value]
         for layer in layers:
             try:
                 check_titles(layer.header, self._material)
@@ -302,44 +267,25 @@ class DataProtection(InterfaceClass, id=30, version=0):
                 raise self._refused(str(error)) from None
         return layers
 
-    def _seal(self, octets: bytes, layers: Sequence[_Layer]) -> tuple[list[_Layer], bytes]:
-        """Protect the answer, the first layer first, and what the layers are then: the same, from us to who asked."""
-        material, answer = self._material, []
-        for asked in layers:
-            header = Header(asked.header.transaction_id, material.title, asked.header.originator)
-            try:
-                info, key = sent_key(asked.kind, header, material, self._rng, self._profile)
-            except LocalProtocolError as error:  # the client has asked for a key that we two do not have
-                raise self._refused(str(error)) from None
-            single = self._profile.counter_from_zero and asked.kind in ONE_MESSAGE
-            counter = 0 if single else material.next_counter()
-            control = material.suite | _CONTROLS[asked.type]
-            keys = Keys(key, material.keys.authentication)
-            octets = secure(octets, keys, material.title, counter, control).build()
-            answer.append(_Layer(asked.type, header, info or asked.info))
-        return answer, octets
-
-    def _open(self, octets: bytes, layers: Sequence[_Layer]) -> Data:
-        """Take the protection off what a client sent, the last layer first. The counter of a lasting key only moves forward."""
-        material = self._material
+    def _seal(self, octets: bytes, layers: Sequence[ProtectionLayer]) -> tuple[list[ProtectionLayer], bytes]:
+        """Protect the answer: by the same layers, from us to who asked."""
+        title = self._material.title
+        answer = [
+            layer._replace(header=Header(layer.header.transaction_id, title, layer.header.originator)) for layer in layers
+        ]
         try:
-            for layer in reversed(layers):
-                secured = Secured.parse(octets)
-                if secured.control != material.suite | _CONTROLS[layer.type]:
-                    raise RemoteProtocolError(f"security control {secured.control:02X}")
-                kind, key = received_key(layer.info, layer.header, material, self._profile)
-                title, number = layer.header.originator, _IDENTIFIERS.get(kind)
-                if number is not None and secured.counter < material.counters.expected(title, number):
-                    raise RemoteProtocolError(f"invocation counter {secured.counter}")
-                octets = unsecure(secured, Keys(key, material.keys.authentication), title)
-                if number is not None and secured.control & Control.AUTHENTICATED:
-                    material.counters.accept(title, number, secured.counter)
-            return Data.parse(octets)
+            return protect(octets, answer, self._material, self._rng, self._profile)
+        except LocalProtocolError as error:  # the client has asked for a key that we two do not have
+            raise self._refused(str(error)) from None
+
+    def _open(self, octets: bytes, layers: Sequence[ProtectionLayer]) -> Data:
+        try:
+            return Data.parse(unprotect(octets, layers, self._material, self._profile))
         except RemoteProtocolError as error:
             raise self._refused(str(error)) from None
 
 
-def _worth(layers: Sequence[_Layer]) -> Access:
+def _worth(layers: Sequence[ProtectionLayer]) -> Access:
     worth = Access.NONE
     for layer in layers:
         worth |= _GIVES[layer.type]
