@@ -38,7 +38,8 @@ TOOLS: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/tools/links", "tests/peers")
+MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/tools/links", "tests/peers",
+           "tests/repository/test_readme.py")
 """Tests with sockets, processes and the wall clock: one after another, so that none takes another's port or processor."""
 
 

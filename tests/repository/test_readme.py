@@ -1,14 +1,33 @@
-"""What the README shows as Python runs as it stands there."""
+"""What README and docs/dlms.md show runs as it stands there: the Python, and every command with the links of a served bench."""
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tools.cli.main import run
+
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/dlms.md")}
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGES["README.md"], re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    (name, line.removeprefix(".venv/bin/meterbench "))
+    for name, page in PAGES.items()
+    for line in re.findall(r"^\.venv/bin/meterbench .*$", page, re.MULTILINE)
+]
+WAN = "tcp:127.0.0.1:46873"
+"""How the pages spell the hub's door."""
+STARTED = ("serve", "listen")
+"""Commands that go on until they are stopped."""
+FREE = re.compile(r"tcp-listen:\d+")
 
 
 def test_the_ten_lines_read_a_meter_in_a_home(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,5 +39,63 @@ def test_the_ten_lines_read_a_meter_in_a_home(monkeypatch: pytest.MonkeyPatch, c
     assert re.match(r"[1-9][0-9]* Wh \[\(datetime\.datetime\(2026, 1, 14, 0, 30", said)
 
 
+def test_the_tests_of_a_user_pass(tmp_path: Path) -> None:
+    (lines,) = [block for block in BLOCKS if "def test_" in block]
+    (tmp_path / "test_user.py").write_text(lines)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--meterbench-seed", "7", "-q"]
+    command += ["--meterbench", str(ROOT / "fixtures" / "benches" / "home.toml")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
 def test_nothing_else_is_shown_untried() -> None:
-    assert len(BLOCKS) == 1
+    assert len(BLOCKS) == 2
+    assert len(COMMANDS) > 20
+    assert not re.findall(r"^ *(?:\$ *)?meterbench ", PAGES["README.md"] + PAGES["docs/dlms.md"], re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def served(start_program: Callable[..., Any]) -> dict[str, str]:
+    """The hub's door of the bench that each page serves."""
+    benches = {name: next(line for page, line in COMMANDS if page == name and line.startswith("serve ")) for name in PAGES}
+    programs = {name: start_program(*shlex.split(line), "--ready-json", "--after", "2h") for name, line in benches.items()}
+    return {name: program.endpoints["hub.wan"] for name, program in programs.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the examples name: a key file, a trace, a place for output."""
+    place = tmp_path_factory.mktemp("examples")
+    (keys,) = re.findall(r"^```toml\n(.*?)^```$", PAGES["docs/dlms.md"], re.MULTILINE | re.DOTALL)
+    (place / "keys.toml").write_text(keys)
+    (place / "trace.txt").write_text("TX: C0 02 C1 00 00 00 01\nRX: C4 01 C1 00 11 05\n")
+    (place / "out").mkdir()
+    return place
+
+
+@pytest.mark.parametrize(("page", "line"), [pair for pair in COMMANDS if not pair[1].startswith(STARTED)])
+def test_a_command_does_what_the_page_says(
+    page: str, line: str, served: dict[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    if not (folder / "fixtures").exists():
+        (folder / "fixtures").symlink_to(ROOT / "fixtures")
+    code = run(shlex.split(line.replace(WAN, served[page])))
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert said.out
+
+
+@pytest.mark.parametrize("line", [line for _, line in COMMANDS if line.startswith("listen")])
+def test_a_command_that_waits(line: str, start_program: Callable[..., Any]) -> None:
+    program = start_program(*shlex.split(FREE.sub("tcp-listen:0", line)))
+    assert json.loads(program.first_line)["ready"]
+    assert program.stop()[0] == 0
+
+
+def test_the_first_line_of_serve_is_like_the_one_shown(start_program: Callable[..., Any]) -> None:
+    (shown,) = re.findall(r'^\{"ready".*$', PAGES["README.md"], re.MULTILINE)
+    bench = "fixtures/benches/home.toml"
+    assert start_program("serve", bench, "--after", "1m").endpoints.keys() == json.loads(shown)["endpoints"].keys()

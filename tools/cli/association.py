@@ -76,7 +76,7 @@ def association_options(command: F) -> F:
         ),
         click.option("--suite", type=click.IntRange(0, 2), default=None, help="Security suite, instead of the key file's."),
         click.option(
-            "--keys", type=click.Path(path_type=Path, dir_okay=False), help="TOML file: system titles, keys, suite (docs/links.md)."
+            "--keys", type=click.Path(path_type=Path, dir_okay=False), help="TOML file: system titles, keys, suite (docs/dlms.md)."
         ),
         click.option("--password", "--secret", help="For lls, hls2, hls3 (md5), hls4 (sha1) and hls6 (sha256)."),
         click.option("--auth", type=click.Choice(list(_MECHANISMS)), default="none", show_default=True, help="How we prove it."),

@@ -52,7 +52,7 @@ _ACTUATING: Final = {9: "script table", 68: "arbitrator", 70: "disconnect contro
 
 
 @click.command(
-    epilog="Example: meterbench write tcp:127.0.0.1:4059 0-0:1.0.0:3 i16:60 --server 3 --client 1 --auth lls --password 12345678",
+    epilog="Example: meterbench write tcp:127.0.0.1:4059 0-0:13.0.0:6 octets:57494e544552 --client 1 --auth lls --password secret",
     short_help="Write an attribute of a DLMS meter, or call a method.",
 )
 @click.argument("link")
