@@ -217,7 +217,7 @@ def protections(case: Case) -> list[str]:
 class Lab:
     """A served bench of one suite, with keys for it. Invocation counters are never used twice."""
 
-    def __init__(self, suite: int, start_program: Any, folder: Path) -> None:
+    def __init__(self, suite: int, start_program: Any, folder: Path, after: timedelta = AFTER) -> None:
         self.suite = suite
         octets = 32 if suite == 2 else 16
         curve = ec.SECP384R1() if suite == 2 else ec.SECP256R1()
@@ -225,7 +225,7 @@ class Lab:
         self.keys = {name: bytes((0x10 * number + index) & 0xFF for index in range(octets)) for number, name in enumerate(names, 1)}
         self.own, self.peer = (ec.derive_private_key(0xC0FFEE + number, curve) for number in range(2))
         self.endpoints: dict[str, str] = start_program(
-            "serve", self._bench(folder), "--ready-json", "--after", f"{AFTER.seconds}s"
+            "serve", self._bench(folder), "--ready-json", "--after", f"{after.seconds}s"
         ).endpoints
         self._counters = count(1000, 1000)
 
@@ -358,3 +358,30 @@ def test_the_meter_says_the_same_to_a_judge(judged: Callable[[Case], Judged], ca
                 raise AssertionError(question)
     states = [answer for (question, *_), answer in zip(case.ask, answers, strict=True) if question == "state"]
     assert states in ([], [[False, 0], [True, 1]], [[False, 0], [False, 2]])
+
+
+@pytest.mark.dlms("server key transfer")
+@pytest.mark.parametrize(
+    "suite", [0, *(pytest.param(suite, marks=pytest.mark.dlms("server key agreement 2e0s")) for suite in (1, 2))]
+)
+def test_pydlms_gives_the_meter_new_keys(start_program: Any, tmp_path: Path, peers_python: Path, suite: int) -> None:
+    lab = Lab(suite, start_program, tmp_path, timedelta(minutes=1))
+
+    def ask(*question: Any) -> Any:
+        program = [peers_python, JUDGES / PYDLMS, json.dumps([lab.visit(pydlms(suite, WAN, GMAC, [list(question)]))])]
+        (answer,) = json.loads(subprocess.check_output(list(map(str, program)), text=True, timeout=PATIENCE))
+        return answer
+
+    def holds(key: bytes) -> None:
+        """The old key opens nothing any more, and the new one does."""
+        assert "DECIPHERING_ERROR" in ask("clock")["failed"]
+        lab.keys["unicast"] = key
+        (time,) = ask("clock")
+        assert datetime.fromisoformat(time) >= START
+
+    given = bytes(range(len(lab.keys["unicast"])))
+    assert ask("transfer", 0, given.hex()) == ["transferred"]
+    holds(given)
+    if suite:
+        (agreed,) = ask("agree", 0)
+        holds(bytes.fromhex(agreed))
