@@ -32,19 +32,19 @@ class Probe:
 
     def __init__(self, run, monkeypatch):
         self.run = run
-        self.served = []  # (client, server address, APDU, answer) at the meter
+        self.served = []  # (client, server address, APDU, answers) at the meter
         self.heard = bytearray()
         self.stream = run.net.host("probe").connect(run.hub.name, 4059)
         self.stream.on_data = self.heard.extend
-        request, name = Session.request, run.esme.firmware.server.devices[1].name
+        receive, name = Session.receive, run.esme.firmware.server.devices[1].name
 
         def noted(session, data, now):
-            answer = request(session, data, now)
+            answers = receive(session, data, now)
             if session.device.name == name:
-                self.served.append((session.client_sap, session.server_sap, data, answer))
-            return answer
+                self.served.append((session.client_sap, session.server_sap, data, answers))
+            return answers
 
-        monkeypatch.setattr(Session, "request", noted)
+        monkeypatch.setattr(Session, "receive", noted)
 
     def ask(self, apdu, client=16):
         """The octets that come back within 20 s of an APDU."""
@@ -81,7 +81,7 @@ def test_apdus_pass_the_tunnel_unchanged_both_ways(monkeypatch):
     for apdu in requests:
         probe.served.clear()
         pdu = probe.ask(apdu)
-        ((client, sap, arrived, answer),) = probe.served
+        ((client, sap, arrived, (answer,)),) = probe.served
         assert (client, sap, arrived) == (16, 1, apdu)
         assert pdu == bytes((0, 1, 0, METER_SAP, 0, 16)) + len(answer).to_bytes(2, "big") + answer
     assert len(probe.ask(OBJECT_LIST)) == 1500  # as much as the tunnel carries: the first of several blocks
