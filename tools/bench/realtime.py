@@ -133,7 +133,10 @@ class Driver:
         waiting: set[asyncio.Task[None]] = set()
 
         def on_dial(slot: Slot) -> None:
-            task = asyncio.ensure_future(self._connect(slot, spec))
+            backlog: list[bytes] = []
+            ended: list[str] = []
+            slot.on_output, slot.on_end = backlog.append, ended.append  # before the next virtual event, which may be data
+            task = asyncio.ensure_future(self._connect(slot, spec, backlog, ended))
             waiting.add(task)
             task.add_done_callback(waiting.discard)
 
@@ -166,10 +169,7 @@ class Driver:
         """A channel that visitors come to and leave unseen."""
         _Line(self, pool, channel)
 
-    async def _connect(self, slot: Slot, spec: LinkSpec) -> None:
-        backlog: list[bytes] = []
-        ended: list[str] = []
-        slot.on_output, slot.on_end = backlog.append, ended.append
+    async def _connect(self, slot: Slot, spec: LinkSpec, backlog: list[bytes], ended: list[str]) -> None:
         try:
             channel = await dial(spec, DIAL_TIME)
         except LinkDown as down:

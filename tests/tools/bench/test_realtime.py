@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
+import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -118,6 +120,54 @@ def test_a_port_that_somebody_occupies_refuses_the_outside_reader(run_async, ben
         driver.stop()
         await running
         await link.stop()
+
+    run_async(story())
+
+
+def test_a_reader_who_has_finished_makes_room_and_one_who_has_not_does_not(run_async, bench: Bench) -> None:
+    async def story() -> None:
+        driver, first, second = Driver(bench.inputs), server(parse("pty:")), server(parse("tcp-listen:0"))
+        await driver.serve(first, bench.port.slots, hangs_up=False)
+        await driver.serve(second, bench.port.slots, hangs_up=True)
+        running = asyncio.ensure_future(driver.run())
+        assert await in_thread(first.spelling, b"hello") == [b"HELLO"]
+        spec = parse(second.spelling)
+        reader, writer = await asyncio.open_connection(spec.host, spec.port)
+        assert await reader.read() == b""
+        writer.close()
+        bench.meter.resting = True  # the device's word that the first one has done
+        assert await in_thread(second.spelling, b"next") == [b"NEXT"]
+        assert await in_thread(first.spelling, b"back") == [b"BACK"]
+        driver.stop()
+        await running
+        for link in (first, second):
+            await link.stop()
+
+    run_async(story())
+
+
+def test_the_rate_that_a_device_sets_reaches_a_real_line(run_async, bench: Bench) -> None:
+    """A served serial port (here the far end of a pty) follows the meter from 300 baud to 9600, and back to its own."""
+
+    async def story() -> None:
+        ours, theirs = os.openpty()
+        tty.setraw(theirs)
+        driver, link = Driver(bench.inputs), server(parse(f"serial:{os.ttyname(theirs)}?baud=300"))
+        await driver.serve(link, bench.port.slots, hangs_up=False)
+        running = asyncio.ensure_future(driver.run())
+        rates = []
+        for baud in (9600, None):
+            bench.meter.on_receive = lambda data, baud=baud: (setattr(bench.meter, "baud", baud), bench.meter.write(b"ok"))
+            rates.append(termios.tcgetattr(theirs)[4])
+            os.write(ours, b"x")
+            assert await asyncio.get_running_loop().run_in_executor(None, os.read, ours, 10) == b"ok"
+        rates.append(termios.tcgetattr(theirs)[4])
+        assert rates == [termios.B300, termios.B9600, termios.B300]
+        driver.stop()
+        await running
+        await link.stop()
+        os.close(ours)
+        os.close(theirs)
 
     run_async(story())
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import threading
 import tty
 from pathlib import Path
 
 import pytest
+import serial
 
 from tools.errors import BadInput, LinkDown
 from tools.links import open_stream, parse, server
@@ -36,6 +38,33 @@ def test_every_octet_goes_both_ways_unchanged(run_async, make_owner) -> None:
         await owner.until(lambda: owner.data[owner.channels[0]] == AWKWARD)
         owner.channels[0].send(AWKWARD)
         assert await answer == AWKWARD
+        await link.stop()
+
+    run_async(story())
+
+
+def test_seven_bits_may_be_asked_for_again_and_again(run_async, make_owner) -> None:
+    """As readers on an optical head do: the system refuses what a pty cannot change, unless something else changes, too."""
+
+    async def story() -> None:
+        owner, link = make_owner(), server(parse("pty:"))
+        await link.start(owner.opened)
+        path = link.spelling.removeprefix("pty:")
+
+        def visit(number: int) -> None:
+            with serial.Serial(path, 300, bytesize=7, parity="E", timeout=1) as port:
+                port.write(b"/?!")
+                seen[number].wait(10)
+                port.timeout = 2  # pyserial sets everything again
+                port.write(b"\r\n")
+
+        seen = [threading.Event() for _ in range(3)]
+        for number in range(3):
+            visiting = asyncio.get_running_loop().run_in_executor(None, visit, number)
+            await owner.until(lambda number=number: owner.data[owner.channels[0]] == b"/?!\r\n" * number + b"/?!")
+            seen[number].set()
+            await visiting
+            await owner.until(lambda number=number: owner.data[owner.channels[0]] == b"/?!\r\n" * (number + 1))
         await link.stop()
 
     run_async(story())

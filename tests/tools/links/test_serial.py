@@ -95,6 +95,18 @@ def test_rfc2217_sets_the_far_line_and_carries_octets(telnet: Telnet) -> None:
     assert settings == {"baudrate": 300, "bytesize": 7, "parity": "E", "stopbits": 1}
 
 
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial 3.5's own
+def test_a_rate_set_on_the_way_reaches_the_far_line_with_eight_bits(telnet: Telnet) -> None:
+    with open_stream(parse(f"rfc2217://{telnet.address}?baud=300&frame=7E1")) as stream:
+        stream.write(b"/?!")
+        assert take(stream, 3) == b"/?!"
+        stream.set_rate(9600)
+        stream.write(b"more")
+        assert take(stream, 4) == b"MORE"
+    settings = dict(telnet.port.seen)
+    assert settings == {"baudrate": 9600, "bytesize": 8, "parity": "N", "stopbits": 1}
+
+
 def test_a_raw_socket_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         spec = parse(f"socket://127.0.0.1:{listening.getsockname()[1]}")
