@@ -11,11 +11,15 @@ from typing import Final
 
 from devices.esme import cosem, face, zcl
 from devices.esme.config import Config
+from devices.esme.limits import Limits
 from devices.esme.meter import Meter
+from devices.esme.prepayment import Prepayment
 from devices.esme.readout import IDENTIFICATION, Readout
 from devices.esme.supply import Supply
+from devices.esme.timed_objects import PUSH
 from devices.esme.tunnel import DlmsTunnel
 from devices.parts.cosem_clockwork import CosemClockwork
+from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
@@ -70,8 +74,17 @@ class Firmware(firmware.Firmware):
         self._optical = OpticalPort(self, board.uart("optical"), self.server, IDENTIFICATION, registers, password)
         if wired:
             self._wired = DlmsPort(self, board.uart("wired"), self.server)
-        clockwork = CosemClockwork(self, self.server.devices[cosem.MANAGEMENT])
-        self.meter.metrology.on_level = clockwork.watch
+        device = self.server.devices[cosem.MANAGEMENT]
+        Prepayment(board, config, self.meter, device)
+        limits = Limits(board, self.meter, device)
+        clockwork = CosemClockwork(self, device)
+        CosemPush(self, device, PUSH, self._say)
+
+        def level_changed() -> None:
+            clockwork.watch()
+            limits.watch()
+
+        self.meter.metrology.on_level = level_changed
         self.meter.on_change = self._show
         board.buttons.on_press = self._press
         self.running = True
@@ -106,6 +119,12 @@ class Firmware(firmware.Firmware):
                 synchronised = False
             self._show()
             await self.sleep(DAY if synchronised else CLOCK_RETRY)
+
+    def _say(self, destination: bytes, apdu: bytes) -> bool:
+        """Push to the head on the optical port, if there is one."""
+        if self.board.uart("optical").occupied:
+            self._optical.notify(destination[0], cosem.MANAGEMENT, apdu)
+        return self.board.uart("optical").occupied
 
     # --- supply ---
 

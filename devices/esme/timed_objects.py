@@ -17,9 +17,11 @@ from devices.runtime.board import Board
 from devices.runtime.kernel import S
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import AccessError, Column, InterfaceClass, ProfileGeneric, Service, Unit
+from protocols.dlms.cosem import AccessError, Column, InterfaceClass, ProfileGeneric, PushSetup, Service, Unit
+from protocols.dlms.cosem.push import Message, TransportService, push_objects
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.obis import Obis
+from protocols.dlms.server import PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataAccessResult
 
 ENABLE, DISABLE, ARM = 0x33, 0x34, 0x36
@@ -42,6 +44,9 @@ TARIFF_SCRIPTS: Final = Obis("0-0:10.0.100")
 SUPPLY_SCRIPTS: Final = Obis("0-0:10.0.106")
 BILLING_SCRIPTS: Final = Obis("0-0:10.0.1")
 BILLING_LOG: Final = Obis("0-0:98.1.0")
+PUSH: Final = Obis("0-0:25.9.0")
+_PUSHED: Final = (Obis("0-0:42.0.0"), Obis("0-0:1.0.0"), Obis("1-0:1.8.0"))
+"""What a push holds: logical device name, clock, active import."""
 _BILLED: Final = (Obis("0-0:1.0.0"), Obis("1-0:1.8.0"), Obis("1-0:3.8.0"))
 """Columns of the billing log: clock, active and reactive import."""
 
@@ -50,7 +55,9 @@ Find = Callable[[Obis], InterfaceClass | None]
 
 def timed_objects(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
     """`find`: the objects of the device, of which clock, registers and switch are there already."""
-    return [*_supply(meter, find), *_tariff(board, find), *_billing(board, find), *_power(board, meter, find)]
+    return [
+        *_supply(meter, find), *_tariff(board, find), *_billing(board, find), *_power(board, meter, find), _push(board, find),
+    ]  # fmt: skip
 
 
 def _supply(meter: Meter, find: Find) -> list[InterfaceClass]:
@@ -119,6 +126,21 @@ def _power(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
     )
     keep(board.nvm, ambient, cosem.RegisterMonitor.thresholds, cosem.RegisterMonitor.actions)
     return [demand, ambient]
+
+
+def _push(board: Board, find: Find) -> PushSetup:
+    """To whoever has a head on the optical port: the destination is a client's address."""
+    pushed = [(thing, 2) for name in _PUSHED if (thing := find(name)) is not None]
+    setup = PushSetup(
+        PUSH,
+        push_object_list=push_objects(pushed),
+        send_destination_and_method=(TransportService.HDLC, bytes((PUBLIC_CLIENT,)), Message.A_XDR),
+        number_of_retries=3,
+        repetition_delay=60,
+        access={"communication_window": cosem.Access.READ_WRITE, "randomisation_start_interval": cosem.Access.READ_WRITE},
+    )
+    keep(board.nvm, setup, PushSetup.communication_window, PushSetup.randomisation_start_interval)
+    return setup
 
 
 def _at_most(most: int) -> Callable[[Data], None]:

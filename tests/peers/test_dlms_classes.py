@@ -17,6 +17,7 @@ import pytest
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr, cosem, wrapper
 from protocols.dlms.cosem import Access, BaudRate, Image, ImageStatus, PortMode, ResponseTime, Service, Unit, date_time
+from protocols.dlms.cosem.push import Message, TransportService, push_objects
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 
@@ -117,6 +118,12 @@ class Lab:
         yield cosem.SingleActionSchedule(
             "0-0:15.0.0", executed_script=(SCRIPTS, 2), type=5,
             execution_time=[(octets("0C1E0000"), octets("FFFF0101FF")), (octets("00000000"), octets("07E80615FF"))],
+        )  # fmt: skip
+        yield cosem.PushSetup(
+            "0-0:25.9.0", send_destination_and_method=(TransportService.TCP, b"127.0.0.1:4059", Message.A_XDR),
+            push_object_list=push_objects([(self["0-0:42.0.0"], 2), (self["0-0:1.0.0"], 2), (self["0-0:96.99.0"], 2)]),
+            communication_window=[(octets("FFFFFFFFFF160000008000FF"), octets("FFFFFFFFFF173000008000FF"))],
+            randomisation_start_interval=600, number_of_retries=3, repetition_delay=60,
         )  # fmt: skip
         yield cosem.IecHdlcSetup(
             "0-0:22.0.0", comm_speed=BaudRate.B38400, window_size_transmit=3, window_size_receive=5,
@@ -248,6 +255,10 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
     ("GXDLMSActionSchedule", "0.0.15.0.0.255", [1, 2, 3, 4], {
         "target": TABLE, "executedScriptSelector": 2, "type_": 5, "executionTime": ["*-01-01 12:30:00", "2024-06-21 00:00:00"],
     }),
+    ("GXDLMSPushSetup", "0.0.25.9.0.255", list(range(1, 8)), {
+        "service": TransportService.TCP, "destination": "127.0.0.1:4059", "message": Message.A_XDR,
+        "randomisationStartInterval": 600, "numberOfRetries": 3,
+    }),
     ("GXDLMSHdlcSetup", "0.0.22.0.0.255", list(range(1, 10)), {
         "communicationSpeed": 7, "windowSizeTransmit": 3, "windowSizeReceive": 5, "maximumInfoLengthTransmit": 512,
         "maximumInfoLengthReceive": 1024, "interCharachterTimeout": 30, "inactivityTimeout": 90, "deviceAddress": 0x123,
@@ -269,10 +280,12 @@ READINGS: list[tuple[str, str, list[int], dict[str, Any]]] = [
     *[f"class 21 attribute {n}" for n in range(1, 5)],
     *[f"class 22 attribute {n}" for n in range(1, 5)],
     *[f"class 23 attribute {n}" for n in range(1, 10)],
+    *[f"class 40 attribute {n}" for n in range(1, 8)],
 )
 @pytest.mark.req("S-010", part=True)
 def test_gurux_reads_every_attribute_of_every_class(gurux) -> None:
-    found = gurux(*(["read", kind, name, numbers] for kind, name, numbers, _ in READINGS))
+    versions = {"GXDLMSPushSetup": 0}
+    found = gurux(*(["read", kind, name, numbers, versions.get(kind)] for kind, name, numbers, _ in READINGS))
     for (kind, logical_name, _, expected), fields in zip(READINGS, found, strict=True):
         assert {name: fields[name] for name in expected} == expected, kind
         assert fields["logicalName"] == logical_name
@@ -351,3 +364,11 @@ def test_gurux_presets_the_clock(gurux, lab: Lab) -> None:
     )
     assert (wrong, right) == ({"refused": 250}, "done")
     assert date_time.to_datetime(lab.utc) == datetime(2024, 5, 5, 15, tzinfo=UTC)
+
+
+@pytest.mark.dlms("server DataNotification")
+def test_gurux_hears_a_push(gurux, lab: Lab) -> None:
+    apdu = lab.device.notification(lab["0-0:25.9.0"], 7, date_time.encode(NOW))
+    values, at = gurux(["notification", wrapper.wrap(1, 1, apdu).hex()])[0]
+    assert values == [b"LAB0000000000001".hex(), date_time.encode(NOW).hex(), 0]
+    assert at == "2024-05-05 day 7 12:07:30"

@@ -1,6 +1,7 @@
 """Push setup (class 40): what a device sends by itself, where to, and how patiently. Blue Book 4.4.8.
 
-The body of the data notification is made here. When to push, connecting, random delay and repeats are the firmware's.
+The body of the data notification is made here; when it is sent, in `push_delivery`. Carrying it to its destination is
+the firmware's.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.cosem.interface import Attribute, InterfaceClass, attribute, method
+from protocols.dlms.cosem.recurrence import RECURRENCE
 from protocols.dlms.cosem.reference import REFERENCE, Reference
-from protocols.dlms.cosem.types import DATE_TIME, ENUM, I8, OCTETS, U8, U16, Array, Structure
+from protocols.dlms.cosem.types import ENUM, I8, OCTETS, U8, U16, Array, Structure
 from protocols.dlms.obis import Obis
 
-DESTINATION = Structure(ENUM, OCTETS, ENUM)
-"""send_destination_and_method: transport service, destination, message."""
-WINDOW = Structure(DATE_TIME, DATE_TIME)
-"""window_element: start, end."""
+DESTINATION = Structure(transport_service=ENUM, destination=OCTETS, message=ENUM)
+"""send_destination_and_method."""
+WINDOW = Structure(start_time=RECURRENCE, end_time=RECURRENCE)
+"""window_element; with open fields it opens again and again."""
 
 
 class TransportService(IntEnum):
@@ -27,6 +29,12 @@ class TransportService(IntEnum):
 
     TCP = 0
     UDP = 1
+    FTP = 2
+    SMTP = 3
+    SMS = 4
+    HDLC = 5
+    M_BUS = 6
+    ZIGBEE = 7
 
 
 class Message(IntEnum):
@@ -38,9 +46,9 @@ class Message(IntEnum):
 class PushSetup(InterfaceClass, id=40, version=0):
     """One push: `push_object_list` names the attributes (`Reference.to(...).data`) that go into the notification."""
 
-    push_object_list: Attribute = attribute(2, Array(REFERENCE))
+    push_object_list: Attribute = attribute(2, Array(REFERENCE, most=64))
     send_destination_and_method: Attribute = attribute(3, DESTINATION)
-    communication_window: Attribute = attribute(4, Array(WINDOW), default=())
+    communication_window: Attribute = attribute(4, Array(WINDOW, most=16), default=())
     randomisation_start_interval: Attribute = attribute(5, U16, default=0)
     number_of_retries: Attribute = attribute(6, U8, default=0)
     repetition_delay: Attribute = attribute(7, U16, default=0)

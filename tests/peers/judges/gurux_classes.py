@@ -3,12 +3,13 @@
     gurux_classes.py '{"port": 4059, "password": "..", "ask": [["read", "GXDLMSClock", "0.0.1.0.0.255", [2, 3]], ...]}'
 
 Over the wrapper on loopback, as client 1 with a password, at server 1. Questions:
-    ["read", CLASS, OBIS, [NUMBER...]]          every field of the object, with those attributes read
+    ["read", CLASS, OBIS, [NUMBER...], VERSION] every field of the object, with those attributes read; null: Gurux's own version
     ["call", CLASS, OBIS, METHOD, [ARGUMENT...]]          a method of the object, by Gurux's name of it; {"hex": ..} is octets
     ["copy", CLASS, OBIS, INDEX]                the first entry of a table inserted under another index
     ["delete", CLASS, OBIS, INDEX]              the entry of an index deleted
     ["image", OBIS, IDENTIFIER, HEX]            block size read, image transferred, verified, activated; what it has after each
     ["calendar", OBIS, SCRIPTS]                 a calendar of Gurux's making written and activated: one season, two days
+    ["notification", HEX]                       what a data notification in the wrapper says: its values, and its time
     ["preset", OBIS, TIME, START, END]          a clock's time preset and set; times as YYYY-MM-DD hh:mm:ss of UTC
 
 Octets are hexadecimal. Of a date-time open fields are `*`, and the last day of a month `L`; the weekday follows, if there is one.
@@ -76,8 +77,10 @@ class Judge:
 
     # --- questions
 
-    def read(self, kind: str, obis: str, numbers: list[int]) -> dict[str, object]:
+    def read(self, kind: str, obis: str, numbers: list[int], version: int | None) -> dict[str, object]:
         thing = getattr(classes, kind)(obis)
+        if version is not None:
+            thing.version = version
         for number in numbers:
             self.get(thing, number)
         return {name: plain(value) for name, value in vars(thing).items() if name not in OF_EVERY_OBJECT}
@@ -100,6 +103,12 @@ class Judge:
         self.get(thing, 2)
         self.exchange(thing.delete(self.dlms, next(entry for entry in thing.entries if entry.index == index)))
         return "done"
+
+    def notification(self, octets: str) -> list[object]:
+        reply, note = GXReplyData(), GXReplyData()
+        self.dlms.getData(GXByteBuffer(bytes.fromhex(octets)), reply, note)
+        at = note.time if isinstance(note.time, GXDateTime) else GXDateTime(note.time)
+        return [plain(note.value), moment(at)]
 
     def preset(self, obis: str, *times: str) -> str:
         thing = classes.GXDLMSClock(obis)
