@@ -144,12 +144,13 @@ class Air:
                 sender.listen_until = kernel.now + SCAN_WINDOW
             sender.finished(frame, TxStatus.ACKED, False)
             return
+        self._sniffed(frame)
         answers = None
         pending = False
         for receiver in frame.channel.addressed(destination):
             if receiver is sender or not receiver.in_pan(header.pan):
                 continue
-            held = header.data_request and header.source in receiver.held  # as of now: the answer cannot wait for firmware
+            held = header.data_request and receiver.holds(header.source)  # as of now: the answer cannot wait for firmware
             if self._offer(sender, receiver, psdu, frame.good):
                 receiver.listen_until = 0
                 if answers is None:
@@ -166,6 +167,14 @@ class Air:
         for receiver in tuple(frame.channel.radios):
             if receiver is not sender and (header.kind == BEACON or receiver.in_pan(header.pan)):
                 self._offer(sender, receiver, frame.psdu, frame.good)
+
+    def _sniffed(self, frame: _Frame) -> None:
+        """A frame for one radio is heard by those that hear everything, too."""
+        for receiver in tuple(frame.channel.sniffers):
+            if receiver is not frame.sender and not (
+                frame.header.destination in receiver.addresses and receiver.in_pan(frame.header.pan)
+            ):
+                self._offer(frame.sender, receiver, frame.psdu, frame.good)
 
     def _offer(self, sender: Transceiver, receiver: Transceiver, psdu: bytes, good: bool) -> bool:
         """Let one radio hear a frame, if it can. True when it arrived whole."""
@@ -237,7 +246,7 @@ class Link:
 class _Channel:
     """One (page, channel): who is tuned in, and until when it is taken."""
 
-    __slots__ = ("_by_address", "free_at", "octet", "prefix", "radios", "reply")
+    __slots__ = ("_by_address", "free_at", "octet", "prefix", "radios", "reply", "sniffers")
 
     def __init__(self, page: int, channel: int) -> None:
         self.octet = _OCTET_SUB_GHZ if page else _OCTET_2450
@@ -245,6 +254,7 @@ class _Channel:
         self.prefix = bytes((page, channel))
         self.free_at = 0
         self.radios: list[Transceiver] = []
+        self.sniffers: list[Transceiver] = []
         self._by_address: dict[bytes, list[Transceiver]] = {}
 
     def addressed(self, address: bytes) -> list[Transceiver]:
@@ -252,11 +262,15 @@ class _Channel:
 
     def enter(self, radio: Transceiver) -> None:
         self.radios.append(radio)
+        if radio.promiscuous:
+            self.sniffers.append(radio)
         for address in radio.addresses:
             self._by_address.setdefault(address, []).append(radio)
 
     def leave(self, radio: Transceiver) -> None:
         self.radios.remove(radio)
+        if radio in self.sniffers:
+            self.sniffers.remove(radio)
         for address in radio.addresses:
             self._by_address[address].remove(radio)
             if not self._by_address[address]:
@@ -291,6 +305,8 @@ class Transceiver:
         self.y = y
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
+        self.on_data_request: Callable[[bytes], bool] | None = None
+        self.promiscuous = False
         self.tuned: _Channel | None = None
         self.addresses: tuple[bytes, ...] = ()
         self.rx_on_when_idle = False
@@ -316,7 +332,15 @@ class Transceiver:
     # --- the firmware's side ---
 
     def configure(
-        self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0
+        self,
+        *,
+        channel: int,
+        pan_id: int,
+        short: int,
+        eui64: int,
+        rx_on_when_idle: bool,
+        page: int = 0,
+        promiscuous: bool = False,
     ) -> None:
         """See `radio.Radio.configure`."""
         if self.tuned is not None:
@@ -325,6 +349,7 @@ class Transceiver:
         self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
         self._pan = pan_id.to_bytes(2, "little")
         self.rx_on_when_idle = rx_on_when_idle
+        self.promiscuous = promiscuous
         self.tuned = self.air.channel(page, channel)
         self.tuned.enter(self)
 
@@ -350,6 +375,7 @@ class Transceiver:
         self.life += 1
         self.on_receive = None
         self.on_confirm = None
+        self.on_data_request = None
         if self.tuned is not None:
             self.tuned.leave(self)
             self.tuned = None
@@ -382,6 +408,10 @@ class Transceiver:
             frame.expiry.cancel()
         self._go_on()
         self._confirm(frame, status, pending)
+
+    def holds(self, source: bytes) -> bool:
+        """Whether a frame for this sleeper waits here, or with whoever drives this radio."""
+        return source in self.held or (self.on_data_request is not None and self.on_data_request(source))
 
     def release(self, source: bytes) -> None:
         """A sleeper has asked: what was held for it goes next."""

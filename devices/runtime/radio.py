@@ -21,13 +21,25 @@ class Radio(Protocol):
     on_confirm: Callable[[int, TxStatus, bool], object] | None
     """Called with (handle, status, frame pending bit of the acknowledgement) once for each `transmit`."""
 
+    on_data_request: Callable[[bytes], bool] | None
+    """Asked whether a frame waits elsewhere for the sender of a data request (its address as on the air), besides what is held
+    here: then the acknowledgement says so. A radio in another process cannot ask in time, and does not."""
+
     def configure(
-        self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0
+        self,
+        *,
+        channel: int,
+        pan_id: int,
+        short: int,
+        eui64: int,
+        rx_on_when_idle: bool,
+        page: int = 0,
+        promiscuous: bool = False,
     ) -> None:
         """Tune in and set the address filter. PAN 0xFFFF hears every PAN; short 0xFFFF or 0xFFFE is no address.
 
         A radio whose receiver is off when idle hears the acknowledgements of its own frames, what is held for it after a data
-        request, and, for half a second, the answers to its own beacon request.
+        request, and, for half a second, the answers to its own beacon request. A promiscuous one hears what is for others too.
         """
         ...
 

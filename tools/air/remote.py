@@ -36,6 +36,7 @@ class RemoteRadio:
         self.slot = Slot(endpoint)
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
+        self.on_data_request: Callable[[bytes], bool] | None = None
         self.attached = False
         self.refused = 0
         """Messages that were bad, late, or of another life."""
@@ -53,9 +54,19 @@ class RemoteRadio:
     # --- the firmware's side ---
 
     def configure(
-        self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0
+        self,
+        *,
+        channel: int,
+        pan_id: int,
+        short: int,
+        eui64: int,
+        rx_on_when_idle: bool,
+        page: int = 0,
+        promiscuous: bool = False,
     ) -> None:
         """See `radio.Radio.configure`."""
+        if promiscuous:
+            raise LocalProtocolError(f"{self.slot.endpoint}: a remote radio hears what is meant for it, and nothing else")
         self._page, self._channel = page, channel
         self._tuning = lambda: Configure(
             self._life, self._kernel.now, page, channel, pan_id, short, eui64, rx_on_when_idle

@@ -1,0 +1,424 @@
+"""The radio co-processor: what a dongle runs. A host drives it over a serial line, and it drives an 802.15.4 radio.
+
+OpenThread's Spinel, version 4.3, as hosts of Thread and ZigBee use it: reset, PHY and MAC settings, raw frames both ways, source
+matching for sleepers, energy scans, promiscuous mode. The radio acknowledges and retries by itself. Frames with a wrong checksum,
+other interfaces and answers meet with silence; what cannot be done with the status that says so.
+
+Not here: time-stamped transmission, frame counters and MAC security (ZigBee has none), several hosts (multipan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from protocols.core.crc import append_kermit
+from protocols.core.effects import Effect, Send
+from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.spinel.hdlc_lite import Decoder, encode
+from protocols.spinel.message import (
+    Command,
+    EnergyScanResult,
+    Message,
+    PhyData,
+    Property,
+    Received,
+    Status,
+    ToTransmit,
+    pack,
+)
+
+VERSION: Final = "METERBENCH-RCP/1.0; SIMULATION"
+PROTOCOL: Final = pack(4) + pack(3)
+CHANNELS: Final = range(11, 27)
+INTERFACE_THREAD: Final = 3
+"""What a raw radio says it is."""
+API_VERSION: Final = 11
+OLDEST_HOST: Final = 4
+CAPABILITIES: Final = (1, 9, 32, 35, 512)
+"""Counters apart: RESET, PROMISCUOUS, 802.15.4 at 2450 MHz, MAC RAW, and that it is a radio co-processor's."""
+RADIO_CAPABILITIES: Final = 0x01 | 0x02 | 0x04 | 0x08
+"""Acknowledgement time-out, energy scan, transmission retries, CSMA back-off: the radio does them."""
+QUIET: Final = -95
+"""Noise, dBm."""
+WEAKEST: Final = -100
+STRONGEST: Final = -35
+WAITING: Final = 16
+"""Frames that may wait to be sent."""
+MS: Final = 1_000_000
+_NO_ADDRESS: Final = 0xFFFE
+_U16, _I8 = Struct("<H"), Struct("<b")
+_SHORTEST, _LONGEST, _FCS = 5, 127, 2
+_SCAN_ENERGY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(Effect):
+    """Tune the radio, and set its address filter. None in `channel`: off."""
+
+    channel: int | None
+    pan_id: int = 0xFFFF
+    short: int = _NO_ADDRESS
+    eui64: int = 0
+    rx_on_when_idle: bool = True
+    promiscuous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit(Effect):
+    """Send a PSDU, whose FCS is right; the radio confirms under `handle`."""
+
+    handle: int
+    psdu: bytes
+
+
+class _Refused(Exception):
+    def __init__(self, status: Status) -> None:
+        self.status = status
+
+
+@dataclass(slots=True)
+class _Scan:
+    left: list[int]
+    period: int
+
+
+def rssi(lqi: int) -> int:
+    """dBm for a link quality of 0 to 255."""
+    return WEAKEST + (STRONGEST - WEAKEST) * lqi // 255
+
+
+class Rcp:
+    """One co-processor. `eui64`: the address it was made with."""
+
+    def __init__(self, eui64: int) -> None:
+        self.deadline: int | None = None
+        self._eui64 = eui64
+        self._decoder = Decoder()
+        self._now = 0
+        self._handle = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._enabled = False
+        self._raw = False
+        self._channel = CHANNELS.start
+        self._pan_id = 0xFFFF
+        self._short = _NO_ADDRESS
+        self._extended = self._eui64
+        self._listens = True
+        self._promiscuous = 0
+        self._power = 0
+        self._threshold = -75
+        self._matching = False
+        self._matched: dict[bytes, None] = {}
+        self._sending: dict[int, int] = {}
+        self._scan_mask = list(CHANNELS)
+        self._scan_period = 100
+        self._scan: _Scan | None = None
+        self.deadline = None
+
+    # --- the host's side
+
+    def feed(self, data: bytes, now: int) -> list[Effect]:
+        """Octets from the serial line."""
+        self._now = now
+        effects: list[Effect] = []
+        for frame in self._decoder.feed(data):
+            try:
+                message = Message.parse(frame)
+            except RemoteProtocolError:
+                continue
+            if message.interface == 0 and message.command < Command.PROPERTY_IS:
+                effects += self._act(message)
+        return effects
+
+    def start(self) -> list[Effect]:
+        """Power is here."""
+        self._clear()
+        return [Configure(None), _say(0, Property.LAST_STATUS, pack(Status.RESET_POWER_ON))]
+
+    def _act(self, message: Message) -> list[Effect]:
+        if message.command == Command.NOOP:
+            return [_status(message.transaction, Status.OK)]
+        if message.command == Command.RESET:
+            self._clear()
+            return [Configure(None), _say(0, Property.LAST_STATUS, pack(Status.RESET_SOFTWARE))]
+        row = _TABLE.get(message.property or 0)
+        if row is None:
+            return [_status(message.transaction, Status.PROPERTY_NOT_FOUND)]
+        try:
+            return self._access(message, Property(message.property or 0), row)
+        except _Refused as refused:
+            return [_status(message.transaction, refused.status)]
+
+    def _access(self, message: Message, name: Property, row: _Row) -> list[Effect]:
+        """Get or change a property. A frame to be sent is answered when it has been."""
+        transaction, value = message.transaction, message.value
+        if message.command == Command.PROPERTY_SET and name is Property.STREAM_RAW:
+            return self._stream(transaction, value)
+        if message.command == Command.PROPERTY_GET and row.get is not None:
+            return [_say(transaction, name, row.get(self))]
+        if message.command == Command.PROPERTY_SET and row.set is not None:
+            effects = row.set(self, value)
+            return [*effects, _say(transaction, name, value if row.get is None else row.get(self))]
+        if message.command == Command.PROPERTY_INSERT and row.insert is not None:
+            return [*row.insert(self, value), _say(transaction, name, value, Command.PROPERTY_INSERTED)]
+        if message.command == Command.PROPERTY_REMOVE and row.remove is not None:
+            return [*row.remove(self, value), _say(transaction, name, value, Command.PROPERTY_REMOVED)]
+        raise _Refused(Status.INVALID_COMMAND_FOR_PROPERTY)
+
+    # --- frames
+
+    def _stream(self, transaction: int, value: bytes) -> list[Effect]:
+        if not (self._enabled and self._raw):
+            raise _Refused(Status.INVALID_STATE)
+        try:
+            frame = ToTransmit.parse(value)
+        except DecodeError:
+            raise _Refused(Status.PARSE_ERROR) from None
+        if not _SHORTEST <= len(frame.psdu) <= _LONGEST or (frame.channel is not None and frame.channel not in CHANNELS):
+            raise _Refused(Status.INVALID_ARGUMENT)
+        if len(self._sending) >= WAITING:
+            raise _Refused(Status.NOMEM)
+        effects: list[Effect] = []
+        if frame.channel is not None and frame.channel != self._channel:
+            self._channel = frame.channel
+            effects.append(self._configure())
+        self._handle += 1
+        self._sending[self._handle] = transaction
+        effects.append(Transmit(self._handle, append_kermit(frame.psdu[:-_FCS])))
+        return effects
+
+    def confirm(self, handle: int, status: Status, frame_pending: bool, acknowledgement: bytes = b"") -> list[Effect]:
+        """The radio is done with a frame: OK, NO_ACK or CCA_FAILURE. `acknowledgement`: the PSDU that it got, if any."""
+        transaction = self._sending.pop(handle, None)
+        if transaction is None:
+            return []
+        told = pack(status) + bytes((frame_pending, 0))
+        if acknowledgement:
+            told += _U16.pack(len(acknowledgement)) + acknowledgement
+        return [_say(transaction, Property.LAST_STATUS, told)]
+
+    def receive(self, psdu: bytes, lqi: int, now: int) -> list[Effect]:
+        """The radio heard a frame. `lqi`: 0 to 255."""
+        if not (self._enabled and self._raw):
+            return []
+        phy = PhyData(self._channel, lqi, now // 1000)
+        return [_say(0, Property.STREAM_RAW, Received(psdu, rssi(lqi), QUIET, 0, phy, pack(Status.OK)).build())]
+
+    def pending(self, source: bytes) -> bool:
+        """Whether the acknowledgement of a data request says that a frame is held. `source`: its address as on the air."""
+        return source in self._matched if self._matching else True
+
+    # --- energy scans
+
+    def expire(self, now: int) -> list[Effect]:
+        """A channel has been listened to for long enough."""
+        if self._scan is None or self.deadline is None or now < self.deadline:
+            return []
+        channel = self._scan.left.pop(0)
+        effects: list[Effect] = [_say(0, Property.MAC_ENERGY_SCAN_RESULT, EnergyScanResult(channel, QUIET).build())]
+        if self._scan.left:
+            self.deadline += self._scan.period * MS
+        else:
+            self._scan = None
+            self.deadline = None
+            effects.append(_say(0, Property.MAC_SCAN_STATE, bytes(1)))
+        return effects
+
+    # --- settings
+
+    def _configure(self) -> Configure:
+        if not self._enabled:
+            return Configure(None)
+        return Configure(
+            self._channel, self._pan_id, self._short, self._extended, self._listens or bool(self._promiscuous),
+            bool(self._promiscuous),
+        )  # fmt: skip
+
+    def _set_enabled(self, value: bytes) -> list[Effect]:
+        self._enabled = _boolean(value)
+        return [self._configure()]
+
+    def _set_raw(self, value: bytes) -> list[Effect]:
+        self._raw = _boolean(value)
+        return []
+
+    def _set_channel(self, value: bytes) -> list[Effect]:
+        if len(value) != 1 or value[0] not in CHANNELS:
+            raise _Refused(Status.INVALID_ARGUMENT)
+        self._channel = value[0]
+        return [self._configure()]
+
+    def _set_pan_id(self, value: bytes) -> list[Effect]:
+        self._pan_id = _u16(value)
+        return [self._configure()]
+
+    def _set_short(self, value: bytes) -> list[Effect]:
+        self._short = _u16(value)
+        return [self._configure()]
+
+    def _set_extended(self, value: bytes) -> list[Effect]:
+        if len(value) != 8:
+            raise _Refused(Status.PARSE_ERROR)
+        self._extended = int.from_bytes(value, "big")
+        return [self._configure()]
+
+    def _set_listens(self, value: bytes) -> list[Effect]:
+        self._listens = _boolean(value)
+        return [self._configure()]
+
+    def _set_promiscuous(self, value: bytes) -> list[Effect]:
+        if len(value) != 1 or value[0] > 2:
+            raise _Refused(Status.INVALID_ARGUMENT)
+        self._promiscuous = value[0]
+        return [self._configure()]
+
+    def _set_power(self, value: bytes) -> list[Effect]:
+        self._power = _i8(value)
+        return []
+
+    def _set_threshold(self, value: bytes) -> list[Effect]:
+        self._threshold = _i8(value)
+        return []
+
+    def _set_matching(self, value: bytes) -> list[Effect]:
+        self._matching = _boolean(value)
+        return []
+
+    def _set_scan_mask(self, value: bytes) -> list[Effect]:
+        if any(channel not in CHANNELS for channel in value):
+            raise _Refused(Status.INVALID_ARGUMENT)
+        self._scan_mask = list(value) or list(CHANNELS)
+        return []
+
+    def _set_scan_period(self, value: bytes) -> list[Effect]:
+        self._scan_period = _u16(value) or 1
+        return []
+
+    def _set_scan(self, value: bytes) -> list[Effect]:
+        if len(value) != 1 or value[0] not in (0, _SCAN_ENERGY):
+            raise _Refused(Status.INVALID_ARGUMENT)
+        if value[0] and self._scan is not None:
+            raise _Refused(Status.IN_PROGRESS)
+        self._scan = _Scan(list(self._scan_mask), self._scan_period) if value[0] else None
+        self.deadline = None if self._scan is None else self._now + self._scan_period * MS
+        return []
+
+    # --- source matching: addresses as they are on the air
+
+    def _match(self, octets: int, value: bytes) -> list[Effect]:
+        """Replace the table of addresses with so many octets."""
+        if len(value) % octets:
+            raise _Refused(Status.PARSE_ERROR)
+        for address in [address for address in self._matched if len(address) == octets]:
+            del self._matched[address]
+        for at in range(0, len(value), octets):
+            self._insert(value[at : at + octets])
+        return []
+
+    def _insert(self, value: bytes) -> list[Effect]:
+        if len(self._matched) >= 64:
+            raise _Refused(Status.NOMEM)
+        self._matched[_on_air(value)] = None
+        return []
+
+    def _remove(self, value: bytes) -> list[Effect]:
+        if _on_air(value) not in self._matched:
+            raise _Refused(Status.ITEM_NOT_FOUND)
+        del self._matched[_on_air(value)]
+        return []
+
+
+def _say(transaction: int, name: int, value: bytes, command: Command = Command.PROPERTY_IS) -> Send:
+    return Send(encode(Message(transaction, command, name, value).build()))
+
+
+def _status(transaction: int, status: Status) -> Send:
+    return _say(transaction, Property.LAST_STATUS, pack(status))
+
+
+def _boolean(value: bytes) -> bool:
+    if len(value) != 1 or value[0] > 1:
+        raise _Refused(Status.PARSE_ERROR)
+    return bool(value[0])
+
+
+def _i8(value: bytes) -> int:
+    if len(value) != 1:
+        raise _Refused(Status.PARSE_ERROR)
+    return int.from_bytes(value, "little", signed=True)
+
+
+def _u16(value: bytes) -> int:
+    if len(value) != 2:
+        raise _Refused(Status.PARSE_ERROR)
+    return int.from_bytes(value, "little")
+
+
+def _on_air(value: bytes) -> bytes:
+    """An address of the source match tables in the order of the air: short ones are, EUI-64s are reversed."""
+    if len(value) not in (2, 8):
+        raise _Refused(Status.PARSE_ERROR)
+    return value if len(value) == 2 else value[::-1]
+
+
+_Get = Callable[[Rcp], bytes]
+_Rule = Callable[[Rcp, bytes], list[Effect]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    get: _Get | None = None
+    set: _Rule | None = None
+    insert: _Rule | None = None
+    remove: _Rule | None = None
+
+
+def _constant(value: bytes) -> _Row:
+    return _Row(lambda rcp: value)
+
+
+_TABLE: Final[dict[int, _Row]] = {
+    Property.LAST_STATUS: _constant(pack(Status.OK)),
+    Property.PROTOCOL_VERSION: _constant(PROTOCOL),
+    Property.NCP_VERSION: _constant(VERSION.encode() + b"\0"),
+    Property.INTERFACE_TYPE: _constant(pack(INTERFACE_THREAD)),
+    Property.VENDOR_ID: _constant(pack(0)),
+    Property.CAPABILITIES: _constant(b"".join(map(pack, CAPABILITIES))),
+    Property.HARDWARE_ADDRESS: _Row(lambda rcp: rcp._eui64.to_bytes(8, "big")),
+    Property.PHY_ENABLED: _Row(lambda rcp: bytes((rcp._enabled,)), Rcp._set_enabled),
+    Property.PHY_CHANNEL: _Row(lambda rcp: bytes((rcp._channel,)), Rcp._set_channel),
+    Property.PHY_CHANNELS_SUPPORTED: _constant(bytes(CHANNELS)),
+    Property.PHY_FREQUENCY: _Row(lambda rcp: (2_405_000 + 5_000 * (rcp._channel - 11)).to_bytes(4, "little")),
+    Property.PHY_CCA_THRESHOLD: _Row(lambda rcp: _I8.pack(rcp._threshold), Rcp._set_threshold),
+    Property.PHY_TX_POWER: _Row(lambda rcp: _I8.pack(rcp._power), Rcp._set_power),
+    Property.PHY_RSSI: _constant(_I8.pack(QUIET)),
+    Property.PHY_RX_SENSITIVITY: _constant(_I8.pack(WEAKEST)),
+    Property.MAC_SCAN_STATE: _Row(lambda rcp: bytes((_SCAN_ENERGY if rcp._scan else 0,)), Rcp._set_scan),
+    Property.MAC_SCAN_MASK: _Row(lambda rcp: bytes(rcp._scan_mask), Rcp._set_scan_mask),
+    Property.MAC_SCAN_PERIOD: _Row(lambda rcp: _U16.pack(rcp._scan_period), Rcp._set_scan_period),
+    Property.MAC_EXTENDED_ADDRESS: _Row(lambda rcp: rcp._extended.to_bytes(8, "big"), Rcp._set_extended),
+    Property.MAC_SHORT_ADDRESS: _Row(lambda rcp: _U16.pack(rcp._short), Rcp._set_short),
+    Property.MAC_PAN_ID: _Row(lambda rcp: _U16.pack(rcp._pan_id), Rcp._set_pan_id),
+    Property.MAC_RAW_STREAM_ENABLED: _Row(lambda rcp: bytes((rcp._raw,)), Rcp._set_raw),
+    Property.MAC_PROMISCUOUS_MODE: _Row(lambda rcp: bytes((rcp._promiscuous,)), Rcp._set_promiscuous),
+    Property.MAC_RX_ON_WHEN_IDLE: _Row(lambda rcp: bytes((rcp._listens,)), Rcp._set_listens),
+    Property.STREAM_RAW: _Row(),
+    Property.RCP_API_VERSION: _constant(pack(API_VERSION)),
+    Property.RCP_MIN_HOST_API_VERSION: _constant(pack(OLDEST_HOST)),
+    Property.RADIO_CAPABILITIES: _constant(pack(RADIO_CAPABILITIES)),
+    Property.MAC_SOURCE_MATCH_ENABLED: _Row(lambda rcp: bytes((rcp._matching,)), Rcp._set_matching),
+    Property.MAC_SOURCE_MATCH_SHORT: _Row(
+        lambda rcp: b"".join(each for each in rcp._matched if len(each) == 2),
+        lambda rcp, value: rcp._match(2, value), Rcp._insert, Rcp._remove,
+    ),
+    Property.MAC_SOURCE_MATCH_EXTENDED: _Row(
+        lambda rcp: b"".join(each[::-1] for each in rcp._matched if len(each) == 8),
+        lambda rcp, value: rcp._match(8, value), Rcp._insert, Rcp._remove,
+    ),
+}  # fmt: skip
+"""What can be asked of each property, and set."""
