@@ -15,12 +15,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices.runtime.kernel import MIN, S
+from hubfw.sap_table import FIRST_METER
 from protocols.core.codec import Frame, constructs
 from protocols.core.errors import DecodeError
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.axdr import Data, Tag
+from protocols.dlms.reading import register
 from protocols.dlms.security.ciphering import Secured
+from tools.bench.commissioning import commission
+from tools.bench.day import BENCH
+from tools.bench.run import Run
+from tools.capture import keys, reader
+from tools.capture.observer import Capture
+from tools.cli.decode import Decoders, captured
 from tools.decode import apdus
+from tools.decode.tree import Node
 from tools.dissector.declarations import snake
 from tools.dissector.generate import FILE_NAME, dissector
 from tools.testkit.strategies import frames
@@ -28,6 +38,7 @@ from tools.testkit.strategies import frames
 pytestmark = pytest.mark.needs("tshark")
 
 UDP, TCP, USER0 = ("-u", "4059,4059"), ("-T", "4059,4059"), ("-l", "147")
+START = 1_768_348_800 * S
 TYPES = {tag: name.lower() for name, tag in vars(Tag).items() if isinstance(tag, int)}
 
 
@@ -59,7 +70,7 @@ def dumped(packet: bytes) -> Iterator[str]:
 
 def dissected(script: Path, capture: Path, *options: str, config: Path | None = None) -> list[dict[str, Any]]:
     command = ["tshark", "-n", "-X", f"lua_script:{script}", "-r", str(capture), *options]
-    command += ["-T", "json", "--no-duplicate-keys", "-J", "mbdlms mbwrapper mbhdlc"]
+    command += ["-T", "json", "--no-duplicate-keys", "-J", "frame mbdlms mbwrapper mbhdlc"]
     environment = os.environ | {"WIRESHARK_CONFIG_DIR": str(config or capture.parent)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
     assert "Lua Error" not in done.stdout + done.stderr
@@ -280,3 +291,47 @@ def test_segments_of_hdlc_are_put_together(tshark) -> None:
 def test_a_wrong_check_is_marked(tshark) -> None:
     (layer,) = tshark([bytes.fromhex("7ea00a0002002321931871 00 7e".replace(" ", ""))], USER0)
     assert "mbhdlc.malformed" in json.dumps(layer)
+
+
+@pytest.fixture(scope="module")
+def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a capture of the demo's home, and its keys: reads through WAN and tunnel, an engineer at the optical port."""
+    folder = tmp_path_factory.mktemp("evening")
+    run = Run(BENCH, start_ns=START)
+    with Capture(folder / "home.pcapng", run.kernel, "test"):
+        commission(run)
+        reads = run.head_end.schedule(5 * MIN, run.hub.name, FIRST_METER, lambda client: register(client, "1-0:1.8.0"))
+        run.visit()
+        run.run(for_=11 * MIN)
+    assert len(reads.answers) == 2
+    keys.write(folder / "zigbee_pc_keys", run.zigbee_keys())
+    return folder
+
+
+def found_in(node: Node) -> Iterator[Frame]:
+    """APDUs of a decoded packet, the outermost of each."""
+    if isinstance(node.found, Frame) and not isinstance(node.found, wrapper.Header):
+        yield node.found
+        return
+    for child in node.children:
+        yield from found_in(child)
+
+
+def test_the_home_is_read_on_every_link(evening: Path, script: Path) -> None:
+    capture = evening / "home.pcapng"
+    decoders = Decoders([evening / "zigbee_pc_keys"])
+    ours: dict[str, list[Frame]] = {}
+    for packet in reader.read(capture):
+        _, root = captured(packet, decoders)
+        if apdus_here := list(found_in(root)):
+            ours[str(packet.number)] = apdus_here
+    layers = dissected(script, capture, "-Y", "mbdlms", config=evening)
+    theirs = {layer["frame"]["frame.number"]: layer for layer in layers if values(layer)}
+    assert ours.keys() <= theirs.keys()
+    for number, frames_here in ours.items():
+        seen = numbers(values(theirs[number]).items())
+        wanted = numbers(sum((expected(frame) for frame in frames_here), Counter()).items())
+        assert {pair: count for pair, count in wanted.items() if seen[pair] < count} == {}, number
+    links = Counter(str(name) for layer in theirs.values() for _, name in values(layer["frame"], "frame.interface_name"))
+    assert {"net", "home1/air", "home1/esme.optical", "home1/hht.optical"} <= {link for link, count in links.items() if count >= 4}
+    assert not [number for number, layer in theirs.items() if "mbdlms.malformed" in json.dumps(layer)]

@@ -90,7 +90,7 @@ def _packets(source: str, form: str, lines: bool, decoders: Decoders) -> Iterato
         raise BadInput(f'"{source[:60]}" is neither hexadecimal octets nor a file: {what.lower()}') from error
     if reader.is_capture(start):
         for packet in reader.read(path):
-            yield _captured(packet, decoders)
+            yield captured(packet, decoders)
     elif len(start) > _LARGEST:
         raise BadInput(f"{path}: larger than {_LARGEST} octets, and no capture")
     elif lines:
@@ -120,7 +120,8 @@ def _plain(content: bytes) -> bytes:
     return bytes.fromhex(text.decode()) if re.fullmatch(rb"([0-9A-Fa-f]{2})+", text) else content
 
 
-def _captured(packet: reader.Captured, decoders: Decoders) -> tuple[list[str], Node]:
+def captured(packet: reader.Captured, decoders: Decoders) -> tuple[list[str], Node]:
+    """Title and tree of one packet of a capture."""
     seconds, rest = divmod(packet.utc_ns, 1_000_000_000)
     title = [f"--- packet {packet.number}, {seconds}.{rest:09d}"]
     root = Node(f"packet {packet.number}", 0, len(packet.data))
