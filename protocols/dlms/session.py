@@ -236,7 +236,10 @@ class Session:
         self._association = association
         self._layer = association.layer
         self._max_pdu = terms.max_pdu
-        self._objects = Objects(self.device, association.object, association.rights, terms.conformance, terms.max_pdu)
+        ciphers = terms.context in (acse.Context.LOGICAL_NAME_CIPHERED, acse.Context.SHORT_NAME_CIPHERED)
+        self._objects = Objects(
+            self.device, association.object, association.rights, terms.conformance, terms.max_pdu, ciphers=ciphers
+        )
         self._serving = serving(self._objects)
 
     def _release(self, data: bytes) -> bytes | None:

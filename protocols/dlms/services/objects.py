@@ -26,19 +26,28 @@ from protocols.dlms.xdlms import (
 
 ALL_ATTRIBUTES = 0
 """attribute_id that stands for every attribute of an object."""
+_PROTECTED_ANSWER = int(Access.AUTHENTICATED_RESPONSE | Access.ENCRYPTED_RESPONSE | Access.SIGNED_RESPONSE)
 
 
 class Objects:
     """`association`: what this client finds under the name of its own association.
 
     `limit`: octets of the longest APDU that a service may answer with. `protection`: what the request that is being served
-    was protected with. `following`: it came in general blocks, and its answer goes the same way, at any length.
+    was protected with. `following`: it came in general blocks, and its answer goes the same way, at any length. `ciphers`:
+    whether the association can protect answers.
     """
 
-    __slots__ = ("association", "conformance", "demands", "device", "following", "limit", "protection", "rights")
+    __slots__ = ("association", "conformance", "demands", "device", "following", "forbidden", "limit", "protection", "rights")
 
     def __init__(
-        self, device: LogicalDevice, association: AssociationLN | None, rights: Rights, conformance: Conformance, limit: int
+        self,
+        device: LogicalDevice,
+        association: AssociationLN | None,
+        rights: Rights,
+        conformance: Conformance,
+        limit: int,
+        *,
+        ciphers: bool,
     ) -> None:
         self.device = device
         self.association = association
@@ -48,6 +57,8 @@ class Objects:
         self.protection: Protection = PLAIN
         self.demands = 0
         """Access modes of what this request has touched: they say how its answer has to be protected."""
+        self.forbidden = 0 if ciphers else _PROTECTED_ANSWER
+        """Access modes that this association cannot give: without ciphering no answer is protected."""
         self.following = False
 
     def agreed(self, conformance: Conformance) -> bool:
@@ -109,7 +120,7 @@ class Objects:
 
     def _grant(self, access: int, wanted: int) -> None:
         access = int(access)  # plain numbers: every request comes through here, and flags are slow
-        if not access & int(wanted) or not self.protection.meets(access):
+        if not access & int(wanted) or access & self.forbidden or not self.protection.meets(access):
             raise AccessError(DataAccessResult.READ_WRITE_DENIED)
         self.demands |= access
 
