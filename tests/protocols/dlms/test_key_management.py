@@ -25,7 +25,7 @@ from protocols.dlms.requester import drive
 from protocols.dlms.security.authority import Authority
 from protocols.dlms.security.certificates import CertificateStore, CertificateType, Entity
 from protocols.dlms.security.context import Kind, Protection
-from protocols.dlms.security.general import Ciphering, Header, KeyKind, Signing
+from protocols.dlms.security.general import Ciphering, Header, KeyKind, Layer, Signing
 from protocols.dlms.security.material import KeyId, SecurityMaterial
 from protocols.dlms.security.protected_data import ProtectionType
 from protocols.dlms.security.suites import Policy, Suite
@@ -223,13 +223,8 @@ def test_what_is_not_protected_as_asked_for_is_refused_by_both(parties: Parties)
 # --- associations that sign and agree
 
 
-@PUBLIC_KEY_SUITES
-@pytest.mark.parametrize("kind", [KeyKind.ONE_PASS, KeyKind.STATIC, KeyKind.WRAPPED, KeyKind.UNICAST])
-@pytest.mark.parametrize("signed", [False, True])
-def test_an_association_of_general_ciphering_and_signing(parties: Parties, suite: Suite, kind: KeyKind, signed: bool):
-    plant = Plant(parties, suite)
-    header = Header(b"", b"", b"")
-    layers = (Ciphering(header, kind), Signing(header)) if signed else (Ciphering(header, kind),)
+def reads_the_lamp(plant: Plant, layers: tuple[Layer, ...], *, signed: bool) -> list[bytes]:
+    """Everything that is said in an association whose APDUs have these layers, while a client reads the lamp in it."""
     protection = Protection(Kind.GENERAL_CIPHERING, authenticated=True, encrypted=True, signed=signed, layers=layers)
     client, exchange = plant.client(protection)
     heard: list[bytes] = []
@@ -239,4 +234,48 @@ def test_an_association_of_general_ciphering_and_signing(parties: Parties, suite
         return heard[-1]
 
     assert drive(client.get(plant.lamp.name, 1, 2), listening) == axdr.u32(5)
+    return heard
+
+
+EMPTY = Header(b"", b"", b"")
+
+
+@PUBLIC_KEY_SUITES
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            KeyKind.UNICAST,
+            marks=pytest.mark.dlms("server general-ciphering identified key", "client general-ciphering identified key"),
+        ),
+        pytest.param(
+            KeyKind.WRAPPED, marks=pytest.mark.dlms("server general-ciphering wrapped key", "client general-ciphering wrapped key")
+        ),
+        pytest.param(
+            KeyKind.ONE_PASS,
+            marks=pytest.mark.dlms("server general-ciphering agreed key 1e1s", "client general-ciphering agreed key 1e1s"),
+        ),
+        pytest.param(
+            KeyKind.STATIC,
+            marks=pytest.mark.dlms("server general-ciphering agreed key 0e2s", "client general-ciphering agreed key 0e2s"),
+        ),
+    ],
+)
+def test_an_association_of_general_ciphering(parties: Parties, suite: Suite, kind: KeyKind, signed: bool):
+    layers = (Ciphering(EMPTY, kind), Signing(EMPTY)) if signed else (Ciphering(EMPTY, kind),)
+    heard = reads_the_lamp(Plant(parties, suite), layers, signed=signed)
     assert {message[0] for message in heard} == {0xDD}
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        pytest.param(Suite.S1, marks=pytest.mark.dlms("server general-signing suite 1", "client general-signing suite 1")),
+        pytest.param(Suite.S2, marks=pytest.mark.dlms("server general-signing suite 2", "client general-signing suite 2")),
+    ],
+)
+def test_an_association_of_general_signing_around_general_ciphering(parties: Parties, suite: Suite):
+    layers = (Signing(EMPTY), Ciphering(EMPTY, KeyKind.ONE_PASS))
+    heard = reads_the_lamp(Plant(parties, suite), layers, signed=True)
+    assert {message[0] for message in heard} == {0xDF}
