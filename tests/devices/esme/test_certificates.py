@@ -80,6 +80,7 @@ def office(new_meter, authority):
     return Office(new_meter(lab=lab))
 
 
+@pytest.mark.req("S-065", part=True)
 def test_a_meter_signs_with_the_key_of_its_new_certificate_also_after_a_power_cut(office, authority):
     act = office.manager()
     act(64, SETUP, 4, axdr.enum(SIGNATURE))

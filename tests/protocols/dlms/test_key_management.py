@@ -275,6 +275,7 @@ def test_an_association_of_general_ciphering(parties: Parties, suite: Suite, kin
         pytest.param(Suite.S2, marks=pytest.mark.dlms("server general-signing suite 2", "client general-signing suite 2")),
     ],
 )
+@pytest.mark.req("S-077", part=True)
 def test_an_association_of_general_signing_around_general_ciphering(parties: Parties, suite: Suite):
     layers = (Signing(EMPTY), Ciphering(EMPTY, KeyKind.ONE_PASS))
     heard = reads_the_lamp(Plant(parties, suite), layers, signed=True)

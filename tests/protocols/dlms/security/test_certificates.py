@@ -85,6 +85,7 @@ class Stand:
         return self
 
 
+@pytest.mark.req("S-065", part=True)
 @PUBLIC_KEY_SUITES
 def test_ones_own_pair_is_used_once_its_certificate_has_come(suite: Suite):
     stand = Stand(suite)
@@ -134,6 +135,7 @@ def test_one_is_found_by_its_serial_number_bare_or_as_an_integer():
             stand.store.by_serial(*wrong)
 
 
+@pytest.mark.req("S-065", part=True)
 def test_a_revoked_certificate_does_not_come_back_and_a_removed_one_does():
     stand = Stand()
     der = stand.issuer.certify(CLIENT, peers_key(Suite.S1), SIGNATURE)
@@ -156,6 +158,7 @@ def test_what_everything_rests_on_stays_and_an_authority_withdrawn_vouches_no_mo
     assert stand.store.take_in(stand.issuer.certify(CLIENT, peers_key(Suite.S1), SIGNATURE), NOW)
 
 
+@pytest.mark.req("S-065", part=True)
 def test_times_are_looked_at_when_the_time_is_known():
     stand = Stand()
     der = stand.issuer.certify(CLIENT, peers_key(Suite.S1), SIGNATURE)
