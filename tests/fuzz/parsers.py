@@ -1,0 +1,163 @@
+"""Fuzz targets: the parsers, each a function of octets and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+
+from protocols import iec62056_21
+from protocols.core import ecc, x509
+from protocols.core.codec import Frame
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import acse, apdu, axdr, hdlc, initiate, wrapper
+from protocols.dlms.cosem import date_time, registry
+from protocols.dlms.cosem.interface import DECLARED
+from protocols.dlms.security import general, signature
+from protocols.dlms.security.ciphering import Ciphered, GeneralCiphered
+from protocols.iec62056_21.data_set import parse_block
+from tests.fuzz.target import apdus, pieces, requests, target, vectors
+
+
+@target("axdr", apdus)
+def _axdr(octets: bytes) -> None:
+    built = axdr.Data.parse(octets).build()
+    assert axdr.Data.parse(built).build() == built
+
+
+@target("apdu", apdus)
+def _apdu(octets: bytes) -> None:
+    _again(type(apdu.parse(octets)), octets)
+
+
+def _again(kind: type[Frame], octets: bytes) -> None:
+    """What was parsed can be built, and is then as it was (a number that is none is not equal to itself)."""
+    built = kind.parse(octets).build()
+    assert kind.parse(built).build() == built
+
+
+SECURED = (Ciphered, GeneralCiphered, general.GeneralCiphering, general.GeneralSigning)
+
+
+@target("secured-frames", apdus)
+def _secured_frames(octets: bytes) -> None:
+    _each(octets, *SECURED)
+
+
+INITIATE = "01000000065F1F0400007E1F04B0", "0800065F1F0400007E1F02000007", "0E010600"
+
+
+@target("initiate", lambda: [*map(bytes.fromhex, INITIATE), *apdus()])
+def _initiate(octets: bytes) -> None:
+    _each(octets, initiate.InitiateRequest, initiate.InitiateResponse, initiate.ConfirmedServiceError, acse.AARQ, acse.AARE)
+
+
+def _each(octets: bytes, *kinds: type[Frame]) -> None:
+    for kind in kinds:
+        with suppress(RemoteProtocolError):
+            _again(kind, octets)
+
+
+@target("types", lambda: [bytes((number % 256,)) + octets for number, octets in enumerate(vectors())])
+def _types(octets: bytes) -> None:
+    """Any value as any attribute: of the declared type or not, it can be shown."""
+    value = axdr.Data.parse(octets[1:])
+    classes = list(DECLARED)
+    class_id, version = classes[(octets[:1] or b"\0")[0] % len(classes)]
+    for number in DECLARED[class_id, version].attributes:
+        registry.named(class_id, version, number, value)
+
+
+def _moments() -> list[bytes]:
+    return [date_time.encode(0), bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF"), bytes.fromhex("07E80A0F02173B3B00FFC400")]
+
+
+@target("date-time", _moments)
+def _date_time(octets: bytes) -> None:
+    date_time.is_complete(octets)
+    for reading in (date_time.instant, date_time.earliest, date_time.latest):
+        found = reading(octets)
+        assert found is None or date_time.to_datetime(max(found, 0))
+
+
+# --- framings
+
+
+@target("wrapper", lambda: [b"\0" + wrapper.wrap(16, 1, octets) for octets in requests()])
+def _wrapper(octets: bytes) -> None:
+    splitter = wrapper.Splitter()
+    for piece in pieces(octets):
+        for pdu in splitter.feed(piece):
+            assert 0 < len(pdu.apdu) <= wrapper.LARGEST_APDU
+
+
+@target("datagram", lambda: [wrapper.wrap(16, 1, octets) for octets in requests()])
+def _datagram(octets: bytes) -> None:
+    pdu = wrapper.unwrap(octets)
+    assert wrapper.wrap(*pdu) == octets
+
+
+def _lines() -> list[bytes]:
+    first = partial(hdlc.Frame.unnumbered, hdlc.Kind.UI, hdlc.Address(1), hdlc.Address(16), poll=True)
+    frames = [first(information=octets[:120]).build() for octets in requests()]
+    return [b"\0" + octets for octets in (*frames, *vectors())]
+
+
+@target("hdlc-deframer", _lines)
+def _hdlc_deframer(octets: bytes) -> None:
+    deframer, whole = hdlc.Deframer(), hdlc.Deframer()
+    found = [frame for piece in pieces(octets) for frame in deframer.scan(piece)]
+    assert found == whole.scan(octets[1:])
+    for frame in [*found, *deframer.abandon()]:
+        if isinstance(frame, hdlc.Frame):
+            assert hdlc.Frame.parse(frame.build()) == frame
+
+
+MESSAGES = (
+    b"/?!\r\n", b"/?12345678!\r\n", b"\x06050\r\n", b"\x06252\r\n", b"/MBE5meter\r\n", b"/MBE5\\2meter\r\n",
+    b"\x021-0:1.8.0(0004321*kWh)\r\n!\r\n\x03", b"\x01R1\x021.8.0()\x03\x5a", b"\x01B0\x03\x71", b"\x02C.1(1)(2*V)\x03\x12",
+)  # fmt: skip
+
+
+@target("iec62056-21", lambda: MESSAGES)
+def _iec62056_21(octets: bytes) -> None:
+    for kind in (iec62056_21.Request, iec62056_21.Identification, iec62056_21.OptionSelect, iec62056_21.Block):
+        with suppress(RemoteProtocolError):
+            assert kind.parse(octets).build()
+    for data_set in parse_block(octets.decode("latin-1")):
+        for value in data_set.values:
+            assert value.number is None or isinstance(value.number, Decimal)
+
+
+# --- keys and certificates
+
+
+PRIVATE = (0xC0FFEE).to_bytes(32, "big")
+PUBLIC = ecc.public_key(PRIVATE)
+
+
+@target("signature", lambda: [bytes(64), b"\xff" * 64, bytes(63), bytes(65), bytes(96)])
+def _signature(octets: bytes) -> None:
+    try:
+        signature.verify(PUBLIC, b"data", octets)
+    except RemoteProtocolError:
+        return
+    raise AssertionError(f"{octets.hex()} is no signature of ours")
+
+
+@target("public-key", lambda: [PUBLIC, bytes(64), b"\xff" * 64, bytes(96), bytes(63)])
+def _public_key(octets: bytes) -> None:
+    """A point that is not on the curve makes no secret."""
+    ecc.shared_secret(PRIVATE, octets)
+
+
+def _certificates() -> list[bytes]:
+    name = x509.Name("fuzz")
+    return [octets for octets in vectors() if octets[:1] == b"\x30"] + [x509.request(PRIVATE, name)]
+
+
+@target("certificate", _certificates)
+def _certificate(octets: bytes) -> None:
+    for read in (x509.parse, x509.parse_request):
+        with suppress(RemoteProtocolError):
+            read(octets)
