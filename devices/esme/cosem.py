@@ -17,6 +17,7 @@ from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
 from devices.esme.supply import LONG, Supply
 from devices.esme.timed_objects import timed_objects
 from devices.parts.dlms_access import Clients
+from devices.parts.image_store import NvmImageStore, running_version
 from devices.parts.load_switch import MODES
 from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
 from devices.runtime.board import Board
@@ -31,6 +32,7 @@ from protocols.dlms.xdlms import DataAccessResult
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
 FIRMWARE_VERSION: Final = bytes.fromhex("01000000")
+IMAGE_BLOCK: Final = 256
 MANAGEMENT: Final = 1
 """The one server address (SAP) of the meter."""
 RADIO_CONTROLLED: Final = 5
@@ -70,7 +72,8 @@ def server(
     objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
-    for thing in (*timed_objects(board, meter, device.find), *clients.guarded(device.find)):
+    image = cosem.ImageTransfer("0-0:44.0.0", store=NvmImageStore(board), image_block_size=IMAGE_BLOCK)
+    for thing in (image, *timed_objects(board, meter, device.find), *clients.guarded(device.find)):
         device.add(thing)
     return Server({MANAGEMENT: device})
 
@@ -97,8 +100,8 @@ def _identity(board: Board, config: Config) -> list[cosem.Data]:
     return [
         cosem.Data(name, value=axdr.octets(octets))
         for name, octets in (
-            ("0-0:0.2.1", FIRMWARE_VERSION),
-            ("1-0:0.2.0", FIRMWARE_VERSION),
+            ("0-0:0.2.1", running_version(board, FIRMWARE_VERSION)),
+            ("1-0:0.2.0", running_version(board, FIRMWARE_VERSION)),
             ("0-0:96.1.0", config.serial_number),
             ("0-0:96.1.1", f"{board.eui64:016X}".encode()),
             ("0-0:96.1.2", _SINGLE_PHASE),
