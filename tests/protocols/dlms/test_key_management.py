@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import pytest
 
 from protocols.core import x509
-from protocols.core.ecc import generate, public_key
+from protocols.core.ecc import Curve, generate, public_key
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import axdr, cosem
 from protocols.dlms.acse import Mechanism
 from protocols.dlms.association import Association
 from protocols.dlms.authentication import Authentication, Security
+from protocols.dlms.axdr import Data
 from protocols.dlms.client import Client
 from protocols.dlms.cosem.access import Access, AccessError
 from protocols.dlms.direct import Direct
@@ -25,9 +26,20 @@ from protocols.dlms.requester import drive
 from protocols.dlms.security.authority import Authority
 from protocols.dlms.security.certificates import CertificateStore, CertificateType, Entity
 from protocols.dlms.security.context import Kind, Protection
-from protocols.dlms.security.general import Ciphering, Header, KeyKind, Layer, Signing
+from protocols.dlms.security.general import (
+    AgreedKey,
+    Ciphering,
+    GeneralCiphering,
+    GeneralSigning,
+    Header,
+    KeyInfo,
+    KeyKind,
+    Layer,
+    Signing,
+)
 from protocols.dlms.security.material import KeyId, SecurityMaterial
 from protocols.dlms.security.protected_data import ProtectionType
+from protocols.dlms.security.signature import sign
 from protocols.dlms.security.suites import Policy, Suite
 from protocols.dlms.server import Server
 
@@ -280,3 +292,103 @@ def test_an_association_of_general_signing_around_general_ciphering(parties: Par
     layers = (Signing(EMPTY), Ciphering(EMPTY, KeyKind.ONE_PASS))
     heard = reads_the_lamp(Plant(parties, suite), layers, signed=True)
     assert {message[0] for message in heard} == {0xDF}
+
+
+# --- bad inputs D10 to D12 against a live server: refused, and the next good request works
+
+DECIPHERING_ERROR = b"\xd8\x01\x05"  # exception-response: service-not-allowed, deciphering-error
+
+
+def question(plant: Plant, client: Client) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """A good request for the lamp as the client would send it, and how to open what comes back: as the client does."""
+    procedure = client.get(plant.lamp.name, 1, 2)
+    request = next(procedure)
+
+    def finish(answer: bytes) -> bytes:
+        with pytest.raises(StopIteration) as done:
+            procedure.send(answer)
+        value: Data = done.value.value
+        return value.build()
+
+    return request, finish
+
+
+def refused_then_good(plant: Plant, client: Client, exchange: Direct, wrong: Callable[[bytes], list[bytes]]) -> None:
+    request, finish = question(plant, client)
+    for apdu in wrong(request):
+        assert exchange(apdu)[:3] == DECIPHERING_ERROR
+    assert finish(exchange(request)) == axdr.u32(5).build()
+
+
+@PUBLIC_KEY_SUITES
+def test_wrong_signatures_are_refused_by_a_live_server(parties: Parties, suite: Suite):  # D10
+    plant = Plant(parties, suite)
+    layers = (Signing(EMPTY), Ciphering(EMPTY, KeyKind.UNICAST))
+    client, exchange = plant.client(Protection(Kind.GENERAL_CIPHERING, True, True, True, layers=layers))
+    curve = suite.curve
+    assert curve is not None
+
+    def wrong(request: bytes) -> list[bytes]:
+        frame = GeneralSigning.parse(request)
+        good, half = frame.signature, curve.octets
+        order = curve.order.to_bytes(half, "big")
+        signatures = [
+            b"", good[:-1], good + b"\0", bytes(half) + good[half:], good[:half] + bytes(half), order + good[half:], good[:half] + order,
+            good[:half] + b"\xff" * half, good[half:] + good[:half], good[:-1] + bytes((good[-1] ^ 1,)), bytes(2 * half),
+            sign(plant.theirs.keys.signing, b"other octets"), sign(plant.ours.keys.signing, b"other octets"),
+        ]  # fmt: skip
+        other = GeneralSigning(frame.header, frame.content[:-1] + bytes((frame.content[-1] ^ 1,)), good).build()
+        return [GeneralSigning(frame.header, frame.content, one).build() for one in signatures] + [other]
+
+    refused_then_good(plant, client, exchange, wrong)
+
+
+@PUBLIC_KEY_SUITES
+def test_points_of_no_use_are_refused_by_a_live_server(parties: Parties, suite: Suite):  # D11
+    plant = Plant(parties, suite)
+    layers = (Ciphering(EMPTY, KeyKind.ONE_PASS),)
+    client, exchange = plant.client(Protection(Kind.GENERAL_CIPHERING, True, True, layers=layers))
+    curve = suite.curve
+    assert curve is not None
+
+    def wrong(request: bytes) -> list[bytes]:
+        frame = GeneralCiphering.parse(request)
+        assert frame.key_info is not None
+        assert isinstance(frame.key_info.key, AgreedKey)
+        point = frame.key_info.key.key_ciphered_data[: 2 * curve.octets]
+        other = public_key(generate(Curve.P384 if curve is Curve.P256 else Curve.P256, Random(1)))
+        points = [
+            point[:-1] + bytes((point[-1] ^ 1,)), bytes(2 * curve.octets), other, b"", b"\0", b"\4" + point, b"\xff" * len(point),
+        ]  # fmt: skip
+        found = []
+        for one in points:  # each signed by the client's own hand: only the point is wrong
+            info = KeyInfo(2, AgreedKey(b"\1", one + sign(plant.ours.keys.signing, one)))
+            found.append(GeneralCiphering(frame.header, info, frame.content).build())
+        return found
+
+    refused_then_good(plant, client, exchange, wrong)
+
+
+def test_wrong_certificates_are_refused_by_a_live_server_and_all_credentials_kept(parties: Parties):  # D12
+    plant = Plant(parties, Suite.S1)
+    client, exchange = plant.client()
+    management = plant.management(client)
+    public = public_key(generate(Curve.P256, Random(4)))
+    good = plant.authority.certify(plant.ours.title, public, SIGNATURE)
+    drive(management.import_certificate(good), exchange)
+    before = (drive(management.certificates(), exchange), dict(plant.theirs.keys.peer_signing), plant.theirs.keys.signing)
+    stranger = Authority("Root", Curve.P256, Random("a stranger"), VALID)
+    past = Authority("Root", Curve.P256, Random("root"), (NOW - 2 * 10**18, NOW - 10**18))
+    on_p384 = public_key(generate(Curve.P384, Random(4)))
+    for wrong in (
+        good + b"\0", good[:-1], b"", stranger.certify(plant.ours.title, public, SIGNATURE), stranger.certificate,
+        past.certify(plant.ours.title, public, SIGNATURE), plant.authority.certify(plant.theirs.title, public, SIGNATURE),
+        plant.authority.certify(b"7 octet", public, SIGNATURE), plant.authority.certify(bytes(8), public, SIGNATURE),
+        plant.authority.certify(plant.ours.title, on_p384, SIGNATURE),
+    ):  # fmt: skip
+        with pytest.raises(AccessError, match="other-reason"):
+            drive(management.import_certificate(wrong), exchange)
+        after = (drive(management.certificates(), exchange), dict(plant.theirs.keys.peer_signing), plant.theirs.keys.signing)
+        assert after == before
+    drive(management.import_certificate(plant.authority.certify(plant.ours.title, public, CertificateType.KEY_AGREEMENT)), exchange)
+    assert plant.theirs.keys.peer_agreement[plant.ours.title] == public
