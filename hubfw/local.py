@@ -41,4 +41,6 @@ class Sessions:
 
     def release(self, client: int) -> None:
         """The client's connection is gone, and its association with it."""
-        self._sessions.pop(client, None)
+        session = self._sessions.pop(client, None)
+        if session is not None:
+            session.close()

@@ -39,7 +39,7 @@ class DlmsTunnel:
             case Closed(tunnel=tunnel):
                 self._limits.pop(tunnel, None)
                 for key in [key for key in self._sessions if key[0] == tunnel]:
-                    del self._sessions[key]
+                    self._sessions.pop(key).close()
             case Received(tunnel=tunnel, data=data):
                 self._transfer(tunnel, data)
 

@@ -31,6 +31,7 @@ class DlmsPort:
         self._firmware = firmware
         self._port = port
         self._server = server
+        self._sessions: dict[tuple[int, int], Session] = {}
         self._timer = Deadline(firmware, lambda: self._link.deadline, lambda: self._apply(self._link.expire(firmware.now)))
         port.on_receive = self.receive
         port.on_plug = lambda occupied: self.begin()
@@ -48,8 +49,10 @@ class DlmsPort:
 
     def begin(self) -> None:
         """Nothing is open any more."""
+        for session in self._sessions.values():
+            session.close()
         self._link = hdlc.ServerLink(tuple(self._server.devices), PARAMETERS)
-        self._sessions: dict[tuple[int, int], Session] = {}
+        self._sessions.clear()
         self._port.resting = False
 
     def receive(self, data: bytes) -> None:
@@ -72,7 +75,7 @@ class DlmsPort:
                     self._sessions[client, server] = made
                     self._port.resting = False
                 case hdlc.Disconnected(client=client, server=server):
-                    self._sessions.pop((client, server), None)
+                    self._sessions.pop((client, server)).close()
                     self._port.resting = not self._sessions
                 case hdlc.Apdu(client=client, server=server, data=data):
                     for answer in self._sessions[client, server].receive(data, now):
@@ -80,16 +83,20 @@ class DlmsPort:
                 case hdlc.TooLong(client=client, server=server):
                     self._apply(self._link.reply(client, server, _TOO_LONG, now))
                 case hdlc.Unconfirmed(client=client, server=server, data=data):
-                    for session in self._unconfirmed(client, server):
-                        session.receive(data, now)
+                    self._carry_out(client, server, data)
         self._timer.arm()
 
     def _session(self, client: int, server: int) -> Session | None:
         return self._server.session(client, server, PARAMETERS.largest_apdu)
 
-    def _unconfirmed(self, client: int, server: int) -> Iterable[Session]:
-        """Under which sessions an APDU that came in a UI frame is carried out."""
+    def _carry_out(self, client: int, server: int, apdu: bytes) -> None:
+        """What came in a UI frame. Nobody is told what became of it."""
+        now = self._firmware.now
         if (client, server) in self._sessions:
-            return [self._sessions[client, server]]
-        reached = tuple(self._server.devices) if server in hdlc.ALL_STATIONS else (server,)
-        return [made for each in reached if (made := self._session(client, each)) is not None]
+            self._sessions[client, server].receive(apdu, now)
+            return
+        for each in tuple(self._server.devices) if server in hdlc.ALL_STATIONS else (server,):
+            session = self._session(client, each)
+            if session is not None:
+                session.receive(apdu, now)
+                session.close()

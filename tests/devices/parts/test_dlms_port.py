@@ -10,27 +10,44 @@ from devices.runtime.kernel import S
 from devices.runtime.port import Port, Wire
 from protocols.core.effects import Send
 from protocols.dlms import axdr, cosem, hdlc
+from protocols.dlms.association import CONFORMANCE, Terms
 from protocols.dlms.client import Client, Refused
 from protocols.dlms.cosem import Access, AccessError
 from protocols.dlms.meter import Meter
-from protocols.dlms.server import LogicalDevice, Server, open_profile
+from protocols.dlms.server import Association, LogicalDevice, Server, open_profile
 
 PASSWORD = b"12345678"
 PDU_TOO_LONG = bytes.fromhex("D80104")
+PRE_ESTABLISHED = 40
+ALL = 0x7F
+SET_TEXT = bytes.fromhex("C1 01 01 0001 0000600100FF 02 00 09 03") + b"new"
+"""An unconfirmed SET."""
 
 
 class Station(Firmware):
     """Two logical devices, each with a register, and a long text in the first."""
 
     def boot(self, why):
+        self.written = []
+
         def device(number):
             return [
                 cosem.Register("1-0:1.8.0", value=axdr.u32(number), scaler_unit=(0, cosem.Unit.WATT_HOUR)),
-                cosem.Data("0-0:96.1.0", value=axdr.octets(bytes(3000)), access={"value": Access.READ_WRITE}),
+                cosem.Data(
+                    "0-0:96.1.0",
+                    value=axdr.octets(bytes(3000)),
+                    access={"value": Access.READ_WRITE},
+                    on={"value": lambda value: self.written.append((number, bytes(value.value)))},
+                ),
             ]
 
-        devices = {sap: LogicalDevice(b"MBE-%d" % sap, device(sap), open_profile(PASSWORD)) for sap in (1, 2)}
-        self.port = DlmsPort(self, self.board.uart("serial"), Server(devices))
+        there = Association(PRE_ESTABLISHED, pre_established=Terms(CONFORMANCE, 1024))
+        devices = {sap: LogicalDevice(b"MBE-%d" % sap, device(sap), [*open_profile(PASSWORD), there]) for sap in (1, 2)}
+        self.server = Server(devices)
+        self.port = DlmsPort(self, self.board.uart("serial"), self.server)
+
+    def associations(self):
+        return [device.opened for device in self.server.devices.values()]
 
 
 class Plug:
@@ -159,6 +176,59 @@ def test_a_power_cut_ends_it_too_and_the_plug_stays_in(plug, station, premises):
     assert isinstance(head.connect(), hdlc.Connected)
     meter.associate()
     assert meter.register("1-0:1.8.0").value == 1
+
+
+def test_sessions_leave_nothing_behind(plug, premises, station):
+    head = plug()
+    head.meter()
+    head.meter(1, 1, PASSWORD)
+    head.meter(server=2)
+    assert [len(opened) for opened in station.firmware.associations()] == [2, 1]
+    head.connect()  # anew
+    head.apply(head.links[1, 1].disconnect(premises.kernel.now))
+    premises.run(S)
+    assert [len(opened) for opened in station.firmware.associations()] == [0, 1]
+    head.wire.unplug()
+    premises.run(S)
+    assert station.firmware.associations() == [[], []]
+
+
+def unnumbered(client, server, apdu):
+    return hdlc.Frame.unnumbered(
+        hdlc.Kind.UI, hdlc.Address(server), hdlc.Address(client), poll=False, information=b"\xe6\xe6\x00" + apdu
+    ).build()
+
+
+def test_what_comes_unnumbered_is_carried_out_under_the_clients_association(plug, premises, station):
+    head = plug()
+    head.meter(1, 1, PASSWORD)
+    head.port.write(unnumbered(1, 1, SET_TEXT))
+    head.port.write(unnumbered(16, 1, SET_TEXT.replace(b"new", b"no!")))
+    premises.run(S)
+    assert head.news == []
+    assert station.firmware.written == [(1, b"new")]
+
+
+def test_what_is_for_all_stations_is_carried_out_where_an_association_is_there_unasked(plug, premises, station):
+    """Bad input A8: nothing of it is answered, and a client's own association is not used for it."""
+    head = plug()
+    head.meter(1, 1, PASSWORD)
+    head.port.write(unnumbered(1, ALL, SET_TEXT))
+    premises.run(S)
+    assert station.firmware.written == []
+    head.port.write(unnumbered(PRE_ESTABLISHED, ALL, SET_TEXT))
+    premises.run(S)
+    assert head.news == []
+    assert station.firmware.written == [(1, b"new"), (2, b"new")]
+    assert [len(opened) for opened in station.firmware.associations()] == [1, 0]
+
+
+def test_a_notification_goes_out_unnumbered(plug, premises, station):
+    head = plug()
+    head.meter()
+    notification = bytes.fromhex("0F 00000001 00 09 03") + b"hey"
+    station.firmware.port.notify(16, 1, notification)
+    assert head.wait() == hdlc.Unconfirmed(16, 1, notification)
 
 
 def test_an_address_that_nobody_has_is_not_answered(plug, premises):
