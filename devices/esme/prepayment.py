@@ -63,6 +63,7 @@ class Prepayment:
         account = _account(ACCOUNT, credit_charge_configuration=CREDIT_MODE)
         credits, charges = _credits(), _charges(config, self._collect)
         self.payment = Payment(account, credits, charges)
+        self._made = self.payment.image()
         self.payment.restore({key.removeprefix(_STORED): board.nvm.get(key) for key in board.nvm.keys(_STORED)})
         following = _account(
             NEXT_ACCOUNT, AccountStatus.NEW, access=_WRITABLE, on={"activate_account": lambda argument: self._follow(following)}
@@ -105,12 +106,16 @@ class Prepayment:
             following.account_mode_and_status = (following.mode, AccountStatus.NEW)
 
     def _save(self) -> None:
-        """Put what has changed in flash, in one transaction."""
+        """Put what has changed in flash, in one transaction. What is as it was made takes no room there."""
         if self._busy:
             return
-        kept: dict[str, object] = {_STORED + key: value for key, value in self.payment.image().items()}
-        kept[_TAKEN] = self._taken
         nvm = self._board.nvm
+        kept: dict[str, object] = {
+            _STORED + key: value
+            for key, value in self.payment.image().items()
+            if value != self._made.get(key) or _STORED + key in nvm
+        }
+        kept[_TAKEN] = self._taken
         news = {key: value for key, value in kept.items() if nvm.get(key) != value}
         if news:
             nvm.put(news)

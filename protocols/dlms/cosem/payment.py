@@ -70,13 +70,11 @@ class Payment:
             self._collect(charge, self._cost(charge, units, index), now)
 
     def expire(self, now: int) -> None:
-        """Collect for the time that has passed. A charge that was never collected begins now, and so does one that was collected
-        more than a period ahead: the clock was wrong then. `now`: UTC ns."""
-        for charge in self._of(ChargeType.TIME_BASED_COLLECTION):
+        """Collect for the time that has passed. A charge that has a price and was never collected begins now, and so does one that
+        was collected more than a period ahead: the clock was wrong then. `now`: UTC ns."""
+        for charge in self._timed:
             period = charge.period.value * SECOND
             last = date_time.instant(charge.last_collection_time.value)
-            if not period:
-                continue
             if last is None or last > now + period:
                 charge.collected(0, now)
                 continue
@@ -87,11 +85,8 @@ class Payment:
     @property
     def deadline(self) -> int | None:
         """When `expire` is wanted next: UTC ns; None for not before something changes."""
-        times = (
-            (date_time.instant(charge.last_collection_time.value), charge.period.value * SECOND)
-            for charge in self._of(ChargeType.TIME_BASED_COLLECTION)
-        )
-        return min((0 if last is None else last + period for last, period in times if period), default=None)
+        times = ((date_time.instant(charge.last_collection_time.value), charge.period.value) for charge in self._timed)
+        return min((0 if last is None else last + period * SECOND for last, period in times), default=None)
 
     def paid(self, amount: int, now: int) -> None:
         """A payment. `now`: UTC ns. AccessError, and nothing has changed, for one that no credit can hold."""
@@ -183,6 +178,12 @@ class Payment:
         self.judge()
 
     # --- collection
+
+    @property
+    def _timed(self) -> list[Charge]:
+        """The charges that time brings: a period and a price they have."""
+        charges = self._of(ChargeType.TIME_BASED_COLLECTION)
+        return [charge for charge in charges if charge.period.value and any(charge.prices().values())]
 
     def _of(self, type: ChargeType) -> Iterable[Charge]:
         if self.account.status != AccountStatus.ACTIVE:
