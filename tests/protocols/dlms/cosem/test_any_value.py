@@ -13,8 +13,8 @@ from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.cosem import Access, AccessError, Timetable, Unit, date_time
 from protocols.dlms.cosem.recurrence import Date, Recurrence, Time
-from protocols.dlms.cosem.types import Array, Enumerated, Limited, Simple, Structure
 from protocols.dlms.cosem.types import Any as Anything
+from protocols.dlms.cosem.types import Array, Enumerated, Limited, Simple, Structure
 from protocols.dlms.obis import Obis
 
 NOW = date_time.from_datetime(datetime(2024, 3, 30, 23, 59, 59, tzinfo=UTC))
