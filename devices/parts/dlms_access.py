@@ -172,15 +172,25 @@ def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], c
     def clock() -> int | None:
         return board.rtc.read() if board.rtc.valid else None
 
+    def save() -> None:
+        board.nvm.put({_CERTIFICATES: msgspec.structs.asdict(store.saved)})
+
     def keep(thing: cosem.InterfaceClass, member: object) -> None:
         if member in _CHANGE_CERTIFICATES:
-            board.nvm.put({_CERTIFICATES: msgspec.structs.asdict(store.saved)})
+            save()
+
+    def recognise(title: bytes, certificate: bytes) -> bool:
+        good = store.recognise(title, certificate, clock())
+        if good:
+            save()
+        return good
 
     def make() -> cosem.InterfaceClass:
         setup = SecuritySetup(SECURITY_SETUP, material=security, store=store, rng=rng, clock=clock)
         setup.watch(keep)
         return setup
 
+    security.recognise = recognise
     return make
 
 

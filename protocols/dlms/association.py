@@ -183,6 +183,7 @@ def answer(
         layer = granted.layer(context, request.title or granted.client_title)
         proposed, protection = _proposal(request, layer)
         _identify(layer, granted, mechanism, context)
+        _recognise(request, granted, layer)
         user = _user(request, granted)
         _authenticate(request, granted, mechanism, throttle, now)
         terms = _negotiate(proposed, granted, context, mechanism, path_limit)
@@ -270,6 +271,13 @@ def _identify(layer: SecurityLayer, association: Association, mechanism: Mechani
     """Refuse a client whose system title has to be known and is not."""
     if mechanism in hls.TITLED or context is Context.LOGICAL_NAME_CIPHERED:
         _check_title(layer.peer, association.security.title if association.security is not None else b"")
+
+
+def _recognise(request: AARQ, association: Association, layer: SecurityLayer) -> None:
+    """Take in the client's certificate for signatures, if it brought one."""
+    recognise = association.security.recognise if association.security is not None else None
+    if request.certificate and recognise is not None and not recognise(layer.peer, request.certificate):
+        raise _Refused(Diagnostic.CALLING_AE_QUALIFIER_NOT_RECOGNIZED)
 
 
 def _user(request: AARQ, association: Association) -> User | None:

@@ -62,13 +62,15 @@ class Security(msgspec.Struct, frozen=True):
 
     `protection` PLAIN: the context without ciphering; the material is for the mechanism only. Of its layers the keys count; headers
     are made. `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in
-    this association instead of the global one; empty: none. Not shown by repr.
+    this association instead of the global one; empty: none. `certificate`: our own for signatures (DER), for a server that does
+    not know it yet; empty: none. Not shown by repr.
     """
 
     material: SecurityMaterial
     server_title: bytes = b""
     protection: Protection = AUTHENTICATED_ENCRYPTED
     dedicated_key: bytes = b""
+    certificate: bytes = b""
 
     def __repr__(self) -> str:
         return f"Security({self.material!r}, {self.protection.kind.name})"
@@ -111,7 +113,12 @@ class Opening:
         dedicated = security.dedicated_key or None if security is not None and self.protection.encrypted else None
         initiate = InitiateRequest(dedicated, None, None, DLMS_VERSION, conformance, max_pdu).build()
         return AARQ.propose(
-            self.context, self._sealed(initiate), mechanism=mechanism, authentication=self._sent, title=self._title or None
+            self.context,
+            self._sealed(initiate),
+            mechanism=mechanism,
+            authentication=self._sent,
+            title=self._title or None,
+            certificate=security.certificate or None if security is not None else None,
         )
 
     def accept(self, response: AARE) -> InitiateResponse:

@@ -167,6 +167,17 @@ class CertificateStore:
         self._put(entry)
         return entry
 
+    def recognise(self, title: bytes, der: bytes, now: int | None = None) -> bool:
+        """Whether a certificate that its owner showed is that title's, for signatures, and good; then it is taken in."""
+        try:
+            entry = self._checked(der, now)
+            if entry.title != title or entry.type is not CertificateType.DIGITAL_SIGNATURE:
+                return False
+            self.take_in(der, now)
+        except RemoteProtocolError:
+            return False
+        return True
+
     def _put(self, entry: Entry) -> None:
         self._entries = [*(old for old in self._entries if _place(old) != _place(entry)), entry]
         if entry.entity is Entity.CLIENT:

@@ -93,6 +93,8 @@ class SecurityMaterial:
         self.rng = rng
         self.seen: deque[bytes] = deque(maxlen=REMEMBERED)
         """Digests of messages under keys that came with them, which no counter protects from replay."""
+        self.recognise: Callable[[bytes, bytes], bool] | None = None
+        """Takes in the certificate (DER) that a client of this title brought in its AARQ; whether it is good. None: not asked."""
         self.on_change: Callable[[], object] | None = None
         """Called when clients have changed keys or policy."""
         self._deferred: list[Callable[[], None]] = []
