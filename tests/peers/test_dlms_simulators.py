@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from protocols.dlms import axdr
 from protocols.dlms.acse import Mechanism
+from protocols.dlms.association import CONFORMANCE
 from protocols.dlms.authentication import Authentication, Security
 from protocols.dlms.client import Client, drive, item
 from protocols.dlms.cosem import AccessError
+from protocols.dlms.initiate import Conformance
 from protocols.dlms.meter import Meter
 from protocols.dlms.security.context import Kind, Protection
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
@@ -35,6 +37,11 @@ PYDLMS, GURUX = HERE / "judges" / "pydlms_meter.py", HERE.parent / "bench" / "se
 PATIENCE = 60.0
 SECRET = b"sixteen octets!!"
 METER, CLIENT = b"PYD\0\0\0\0\1", b"MBH\0\0\0\0\1"
+IN_GENERAL_BLOCKS = CONFORMANCE & ~(
+    Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+)
 FIRST_ROW = datetime(2024, 5, 1, tzinfo=UTC)
 ENERGY = 12_345_678
 """Of pydlms' example meter: Wh, and rows of a profile every quarter of an hour from FIRST_ROW on, 1000, 1007, 1014 .."""
@@ -60,7 +67,7 @@ def program(*command: object) -> Iterator[str]:
 class Simulator:
     """A meter of pydlms with one security suite, and what our client needs to talk to it."""
 
-    def __init__(self, suite: int, level: str, start: Callable[..., str]) -> None:
+    def __init__(self, suite: int, level: str, start: Callable[..., str], **more: Any) -> None:
         self.suite = Suite(suite)
         octets = self.suite.key_octets
         self._keys = {KeyId.UNICAST_ENCRYPTION: bytes(range(octets)), KeyId.AUTHENTICATION: bytes(range(0xD0, 0xD0 + octets))}
@@ -68,6 +75,7 @@ class Simulator:
             "suite": suite, "level": level, "title": METER.hex(), "secret": SECRET.hex(), "window": 3, "gbt_window": 3,
             "key": self._keys[KeyId.UNICAST_ENCRYPTION].hex(), "authentication_key": self._keys[KeyId.AUTHENTICATION].hex(),
         }  # fmt: skip
+        order |= more
         self._signing: dict[str, Any] = {}
         if self.suite.curve is not None:
             curve = ec.SECP256R1() if suite == 1 else ec.SECP384R1()
@@ -184,6 +192,26 @@ def test_pydlms_is_written_and_acted_on(simulators, protection: Protection | Non
 def test_pydlms_answers_in_blocks(simulators, size: int, protection: Protection | None) -> None:
     with simulators().meter(Mechanism.HIGH_GMAC, protection, max_pdu=size) as meter:
         reads(meter)
+
+
+@pytest.mark.dlms(
+    "client general block transfer", "client general block transfer streaming", "client general block transfer window"
+)
+@pytest.mark.dlms("client general block transfer recovery", part=True)
+@pytest.mark.parametrize("protection", [None, BOTH], ids=["plain", "ciphered"])
+@pytest.mark.parametrize("loses", [[], [3], [2, 5, 6]])
+def test_pydlms_answers_in_general_blocks_some_of_which_get_lost(
+    peers_python: Path, protection: Protection | None, loses: list[int]
+) -> None:
+    """The end of a stream gets through in these: what is missing before it is asked for by number."""
+    with ExitStack() as stack:
+
+        def start(*command: object) -> str:
+            return stack.enter_context(program(peers_python, *command))
+
+        simulator = Simulator(0, "AUTHENTICATED_ENCRYPTED", start, gbt_window=4, loses=loses)
+        with simulator.meter(Mechanism.HIGH_GMAC, protection, max_pdu=200, conformance=IN_GENERAL_BLOCKS) as meter:
+            reads(meter)
 
 
 def test_pydlms_rows_by_time_and_by_number(simulators) -> None:

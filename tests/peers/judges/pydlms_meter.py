@@ -1,7 +1,8 @@
 """A judge: pydlms' simulated meter, for our client to read. Runs in .venv-peers, with nothing of ours.
 
     pydlms_meter.py '{"suite": 0, "title": .., "key": .., "authentication_key": .., "secret": .., "signing_key": ..,
-                      "client_signing_key": .., "window": 1, "level": "AUTHENTICATED_ENCRYPTED"}'
+                      "client_signing_key": .., "window": 1, "level": "AUTHENTICATED_ENCRYPTED",
+                      "gbt_window": 1, "loses": [], "misses": []}'     (numbers of blocks of its own, and of ours, once each)
 
 Octets are hexadecimal. It prints its ports as JSON, {"wrapper": N, "hdlc": N}, and answers until its standard input ends. Clients:
 16 no security; 1 and 2 to 7 of that mechanism without ciphering; 32 to 37 high level security 2 to 7 with it. The objects are those
@@ -34,6 +35,7 @@ def main() -> None:
     meter.security = SecurityContext(*keys, client_system_title=octets["title"], suite=order["suite"], policy=policy)
     meter.conformance |= Conformance.GENERAL_BLOCK_TRANSFER
     meter.gbt_window = order.get("gbt_window", 1)
+    meter.drop_gbt_blocks, meter.drop_gbt_requests = set(order.get("loses", ())), set(order.get("misses", ()))
     signing = {}
     if "signing_key" in octets:
         curve = CURVES[len(octets["signing_key"])]
