@@ -14,11 +14,13 @@ from devices.parts.dlms_access import Clients
 from devices.runtime.kernel import S
 from hubfw.config import Config
 from hubfw.device_log import DeviceLog
+from hubfw.wan.endpoint import CONNECTIONS, IDLE, PORT
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.cosem.push import Message, PushSetup, TransportService, push_objects
+from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice
 from protocols.dlms.xdlms import DataAccessResult
 
@@ -37,6 +39,10 @@ LONG_FAILURES: Final = "0-0:96.7.5"
 TIME_OF_FAILURE: Final = "0-0:96.7.10"
 DURATION: Final = "0-0:96.7.15"
 THRESHOLD: Final = "0-0:96.7.20"
+
+IP_SETUP: Final = Obis("0-0:25.1.0")
+NO_ADDRESS: Final = 0
+"""The network knows its hosts by name."""
 
 OUTAGE: Final = 1
 RESTORED: Final = 2
@@ -128,6 +134,10 @@ class HubDevice(LogicalDevice):
                 access={"value": Access.READ_WRITE},
                 on={"value": self._threshold},
             ),
+            cosem.TcpUdpSetup(
+                "0-0:25.0.0", tcp_udp_port=PORT, ip_reference=IP_SETUP, nb_of_sim_conn=CONNECTIONS, inactivity_time_out=IDLE // S
+            ),
+            cosem.IPv4Setup(IP_SETUP, ip_address=NO_ADDRESS, use_dhcp_flag=True),
             *clients.objects(),
         ], clients.associations(_DEVICE),
             security=clients.security, rng=clients.rng, on_secret=clients.remember(_DEVICE),
