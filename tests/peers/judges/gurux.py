@@ -10,8 +10,9 @@ visit may be told, too:
                  "dedicated_key": .., "signing_key": .., "peer_signing_key": ..}    octets are hexadecimal; keys of curves are raw
 
 Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["profile", OBIS, FROM, TO], ["entries", OBIS, FIRST, COUNT],
-["objects"], ["set-clock", ISO], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS]. Of each visit the
-answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
+["objects"], ["set-clock", ISO], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["security"]
+(attributes 2 to 6 of the security setup), ["transfer", KEK, NUMBER, KEY], ["generate", TYPE], ["request", TYPE]. Of each visit
+the answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from gurux_dlms.objects import (
     GXDLMSExtendedRegister,
     GXDLMSProfileGeneric,
     GXDLMSRegister,
+    GXDLMSSecuritySetup,
 )
 from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
@@ -203,6 +205,26 @@ class Judge:
         self.get(switch, 2)
         self.get(switch, 3)
         return [bool(switch.outputState), int(switch.controlState)]
+
+    def security(self) -> list[object]:
+        """Policy, suite, titles of client and server, and of each certificate entity, type, and whether all else was said."""
+        setup = GXDLMSSecuritySetup()
+        for attribute in range(2, 7):
+            self.get(setup, attribute)
+        titles = [bytes(title).hex().upper() for title in (setup.clientSystemTitle, setup.serverSystemTitle)]
+        listed = [[int(it.entity), int(it.type_), bool(it.serialNumber and it.issuer and it.subject)] for it in setup.certificates]
+        return [int(setup.securityPolicy), int(setup.securitySuite), *titles, listed]
+
+    def transfer(self, kek: str, number: int, key: str) -> str:
+        self.exchange(GXDLMSSecuritySetup().globalKeyTransfer(self.dlms, octets(kek), [(number, octets(key))]))
+        return "transferred"
+
+    def generate(self, type: int) -> str:
+        self.exchange(GXDLMSSecuritySetup().generateKeyPair(self.dlms, type))
+        return "done"
+
+    def request(self, type: int) -> str:
+        return bytes(self.exchange(GXDLMSSecuritySetup().generateCertificate(self.dlms, type)).value).hex()
 
     def disconnect(self, obis: str) -> str:
         self.exchange(GXDLMSDisconnectControl(obis).remoteDisconnect(self.dlms))
