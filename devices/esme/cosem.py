@@ -14,6 +14,7 @@ from typing import Final
 
 from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
+from devices.esme.port_objects import port_objects
 from devices.esme.supply import LONG, Supply
 from devices.esme.timed_objects import timed_objects
 from devices.parts.dlms_access import Clients
@@ -73,7 +74,7 @@ def server(
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
     image = cosem.ImageTransfer("0-0:44.0.0", store=NvmImageStore(board), image_block_size=IMAGE_BLOCK)
-    for thing in (image, *timed_objects(board, meter, device.find), *clients.guarded(device.find)):
+    for thing in (image, *port_objects(), *timed_objects(board, meter, device.find), *clients.guarded(device.find)):
         device.add(thing)
     return Server({MANAGEMENT: device})
 
