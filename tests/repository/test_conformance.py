@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,24 +18,26 @@ def conformance(traceability: ModuleType) -> ModuleType:
     return found
 
 
-def calls(tests: Path) -> Iterator[tuple[Path, ast.Call]]:
-    for path in sorted(tests.rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.dlms"):
-                yield path, node
+COLLECT = """
+import json, sys, pytest
+
+class Marks:
+    def pytest_collection_modifyitems(self, items):
+        found = [(row, bool(mark.kwargs.get("part"))) for item in items for mark in item.iter_markers("dlms") for row in mark.args]
+        print("marks", json.dumps(sorted(set(found))))
+
+sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests"], plugins=[Marks()]))
+"""
 
 
-def marks(tests: Path) -> dict[str, set[bool]]:
-    """Row -> what the marks in the tests' source say: {part} for each `dlms(...)`. Rows are literals, or made of ranges."""
+@pytest.fixture(scope="module")
+def marks(root: Path) -> dict[str, set[bool]]:
+    """Row -> what the marks that tests carry say: {part} for each `dlms(...)`."""
+    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("marks ")] or [done.stdout + done.stderr]
     found: dict[str, set[bool]] = {}
-    for path, call in calls(tests):
-        part = any(keyword.arg == "part" and ast.literal_eval(keyword.value) for keyword in call.keywords)
-        rows = ast.fix_missing_locations(ast.Expression(ast.List(call.args, ast.Load())))
-        try:
-            for row in eval(compile(rows, str(path), "eval"), {"__builtins__": {"range": range}}):
-                found.setdefault(str(row), set()).add(part)
-        except NameError as error:
-            pytest.fail(f"{path.name}, line {call.lineno}: rows of a mark are literals or made of ranges: {error}")
+    for row, part in json.loads(line.removeprefix("marks ")):
+        found.setdefault(row, set()).add(part)
     return found
 
 
@@ -61,17 +64,14 @@ def test_page_lists_every_row(page: str, conformance: ModuleType) -> None:
     assert stated(page).keys() == conformance.known()
 
 
-def test_page_says_what_the_marks_say(page: str, root: Path, conformance: ModuleType) -> None:
-    marked = marks(root / "tests")
-    expected = {
-        row: "not yet" if row not in marked else "shown" if False in marked[row] else "part" for row in conformance.known()
-    }
+def test_page_says_what_the_marks_say(page: str, marks: dict[str, set[bool]], conformance: ModuleType) -> None:
+    expected = {row: "not yet" if row not in marks else "shown" if False in marks[row] else "part" for row in conformance.known()}
     differing = {row: (state, expected[row]) for row, state in stated(page).items() if state != expected[row]}
     assert not differing, "run `make conformance`"
 
 
-def test_marks_name_rows_that_exist(root: Path, conformance: ModuleType) -> None:
-    assert marks(root / "tests").keys() <= conformance.known()
+def test_marks_name_rows_that_exist(marks: dict[str, set[bool]], conformance: ModuleType) -> None:
+    assert marks.keys() <= conformance.known()
 
 
 def test_page_is_made_of_what_was_seen(conformance: ModuleType, traceability: ModuleType) -> None:

@@ -410,6 +410,10 @@ end
 
 local segments = {}
 
+function hdlc_proto.init()
+  segments = {}
+end
+
 -- What an I-frame carries: an APDU behind its LLC header, or a segment of one; the last segment shows the whole.
 local function information(tvb, pos, stop, pinfo, sub, way, segmented)
   local key = pinfo.number .. "@" .. pos
@@ -475,7 +479,7 @@ local function hdlc_frame(tvb, pos, stop, pinfo, tree)
   if check_fails(tvb, start + 1, last) or tvb(behind - 1, 1):uint() ~= FLAG then
     sub:add_proto_expert_info(hdlc_wrong, "frame check sequence wrong")
   elseif pos < last and band(control, 1) == 0 then
-    information(tvb, pos, last, pinfo, sub, table.concat(said, ">"), segmented)
+    information(tvb, pos, last, pinfo, sub, tostring(pinfo.src) .. pinfo.src_port .. "," .. table.concat(said, ">"), segmented)
   elseif pos < last then
     sub:add(hdlc_fields.information, tvb(pos, last - pos))
   end
