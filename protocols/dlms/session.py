@@ -45,6 +45,8 @@ _NOTIFICATIONS: Final[dict[type[Frame], Conformance]] = {
 }
 OWN_WINDOW: Final = 8
 """Blocks of a general block transfer that are taken in one stream."""
+STREAM: Final = 6
+"""Blocks that are sent in one, whatever the client takes: a tunnel's radio carries no more long messages at once."""
 SMALLEST_ROOM: Final = 24
 """Octets that protection has to leave of an APDU, for an answer or a block of one."""
 TIME_OUT: Final = 60_000_000_000
@@ -86,6 +88,12 @@ class Session:
 
     def receive(self, data: bytes, now: int) -> list[bytes]:
         """The answers to an APDU, each to be sent as one; none: silence. `now`: ns."""
+        try:
+            return self._received(data, now)
+        except CounterExhausted:
+            return [exception(ServiceError.OPERATION_NOT_POSSIBLE)]
+
+    def _received(self, data: bytes, now: int) -> list[bytes]:
         if len(data) > self._max_pdu:
             return [exception(ServiceError.PDU_TOO_LONG)]
         if data[:1] in _ACSE:
@@ -127,7 +135,7 @@ class Session:
             return [exception(ServiceError.OTHER_REASON)]
         transfer = self._transfer if now - self._touched <= TIME_OUT else None
         if block.begins and not (transfer is not None and transfer.repeats(block)):
-            transfer = Transfer(self._max_pdu, OWN_WINDOW)
+            transfer = Transfer(self._max_pdu, OWN_WINDOW, STREAM)
         self._transfer, self._touched = transfer, now
         if block.aborts or transfer is None:
             self._transfer = None
@@ -176,7 +184,7 @@ class Session:
             self.device.security.settle()
         if transfer is None and isinstance(answer, bytes) and len(answer) <= self._max_pdu:
             return [answer]
-        transfer = transfer or Transfer(self._max_pdu, OWN_WINDOW)
+        transfer = transfer or Transfer(self._max_pdu, OWN_WINDOW, STREAM)
         self._transfer = transfer
         return [block.build() for block in transfer.send((answer,) if isinstance(answer, bytes) else answer)]
 

@@ -17,7 +17,7 @@ from protocols.dlms import axdr, xdlms
 from protocols.dlms.acse import AARE, AARQ, Context, Mechanism
 from protocols.dlms.association import CONFORMANCE
 from protocols.dlms.authentication import AUTHENTICATED_ENCRYPTED as GLO
-from protocols.dlms.client import Client, drive
+from protocols.dlms.client import Client, Refused, drive
 from protocols.dlms.cosem import Data
 from protocols.dlms.direct import Direct
 from protocols.dlms.initiate import ConfirmedServiceError, InitiateRequest
@@ -142,6 +142,21 @@ def test_d4_our_own_counter_never_wraps(meter: Open) -> None:
     for _ in range(3):
         answer = meter.session.receive(cipher(GLO_GET, GET, meter.keys, CLIENT_TITLE, meter.stored), 0)
         assert answer == [NOT_ALLOWED]
+
+
+def test_d4_nothing_is_proven_or_opened_without_a_counter(plant) -> None:
+    session = plant.session(35)
+    numbers = count(LAST)
+    plant.material.next_counter = own(lambda: next(numbers))
+    client = plant.client(Mechanism.HIGH_GMAC, Protection())
+    drive(client.associate(), Direct(session))  # the proof took the last one
+    drive(client.release(), Direct(session))
+    for protection in (Protection(), GLO):
+        with pytest.raises(Refused, match="operation-not-possible"):
+            drive(plant.client(Mechanism.HIGH_GMAC, protection).associate(), Direct(session))
+        assert not session.associated
+    with plant.meter(plant.client(Mechanism.HIGH_MD5, Protection())):
+        pass
 
 
 def test_d4_a_counter_that_is_at_its_end_says_so() -> None:

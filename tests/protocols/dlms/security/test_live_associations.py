@@ -22,6 +22,7 @@ from protocols.dlms.initiate import DLMS_VERSION, Conformance, InitiateRequest
 from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.meter import Meter
 from protocols.dlms.obis import Obis
+from protocols.dlms.security import hls
 from protocols.dlms.security.context import PLAIN, Kind, Protection
 from protocols.dlms.security.general import Ciphering, Header, KeyKind, Signing
 from protocols.dlms.security.suites import Policy, Suite
@@ -244,6 +245,17 @@ def test_a_challenge_of_a_wrong_length_is_refused(plant, length: int) -> None:
     assert (response.result, response.diagnostic) == (Result.REJECTED_PERMANENT, Diagnostic.AUTHENTICATION_FAILURE)
     with plant.meter(plant.client(Mechanism.HIGH_MD5), session):
         pass
+
+
+def test_another_aarq_begins_anew_while_the_first_is_pending(pending: tuple[Session, AARE], plant) -> None:
+    session, first = pending
+    again = AARE.parse(session.receive(request_for(Mechanism.HIGH_MD5).build(), 0)[0])
+    assert again.authentication != first.authentication
+    exchange = hls.Exchange(b"", b"", first.authentication, b"K56iVagY")
+    old = hls.prove(Mechanism.HIGH_MD5, exchange, b"a test secret", None)
+    answer = xdlms.ActionResponseNormal.parse(session.receive(reply(old), 0)[0])
+    assert answer.response.result == xdlms.ActionResult.READ_WRITE_DENIED
+    assert plant.device.opened == []
 
 
 def test_a_proven_association_proves_nothing_again(plant) -> None:
