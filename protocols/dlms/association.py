@@ -33,6 +33,7 @@ from protocols.dlms.security.context import (
     acceptable_title,
 )
 from protocols.dlms.security.material import SecurityMaterial
+from protocols.dlms.security.message_key import Profile
 from protocols.dlms.security.suites import Policy
 
 SMALLEST_PDU: Final = 64
@@ -88,6 +89,7 @@ class Association:
     `security`: with it, ciphered contexts are open to the client, and it keeps to the policy of the material and to `policy`.
     `client_title`: the only system title that is let in; empty: any. `version`: of the association's object, 1 to 3.
     `pre_established`: it is there without an AARQ, on these terms. `users`: one of whom the AARQ must name, if there are any.
+    `profile`: how general-ciphering and general-signing are read.
     """
 
     client_sap: int
@@ -100,6 +102,7 @@ class Association:
     version: int = 1
     pre_established: Terms | None = None
     users: tuple[User, ...] = ()
+    profile: Profile = Profile.FIELD
 
     def __post_init__(self) -> None:
         if self.security is None and (self.policy or self.mechanism in hls.KEYED):
@@ -113,7 +116,7 @@ class Association:
     def layer(self, context: Context, title: bytes = b"") -> SecurityLayer:
         """The security layer of one opening. `title`: the client's."""
         if context is Context.LOGICAL_NAME_CIPHERED and self.security is not None:
-            return SecurityContext(self.security, title, policy=self.policy)
+            return SecurityContext(self.security, title, policy=self.policy, profile=self.profile)
         return ClearContext(title)
 
 

@@ -26,6 +26,7 @@ from protocols.dlms.security.context import (
     acceptable_title,
 )
 from protocols.dlms.security.material import SecurityMaterial
+from protocols.dlms.security.message_key import Profile
 from protocols.dlms.security.suites import Policy
 
 CHALLENGE: Final = 32
@@ -63,7 +64,7 @@ class Security(msgspec.Struct, frozen=True):
     `protection` PLAIN: the context without ciphering; the material is for the mechanism only. Of its layers the keys count; headers
     are made. `server_title`: the system title the server must have; empty: the one that it says. `dedicated_key`: to be used in
     this association instead of the global one; empty: none. `certificate`: our own for signatures (DER), for a server that does
-    not know it yet; empty: none. Not shown by repr.
+    not know it yet; empty: none. `profile`: how general-ciphering and general-signing are read. Not shown by repr.
     """
 
     material: SecurityMaterial
@@ -71,6 +72,7 @@ class Security(msgspec.Struct, frozen=True):
     protection: Protection = AUTHENTICATED_ENCRYPTED
     dedicated_key: bytes = b""
     certificate: bytes = b""
+    profile: Profile = Profile.FIELD
 
     def __repr__(self) -> str:
         return f"Security({self.material!r}, {self.protection.kind.name})"
@@ -97,7 +99,9 @@ class Opening:
         wanted = Policy.NOTHING
         for bit, name in _ANSWERS:
             wanted |= bit if getattr(security.protection, name) else Policy.NOTHING
-        layer = SecurityContext(security.material, security.server_title, policy=wanted, client=True)
+        layer = SecurityContext(
+            security.material, security.server_title, policy=wanted, profile=security.profile, client=True
+        )
         if security.dedicated_key:
             layer.dedicate(security.dedicated_key)
         self.layer, self.protection = layer, security.protection

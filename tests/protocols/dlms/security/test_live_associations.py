@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
@@ -24,7 +25,7 @@ from protocols.dlms.meter import Meter
 from protocols.dlms.obis import Obis
 from protocols.dlms.security import hls
 from protocols.dlms.security.context import PLAIN, Kind, Protection
-from protocols.dlms.security.general import Ciphering, Header, KeyKind, Signing
+from protocols.dlms.security.general import Ciphering, Header, KeyKind, Profile, Signing
 from protocols.dlms.security.suites import Policy, Suite
 from protocols.dlms.server import Server
 from protocols.dlms.session import Session
@@ -97,6 +98,24 @@ def test_layers_between_two_titles(make_plant, suite: Suite, key: KeyKind) -> No
         session = plant.session(client.client_sap)
         with plant.meter(client, session):
             assert value(client, session, GUARDED) == 6
+
+
+def test_layers_by_the_gb_profile(make_plant) -> None:
+    """Both ends by one profile understand each other, and by two they do not."""
+    plant = make_plant(Suite.S1)
+    granted = plant.device.associations[35]
+    plant.device.associations[35] = dataclasses.replace(granted, profile=Profile.GB)
+    protection = layered(Signing(NO_HEADER), Ciphering(NO_HEADER, KeyKind.ONE_PASS))
+    for profile, understood in ((Profile.GB, True), (Profile.FIELD, False)):
+        security = Security(plant.material_of_client(), protection=protection, profile=profile)
+        client = Client(35, 1, authentication=Authentication(Mechanism.HIGH_GMAC, rng=Random(1)), security=security)
+        session = plant.session(35)
+        if understood:
+            with plant.meter(client, session):
+                assert value(client, session) == 5
+        else:
+            with pytest.raises(Refused, match="deciphering-error"):
+                drive(client.associate(), Direct(session))
 
 
 @pytest.mark.dlms("server negotiated APDU size", "client negotiated APDU size")
