@@ -62,7 +62,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture(scope="module")
 def endpoints(start_program) -> dict[str, str]:
-    return start_program("serve", HOME, "--ready-json", "--after", f"{AFTER.seconds}s").endpoints
+    return start_program("serve", HOME, "--ready-json", "--pace", 5, "--after", f"{AFTER.seconds}s").endpoints
 
 
 @pytest.fixture
@@ -121,6 +121,11 @@ def half_hours(meter: Meter) -> list[list[object]]:
 # --- Gurux
 
 
+@pytest.mark.dlms(
+    "server no security", "server AARQ AARE", "server context LN", "server GET normal", "server GET selection by range",
+    "server GET selection by entry", "server wrapper TCP", "class 8 attribute 2", "class 3 attribute 2",
+    "class 3 attribute 3", "class 7 attribute 2", "class 7 attribute 3",
+)  # fmt: skip
 @pytest.mark.req("S-010", part=True)
 def test_gurux_reads_clock_register_and_profile(gurux, ours, way: Way) -> None:
     since, until = START + timedelta(hours=1), START + timedelta(hours=2, minutes=30)
@@ -145,6 +150,7 @@ def test_gurux_reads_clock_register_and_profile(gurux, ours, way: Way) -> None:
     assert rows[-1][2] <= register["value"]
 
 
+@pytest.mark.dlms("class 15 attribute 2")
 def test_gurux_finds_the_objects_that_we_find(gurux, ours, way: Way) -> None:
     found = gurux(way, ["objects"])[0]
     assert found == ours(ELECTRICITY, plain_objects)
@@ -160,6 +166,7 @@ def plain_objects(meter: Meter) -> list[list[object]]:
     return [[entry.class_id, entry.version, ".".join(map(str, bytes(entry.name)))] for entry in meter.objects()]
 
 
+@pytest.mark.dlms("class 4 attribute 2", "class 4 attribute 3", "class 4 attribute 5")
 @pytest.mark.req("S-013", part=True)
 def test_gurux_reads_gas_from_the_mirror_with_the_time_of_its_report(gurux, ours) -> None:
     before = ours(GAS, lambda meter: (meter.clock(), meter.register("7-0:3.0.0").value))
@@ -170,6 +177,7 @@ def test_gurux_reads_gas_from_the_mirror_with_the_time_of_its_report(gurux, ours
     assert timedelta(0) < age < timedelta(minutes=31)
 
 
+@pytest.mark.dlms("server LLS", "server SET normal")
 def test_gurux_may_write_as_client_1_with_the_password_and_not_as_client_16(gurux, way: Way) -> None:
     (now,) = gurux(way, ["clock"])
     earlier = datetime.fromisoformat(now).replace(microsecond=0) - timedelta(minutes=10)
@@ -181,6 +189,7 @@ def test_gurux_may_write_as_client_1_with_the_password_and_not_as_client_16(guru
     assert gurux(way, ["set-clock", later], client=MANAGEMENT, password=Access().password) == ["written"]
 
 
+@pytest.mark.dlms("server diagnostics")
 def test_gurux_is_refused_with_a_wrong_password(gurux) -> None:
     with pytest.raises(AssertionError, match="Authentication failure"):
         gurux(WAN, ["clock"], client=MANAGEMENT, password="12345679")
@@ -189,6 +198,10 @@ def test_gurux_is_refused_with_a_wrong_password(gurux) -> None:
 # --- pydlms
 
 
+@pytest.mark.dlms(
+    "server no security", "server GET normal", "server GET selection by entry", "server wrapper TCP", "class 8 attribute 2",
+    "class 3 attribute 2", "class 7 attribute 2",
+)  # fmt: skip
 def test_pydlms_reads_clock_register_and_profile(pydlms, ours, way: Way) -> None:
     before = ours(ELECTRICITY, lambda meter: (meter.clock(), meter.register("1-0:1.8.0").value, half_hours(meter)))
     time = pydlms(way, "clock")[0]["clock"]
@@ -205,6 +218,7 @@ def test_pydlms_reads_clock_register_and_profile(pydlms, ours, way: Way) -> None
     assert last == rows[-2:]
 
 
+@pytest.mark.dlms("class 15 attribute 2")
 def test_pydlms_finds_the_objects_that_we_find(pydlms, ours, way: Way) -> None:
     found = [[entry["class"], entry["version"], entry["obis"]] for entry in pydlms(way, "list")]
     assert found == ours(ELECTRICITY, plain_objects)

@@ -140,6 +140,10 @@ def reads(meter: Meter) -> None:
     ]
 
 
+@pytest.mark.dlms(
+    "client no security", "client LLS", "client HLS 2", "client HLS 3 MD5", "client HLS 4 SHA-1", "client HLS 5 GMAC",
+    "client HLS 6 SHA-256", "client wrapper TCP",
+)  # fmt: skip
 @pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
 @pytest.mark.parametrize("mechanism", [Mechanism.LOWEST, Mechanism.LOW, *HLS[:-1]], ids=lambda it: it.name.lower())
 def test_pydlms_is_read_with_every_mechanism(simulators, mechanism: Mechanism, framing: str) -> None:
@@ -147,6 +151,7 @@ def test_pydlms_is_read_with_every_mechanism(simulators, mechanism: Mechanism, f
         reads(meter)
 
 
+@pytest.mark.dlms("client HLS 7 ECDSA")
 @pytest.mark.parametrize("suite", [1, 2])
 def test_pydlms_is_read_with_ecdsa(simulators, suite: int) -> None:
     with simulators(suite).meter(Mechanism.HIGH_ECDSA) as meter:
@@ -164,12 +169,17 @@ CIPHERED = [
 ]
 
 
+@pytest.mark.dlms(
+    "client glo suite 0", "client glo suite 1", "client glo suite 2", "client general-glo suite 0",
+    "client authentication only", "client encryption only", "client authenticated encryption", "client context LN ciphered",
+)  # fmt: skip
 @pytest.mark.parametrize("suite, level, mechanism, protection", CIPHERED)
 def test_pydlms_is_read_ciphered(simulators, suite: int, level: str, mechanism: Mechanism, protection: Protection) -> None:
     with simulators(suite, level).meter(mechanism, protection) as meter:
         reads(meter)
 
 
+@pytest.mark.dlms("client SET normal", "client ACTION normal", "client GET with-list")
 @pytest.mark.parametrize("protection", [None, BOTH], ids=["plain", "ciphered"])
 def test_pydlms_is_written_and_acted_on(simulators, protection: Protection | None) -> None:
     with simulators().meter(Mechanism.HIGH_GMAC, protection) as meter:
@@ -187,6 +197,7 @@ def test_pydlms_is_written_and_acted_on(simulators, protection: Protection | Non
         assert isinstance(second, AccessError)
 
 
+@pytest.mark.dlms("client GET next")
 @pytest.mark.parametrize("protection", [None, BOTH], ids=["plain", "ciphered"])
 @pytest.mark.parametrize("size", [100, 300])
 def test_pydlms_answers_in_blocks(simulators, size: int, protection: Protection | None) -> None:
@@ -214,6 +225,7 @@ def test_pydlms_answers_in_general_blocks_some_of_which_get_lost(
             reads(meter)
 
 
+@pytest.mark.dlms("client GET selection by range", "client GET selection by entry")
 def test_pydlms_rows_by_time_and_by_number(simulators) -> None:
     with simulators().meter(Mechanism.LOW) as meter:
         profile = meter.profile("1-0:99.1.0")
@@ -222,6 +234,7 @@ def test_pydlms_rows_by_time_and_by_number(simulators) -> None:
         assert [int(row[1].value) for row in profile.entries(2, 4)] == [1007, 1014, 1021]
 
 
+@pytest.mark.dlms("client diagnostics")
 def test_pydlms_lets_nobody_in_with_another_secret(simulators) -> None:
     simulator = simulators()
     for mechanism in (Mechanism.LOW, Mechanism.HIGH_MD5, Mechanism.HIGH_SHA256):
@@ -233,6 +246,7 @@ def test_pydlms_lets_nobody_in_with_another_secret(simulators) -> None:
             drive(client.associate(), link)
 
 
+@pytest.mark.dlms("client GET normal")
 def test_gurux_server_is_read(peers_python: Path) -> None:
     """With what its release lacks put in. Its object list and its ciphering do not answer."""
     with program(peers_python, GURUX, "serve") as port:

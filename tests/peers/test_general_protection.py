@@ -110,11 +110,21 @@ def judged(peers_python: Path) -> dict[str, tuple[Any, Any]]:
     return {str(case): pair for case, pair in zip(CASES, zip(answers[::2], answers[1::2], strict=True), strict=True)}
 
 
+@pytest.mark.dlms(
+    "client general-ciphering identified key", "client general-ciphering wrapped key",
+    "client general-ciphering agreed key 1e1s", "client general-ciphering agreed key 0e2s",
+    "client general-signing suite 1", "client general-signing suite 2", part=True,
+)  # fmt: skip
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_we_seal_the_judge_opens(judged: dict[str, tuple[Any, Any]], case: Case) -> None:
     assert judged[str(case)][1] == APDU.hex()
 
 
+@pytest.mark.dlms(
+    "server general-ciphering identified key", "server general-ciphering wrapped key",
+    "server general-ciphering agreed key 1e1s", "server general-ciphering agreed key 0e2s",
+    "server general-signing suite 1", "server general-signing suite 2", part=True,
+)  # fmt: skip
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_the_judge_seals_we_open(judged: dict[str, tuple[Any, Any]], case: Case) -> None:
     sealed = bytes.fromhex(judged[str(case)][0])

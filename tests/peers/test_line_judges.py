@@ -73,6 +73,7 @@ def pydlms(peers_python: Path) -> Callable[..., list[Any]]:
     return ask
 
 
+@pytest.mark.dlms("server 62056-21 mode E")
 def test_gurux_signs_on_in_mode_e_twice(endpoints, gurux, register) -> None:
     before = register()
     for _ in range(2):
@@ -83,6 +84,7 @@ def test_gurux_signs_on_in_mode_e_twice(endpoints, gurux, register) -> None:
         assert before <= found["value"] <= register()
 
 
+@pytest.mark.dlms("server 62056-21 mode E")
 def test_pydlms_signs_on_in_mode_e(endpoints, pydlms, register) -> None:
     before = register()
     value, objects = pydlms(endpoints["esme.optical"], "optical")
@@ -90,6 +92,7 @@ def test_pydlms_signs_on_in_mode_e(endpoints, pydlms, register) -> None:
     assert len(objects) > 40
 
 
+@pytest.mark.dlms("server 62056-21 mode C", "server 62056-21 readout")
 def test_pydlms_reads_out_in_mode_c(endpoints, peers_python: Path, register) -> None:
     program = (
         "import json, sys\n"
@@ -106,6 +109,7 @@ def test_pydlms_reads_out_in_mode_c(endpoints, peers_python: Path, register) -> 
     assert before <= float(value) * 1000 <= register()
 
 
+@pytest.mark.dlms("server HDLC window", "server HDLC segmentation", "server HDLC negotiation")
 @pytest.mark.parametrize("information", [32, 64, 1024])
 @pytest.mark.parametrize("window", [1, 3, 7])
 def test_pydlms_with_windows_of_any_size(endpoints, pydlms, register, window: int, information: int) -> None:
@@ -115,6 +119,7 @@ def test_pydlms_with_windows_of_any_size(endpoints, pydlms, register, window: in
     assert len(objects) > 40
 
 
+@pytest.mark.dlms("server HDLC addresses 1 2 4")
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pydlms_with_addresses_of_any_size(endpoints, pydlms, register, size: int) -> None:
     before = register()
@@ -123,6 +128,7 @@ def test_pydlms_with_addresses_of_any_size(endpoints, pydlms, register, size: in
     assert before <= value["value"] <= register()
 
 
+@pytest.mark.dlms("server HDLC window")
 @pytest.mark.parametrize("window", [1, 2])
 def test_gurux_with_a_window(endpoints, gurux, register, window: int) -> None:
     before = register()
@@ -131,6 +137,7 @@ def test_gurux_with_a_window(endpoints, gurux, register, window: int) -> None:
     assert before <= found["value"] <= register()
 
 
+@pytest.mark.dlms("server wrapper UDP")
 @pytest.mark.req("S-018", part=True)
 def test_gurux_over_udp(endpoints, gurux, register) -> None:
     before = register()
@@ -139,6 +146,7 @@ def test_gurux_over_udp(endpoints, gurux, register) -> None:
     assert before <= found["value"] <= register()
 
 
+@pytest.mark.dlms("server wrapper UDP")
 def test_pydlms_over_udp(endpoints, pydlms, register) -> None:
     before = register()
     value, objects = pydlms(endpoints["hub.wan.udp"], "wrapper", ELECTRICITY)

@@ -92,6 +92,7 @@ def test_each_verifies_the_others_signatures(suite: Suite, openssl: OpenSsl, tmp
             verify(public_key(private), DATA + b".", theirs)
 
 
+@pytest.mark.dlms("server key agreement 2e0s", part=True)
 @SUITES
 def test_both_agree_on_secret_and_key(suite: Suite, openssl: OpenSsl, tmp_path: Path):
     ours, theirs = (generate(curve_of(suite), Random(name)) for name in ("ours", "theirs"))
@@ -109,6 +110,7 @@ def test_both_agree_on_secret_and_key(suite: Suite, openssl: OpenSsl, tmp_path: 
             assert agreement.agree(suite, ours, public_key(theirs), algorithm, info) == derived
 
 
+@pytest.mark.dlms("server key transfer", part=True)
 @pytest.mark.parametrize("octets", [16, 32])
 def test_both_wrap_alike(octets: int, openssl: OpenSsl, tmp_path: Path):
     rng = Random(octets)
@@ -121,6 +123,7 @@ def test_both_wrap_alike(octets: int, openssl: OpenSsl, tmp_path: Path):
     assert openssl("enc", "-d", *options, "-in", "wrapped") == keywrap.unwrap(kek, wrapped, octets)
 
 
+@pytest.mark.dlms("server certificate request", "server export certificate", part=True)
 @SUITES
 def test_openssl_believes_our_chains_and_requests(suite: Suite, openssl: OpenSsl, tmp_path: Path):
     rng = Random("authorities")
@@ -146,6 +149,7 @@ def test_openssl_believes_our_chains_and_requests(suite: Suite, openssl: OpenSsl
     openssl("req", "-inform", "DER", "-in", "request.der", "-verify", "-noout")
 
 
+@pytest.mark.dlms("server import certificate", part=True)
 @SUITES
 def test_we_believe_openssls_authority_and_use_its_certificates(suite: Suite, openssl: OpenSsl, tmp_path: Path):
     """An authority run with openssl: it answers our request and certifies a client; only right ones are taken in."""

@@ -76,6 +76,7 @@ def test_published_values(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> 
     assert checked == 14
 
 
+@pytest.mark.dlms("client compact array")
 def test_published_compact_arrays(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
     for vector in dlms_vectors("compact-array"):
         assert Data.parse(bytes.fromhex(vector["given"]["hex"])).python == vector["expect"]["items"], vector["id"]
@@ -114,6 +115,7 @@ def test_constructors(made: Data, octets: str) -> None:
     assert Data.parse(bytes.fromhex(octets)) == made
 
 
+@pytest.mark.dlms("server all data types", "client all data types")
 @given(DATA)
 def test_round_trip(value: Data) -> None:
     assert Data.parse(value.build()) == value
@@ -235,6 +237,7 @@ def test_nan_keeps_being_one() -> None:
 
 # --- types of values, and compact arrays made of them
 
+@pytest.mark.dlms("server compact array")
 def test_every_compact_array_of_gb_messages_re_encodes(shared_vectors: Callable[[str], Any]) -> None:
     """All of RTDS 4.5.0 that is public, what was enciphered as well: logs, and registers with matrices of 48 and 8."""
     found: dict[tuple[int, ...], int] = {}

@@ -23,6 +23,7 @@ def test_published_header(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> 
     assert Header.parse(bytes.fromhex(vector["given"]["hex"])) == header
 
 
+@pytest.mark.dlms("server wrapper TCP", "client wrapper TCP")
 @given(PDUS, st.data())
 def test_any_split_gives_the_same(pdus: list[Pdu], data: st.DataObject) -> None:
     stream = b"".join(wrap(*pdu) for pdu in pdus)
@@ -72,6 +73,7 @@ def test_what_the_wrapper_cannot_say_is_our_error(apdu: bytes) -> None:
         wrap(1, 16, apdu)
 
 
+@pytest.mark.dlms("server wrapper UDP", "client wrapper UDP")
 def test_datagrams() -> None:
     assert unwrap(wrap(1, 16, b"\x01")) == Pdu(1, 16, b"\x01")
     for datagram in (b"", wrap(1, 16, b"\x01") * 2, wrap(1, 16, b"\x01\x02")[:-1], wrap(1, 16, b"\x01") + b"\x00"):

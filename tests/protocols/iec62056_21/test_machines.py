@@ -108,6 +108,7 @@ def programming(reader: Reader, rate: str = "5") -> Reader:
 DATA = b"\x020.0.0(E6 0000001)\r\n1-0:1.8.0*255(004321.000*kWh)\r\n!\r\n\x03"
 
 
+@pytest.mark.dlms("server 62056-21 mode C", "server 62056-21 readout")
 def test_mode_c_readout(reader: Reader) -> None:
     assert reader.say(SIGN_ON) == b"/MBE5\\2ESME\r\n"
     answer = reader.say(b"\x06050\r\n")
@@ -140,6 +141,7 @@ def test_nak_repeats_the_readout_a_few_times(reader: Reader) -> None:
     assert [reader.say(b"\x15") for _ in range(4)] == [first, first, first, b""]
 
 
+@pytest.mark.dlms("server 62056-21 mode E")
 def test_mode_e_is_confirmed_at_the_new_rate_and_handed_over(reader: Reader) -> None:
     reader.say(with_parity(SIGN_ON))
     assert reader.say(with_parity(b"\x06252\r\n")) == bytes.fromhex("06B235B28D0A")  # Green Book 5, figure 17
@@ -154,6 +156,7 @@ def test_a_device_without_mode_e_does_not_offer_it() -> None:
     assert reader.say(b"\x06252\r\n") == b""
 
 
+@pytest.mark.dlms("server 62056-21 mode B")
 def test_mode_b_changes_its_rate_unasked() -> None:
     reader = Reader(TariffDevice(Identification("MBE", "E", "old"), Shown()))
     answer = reader.say(SIGN_ON)
@@ -162,6 +165,7 @@ def test_mode_b_changes_its_rate_unasked() -> None:
     assert rates(reader.wait(5)) == [300]
 
 
+@pytest.mark.dlms("server 62056-21 mode A")
 def test_mode_a_stays_at_300() -> None:
     reader = Reader(TariffDevice(Identification("MBE", "z", "older"), Shown()))
     assert reader.say(SIGN_ON)[12:-1] == DATA
@@ -371,6 +375,7 @@ def line(identification: Identification, purpose: Purpose, *, parity: bool = Tru
     return made
 
 
+@pytest.mark.dlms("client 62056-21 mode A", "client 62056-21 mode B", "client 62056-21 mode C", "client 62056-21 readout")
 @pytest.mark.parametrize("parity", [True, False])
 @pytest.mark.parametrize("cut", [1, 2, 7, 32])
 @pytest.mark.parametrize("letter", ["z", "A", "F", "0", "5", "6"])
@@ -380,6 +385,7 @@ def test_every_mode_reads_out(letter: str, cut: int, parity: bool) -> None:
     assert made.rates[0] == 300
 
 
+@pytest.mark.dlms("client 62056-21 mode E")
 @pytest.mark.parametrize("parity", [True, False])
 @pytest.mark.parametrize("rate", [300, 2400, 9600, 115_200])
 def test_mode_e_hands_over_at_the_agreed_rate(rate: int, parity: bool) -> None:

@@ -99,6 +99,7 @@ def test_blocks_of_data_round_trip(data_sets: list[DataSet]) -> None:
     assert Block.parse(block.build()) == block
 
 
+@pytest.mark.dlms("server 62056-21 mode D", "client 62056-21 mode D")
 @given(st.lists(DATA_SETS, min_size=1, max_size=3), st.booleans())
 def test_pushed_messages_round_trip_however_they_are_cut(data_sets: list[DataSet], whole: bool) -> None:
     """Mode D."""

@@ -79,6 +79,7 @@ def refusal(meter: Meter, selection: SelectiveAccess) -> int:
     return caught.value.result
 
 
+@pytest.mark.dlms("class 7 attribute 2")
 def test_captured_rows_are_read_whole() -> None:
     meter = Meter(rows=2)
     first = axdr.structure(octets(START), axdr.u32(100))
@@ -93,6 +94,7 @@ def test_the_oldest_leaves() -> None:
     assert meter.profile.entries_in_use == meter.profile.profile_entries == axdr.u32(100)
 
 
+@pytest.mark.dlms("server GET selection by range")
 def test_range_is_inclusive() -> None:
     meter = Meter(rows=10)
     low, high = octets(START + 2 * HALF_HOUR), octets(START + 4 * HALF_HOUR)
@@ -114,6 +116,7 @@ def test_bounds_not_specified_are_open() -> None:
     assert meter.energies(by_range(the_28th, the_28th)) == [100, 200]
 
 
+@pytest.mark.dlms("server selected columns")
 def test_selected_columns() -> None:
     meter = Meter(rows=2)
     chosen = meter.profile.read(2, by_range(NOT_SPECIFIED, octets(START), CLOCK, ENERGY))
@@ -134,6 +137,7 @@ def test_a_clock_set_back_hides_no_row() -> None:
     assert meter.energies(by_range(octets(START + HALF_HOUR), octets(START + 2 * HALF_HOUR))) == [200, 300, 999]
 
 
+@pytest.mark.dlms("server GET selection by entry")
 @pytest.mark.parametrize(
     "first, last, expected",
     [(1, 0, [100, 200, 300]), (2, 3, [200, 300]), (2, 2, [200]), (3, 2, []), (4, 9, []), (1, 2**32 - 1, [100, 200, 300]),
@@ -244,6 +248,7 @@ def test_a_refused_stream_says_so_before_its_first_octet() -> None:
         Meter(rows=1).profile.encode(2, by_entry(0, 1))
 
 
+@pytest.mark.dlms("server null-data compression")
 def test_unchanged_cells_are_null_data_in_what_is_left_of_the_columns() -> None:
     meter = Meter(capture_period=1800, compression=Compression.NULL_DATA)
     for energy in (100, 100, 101):

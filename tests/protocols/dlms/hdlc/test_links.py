@@ -153,6 +153,10 @@ SMALL = Limits(32, 32, 1, 1)
 WIDE = Limits(64, 50, 3, 4)
 
 
+@pytest.mark.dlms(
+    "server HDLC segmentation", "client HDLC segmentation", "server HDLC negotiation", "client HDLC negotiation",
+    "server HDLC addresses 1 2 4", "client HDLC addresses 1 2 4",
+)  # fmt: skip
 @pytest.mark.parametrize("theirs", [Limits(), SMALL, WIDE, Limits(2030, 2030, 7, 7)])
 @pytest.mark.parametrize("ours", [Limits(), SMALL, WIDE, Limits(2030, 2030, 7, 7)])
 @pytest.mark.parametrize("address", [Address(1), Address(1, 17), Address(1, 17, 4)])
@@ -168,6 +172,7 @@ def test_any_size_both_ways(theirs: Limits, ours: Limits, address: Address) -> N
     assert line.now < 120 * S
 
 
+@pytest.mark.dlms("server HDLC retransmission", "client HDLC retransmission")
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("limits", [Limits(), SMALL, WIDE, Limits(40, 40, 7, 7)])
 def test_loss_and_damage_cost_time_and_nothing_else(limits: Limits, seed: int) -> None:
@@ -224,6 +229,7 @@ def test_a_server_answers_within_one_poll(meter: ServerLink, reader: Peer) -> No
     assert answer == Frame.numbered(Kind.I, CLIENT, SERVER, send=0, receive=1, poll=True, information=RESPONSE + b"\xc4\x01")
 
 
+@pytest.mark.dlms("server HDLC broadcast")
 def test_other_stations_and_broadcast(meter: ServerLink, reader: Peer) -> None:
     """A8: other stations' frames are ignored; all-station UI is delivered, and nothing to all stations is answered."""
     shared = ServerLink([1, 2], station=17)
@@ -255,6 +261,7 @@ def test_reserved_addresses() -> None:
     assert kinds(Peer(shared, Address(0x7F), Address(1, 17)).u(Kind.SNRM)) == [Discarded]
 
 
+@pytest.mark.dlms("server HDLC FRMR DM")
 def test_disconnected_mode() -> None:
     """A9: DM to everything that polls; C22: DISC without a connection too. Without a poll, silence."""
     pen = Peer(ServerLink([1]), CLIENT, SERVER)
@@ -290,6 +297,7 @@ def test_acknowledging_what_was_never_sent(reader: Peer, numbered: Kind, receive
     assert kinds(reader.u(Kind.SNRM)) == [Kind.UA, Connected]
 
 
+@pytest.mark.dlms("server HDLC FRMR DM")
 def test_undefined_control_field(reader: Peer) -> None:
     effects = reader.link.feed(Frame(SERVER, CLIENT, 0x19).build(), 0)
     assert kinds(effects) == [Kind.FRMR, Disconnected]
@@ -361,6 +369,7 @@ def test_information_longer_than_agreed_is_dropped(reader: Peer) -> None:
     assert kinds(reader.i(0, 0, COMMAND + bytes(125))) == [Apdu]
 
 
+@pytest.mark.dlms("server HDLC several clients")
 def test_several_clients_have_their_own_connections() -> None:
     meter_ = ServerLink([1, 2])
     pens = {(who, where): Peer(meter_, Address(who), Address(where)) for who in (16, 32) for where in (1, 2)}
@@ -391,6 +400,7 @@ def test_a_second_snrm_starts_again(meter: ServerLink, reader: Peer) -> None:
     assert kinds(reader.i(0, 0, COMMAND + b"\xc0")) == [Apdu]
 
 
+@pytest.mark.dlms("server HDLC inactivity")
 def test_silence_closes_the_connection(meter: ServerLink, reader: Peer) -> None:
     assert meter.deadline == 120 * S
     reader.s(Kind.RR, 0, now=50 * S)
@@ -440,6 +450,7 @@ def test_wrong_llc_is_dropped_and_the_poll_answered(reader: Peer) -> None:
     assert kinds(reader.u(Kind.UI, b"\xc0")) == [Discarded]
 
 
+@pytest.mark.dlms("server HDLC UI")
 def test_notifications(meter: ServerLink, reader: Peer) -> None:
     (frame,) = frames(meter.notify(16, 1, b"\x0f"))
     assert frame == Frame.unnumbered(Kind.UI, CLIENT, SERVER, poll=False, information=RESPONSE + b"\x0f")
@@ -512,6 +523,7 @@ def test_connecting_is_repeated_and_given_up(head_end: ClientLink) -> None:
     assert kinds(head_end.connect(10 * S)) == [Kind.SNRM]
 
 
+@pytest.mark.dlms("client HDLC FRMR DM")
 def test_a_server_that_refuses(head_end: ClientLink) -> None:
     assert kinds(Peer(head_end, SERVER, CLIENT).u(Kind.DM)) == [Failed]
 
@@ -596,6 +608,7 @@ def test_disconnecting_from_the_dead(head_end: ClientLink, pen: Peer) -> None:
     assert head_end.expire(6 * S) == [Disconnected(16, 1)]
 
 
+@pytest.mark.dlms("client HDLC echo")
 def test_our_own_echo_is_not_an_answer(head_end: ClientLink, pen: Peer) -> None:
     """Optical heads repeat what is sent into them."""
     (request,) = head_end.request(b"\xc0", 0)
@@ -604,6 +617,7 @@ def test_our_own_echo_is_not_an_answer(head_end: ClientLink, pen: Peer) -> None:
     assert pen.i(0, 1, RESPONSE + b"\xc4") == [Apdu(16, 1, b"\xc4")]
 
 
+@pytest.mark.dlms("client HDLC UI")
 def test_a_push_in_any_state(head_end: ClientLink) -> None:
     pen_ = Peer(head_end, SERVER, CLIENT)
     assert pen_.u(Kind.UI, RESPONSE + b"\x0f", poll=False) == [Unconfirmed(16, 1, b"\x0f")]
@@ -613,6 +627,7 @@ def test_a_push_in_any_state(head_end: ClientLink) -> None:
     assert kinds(pen_.u(Kind.UI, b"\x0f", poll=False)) == [Discarded]
 
 
+@pytest.mark.dlms("client HDLC broadcast")
 def test_a_push_to_all_clients(head_end: ClientLink) -> None:
     everybody = Peer(head_end, SERVER, Address(0x7F))
     assert everybody.u(Kind.UI, RESPONSE + b"\x0f", poll=False) == [Unconfirmed(16, 1, b"\x0f")]
