@@ -13,13 +13,14 @@ import pytest
 pytestmark = pytest.mark.needs("peers", "openssl")
 
 BENCH = Path(__file__).resolve().parents[2] / "fixtures" / "benches" / "dlms-lab.toml"
-JUDGE = Path(__file__).resolve().parent / "judges" / "pydlms_certificates.py"
+JUDGES = Path(__file__).resolve().parent / "judges"
+JUDGE, GURUX = JUDGES / "pydlms_certificates.py", JUDGES / "gurux.py"
 METER, CLIENT, STRANGER = "00DB1234567890A1", "4D42480000000001", "4D42580000000009"
 AUTHORITY, SERVER_ENTITY, CLIENT_ENTITY = 2, 0, 1
 SIGNATURE, AGREEMENT, TLS, OTHER = range(4)
 OTHER_REASON = 250
 UNAVAILABLE = 11
-UNICAST, AUTHENTICATION = bytes(range(32)), bytes(range(0x40, 0x60))
+UNICAST, AUTHENTICATION, MASTER = bytes(range(32)), bytes(range(0x40, 0x60)), bytes(range(0x80, 0xA0))
 
 
 class Lab:
@@ -45,7 +46,7 @@ class Lab:
 
     def bench(self) -> Path:
         root = self.openssl("x509", "-in", "root.crt", "-outform", "DER")
-        keys = {"unicast": UNICAST, "broadcast": bytes(32), "authentication": AUTHENTICATION, "master": bytes(32)}
+        keys = {"unicast": UNICAST, "broadcast": bytes(32), "authentication": AUTHENTICATION, "master": MASTER}
         lines = [f'{name} = "{key[: self.octets].hex()}"' for name, key in keys.items()] + [f'authority = "{root.hex()}"']
         before, _, rest = BENCH.read_text().partition("[access.keys]")
         homes = "[[home]]" + rest.partition("[[home]]")[2]
@@ -67,6 +68,16 @@ class Lab:
         assert run.returncode == 0, run.stderr
         answers: list[Any] = json.loads(run.stdout)
         return answers
+
+    def ask_gurux(self, unicast: bytes, *questions: list[Any]) -> Any:
+        security = {"suite": self.suite, "level": "AUTHENTICATION_ENCRYPTION", "title": CLIENT, "key": unicast.hex(),
+                    "authentication_key": AUTHENTICATION[: self.octets].hex(), "counter": self.counter}  # fmt: skip
+        self.counter += 1000
+        visit = {"link": self.link, "framing": "wrapper", "client": 35, "server": 3, "mechanism": "high_gmac", "security": security}
+        order = json.dumps([visit | {"ask": questions}])
+        run = subprocess.run([str(self.python), str(GURUX), order], capture_output=True, text=True, timeout=120)
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)[0]
 
     def certified(self, request: str, usage: str, root: str = "root") -> str:
         """openssl's certificate for a request in a file, as hexadecimal DER."""
@@ -127,3 +138,19 @@ def test_pydlms_and_openssl_give_a_meter_its_certificates(lab: Lab) -> None:
         "done", [*own, [CLIENT_ENTITY, SIGNATURE, client]], "done", {"refused": UNAVAILABLE}, {"refused": UNAVAILABLE}, own,
         {"refused": OTHER_REASON},
     ]  # fmt: skip
+
+
+@pytest.mark.dlms("server key transfer", "class 64 method 2")
+@pytest.mark.parametrize("lab", [1], ids=["S1"], indirect=True)  # Gurux takes no master key of 256 bits
+def test_gurux_reads_a_security_setup_and_changes_a_key(lab: Lab) -> None:
+    old, new = UNICAST[: lab.octets], bytes(range(0xC0, 0xC0 + lab.octets))
+    done, request, shown = lab.ask_gurux(old, ["generate", SIGNATURE], ["request", SIGNATURE], ["security"])
+    assert done == "done"
+    (lab.folder / "meter.der").write_bytes(bytes.fromhex(request))
+    lab.openssl("req", "-inform", "DER", "-in", "meter.der", "-verify", "-noout")
+    assert shown == [0, lab.suite, CLIENT, METER, [[AUTHORITY, OTHER, True]]]
+    # The answer to the transfer comes under the old key; the next association is under the new one, and under no other.
+    found = lab.ask_gurux(old, ["transfer", MASTER[: lab.octets].hex(), 0, new.hex()])
+    assert found == ["transferred"]
+    assert lab.ask_gurux(new, ["security"]) == [shown]
+    assert "failed" in lab.ask_gurux(old, ["security"])
