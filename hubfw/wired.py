@@ -19,6 +19,7 @@ from devices.runtime.port import Port
 from hubfw.meter import Meter
 from protocols.core.effects import Effect, Send
 from protocols.dlms import hdlc
+from protocols.dlms.general_block import continues
 from protocols.dlms.hdlc.client import State
 
 if TYPE_CHECKING:
@@ -97,8 +98,11 @@ class Wired:
                 case hdlc.Connected():
                     self._start()
                 case hdlc.Apdu(client=client, data=data):
-                    self._request = None
                     self.meter.received(client, data)
+                    if continues(data):  # the meter owes the rest of a stream, and speaks when polled
+                        self._apply(self._links[client].poll(self._firmware.now))
+                        continue
+                    self._request = None
                     self._next()
                 case hdlc.Failed(reason=reason):
                     self._over(reason)

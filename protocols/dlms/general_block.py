@@ -182,6 +182,11 @@ class Transfer:
         return GeneralBlock(control | self._window, number, self._arrived, raw)
 
 
+def continues(apdu: bytes) -> bool:
+    """Whether an APDU is a block after which its sender goes on without being asked."""
+    return len(apdu) > 1 and apdu[0] == TAG and bool(apdu[1] & STREAMING)
+
+
 def unconfirmed(apdu: Iterable[bytes], size: int) -> list[GeneralBlock]:
     """An APDU in blocks that nobody acknowledges: window 0. `size`: octets of the longest APDU that may be sent."""
     outgoing = Outgoing(apdu)

@@ -10,9 +10,11 @@ import pytest
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.port import Occupied, Port
 from protocols.dlms import axdr, wrapper
+from protocols.dlms.association import CONFORMANCE
 from protocols.dlms.client import Client
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.direct import Direct
+from protocols.dlms.initiate import Conformance
 from protocols.dlms.meter import Meter
 from protocols.dlms.session import Session
 from tools.bench import config
@@ -25,6 +27,11 @@ OBJECT_LIST = bytes.fromhex("C001C1000F0000280000FF0200")
 GET_CLOCK = bytes.fromhex("C001C100080000010000FF0200")
 SWITCH = "0-0:96.3.10"
 HALF_HOUR = timedelta(minutes=30)
+GENERAL = CONFORMANCE & ~(
+    Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+)
 
 
 class Probe:
@@ -102,6 +109,14 @@ def test_the_head_end_reads_and_writes_the_meter(run):
         run.head_end.meter("esme").action(SWITCH, 70, 2, axdr.i8(0))
     meter.action(SWITCH, 70, 2, axdr.i8(0))
     assert meter.register("1-0:1.7.0").value > 0
+
+
+def test_long_answers_come_in_streams_of_general_blocks(run):
+    """The head end's client takes no other blocks; each of its acknowledgements is followed by several of the meter's."""
+    whole = [str(entry) for entry in run.head_end.meter("esme").objects()]
+    meter = run.head_end.meter("esme")
+    meter.client = Client(meter.client.client_sap, meter.client.server_sap, conformance=GENERAL, max_pdu=300)
+    assert [str(entry) for entry in meter.objects()] == whole
 
 
 def test_the_meter_can_be_reached_again_after_every_power_cut(run):
