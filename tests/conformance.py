@@ -35,21 +35,26 @@ What the Green Book and the Blue Book ask for, and which test would fail if it b
 
 @dataclass(frozen=True)
 class Asked:
-    """What docs/dlms-conformance.toml lists."""
+    """What docs/dlms-conformance.toml lists: bits with the rows that they promise, chapters with their rows and whose they are."""
 
     bits: Mapping[str, list[str]]
-    chapters: Mapping[str, list[str]]
+    chapters: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 def asked() -> Asked:
     """The file's rows. Raises ValueError for a bit that promises what is no row."""
     read = tomllib.loads(SOURCE.read_text(encoding="utf-8"))
-    found = Asked(read["bits"], {chapter["title"]: chapter["rows"] for chapter in read["chapters"]})
+    found = Asked(read["bits"], {chapter["title"]: dict(map(_sides, chapter["rows"])) for chapter in read["chapters"]})
     rows = {row for chapter in found.chapters.values() for row in chapter}
     unknown = sorted({row for promised in found.bits.values() for row in promised} - rows)
     if unknown or list(found.bits) != [word(bit) for bit in Conformance]:
         raise ValueError(f"{SOURCE.name}: bits that are not the block's, or promise no row: {', '.join(unknown)}")
     return found
+
+
+def _sides(text: str) -> tuple[str, tuple[str, ...]]:
+    row, at, side = text.partition(" @")
+    return row, (side,) if at else SIDES
 
 
 def members(versions: Iterable[type[InterfaceClass]]) -> dict[str, str]:
@@ -65,7 +70,7 @@ def members(versions: Iterable[type[InterfaceClass]]) -> dict[str, str]:
 
 def known() -> set[str]:
     """Every row that a mark may name."""
-    sided = {f"{side} {row}" for chapter in asked().chapters.values() for row in chapter for side in SIDES}
+    sided = {f"{side} {row}" for chapter in asked().chapters.values() for row, sides in chapter.items() for side in sides}
     return sided | {row for versions in classes().values() for row in members(versions)}
 
 
@@ -77,24 +82,26 @@ def page(rows: Mapping[str, Row]) -> str:
     lines = [INTRO, f"Of {len(all_rows)} rows: {counted(states)}.", "", "## Conformance block", ""]
     lines += ["| bit | name | promises | server | client |", "| --- | --- | --- | --- | --- |"]
     for bit, promised in zip(Conformance, source.bits.values(), strict=True):
-        states = [_together([_row(rows, f"{side} {row}").state for row in promised]) for side in SIDES]
+        both = [_together([_row(rows, f"{side} {row}").state for row in promised]) for side in SIDES]
         number = 23 - (int(bit).bit_length() - 1)
-        lines.append(f"| {number} | {word(bit)} | {', '.join(promised) or 'not offered'} | {' | '.join(states)} |")
+        lines.append(f"| {number} | {word(bit)} | {', '.join(promised) or 'not offered'} | {' | '.join(both)} |")
     for title, chapter in source.chapters.items():
         lines += ["", f"## {title}", "", "| row | server | client | judged | tests |", "| --- | --- | --- | --- | --- |"]
-        for row in chapter:
-            both = [_row(rows, f"{side} {row}") for side in SIDES]
-            tests = sorted({test for one in both for test in one.tests})
-            lines.append(f"| {row} | {both[0].state} | {both[1].state} | {_judged(tests)} | {links(tests)} |")
+        for row, sides in chapter.items():
+            found = {side: _row(rows, f"{side} {row}") for side in sides}
+            tests = sorted({test for one in found.values() for test in one.tests})
+            states = " | ".join(found[side].state if side in found else "-" for side in SIDES)
+            lines.append(f"| {row} | {states} | {_judged(tests)} | {links(tests)} |")
     lines += ["", "## Interface classes"]
     for number, versions in classes().items():
         said = ", ".join(str(version.version) for version in versions)
         lines += ["", f"### {number} {versions[-1].__name__}, version {said}", ""]
         lines += ["| | name | state | judged | tests |", "| --- | --- | --- | --- | --- |"]
         for row, name in members(versions).items():
-            found = _row(rows, row)
-            what = row.removeprefix(f"class {number} ")
-            lines.append(f"| {what} | {name} | {found.state} | {_judged(found.tests)} | {links(found.tests)} |")
+            seen = _row(rows, row)
+            lines.append(
+                f"| {row.removeprefix(f'class {number} ')} | {name} | {seen.state} | {_judged(seen.tests)} | {links(seen.tests)} |"
+            )
     return "\n".join(lines) + "\n"
 
 
