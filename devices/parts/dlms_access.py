@@ -180,8 +180,9 @@ def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], c
             save()
 
     def recognise(title: bytes, certificate: bytes) -> bool:
+        before = list(store)
         good = store.recognise(title, certificate, clock())
-        if good:
+        if list(store) != before:
             save()
         return good
 

@@ -168,12 +168,19 @@ class CertificateStore:
         return entry
 
     def recognise(self, title: bytes, der: bytes, now: int | None = None) -> bool:
-        """Whether a certificate that its owner showed is that title's, for signatures, and good; then it is taken in."""
+        """Whether a certificate that its owner showed is that title's, for signatures, and good; then it is taken in.
+
+        Anybody can show a certificate: one that is older than the one there is does not take its place.
+        """
         try:
             entry = self._checked(der, now)
             if entry.title != title or entry.type is not CertificateType.DIGITAL_SIGNATURE:
                 return False
-            self.take_in(der, now)
+            there = next((old for old in self._entries if _place(old) == _place(entry)), None)
+            if there is not None and entry.certificate.not_before < there.certificate.not_before:
+                return False
+            if there != entry:
+                self.take_in(der, now)
         except RemoteProtocolError:
             return False
         return True

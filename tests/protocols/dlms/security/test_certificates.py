@@ -384,3 +384,18 @@ def test_a_store_goes_on_where_the_last_one_was():
     assert x509.parse_request(other.store.request(AGREEMENT)).public == public
     other.store.take_in(other.issuer.answer(other.store.request(AGREEMENT), AGREEMENT), NOW)
     assert public_key(other.material.keys.agreement) == public
+
+
+def test_a_certificate_that_was_shown_does_not_put_back_an_older_one():
+    stand = Stand()
+    issue = [Authority("Root", curve_of(Suite.S1), Random("authorities"), (FROM + year * SECOND, UNTIL)) for year in range(2)]
+    store = CertificateStore(stand.material, [issue[0].certificate])
+    older, newer = (issuer.certify(CLIENT, peers_key(Suite.S1, number), SIGNATURE) for number, issuer in enumerate(issue))
+    assert store.recognise(CLIENT, older, NOW)
+    assert store.recognise(CLIENT, newer, NOW)
+    assert store.recognise(CLIENT, newer, NOW)
+    assert not store.recognise(CLIENT, older, NOW)
+    assert not store.recognise(STRANGER, newer, NOW)
+    assert not store.recognise(CLIENT, newer[:-1], NOW)
+    assert stand.material.keys.peer_signing == {CLIENT: peers_key(Suite.S1, 1)}
+    assert len(store) == 2
