@@ -22,6 +22,8 @@ ZONE = "00080000010000FF03"
 MODE = "0046000060030AFF04"
 ENERGY = "00030100010800FF02"
 LOG = "00070100630100FF02"
+GENERAL_BLOCKS = "207E1F"
+"""Conformance with general block transfer."""
 OBJECTS = "000F0000280000FF02"
 GET, SET, ACTION = "C001C1", "C101C1", "C301C1"
 DISCONNECT = "0046000060030AFF01"
@@ -155,6 +157,46 @@ def ended(result: int, number: int) -> str:
     return f"C503C1{result:02X}{number:08X}"
 
 
+LAST, STREAMING, WINDOW = 0x80, 0x40, 3
+
+
+def general(number: int, raw: str, control: int = 0, acknowledged: int = 0) -> str:
+    """A block of general block transfer."""
+    octets = raw.replace(" ", "")
+    return f"E0{control | WINDOW:02X}{number:04X}{acknowledged:04X}{len(octets) // 2:02X}{octets}"
+
+
+class Acknowledges(Refusal):
+    """A block that says which was the last one without a gap, and carries nothing."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def __eq__(self, answer: object) -> bool:
+        assert isinstance(answer, str)
+        return answer[:2] == "E0" and answer[8:14] == f"{self.number:04X}00"
+
+
+class Carries(Refusal):
+    """A block whose contents begin so."""
+
+    def __init__(self, octets: str) -> None:
+        super().__init__()
+        self.octets = octets
+
+    def __eq__(self, answer: object) -> bool:
+        assert isinstance(answer, str)
+        return answer[:2] == "E0" and answer[14:].startswith(self.octets)
+
+
+class Aborts(Refusal):
+    """Block 0, and the last."""
+
+    def __eq__(self, answer: object) -> bool:
+        return isinstance(answer, str) and answer[:2] == "E0" and answer[4:8] == "0000" and bool(int(answer[2:4], 16) & LAST)
+
+
 BEGUN: Final = (first_block("090C07EA"), taken(1))
 """A SET in blocks."""
 PENDING: Final = (aarq_md5(bytes.fromhex("00112233445566778899AABBCCDDEEFF")), Pending())
@@ -244,6 +286,22 @@ SMALL: dict[str, Dialogue] = {
     "C16 next of before": [("C002C100000000", "C402C1010000000001 13")],
 }
 """In the middle of a GET that comes in blocks."""
+
+IN_BLOCKS: dict[str, Dialogue] = {
+    "C18 a gap": [(general(1, GOOD_GET[:8], STREAMING), SILENCE), (general(3, "0000", LAST), Acknowledges(1))],
+    "C18 a repeat": [(general(1, GOOD_GET[:8]), Acknowledges(1)), (general(1, GOOD_GET[:8]), Acknowledges(1))],
+    "C18 another first number": [(general(7, GOOD_GET[:8]), OneOf(Acknowledges(0), Aborts(), Refusal()))],
+    "C18 number 0": [(general(0, GOOD_GET[:8]), OneOf(Acknowledges(0), Aborts(), Refusal()))],
+    "C18 number 65,535": [(general(0xFFFF, GOOD_GET[:8], LAST), OneOf(Acknowledges(0), Aborts(), Refusal()))],
+    "C18 an acknowledgement ahead": [(general(1, GOOD_GET[:8], acknowledged=99), Acknowledges(1))],
+    "C18 more at once than the window": [
+        *((general(number, "00", STREAMING), SILENCE) for number in range(1, 40)), (general(40, "00"), Acknowledges(40)),
+    ],
+    "C18 an abort": [(general(1, GOOD_GET[:8]), Acknowledges(1)), (general(0, "", LAST), SILENCE)],
+    "C18 a block in a block": [(general(1, general(1, GOOD_GET, LAST), LAST), OneOf(Acknowledges(1), Carries("D8"), Aborts()))],
+    "C18 cut": [(general(1, GOOD_GET, LAST)[:size], OneOf(MALFORMED, Refusal())) for size in range(2, 16, 2)],
+}  # fmt: skip
+"""In an association with general block transfer."""
 
 ALONE: dict[str, tuple[int, Dialogue]] = {
     "C12 GET, SET and ACTION before an association": (MANAGEMENT, [

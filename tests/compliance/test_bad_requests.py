@@ -22,9 +22,12 @@ from tests.compliance.bad_requests import (
     ALONE,
     ASSOCIATED,
     CLOCK,
+    GENERAL_BLOCKS,
     GET,
     GOOD_GET,
+    IN_BLOCKS,
     LARGE,
+    LAST,
     MANAGEMENT,
     NEW_TIME,
     OBJECTS,
@@ -32,8 +35,10 @@ from tests.compliance.bad_requests import (
     SILENCE,
     SMALL,
     Acceptance,
+    Carries,
     Dialogue,
     Rejection,
+    general,
     put,
 )  # fmt: skip
 from tools.bench.commissioning import commission
@@ -59,9 +64,9 @@ class Live:
         assert session is not None
         return session
 
-    def associated(self, max_pdu: int = LARGE) -> Session:
+    def associated(self, max_pdu: int = LARGE, conformance: str = "007E1F") -> Session:
         session = self.session()
-        self.says(session, AARQ_LLS.format(max_pdu), Acceptance())
+        self.says(session, AARQ_LLS.format(max_pdu).replace("007E1F", conformance), Acceptance())
         return session
 
     def says(self, session: Session, request: str, expected: object) -> None:
@@ -125,6 +130,16 @@ def test_in_a_long_get(live: Live, dialogue: Dialogue) -> None:
     assert first[:8].hex().upper() == "C402C10000000001"
     play(live, session, dialogue)
     live.still_serves(session)
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize("dialogue", IN_BLOCKS.values(), ids=IN_BLOCKS)
+def test_in_general_blocks(live: Live, dialogue: Dialogue) -> None:
+    session = live.associated(1024, GENERAL_BLOCKS)
+    play(live, session, dialogue)
+    live.still_serves(session)
+    answers = [answer.hex().upper() for answer in session.receive(bytes.fromhex(general(1, GOOD_GET, LAST)), live.run.now)]
+    assert [Carries("C401C100") == answer for answer in answers] == [True]
 
 
 @pytest.mark.usefixtures("unharmed")
