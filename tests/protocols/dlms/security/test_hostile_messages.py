@@ -87,6 +87,14 @@ def test_d1_a_flipped_bit(meter: Open, control: int) -> None:
         meter.refused(bytes((*good[:at], good[at] ^ 0x01, *good[at + 1 :])), DECIPHERING)
 
 
+@pytest.mark.req("S-167", part=True)
+@pytest.mark.parametrize("control", [0x10, 0x30])
+def test_d1_another_authentication_key(meter: Open, control: int) -> None:
+    """The authentication key is no key of the cipher: it is authenticated with what it protects."""
+    for other in (bytes(16), b""):
+        meter.refused(cipher(GLO_SET, SET, Keys(meter.keys.encryption, other), CLIENT_TITLE, meter.stored + 50, control), DECIPHERING)
+
+
 @pytest.mark.dlms("server invocation counters", "server exception-response with counter")
 def test_d2_a_counter_that_was_there_before(meter: Open) -> None:
     expected = meter.stored

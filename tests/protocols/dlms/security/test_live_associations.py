@@ -152,6 +152,7 @@ def test_a_pre_established_association_is_there_and_stays(plant) -> None:
     assert value(client, session) == 5
 
 
+@pytest.mark.req("S-167", part=True)
 @pytest.mark.dlms("server several associations", "class 15 method 2", "class 15 attribute 7")
 def test_several_associations_at_once_each_with_its_own_secret(plant) -> None:
     clients = [plant.client(mechanism) for mechanism in MECHANISMS]
