@@ -51,6 +51,8 @@ def test_the_lab_is_no_protected_profile() -> None:
         (changed("^client_title = .*", 'client_title = "no digits"'), "`client_title` is written in hexadecimal digits"),
         (changed('^master = "00', 'master = "'), "`keys.master` has 16 octets in suite 0"),
         (changed('^client_signing = "..', 'client_signing = "'), "`keys.client_signing` twice as many"),
+        (changed("^unicast", 'authority = "3000"\nunicast'), "`keys.authority` is no certificate"),
+        (changed("^unicast", 'authority = "a"\nunicast'), "`authority` is written in hexadecimal digits"),
         (changed("^unicast", "unicats"), 'no field "unicats", did you mean "unicast"?'),
     ],
 )
