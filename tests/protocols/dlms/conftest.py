@@ -12,6 +12,7 @@ import pytest
 from protocols.core.ecc import generate, public_key
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Suite
+from tests.protocols.dlms.home import Home
 
 _CLIENT = bytes.fromhex("4D4D4D0000BC614E")
 _SERVER = bytes.fromhex("4D4D4D0000000001")
@@ -51,3 +52,8 @@ def parties() -> Callable[[Suite], tuple[SecurityMaterial, SecurityMaterial]]:
         return client, server
 
     return of
+
+
+@pytest.fixture
+def home() -> Home:
+    return Home()
