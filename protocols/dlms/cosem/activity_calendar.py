@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from itertools import chain
 from typing import Final
 
 from protocols.dlms import axdr
@@ -101,14 +100,15 @@ class ActivityCalendar(InterfaceClass, id=20, version=0):
         profiles = {profile.value[0].value: profile.value[1].value for profile in self.day_profile_table_active.value}
         special = None if self._special_days is None else self._special_days.day_id(day, zone)
         if special is not None:
-            return sorted(_items(profiles.get(special, ())), key=lambda item: item.time)
+            return list(_items(profiles.get(special, ())))
         weeks = {week.value[0].value: week.value[1 + day.weekday()].value for week in self.week_profile_table_active.value}
         seasons = self._seasons(day, zone)
-        items = chain.from_iterable(
-            (item for item in _items(profiles.get(weeks.get(week), ())) if begin <= item.time < end)
+        return [
+            item
             for (begin, week), (end, _) in zip(seasons, [*seasons[1:], (DAY, b"")], strict=False)
-        )
-        return sorted(items, key=lambda item: item.time)
+            for item in _items(profiles.get(weeks.get(week), ()))
+            if (at := item.time.first(begin)) is not None and at < end
+        ]
 
     def _activation(self, zone: Zone) -> int | None:
         time = self.activate_passive_calendar_time.value
@@ -137,9 +137,7 @@ _PASSIVE: Final = 4
 def _items(actions: Iterable[Data]) -> Iterable[Item]:
     for action in actions:
         time, name, selector = (item.value for item in action.value)
-        at = Time.parse(time).first(0)
-        if at is not None:
-            yield Item(at, name, selector)
+        yield Item(Time.parse(time), name, selector)
 
 
 def _check(seasons: Data, weeks: Data, days: Data) -> None:

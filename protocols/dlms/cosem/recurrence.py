@@ -91,7 +91,7 @@ class Date:
 
     def falls_on(self, day: date, changes: Changes) -> bool:
         """Whether the day fits."""
-        return self.first(day, changes) == day
+        return self.is_open or day in self._days(_month_before(day), 1, changes, months=2)
 
     def first(self, since: date, changes: Changes) -> date | None:
         """The first day that fits, `since` or later."""
@@ -99,9 +99,7 @@ class Date:
             return since
         if self.year is not None and since.year < self.year:
             since = date(self.year, 1, 1)
-        # "the Sunday on or after the 30th" may lie in the month after the one it is written for
-        before = since.replace(day=1) - timedelta(1) if since > _FIRST else since
-        return next((day for day in self._days(before, 1, changes) if day >= since), None)
+        return next((day for day in self._days(_month_before(since), 1, changes) if day >= since), None)
 
     def last(self, until: date, changes: Changes) -> date | None:
         """The last day that fits, `until` or earlier."""
@@ -111,10 +109,10 @@ class Date:
             until = date(self.year + 1, 12, 31)
         return next((day for day in self._days(until, -1, changes) if day <= until), None)
 
-    def _days(self, begin: date, step: int, changes: Changes) -> Iterator[date]:
+    def _days(self, begin: date, step: int, changes: Changes, months: int = _MONTHS_AHEAD) -> Iterator[date]:
         """The days that fit, month by month from that of `begin`, in steps of 1 or -1."""
         year, month = begin.year, begin.month
-        for _ in range(_MONTHS_AHEAD):
+        for _ in range(months):
             if self.year is None or self.year == year:
                 named = self._change(year, changes) if self.month in (_SAVING_BEGINS, _SAVING_ENDS) else None
                 if named is not None and named.month == month:
@@ -153,6 +151,11 @@ class Date:
 
 
 _FIRST = date(1, 2, 1)
+
+
+def _month_before(day: date) -> date:
+    """In the month before a day's: "the Sunday on or after the 30th" may lie in the month after the one it is written for."""
+    return day.replace(day=1) - timedelta(1) if day > _FIRST else day
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.cosem.access import Access, AccessError
 from protocols.dlms.cosem.interface import Attribute, Hook, InterfaceClass, Source, attribute, method
 from protocols.dlms.cosem.programme import Item, between, first_after
-from protocols.dlms.cosem.recurrence import DATE, DAY, MINUTE, TIME, Date, Time
+from protocols.dlms.cosem.recurrence import DATE, MINUTE, TIME, Date, Time
 from protocols.dlms.cosem.special_days import SpecialDaysTable
 from protocols.dlms.cosem.timed import Call
 from protocols.dlms.cosem.types import BOOLEAN, LOGICAL_NAME, U16, Array, Limited, Structure
@@ -107,23 +107,15 @@ class Schedule(InterfaceClass, id=10, version=0):
         return list(islice(valid, MOST_MISSED))[::-1]
 
     def of_day(self, day: date, zone: Zone) -> list[Item]:
-        """The switch times of a day; at one time in order of index."""
+        """The entries that run on a day; at one time in order of index."""
         special = None if self._special_days is None else self._special_days.day_id(day, zone)
         items: list[Item] = []
         for entry in self.entries.value:
             _, enable, name, selector, time, window, weekdays, specdays, begin, end = (item.value for item in entry.value)
             chosen, bit = (weekdays, day.weekday()) if special is None else (specdays, special - 1)
             if enable and 0 <= bit < len(chosen) and chosen[bit] == "1" and _within(day, Date.parse(begin), Date.parse(end)):
-                wait = None if window == ALWAYS_VALID else window * MINUTE
-                items += (Item(at, name, selector, wait) for at in _times(Time.parse(time)))
-        return sorted(items, key=lambda item: item.time)
-
-
-def _times(time: Time) -> Iterable[int]:
-    at = time.first(0)
-    while at is not None and at < DAY:
-        yield at
-        at = time.first(at + 1)
+                items.append(Item(Time.parse(time), name, selector, None if window == ALWAYS_VALID else window * MINUTE))
+        return items
 
 
 def _within(day: date, begin: Date, end: Date) -> bool:
