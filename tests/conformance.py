@@ -82,20 +82,19 @@ def page(rows: Mapping[str, Row]) -> str:
     lines = [INTRO, f"Of {len(all_rows)} rows: {counted(states)}.", "", "## Conformance block", ""]
     lines += ["| bit | name | promises | server | client |", "| --- | --- | --- | --- | --- |"]
     for bit, promised in zip(Conformance, source.bits.values(), strict=True):
-        both = [_together([_row(rows, f"{side} {row}").state for row in promised]) for side in SIDES]
-        number = 23 - (int(bit).bit_length() - 1)
-        lines.append(f"| {number} | {word(bit)} | {', '.join(promised) or 'not offered'} | {' | '.join(both)} |")
+        both = " | ".join(_together([_row(rows, f"{side} {row}").state for row in promised]) for side in SIDES)
+        lines.append(f"| {24 - int(bit).bit_length()} | {word(bit)} | {', '.join(promised) or 'not offered'} | {both} |")
     for title, chapter in source.chapters.items():
         lines += ["", f"## {title}", "", "| row | server | client | judged | tests |", "| --- | --- | --- | --- | --- |"]
         for row, sides in chapter.items():
             found = {side: _row(rows, f"{side} {row}") for side in sides}
             tests = sorted({test for one in found.values() for test in one.tests})
-            states = " | ".join(found[side].state if side in found else "-" for side in SIDES)
-            lines.append(f"| {row} | {states} | {_judged(tests)} | {links(tests)} |")
+            said = " | ".join(found[side].state if side in found else "-" for side in SIDES)
+            lines.append(f"| {row} | {said} | {_judged(tests)} | {links(tests)} |")
     lines += ["", "## Interface classes"]
     for number, versions in classes().items():
-        said = ", ".join(str(version.version) for version in versions)
-        lines += ["", f"### {number} {versions[-1].__name__}, version {said}", ""]
+        numbers = ", ".join(str(version.version) for version in versions)
+        lines += ["", f"### {number} {versions[-1].__name__}, version {numbers}", ""]
         lines += ["| | name | state | judged | tests |", "| --- | --- | --- | --- | --- |"]
         for row, name in members(versions).items():
             seen = _row(rows, row)

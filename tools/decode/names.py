@@ -5,16 +5,14 @@ One table for the tree, the XML form and the dissector.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from importlib import import_module
 from typing import Final
 
 from protocols.core.codec import Frame
-from protocols.dlms import access, cosem, initiate, short_name, xdlms
-from protocols.dlms.cosem.interface import InterfaceClass
+from protocols.dlms import access, initiate, short_name, xdlms
+from protocols.dlms.cosem.interface import DECLARED, InterfaceClass
 from protocols.dlms.security.ciphering import Control as SecurityControl
 from protocols.dlms.security.ciphering import Secured
 
@@ -75,13 +73,7 @@ def member(class_id: int, number: int, *, method: bool = False) -> str:
 @lru_cache(maxsize=1)
 def classes() -> dict[int, list[type[InterfaceClass]]]:
     """Every interface class that is declared, by its number: its versions, the newest last."""
-    for module in pkgutil.iter_modules(cosem.__path__):
-        import_module(f"{cosem.__name__}.{module.name}")
     found: dict[int, list[type[InterfaceClass]]] = {}
-    waiting = list(InterfaceClass.__subclasses__())
-    while waiting:
-        one = waiting.pop()
-        waiting += one.__subclasses__()
-        if one.__module__.startswith(cosem.__name__) and one.class_id:
-            found.setdefault(one.class_id, []).append(one)
-    return {number: sorted(found[number], key=lambda one: one.version) for number in sorted(found)}
+    for (number, _), one in sorted(DECLARED.items(), key=lambda item: item[0]):
+        found.setdefault(number, []).append(one)
+    return found

@@ -128,6 +128,7 @@ def test_rows(bench: Bench) -> None:
         assert [column.is_clock for column in profile.columns()] == [True, False, False]
 
 
+@pytest.mark.dlms("client null-data compression")
 def test_null_data_says_unchanged(bench: Bench) -> None:
     fill(bench, 2)
     bench.profile.append((axdr.null(), axdr.null(), axdr.u8(7)))

@@ -198,6 +198,7 @@ def test_rights_are_the_declared_ones_within_a_ceiling() -> None:
     assert granted.method(lamp, 1)
 
 
+@pytest.mark.dlms("class 15 attribute 2")
 def test_the_object_list_tells_the_rights() -> None:
     lamp = Lamp("0-0:96.99.0")
     attributes = axdr.array(

@@ -82,6 +82,7 @@ class Log:
         self.told.append(member.name)
 
 
+@pytest.mark.dlms("server change notification")
 def test_writes_methods_and_assignments_are_told_and_refusals_are_not() -> None:
     credit = Credit("0-0:19.10.0", credit_type=CreditType.TOKEN_CREDIT, priority=1)
     log = Log(credit)
@@ -95,6 +96,7 @@ def test_writes_methods_and_assignments_are_told_and_refusals_are_not() -> None:
     assert log.told == ["priority", "current_credit_amount", "update_amount", "limit"]
 
 
+@pytest.mark.dlms("server change notification")
 def test_watchers_see_what_has_happened() -> None:
     seen: list[Data] = []
     setup = TcpUdpSetup("0-0:25.0.0", ip_reference=bytes(6))
@@ -128,12 +130,14 @@ def names(selector: int, parameters: Data) -> list[Obis]:
     return [Obis(element.value[2].value) for element in elements]
 
 
+@pytest.mark.dlms("server object list selection")
 def test_every_object_without_its_rights() -> None:
     elements = select(THINGS, RIGHTS, SelectiveAccess(1, axdr.null())).value
     assert [element.value[2].value for element in elements] == [thing.name for thing in THINGS]
     assert {element.value[3].build().hex() for element in elements} == {"020201000100"}
 
 
+@pytest.mark.dlms("server object list selection")
 def test_by_class_by_name_and_one_by_name() -> None:
     assert names(2, axdr.array([axdr.u16(1), axdr.u16(99)])) == [DATA.name, OTHER.name]
     assert names(3, axdr.array([identifier(OTHER), identifier(REGISTER)])) == [REGISTER.name, OTHER.name]
