@@ -30,11 +30,13 @@ from protocols.dlms.security.context import (
     Protection,
     SecurityContext,
     SecurityLayer,
+    SecurityRefused,
     acceptable_title,
 )
 from protocols.dlms.security.material import SecurityMaterial
 from protocols.dlms.security.message_key import Profile
 from protocols.dlms.security.suites import Policy
+from protocols.dlms.xdlms import ServiceError
 
 SMALLEST_PDU: Final = 64
 """Octets; a client that takes less is refused."""
@@ -199,7 +201,7 @@ def answer(
         context,
         Result.ACCEPTED,
         Diagnostic.AUTHENTICATION_REQUIRED if high else Diagnostic.NULL,
-        layer.seal(initiate_response(terms), protection),
+        layer.seal(initiate_response(terms), protection, excused=SIGNED),
         mechanism=mechanism,
         authentication=agreed.sent if high else None,
         title=granted.security.title if granted.security is not None else None,
@@ -261,9 +263,13 @@ def _check_title(title: bytes, own: bytes) -> None:
 
 def _proposal(request: AARQ, layer: SecurityLayer) -> tuple[InitiateRequest, Protection]:
     """The initiate request, and what it was protected with. Raises SecurityRefused, too."""
-    plain, protection = layer.open(request.user_information)
+    less = _Refused(Diagnostic.NO_REASON_GIVEN, InitiateError.REFUSED_BY_THE_VDE_HANDLER)
+    try:
+        plain, protection = layer.open(request.user_information)
+    except SecurityRefused as refused:
+        raise less if refused.service_error == ServiceError.OPERATION_NOT_POSSIBLE else refused from None
     if not layer.admits(protection, excused=SIGNED):
-        raise _Refused(Diagnostic.NO_REASON_GIVEN, InitiateError.REFUSED_BY_THE_VDE_HANDLER)
+        raise less
     try:
         return InitiateRequest.parse(plain), protection
     except DecodeError:

@@ -134,8 +134,11 @@ class SecurityLayer(Protocol):
         """The plain APDU, and what it was protected with. Raises SecurityRefused."""
         ...
 
-    def seal(self, apdu: bytes, like: Protection) -> bytes:
-        """An APDU protected like another one was, and at least as the policy wants it. Raises LocalProtocolError."""
+    def seal(self, apdu: bytes, like: Protection, excused: Policy = Policy.NOTHING) -> bytes:
+        """An APDU protected like another one was, and at least as the policy, but for what is `excused`, wants it.
+
+        Raises LocalProtocolError.
+        """
         ...
 
     def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
@@ -158,7 +161,7 @@ class ClearContext:
             raise SecurityRefused("a ciphered APDU in a context without ciphering", ServiceError.SERVICE_NOT_SUPPORTED)
         return apdu, PLAIN
 
-    def seal(self, apdu: bytes, like: Protection) -> bytes:
+    def seal(self, apdu: bytes, like: Protection, excused: Policy = Policy.NOTHING) -> bytes:
         return apdu
 
     def admits(self, protection: Protection, excused: Policy = Policy.NOTHING) -> bool:
@@ -219,24 +222,27 @@ class SecurityContext:
 
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
         """The plain APDU, and what it was protected with. Raises SecurityRefused, and then no counter has moved."""
-        if is_general(apdu):
-            return self._open_layers(apdu)
+        return self._open_layers(apdu) if is_general(apdu) else self._open_inner(apdu)
+
+    def _open_inner(self, apdu: bytes, signed: bool = False) -> tuple[bytes, Protection]:
+        """As `open`, without general-ciphering and general-signing. `signed`: a signature around it has been verified."""
         kind = _KINDS.get(apdu[0]) if apdu else None
         if kind is None:
             return apdu, PLAIN
         try:
             title, secured = self._unwrap(apdu, kind)
-            return self._opened(apdu[0], kind, title, secured)
+            return self._opened(apdu[0], kind, title, secured, signed)
         except DecodeError as error:
             raise SecurityRefused(str(error)) from None
 
-    def seal(self, apdu: bytes, like: Protection) -> bytes:
-        """An APDU protected like another one was, and at least as the policy wants it.
+    def seal(self, apdu: bytes, like: Protection, excused: Policy = Policy.NOTHING) -> bytes:
+        """An APDU protected like another one was, and at least as the policy, but for what is `excused`, wants it.
 
         An exception-response has no service-specific ciphered form, and goes as it is; other services without one go in the
         general form. Raises LocalProtocolError when a key is missing or the counter has come to its end.
         """
-        like = like.answering(self._policy << _TO_REQUEST if self.client else self._policy)
+        policy = self._policy & ~int(excused)
+        like = like.answering(policy << _TO_REQUEST if self.client else policy)
         if like.kind is Kind.PLAIN:
             return apdu
         layers = self._outgoing(like)
@@ -277,7 +283,7 @@ class SecurityContext:
             raise SecurityRefused(f"system title {title.hex().upper()} is not that of the association")
         return title, general.secured
 
-    def _opened(self, tag: int, kind: Kind, title: bytes, secured: Secured) -> tuple[bytes, Protection]:
+    def _opened(self, tag: int, kind: Kind, title: bytes, secured: Secured, signed: bool) -> tuple[bytes, Protection]:
         control = secured.control
         if control & _SUITE_BITS != int(self.material.suite):
             raise SecurityRefused(f"security control {control:02X} is not that of {self.material.suite.name}")
@@ -297,6 +303,9 @@ class SecurityContext:
             raise SecurityRefused(f"under the tag {tag:02X} came an APDU with the tag {apdu[0]:02X}")
         if not authenticated and apdu[0] not in _PLAIN:
             raise SecurityRefused("what was deciphered is no APDU")
+        protection = Protection(kind, authenticated, encrypted, False, key_id is KeyId.BROADCAST_ENCRYPTION)
+        if not signed:
+            self._check_unauthentic(protection)
         expected = self._dedicated_counter + 1 if dedicated else self.material.counters.expected(title, key_id)
         _check_counter(secured.counter, expected, authenticated)
         if dedicated:
@@ -304,8 +313,12 @@ class SecurityContext:
         else:
             self.material.counters.accept(title, key_id, secured.counter)
             self.peer = title
-        return apdu, Protection(kind, authenticated, encrypted, False, key_id is KeyId.BROADCAST_ENCRYPTION)
+        return apdu, protection
 
+    def _check_unauthentic(self, protection: Protection) -> None:
+        """Where the policy wants messages authenticated, one that is not must not even move a counter."""
+        if not (protection.authenticated or protection.signed or self.admits(protection, excused=SIGNED)):
+            raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
 
     # --- general-ciphering, general-signing
 
@@ -326,27 +339,30 @@ class SecurityContext:
             _check_counter(layer.counter or 0, expected, layer.authenticated)
         if not counted and opened.token in self.material.seen:
             raise SecurityRefused("a message that has been here before")
-        apdu, inside = self._inside(opened.apdu)
+        ciphered = [layer for layer in layers if isinstance(layer, Ciphering)]
+        signed = len(ciphered) < len(layers)
+        apdu, inside = self._inside(opened.apdu, signed)
+        protection = Protection(
+            Kind.GENERAL_CIPHERING if inside.kind is Kind.PLAIN else inside.kind,
+            inside.authenticated or any(layer.authenticated for layer in ciphered),
+            inside.encrypted or any(layer.encrypted for layer in ciphered),
+            signed,
+            inside.broadcast or any(layer.key is KeyKind.BROADCAST for layer in ciphered),
+            layers,
+        )
+        self._check_unauthentic(protection)
         for layer in counted:
             self.material.counters.accept(title, _COUNTED[layer.key], layer.counter or 0)
         if not counted:
             self.material.seen.append(opened.token)
         self.peer = title
-        ciphered = [layer for layer in layers if isinstance(layer, Ciphering)]
-        return apdu, Protection(
-            Kind.GENERAL_CIPHERING if inside.kind is Kind.PLAIN else inside.kind,
-            inside.authenticated or any(layer.authenticated for layer in ciphered),
-            inside.encrypted or any(layer.encrypted for layer in ciphered),
-            len(ciphered) < len(layers),
-            inside.broadcast or any(layer.key is KeyKind.BROADCAST for layer in ciphered),
-            layers,
-        )
+        return apdu, protection
 
-    def _inside(self, apdu: bytes) -> tuple[bytes, Protection]:
+    def _inside(self, apdu: bytes, signed: bool) -> tuple[bytes, Protection]:
         """What stood in the layers, which may be ciphered once more."""
         if is_general(apdu) or not apdu:
             raise SecurityRefused("there is no APDU in it")
-        return self.open(apdu)
+        return self._open_inner(apdu, signed)
 
     def _outgoing(self, like: Protection) -> tuple[Layer, ...]:
         """The layers to put on: of a client new ones of the same kinds, of a server those of the request, turned round."""

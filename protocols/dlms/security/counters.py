@@ -50,8 +50,8 @@ class PeerCounters:
         return self._last.get((title, key), -1) + 1
 
     def accept(self, title: bytes, key: int, counter: int) -> None:
-        """An authentic frame came under this counter."""
-        self._last[title, key] = counter
+        """A message came under this counter, and was let in."""
+        self._last[title, key] = max(counter, self._last.get((title, key), counter))
         if self._on_change is not None:
             self._on_change(title, key, counter)
 

@@ -194,9 +194,12 @@ def test_d5_other_suites_compression_and_nothing_at_all(meter: Open, control: in
 )
 def test_d5_less_than_the_policy_wants(plant, policy: Policy, control: Control) -> None:
     meter = opened(plant, policy)
-    answer = meter.session.receive(cipher(GLO_SET, SET, meter.keys, CLIENT_TITLE, meter.stored, control), 0)
+    before = meter.stored
+    answer = meter.session.receive(cipher(GLO_SET, SET, meter.keys, CLIENT_TITLE, before, control), 0)
     assert answer == [NOT_ALLOWED]
     assert meter.lamp.value == axdr.u32(5)
+    if not control & Control.AUTHENTICATED:
+        assert meter.stored == before  # it may have been anybody
     plant.material.policy = Policy.NOTHING
     assert drive(meter.client.get(LAMP, 1, 2), Direct(meter.session)).value == 5
 
