@@ -238,6 +238,7 @@ def test_nan_keeps_being_one() -> None:
 # --- types of values, and compact arrays made of them
 
 @pytest.mark.dlms("server compact array")
+@pytest.mark.dlms("client compact array", "server compact array")
 def test_every_compact_array_of_gb_messages_re_encodes(shared_vectors: Callable[[str], Any]) -> None:
     """All of RTDS 4.5.0 that is public, what was enciphered as well: logs, and registers with matrices of 48 and 8."""
     found: dict[tuple[int, ...], int] = {}

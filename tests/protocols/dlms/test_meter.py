@@ -137,6 +137,7 @@ def test_null_data_says_unchanged(bench: Bench) -> None:
     assert last == (NOON + 2 * HALF_HOUR, Quantity(Decimal(1), Unit.WATT_HOUR), 7)
 
 
+@pytest.mark.dlms("client compact array", "client null-data compression", "server null-data compression")
 @pytest.mark.parametrize("options", [{"compression": Compression.DELTA}, {"compact": True}], ids=["deltas", "compact array"])
 def test_a_buffer_made_short_reads_the_same(bench: Bench, options: dict[str, object]) -> None:
     fill(bench, 96)

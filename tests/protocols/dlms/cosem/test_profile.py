@@ -95,6 +95,7 @@ def test_the_oldest_leaves() -> None:
 
 
 @pytest.mark.dlms("server GET selection by range")
+@pytest.mark.dlms("server GET selection by range")
 def test_range_is_inclusive() -> None:
     meter = Meter(rows=10)
     low, high = octets(START + 2 * HALF_HOUR), octets(START + 4 * HALF_HOUR)
@@ -117,6 +118,7 @@ def test_bounds_not_specified_are_open() -> None:
 
 
 @pytest.mark.dlms("server selected columns")
+@pytest.mark.dlms("server selected columns")
 def test_selected_columns() -> None:
     meter = Meter(rows=2)
     chosen = meter.profile.read(2, by_range(NOT_SPECIFIED, octets(START), CLOCK, ENERGY))
@@ -137,6 +139,7 @@ def test_a_clock_set_back_hides_no_row() -> None:
     assert meter.energies(by_range(octets(START + HALF_HOUR), octets(START + 2 * HALF_HOUR))) == [200, 300, 999]
 
 
+@pytest.mark.dlms("server GET selection by entry")
 @pytest.mark.dlms("server GET selection by entry")
 @pytest.mark.parametrize(
     "first, last, expected",
@@ -259,6 +262,7 @@ def test_unchanged_cells_are_null_data_in_what_is_left_of_the_columns() -> None:
     assert [row.value[0].python for row in energies.value] == [100, None, 101]
 
 
+@pytest.mark.dlms("server GET selection by range", "server compact array")
 def test_gb_log_by_timestamp_as_published(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
     """ECS20d and ECS35d of RTDS 4.5.0: restricted by the UTC column, which is no clock, answered as a compact array."""
     for vector, value in zip(dlms_vectors("compact-array"), (axdr.u32, axdr.u16), strict=True):

@@ -83,6 +83,7 @@ class Log:
 
 
 @pytest.mark.dlms("server change notification")
+@pytest.mark.dlms("server change notification")
 def test_writes_methods_and_assignments_are_told_and_refusals_are_not() -> None:
     credit = Credit("0-0:19.10.0", credit_type=CreditType.TOKEN_CREDIT, priority=1)
     log = Log(credit)
@@ -137,6 +138,7 @@ def test_every_object_without_its_rights() -> None:
     assert {element.value[3].build().hex() for element in elements} == {"020201000100"}
 
 
+@pytest.mark.dlms("server object list selection")
 @pytest.mark.dlms("server object list selection")
 def test_by_class_by_name_and_one_by_name() -> None:
     assert names(2, axdr.array([axdr.u16(1), axdr.u16(99)])) == [DATA.name, OTHER.name]
