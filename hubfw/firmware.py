@@ -15,7 +15,7 @@ from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
-from devices.runtime.kernel import DAY, HOUR, MIN
+from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, Config
 from hubfw.device_log import Device, DeviceLog
@@ -42,6 +42,8 @@ from protocols.zigbee.clusters.mirror import Functional
 
 ASK_AGAIN: Final = MIN
 """After a meter that did not tell its name, or a network that did not tell the time."""
+TRY_WIRE_AGAIN: Final = 5 * S
+"""After a meter on the wire that did not answer."""
 HIGH_PRIORITY: Final = 0x80000000
 """Of a long-invoke-id; the rest is a number, and no confirmation is asked for."""
 
@@ -187,7 +189,7 @@ class Firmware(firmware.Firmware):
                 self.board.nvm.put({key: await meter.ask_name()})
             except RemoteProtocolError as error:
                 self.board.log("hub.no-name", {"eui64": meter.eui64, "reason": str(error)})
-                await self.sleep(ASK_AGAIN)
+                await self.sleep(TRY_WIRE_AGAIN if meter.eui64 == self.config.wired_meter else ASK_AGAIN)
 
     # --- what the logical devices tell ---
 
@@ -223,7 +225,7 @@ class Firmware(firmware.Firmware):
     async def _keep_clock(self, meter: Meter) -> None:
         """Set the clock of a meter that cannot ask over the radio, daily."""
         while True:
-            pause = ASK_AGAIN
+            pause = TRY_WIRE_AGAIN
             if self.board.rtc.valid:
                 try:
                     await meter.set_clock(self.config.lls_password)

@@ -188,6 +188,7 @@ def test_a_home_of_four_processes_with_a_wire_to_the_meter(start, read, tmp_path
     assert str(wire) in hub.says("wired")
     assert any(str(wire) in said.get("waiting", "") for said in hub.said)
     esme.says("wired")
+    hub.says("commissioned")
     clock, energy = read(ready["endpoints"]["hub.wan"], 3, "0-0:1.0.0", "1-0:1.8.0")
     assert (clock["value"][:8], energy["unit"]) == ("07ea010e", "Wh")
     ihd.until(lambda said: re.search(r"price +[0-9.]+ p/kWh", str(said)))
