@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,53 @@ def test_key_files_that_cannot_be_used(meterbench, tmp_path: Path, text: str, wo
     code, out, err = meterbench("read", "tcp:127.0.0.1:1", IMPORT, "--auth", "gmac", "--keys", path)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
+
+
+@pytest.fixture
+def served(tmp_path: Path, start_program):
+    """The lab with another suite, with a capture: its optical port, its key file, its capture."""
+
+    def serve(suite: int):
+        text = LAB.read_text().replace("suite = 0 ", f"suite = {suite} ")
+        assert ACCESS.keys is not None
+        unicast, authentication = ACCESS.keys.unicast, ACCESS.keys.authentication
+        if suite == 2:
+            text = re.sub(r'^(unicast|broadcast|authentication|master) = "(\w+)"', r'\1 = "\2\2"', text, flags=re.MULTILINE)
+            text = re.sub(r"^(signing|client_signing) = .*\n", "", text, flags=re.MULTILINE)
+            unicast, authentication = 2 * unicast, 2 * authentication
+        bench, keys, capture = tmp_path / "lab.toml", tmp_path / "keys.toml", tmp_path / "lab.pcapng"
+        bench.write_text(text)
+        keys.write_text(
+            f'title = "{ACCESS.client_title}"\nserver_title = "{ESME}"\nsuite = {suite}\n'
+            f'encryption = "{unicast}"\nauthentication = "{authentication}"\n'
+        )
+        program = start_program("serve", bench, "--ready-json", "--after", "35m", "--capture", capture)
+        return program, program.endpoints["esme.optical.tcp"], keys, capture
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        pytest.param(1, marks=pytest.mark.dlms("client glo suite 1")),
+        pytest.param(2, marks=pytest.mark.dlms("client glo suite 2")),
+    ],
+)
+def test_other_suites_and_what_the_capture_shows_of_them(meterbench, served, suite: int) -> None:
+    program, port, keys, capture = served(suite)
+    secured = ("--client", 35, "--auth", "gmac", "--keys", keys)
+    code, out, err = meterbench("read", port, IMPORT, *SERVER, *secured)
+    assert (code, err) == (0, "")
+    value = out.split()[1]
+    if suite == 1:
+        assert meterbench("read", port, IMPORT, *SERVER, *secured, "--suite", 0)[0] == 3
+    assert program.stop()[0] == 0
+    closed = meterbench("decode", capture)[1]
+    assert "glo_GetResponse" in closed
+    assert "GetResponseNormal" not in closed
+    opened = meterbench("decode", capture, "--keys", keys)[1]
+    assert "opened: authenticated, encrypted, counter" in opened
+    register = re.search(r"GetResponseNormal\n.*\n.*\n.*\n.*\n.*\n +\d+ +value: double-long-unsigned (\d+)", opened)
+    assert register is not None
+    assert register[1] == value

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.core.codec import Frame
@@ -27,6 +27,7 @@ def written(octets: str, form: str = "apdu") -> Element:
 
 
 @pytest.mark.parametrize("frame", apdus.frames(), ids=lambda frame: frame.__name__)
+@settings(max_examples=max(10, settings.default.max_examples // 5))
 @given(data=st.data())
 def test_every_declared_apdu_has_a_form_and_a_tree(frame: type[Frame], data: st.DataObject) -> None:
     found = data.draw(frames(frame))
