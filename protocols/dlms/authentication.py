@@ -179,7 +179,7 @@ class Opening:
         # The dedicated key and layers between titles are for what follows the opening, which itself goes under the global key.
         authenticated, encrypted = self.protection.authenticated, self.protection.encrypted
         kind = _OPENING.get(self.protection.kind, Kind.GLO) if authenticated or encrypted else Kind.PLAIN
-        return self.layer.seal(initiate, Protection(kind, authenticated, encrypted))
+        return self.layer.seal(initiate, Protection(kind, authenticated, encrypted), excused=SIGNED)
 
 
 _OPENING: Final = {Kind.GENERAL_DED: Kind.GENERAL_GLO, Kind.GENERAL_GLO: Kind.GENERAL_GLO}

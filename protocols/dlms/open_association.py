@@ -107,7 +107,7 @@ class OpenAssociation:
             _, protection = self.layer.open(request.user_information)
             if not self.layer.admits(protection, excused=SIGNED):
                 raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
-            information = self.layer.seal(initiate_response(self.terms), protection)
+            information = self.layer.seal(initiate_response(self.terms), protection, excused=SIGNED)
         self.close()
         return RLRE.of(Reason.NORMAL, information)
 

@@ -86,15 +86,18 @@ class Case(NamedTuple):
     more: dict[str, Any]
     fails: str = ""
     """What the judge says of it, where nothing may come of it."""
+    policy: int = 0
+    """Of the meter."""
 
     def __str__(self) -> str:
         told = [f"{name} {value}" for name, value in [*self.security.items(), *self.more.items()]]
         way = {PTY: "pty", MODE_E: "mode E"}.get(self.way, self.way.framing)
+        judge, policy = self.judge.partition("_")[0].removesuffix(".py"), [f"policy {self.policy:02X}"] if self.policy else []
         asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS, "reads and acts": READS + ACTS, "ACCESS": ACCESS}
         (what,) = (words for words, ask in asked.items() if ask == self.ask)
         if self.fails:
             what = f"fails {len(told)} {self.who.secret}"
-        return " ".join([self.judge.partition("_")[0].removesuffix(".py"), f"S{self.suite}", way, self.who.pydlms, *told, what])
+        return " ".join([judge, f"S{self.suite}", *policy, way, self.who.pydlms, *told, what])
 
 
 def gurux(
@@ -112,6 +115,9 @@ def pydlms(
 
 AUTHENTICATED, ENCRYPTED, BOTH = "AUTHENTICATION", "ENCRYPTION", "AUTHENTICATION_ENCRYPTION"
 AUTHENTICATED_P, ENCRYPTED_P, BOTH_P = "AUTHENTICATED", "ENCRYPTED", "AUTHENTICATED_ENCRYPTED"
+
+CIPHERED, SIGNED = 4 + 8 + 32 + 64, 16 + 128
+"""Policies: requests and responses authenticated and encrypted, or digitally signed."""
 
 CASES = [
     # every mechanism without ciphering, and each with it
@@ -167,6 +173,13 @@ CASES = [
     gurux(0, WAN, GMAC, BOTH, title=METER_TITLE, fails="rejected"),
     pydlms(0, WAN, GMAC, server_title=CLIENT_TITLE, fails="is not the pinned meter"),
     pydlms(1, WAN, ECDSA, signing_key="11" * 32, fails="wrong secret"),
+    # meters that want every APDU protected
+    gurux(0, WAN, GMAC, BOTH)._replace(policy=CIPHERED),
+    pydlms(0, WAN, SHA256, READS + ACTS)._replace(policy=CIPHERED),
+    pydlms(0, WAN, GMAC, level=AUTHENTICATED_P, fails="rejected")._replace(policy=CIPHERED),
+    pydlms(0, WAN, MD5, plain=True, fails="CONTEXT_NAME_NOT_SUPPORTED")._replace(policy=CIPHERED),
+    *(pydlms(1, WAN, GMAC, protection=form)._replace(policy=SIGNED) for form in ("general-signing", "general-ciphering+signing")),
+    pydlms(1, WAN, GMAC, fails="rejected")._replace(policy=SIGNED),
     # a pty, last: it cannot tell when a client goes, and keeps the port occupied for a while
     gurux(0, PTY, GMAC, BOTH),
     pydlms(0, PTY, SHA256, READS + ACTS),
@@ -196,6 +209,7 @@ def shown(case: Case) -> list[str]:
     found += [row for question, *_ in case.ask for row in SERVICES.get(question, [])]
     if case.security:
         found.append(LEVELS[case.security["level"]])
+        found += ["security policy"] if case.policy else []
         found += protections(case)
     if "gbt_window" in case.more:
         found += ["general block transfer", "general block transfer streaming"]
@@ -219,8 +233,8 @@ def protections(case: Case) -> list[str]:
 class Lab:
     """A served bench of one suite, with keys for it. Invocation counters are never used twice."""
 
-    def __init__(self, suite: int, start_program: Any, folder: Path, after: timedelta = AFTER) -> None:
-        self.suite = suite
+    def __init__(self, suite: int, start_program: Any, folder: Path, after: timedelta = AFTER, policy: int = 0) -> None:
+        self.suite, self.policy = suite, policy
         octets = 32 if suite == 2 else 16
         curve = ec.SECP384R1() if suite == 2 else ec.SECP256R1()
         names = ("unicast", "broadcast", "authentication", "master")
@@ -237,8 +251,9 @@ class Lab:
             keys += f'\nsigning = "{scalar(self.peer)}"\nclient_signing = "{point(self.own)}"'
         before, _, rest = BENCH.read_text().partition("[access.keys]")
         homes = "[[home]]" + rest.partition("[[home]]")[2]
-        text = before.replace("suite = 0 ", f"suite = {self.suite} ") + f"[access.keys]\n{keys}\n\n[wan]\nlatency_ms = 0\n\n{homes}"
-        path = folder / f"lab{self.suite}.toml"
+        before = before.replace("suite = 0 ", f"suite = {self.suite} ").replace("policy = 0 ", f"policy = {self.policy} ")
+        text = before + f"[access.keys]\n{keys}\n\n[wan]\nlatency_ms = 0\n\n{homes}"
+        path = folder / f"lab{self.suite}-{self.policy}.toml"
         path.write_text(text)
         return path
 
@@ -284,21 +299,25 @@ class Judged(NamedTuple):
     after: tuple[datetime, int, list[list[object]]]
 
 
-def group(case: Case) -> tuple[str, int, bool]:
+Group = tuple[str, int, int, bool]
+
+
+def group(case: Case) -> Group:
     """Cases that one program goes through."""
-    return case.judge, case.suite, case.way.endpoint == PTY.endpoint
+    return case.judge, case.suite, case.policy, case.way.endpoint == PTY.endpoint
 
 
 @pytest.fixture(scope="module")
 def judged(start_program: Any, tmp_path_factory: pytest.TempPathFactory, peers_python: Path) -> Callable[[Case], Judged]:
     folder = tmp_path_factory.mktemp("lab")
-    labs: dict[int, Lab] = {}
-    done: dict[tuple[str, int, bool], Judged] = {}
+    labs: dict[tuple[int, int], Lab] = {}
+    done: dict[Group, Judged] = {}
 
     def judge(case: Case) -> Judged:
-        if case.suite not in labs:
-            labs[case.suite] = Lab(case.suite, start_program, folder)
-        lab, key = labs[case.suite], group(case)
+        meter, key = (case.suite, case.policy), group(case)
+        if meter not in labs:
+            labs[meter] = Lab(case.suite, start_program, folder, policy=case.policy)
+        lab = labs[meter]
         if key not in done:
             cases = [each for each in CASES if group(each) == key]
             before = lab.ours()
