@@ -70,6 +70,7 @@ def test_nobody_at_the_sap(home: Home) -> None:
 # --- what every logical device has
 
 
+@pytest.mark.dlms("class 17 attribute 2")
 def test_names_and_sap_assignment(home: Home) -> None:
     session = home.associated(16)
     assert got(session, AttributeDescriptor(1, Obis("0-0:42.0.0"), 2)) == axdr.octets(b"MBE0000000000001")
@@ -84,6 +85,10 @@ def test_names_and_sap_assignment(home: Home) -> None:
     assert len(listed.value) == 3
 
 
+@pytest.mark.dlms(
+    "class 15 attribute 3", "class 15 attribute 4", "class 15 attribute 5", "class 15 attribute 6", "class 15 attribute 8",
+    "class 15 attribute 9",
+)  # fmt: skip
 def test_the_association_describes_itself(home: Home) -> None:
     session = home.associated(path_limit=300)
     read = [got(session, AttributeDescriptor(15, Obis("0-0:40.0.0"), number)) for number in range(3, 10)]
