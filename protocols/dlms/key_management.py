@@ -26,7 +26,7 @@ from protocols.dlms.security import agreement, keywrap
 from protocols.dlms.security.certificates import CertificateType, Entity
 from protocols.dlms.security.material import KeyId, SecurityMaterial
 from protocols.dlms.security.message_key import Header, KeyInfo, KeyKind, Profile
-from protocols.dlms.security.protected_data import ProtectionLayer, ProtectionType, protect, unprotect
+from protocols.dlms.security.protected_data import ProtectionLayer, ProtectionType, keyed, protect, unprotect
 from protocols.dlms.security.signature import sign, verify
 from protocols.dlms.security.suites import Policy
 
@@ -214,8 +214,9 @@ class ProtectedAccess:
         return ProtectionLayer(self._type, Header(transaction, self._material.title, self._server), _ASKS[self._kind])
 
     def _protected(self, data: Data) -> tuple[Data, Data]:
-        layers, octets = protect(data.build(), [self._layer()], self._material, self._rng, self._profile)
-        return axdr.array(parameters_element(layer) for layer in layers), axdr.octets(octets)
+        layers = keyed([self._layer()], self._material, self._rng, self._profile)
+        parameters = axdr.array(parameters_element(each.layer) for each in layers)
+        return parameters, axdr.octets(protect(data.build(), layers, self._material, self._profile))
 
     def _opened(self, answer: Data, asked: ProtectionLayer) -> Data:
         """What an answer holds, which must come under the transaction and the protection that was asked for."""

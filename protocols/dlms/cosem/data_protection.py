@@ -35,7 +35,15 @@ from protocols.dlms.security.message_key import (
     WrappedKey,
     check_titles,
 )
-from protocols.dlms.security.protected_data import CONTROLS, ProtectionLayer, ProtectionType, protect, unprotect
+from protocols.dlms.security.protected_data import (
+    CONTROLS,
+    Keyed,
+    ProtectionLayer,
+    ProtectionType,
+    keyed,
+    protect,
+    unprotect,
+)
 from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 MOST_OBJECTS: Final = 32
@@ -152,8 +160,8 @@ class DataProtection(InterfaceClass, id=30, version=0):
         layers = self._layers(self.protection_parameters_get)
         if any(layer.kind in _WITH_DATA for layer in layers):
             raise AccessError(DataAccessResult.OTHER_REASON, f"{self.name}: the key-info would not be known in time")
-        _, protected = self._get(self.protection_object_list, layers)
-        return protected
+        values = self._values(self.protection_object_list, layers)
+        return protect(values, self._answering(layers), self._material, self._profile)
 
     def write(self, number: int, value: Data, selection: SelectiveAccess | None = None) -> None:
         if number != DataProtection.protection_buffer.number or selection is not None:
@@ -168,8 +176,8 @@ class DataProtection(InterfaceClass, id=30, version=0):
     def get_protected_attributes(self, argument: Data) -> Data:
         """The attributes of the object list, protected as the parameters say."""
         objects, parameters = argument.value
-        layers, protected = self._get(objects, self._layers(parameters))
-        return axdr.structure(axdr.array(parameters_element(layer) for layer in layers), axdr.octets(protected))
+        layers = self._layers(parameters)
+        return self._answer(self._values(objects, layers), self._answering(layers))
 
     @method(2, SET_REQUEST)
     def set_protected_attributes(self, argument: Data) -> None:
@@ -187,11 +195,12 @@ class DataProtection(InterfaceClass, id=30, version=0):
         worth = _worth(layers)
         needed = self._rights.method(thing, number) | self._required & ~Access.READ_WRITE
         self._demand(needed, Access.CALL, worth | _of_response(worth))
-        returned = thing.invoke(number, self._open(protected.value, layers))
-        answer, octets = self._seal((returned or axdr.null()).build(), layers)
-        return axdr.structure(axdr.array(parameters_element(layer) for layer in answer), axdr.octets(octets))
+        parameter, answer = self._open(protected.value, layers), self._answering(layers)
+        returned = thing.invoke(number, parameter)
+        return self._answer((returned or axdr.null()).build(), answer)
 
-    def _get(self, objects: Data, layers: Sequence[ProtectionLayer]) -> tuple[list[ProtectionLayer], bytes]:
+    def _values(self, objects: Data, layers: Sequence[ProtectionLayer]) -> bytes:
+        """The structure of the attributes' values, for answers under these layers."""
         values = []
         size = 0
         for definition in objects.value:
@@ -203,7 +212,7 @@ class DataProtection(InterfaceClass, id=30, version=0):
             if size > MAX_OCTETS:
                 raise self._refused("so much at once")
             values.append(value)
-        return self._seal(axdr.structure(*values).build(), layers)
+        return axdr.structure(*values).build()
 
     def _set(self, objects: Data, layers: Sequence[ProtectionLayer], protected: bytes) -> None:
         targets = []
@@ -267,16 +276,20 @@ class DataProtection(InterfaceClass, id=30, version=0):
                 raise self._refused(str(error)) from None
         return layers
 
-    def _seal(self, octets: bytes, layers: Sequence[ProtectionLayer]) -> tuple[list[ProtectionLayer], bytes]:
-        """Protect the answer: by the same layers, from us to who asked."""
+    def _answering(self, layers: Sequence[ProtectionLayer]) -> list[Keyed]:
+        """The layers of the answer, with their keys: the same, from us to who asked."""
         title = self._material.title
         answer = [
             layer._replace(header=Header(layer.header.transaction_id, title, layer.header.originator)) for layer in layers
         ]
         try:
-            return protect(octets, answer, self._material, self._rng, self._profile)
+            return keyed(answer, self._material, self._rng, self._profile)
         except LocalProtocolError as error:  # the client has asked for a key that we two do not have
             raise self._refused(str(error)) from None
+
+    def _answer(self, octets: bytes, layers: Sequence[Keyed]) -> Data:
+        parameters = axdr.array(parameters_element(each.layer) for each in layers)
+        return axdr.structure(parameters, axdr.octets(protect(octets, layers, self._material, self._profile)))
 
     def _open(self, octets: bytes, layers: Sequence[ProtectionLayer]) -> Data:
         try:

@@ -63,21 +63,29 @@ class ProtectionLayer(NamedTuple):
         return KeyKind.ONE_PASS if key.key_parameters == b"\x01" else KeyKind.STATIC
 
 
-def protect(
-    octets: bytes, layers: Sequence[ProtectionLayer], material: SecurityMaterial, rng: Random, profile: Profile
-) -> tuple[list[ProtectionLayer], bytes]:
-    """Put the layers on, the first one first; they come back with complete key-infos.
+class Keyed(NamedTuple):
+    """A layer with its complete key-info, and the key that will protect."""
 
-    Raises LocalProtocolError when the material lacks a key.
-    """
-    complete = []
+    layer: ProtectionLayer
+    key: bytes
+
+
+def keyed(layers: Sequence[ProtectionLayer], material: SecurityMaterial, rng: Random, profile: Profile) -> list[Keyed]:
+    """Find or make the keys of layers to put on. Raises LocalProtocolError when the material lacks one."""
+    found = []
     for layer in layers:
         info, key = sent_key(layer.kind, layer.header, material, rng, profile)
+        found.append(Keyed(layer._replace(info=info or layer.info), key))
+    return found
+
+
+def protect(octets: bytes, layers: Sequence[Keyed], material: SecurityMaterial, profile: Profile) -> bytes:
+    """Put the layers on, the first one first."""
+    for layer, key in layers:
         counter = 0 if profile.counter_from_zero and layer.kind in ONE_MESSAGE else material.next_counter()
         keys = Keys(key, material.keys.authentication)
         octets = secure(octets, keys, material.title, counter, material.suite | CONTROLS[layer.type]).build()
-        complete.append(ProtectionLayer(layer.type, layer.header, info or layer.info))
-    return complete, octets
+    return octets
 
 
 def unprotect(octets: bytes, layers: Sequence[ProtectionLayer], material: SecurityMaterial, profile: Profile) -> bytes:

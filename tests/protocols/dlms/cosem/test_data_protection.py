@@ -297,6 +297,17 @@ def test_protection_that_does_not_fit_is_refused_and_changes_nothing(parties: Pa
     assert stand.lamp.value == axdr.u32(9)
 
 
+def test_a_method_whose_answer_could_not_be_protected_is_not_called(parties: Parties):
+    stand = Stand(parties)
+    parameters, octets = stand.protected(KeyKind.ONE_PASS, axdr.i8(0))
+    target = axdr.structure(axdr.u16(70), axdr.octets(stand.switch.name), axdr.i8(1))
+    known = stand.server.keys.peer_agreement.pop(CLIENT)
+    stand.refuses(3, axdr.structure(target, axdr.array([parameters]), octets), DataAccessResult.OTHER_REASON)
+    stand.server.keys.peer_agreement[CLIENT] = known
+    stand.protection.invoke(3, axdr.structure(target, axdr.array([parameters]), octets))
+    assert stand.switch.output_state == axdr.boolean(False)
+
+
 def test_under_a_lasting_key_the_same_message_counts_once(parties: Parties):
     stand = Stand(parties)
     parameters, octets = stand.protected(KeyKind.UNICAST, axdr.structure(axdr.u32(9)))
