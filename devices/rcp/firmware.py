@@ -1,4 +1,4 @@
-"""The dongle's firmware: `protocols.spinel.rcp` between the UART `host` and the radio.
+"""The dongle's firmware: `protocols.spinel.rcp` between the UART `rcp` and the radio.
 
 Of its host it knows what comes down the line. Frames for sleepers wait in the host: while one does, the acknowledgement of the
 sleeper's data request says so, by the tables of source matching. A host begins with a reset; unplugging it changes nothing here.
@@ -17,8 +17,8 @@ from protocols.core.effects import Effect, Send
 from protocols.spinel.message import Status
 from protocols.spinel.rcp import Configure, Rcp, Transmit
 
-HOST: Final = "host"
-"""The UART."""
+HOST: Final = "rcp"
+"""The UART, to which a host is plugged."""
 _STATUSES: Final = {
     TxStatus.ACKED: Status.OK,
     TxStatus.NO_ACK: Status.NO_ACK,

@@ -180,7 +180,13 @@ class Hht(_Device, frozen=True, kw_only=True, tag="hht"):
     """Hand-held terminal: visits on the optical port."""
 
 
-Device = Hub | Esme | Gsme | Ihd | Ppmid | Hht
+class Rcp(_Device, frozen=True, kw_only=True, tag="rcp"):
+    """Radio co-processor: a dongle on the air of this home, for a host stack outside that drives one over Spinel."""
+
+    ports: ClassVar[tuple[str, ...]] = ("rcp",)
+
+
+Device = Hub | Esme | Gsme | Ihd | Ppmid | Hht | Rcp
 
 
 class Home(_Declared, frozen=True, kw_only=True):
@@ -204,7 +210,7 @@ class Home(_Declared, frozen=True, kw_only=True):
         gas = [device for device in self.device if isinstance(device, Gsme)]
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} devices of kind gsme, and a hub answers for one")
-        joining = [device for device in self.device if not isinstance(device, Hub | Hht) and device not in wired]
+        joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
 

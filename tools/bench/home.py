@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 
 import hubfw
-from devices import esme, gsme, hht, ihd, ppmid
+from devices import esme, gsme, hht, ihd, ppmid, rcp
 from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
 from devices.runtime.faults import Effect, Fault, Faults
@@ -275,5 +275,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         buttons=("ok",),
     ),
     "hht": Kind(lambda p: partial(hht.Firmware, config=hht.Config()), _cell(False), radio=False),
+    "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
 })  # fmt: skip
 """Kind of device in a bench file to how it is built."""
