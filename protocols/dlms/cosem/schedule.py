@@ -29,7 +29,7 @@ MOST_ENTRIES: Final = 256
 MOST_MISSED: Final = 1_000
 
 ENTRY: Final = Structure(
-    index=Limited(Tag.LONG_UNSIGNED, 1, HIGHEST_INDEX),
+    index=Limited(Tag.LONG_UNSIGNED, 0, HIGHEST_INDEX),
     enable=BOOLEAN,
     script_logical_name=LOGICAL_NAME,
     script_selector=U16,
@@ -40,7 +40,8 @@ ENTRY: Final = Structure(
     begin_date=DATE,
     end_date=DATE,
 )
-"""schedule_table_entry. Weekdays begin with Monday. An open switch time recurs: `FF 00 00 00` is every hour."""
+"""schedule_table_entry. Weekdays begin with Monday. The Blue Book counts entries from 1, GB from 0. An open switch time recurs:
+`FF 00 00 00` is every hour."""
 ENABLE_DISABLE: Final = Structure(first_index_a=U16, last_index_a=U16, first_index_b=U16, last_index_b=U16)
 DELETE: Final = Structure(first_index=U16, last_index=U16)
 

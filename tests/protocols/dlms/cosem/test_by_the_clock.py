@@ -246,7 +246,6 @@ def test_ranges_are_disabled_first_and_enabled_then() -> None:
     plan.insert(daily(5, 77, "0C000000"))
     plan.insert(daily(3, 3, "0C000000"))
     assert [(it.value[0].value, it.value[3].value) for it in plan.entries.value] == [(1, 1), (3, 3), (5, 77)]
-    assert refusal(plan.insert, daily(0, 1, "0C000000")) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
     assert refusal(plan.insert, daily(10_000, 1, "0C000000")) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
     assert refusal(plan.write, 2, axdr.array([daily(1, 1, "0C000000"), daily(2, 2, "0C6000FF")])) == 13
     assert len(plan.entries.value) == 3
