@@ -18,7 +18,6 @@ cover other fields are cut before parsing and added after building; they are not
 from __future__ import annotations
 
 from protocols.core.codec import be, le
-from protocols.core.codec.constructs import CountingLeaf, Leaf
 from protocols.core.codec.declare import (
     array,
     axdr_length,
@@ -41,6 +40,7 @@ from protocols.core.codec.declare import (
     zcl_string,
 )
 from protocols.core.codec.frame import Choice, Frame, choice
+from protocols.core.codec.leaf import CountingLeaf, Leaf
 
 __all__ = [
     "Choice", "CountingLeaf", "Frame", "Leaf", "array", "axdr_length", "be", "choice", "const", "extra", "field", "itself", "le",

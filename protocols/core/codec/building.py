@@ -17,6 +17,7 @@ import construct as c
 from protocols.core.codec import constructs
 from protocols.core.codec.expressions import to_python
 from protocols.core.codec.layout import Fixed, equals, fixed, grouped
+from protocols.core.codec.leaf import Leaf
 from protocols.core.codec.source import REFUSE, Source
 from protocols.core.codec.streams import MAX_DEPTH
 
@@ -144,7 +145,7 @@ class Builder:
         emitter = _EMITTERS.get(type(part))
         if emitter is not None:
             emitter(self, part, value)
-        elif isinstance(part, constructs.Leaf):
+        elif isinstance(part, Leaf):
             build = self.source.constant(f"build_{type(part).__name__}", part.build)
             self.flush()
             self.source.emit(f"{build}({value}, {self.out})")

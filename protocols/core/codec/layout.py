@@ -9,6 +9,7 @@ from typing import Any
 import construct as c
 
 from protocols.core.codec import constructs
+from protocols.core.codec.leaf import Leaf
 
 # struct has no 3, 5, 6 and 7 octet integers: each is read as pieces, named here from the most significant on.
 _PIECES = {3: "BH", 5: "BI", 6: "HI", 7: "BHI"}
@@ -70,7 +71,7 @@ def least_size(part: Any) -> int:
             return least_size(part.count)
         case constructs.Array() if isinstance(part.count, int):
             return part.count * least_size(part.subcon)
-        case constructs.AxdrLength() | constructs.Presence() | constructs.Leaf() | constructs.Itself():
+        case constructs.AxdrLength() | constructs.Presence() | Leaf() | constructs.Itself():
             return 1
         case constructs.Switch():
             return min(map(least_size, part.cases.values()))

@@ -18,6 +18,7 @@ import construct as c
 from protocols.core.codec import constructs
 from protocols.core.codec.expressions import to_python
 from protocols.core.codec.layout import OCTET, Fixed, equals, fixed, grouped, least_size
+from protocols.core.codec.leaf import CountingLeaf, Leaf
 from protocols.core.codec.source import REFUSE, Source
 from protocols.core.codec.streams import MAX_DEPTH
 
@@ -178,7 +179,7 @@ class Parser:
         emitter = _EMITTERS.get(type(part))
         if emitter is not None:
             return emitter(self, part)
-        if isinstance(part, constructs.Leaf):
+        if isinstance(part, Leaf):
             return self._leaf(part)
         raise TypeError(f"{part!r} is not in the subset of constructs that frames may use")
 
@@ -340,7 +341,7 @@ class Parser:
         source, buf = self.source, self.cursor.buf
         value, end = source.fresh("v"), source.fresh("e")
         parse = source.constant(f"parse_{type(leaf).__name__}", leaf.parse)
-        bound = ", items" if isinstance(leaf, constructs.CountingLeaf) and not self.room else ""
+        bound = ", items" if isinstance(leaf, CountingLeaf) and not self.room else ""
         source.emit(f"{value}, {end} = {parse}({buf}, {self.cursor.at()}, len({buf}){bound})")
         self.check(f"{end} > len({buf})")
         self.move(end)
