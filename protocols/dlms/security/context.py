@@ -311,6 +311,7 @@ class SecurityContext:
         if dedicated:
             self._dedicated_counter = secured.counter
         else:
+            self._check_room(title, key_id)
             self.material.counters.accept(title, key_id, secured.counter)
             self.peer = title
         return apdu, protection
@@ -319,6 +320,10 @@ class SecurityContext:
         """Where the policy wants messages authenticated, one that is not must not even move a counter."""
         if not (protection.authenticated or protection.signed or self.admits(protection, excused=SIGNED)):
             raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
+
+    def _check_room(self, title: bytes, key: KeyId) -> None:
+        if not self.material.counters.has_room(title, key):
+            raise SecurityRefused("too many system titles have used this key", ServiceError.OTHER_REASON)
 
     # --- general-ciphering, general-signing
 
@@ -352,6 +357,7 @@ class SecurityContext:
         )
         self._check_unauthentic(protection)
         for layer in counted:
+            self._check_room(title, _COUNTED[layer.key])
             self.material.counters.accept(title, _COUNTED[layer.key], layer.counter or 0)
         if not counted:
             self.material.seen.append(opened.token)

@@ -11,6 +11,8 @@ from typing import Final
 
 from protocols.core.errors import LocalProtocolError
 
+MOST: Final = 64
+"""Senders and keys whose counters are kept; others are refused until the keys change."""
 LAST: Final = 0xFFFFFFFF
 """The largest counter: behind it nothing can be said, or believed, under the same key."""
 
@@ -48,6 +50,10 @@ class PeerCounters:
     def expected(self, title: bytes, key: int) -> int:
         """The lowest counter that would be accepted; 2**32 when none would."""
         return self._last.get((title, key), -1) + 1
+
+    def has_room(self, title: bytes, key: int) -> bool:
+        """Whether a counter of that sender can be kept."""
+        return len(self._last) < MOST or (title, key) in self._last
 
     def accept(self, title: bytes, key: int, counter: int) -> None:
         """A message came under this counter, and was let in."""

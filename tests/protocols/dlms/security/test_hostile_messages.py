@@ -23,8 +23,8 @@ from protocols.dlms.direct import Direct
 from protocols.dlms.initiate import ConfirmedServiceError, InitiateRequest
 from protocols.dlms.obis import Obis
 from protocols.dlms.security.ciphering import Control, Keys, Secured, cipher, secure
-from protocols.dlms.security.context import Kind, Protection, SecurityContext
-from protocols.dlms.security.counters import LAST, CounterExhausted, PeerCounters, own
+from protocols.dlms.security.context import Kind, Protection, SecurityContext, SecurityRefused
+from protocols.dlms.security.counters import LAST, MOST, CounterExhausted, PeerCounters, own
 from protocols.dlms.security.material import KeyId, SecurityMaterial
 from protocols.dlms.security.suites import Policy
 from protocols.dlms.session import Session
@@ -350,6 +350,18 @@ def test_counters_of_clients_and_keys_are_apart() -> None:
     assert told == [(b"two", 0, 5), (b"one", 1, 6)]
     counters.forget(0)
     assert (counters.expected(b"one", 0), counters.expected(b"one", 1), counters.expected(b"two", 0)) == (0, 7, 0)
+
+
+def test_no_more_titles_than_there_is_room_for(plant) -> None:
+    """Who has the key may call itself what it likes, but not use up the memory that way."""
+    keys = Keys(bytes(range(16)), bytes(range(0xC0, 0xD0)))
+    titles = [b"MBX%05d" % number for number in range(2 * MOST)]
+    for title in titles[:MOST]:
+        assert SecurityContext(plant.material).open(general(title, secure(GET, keys, title, 1)))[0] == GET
+    for title in titles[MOST:]:
+        with pytest.raises(SecurityRefused, match="too many system titles"):
+            SecurityContext(plant.material).open(general(title, secure(GET, keys, title, 1)))
+    assert SecurityContext(plant.material).open(general(titles[0], secure(GET, keys, titles[0], 2)))[0] == GET
 
 
 def test_keys_have_the_length_of_the_suite(plant_of_each_suite) -> None:
