@@ -22,6 +22,7 @@ from protocols.dlms.cosem.clock import Clock
 from protocols.dlms.cosem.data import Data as DataClass
 from protocols.dlms.cosem.disconnect import ControlState, DisconnectControl
 from protocols.dlms.cosem.interface import Attribute, Method
+from protocols.dlms.cosem.object_list import CLASSES
 from protocols.dlms.cosem.profile import ProfileGeneric
 from protocols.dlms.cosem.register import ExtendedRegister, Register
 from protocols.dlms.cosem.registry import Named, Plain, class_name, class_of, named
@@ -30,7 +31,7 @@ from protocols.dlms.expect import Instant, Quantity, Scale
 from protocols.dlms.logical_device import LOGICAL_DEVICE_NAME
 from protocols.dlms.obis import Obis
 from protocols.dlms.rows import Row, rows
-from protocols.dlms.xdlms import DataAccessResult
+from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 __all__ = [
     "CLOCK", "SAP_ASSIGNMENT", "SWITCH", "Entry", "Instant", "Quantity", "Reading", "attributes", "clock", "disconnect",
@@ -163,9 +164,10 @@ def names(client: Client) -> Procedure[dict[int, bytes]]:
     }
 
 
-def objects(client: Client) -> Procedure[list[Entry]]:
-    """Every object that this client finds, with its rights."""
-    value = yield from client.get(CURRENT, AssociationLN.class_id, AssociationLN.object_list.number)
+def objects(client: Client, classes: Sequence[int] = ()) -> Procedure[list[Entry]]:
+    """Every object that this client finds, with its rights; or those of some classes, and then without."""
+    selection = SelectiveAccess(CLASSES, axdr.array(axdr.u16(number) for number in classes)) if classes else None
+    value = yield from client.get(CURRENT, AssociationLN.class_id, AssociationLN.object_list.number, selection)
     lines = [expect.items("object list element", line, 4) for line in expect.items("object list", value)]
     # How access modes are written depends on the version of the association's own object.
     version = next((expect.number("version", line[1]) for line in lines if line[2].value == CURRENT), 0)

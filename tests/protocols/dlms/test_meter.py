@@ -152,6 +152,16 @@ def test_a_buffer_made_short_reads_the_same(bench: Bench, options: dict[str, obj
         assert meter.profile("1-0:99.3.0").rows(NOON + 5 * HALF_HOUR, NOON + 9 * HALF_HOUR) == whole[5:10]
 
 
+@pytest.mark.dlms("client object list selection", "server object list selection")
+def test_objects_of_some_classes(bench: Bench) -> None:
+    with bench.meter() as meter:
+        whole = meter.objects()
+        chosen = meter.objects([3, 7])
+        assert [entry.name for entry in chosen] == [entry.name for entry in whole if entry.class_id in (3, 7)]
+        assert len(chosen) == 5
+        assert meter.objects([9000]) == []
+
+
 def test_an_object_of_the_list_is_read_by_the_declaration_of_its_class(bench: Bench) -> None:
     with bench.meter() as meter:
         objects = {entry.name: entry for entry in meter.objects()}
