@@ -12,7 +12,7 @@ from typing import Any
 
 import construct as c
 
-from protocols.core.codec import Frame, constructs
+from protocols.core.codec import Frame, Leaf, constructs
 from protocols.core.codec.streams import Reader
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms.axdr import Data, Tag
@@ -188,7 +188,7 @@ def _descend(node: Node, part: Any, reader: Reader, context: Any) -> None:
             while reader.left:
                 _item(node, part.subcon, reader, context, index)
                 index += 1
-        case constructs.Leaf():
+        case Leaf():
             start = reader.position
             value = constructs.parse_part(part, reader, context, node.name)
             if isinstance(value, Data):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import construct as c
 
-from protocols.core.codec import Frame, constructs
+from protocols.core.codec import Frame, Leaf, constructs
 from protocols.dlms.security.ciphering import Secured
 from tools.decode import apdus, names
 from tools.dissector.lua import Source, function, literal
@@ -63,7 +63,7 @@ class Declarations:
                 return {"kind": "nothing"}
             case constructs.AxdrLength():
                 return {"kind": "length", "field": where.field("uint32")}
-            case constructs.Leaf():
+            case Leaf():
                 return {"kind": "data", "label": where.name}
             case constructs.Record():
                 return self._record(part.frame, where)
