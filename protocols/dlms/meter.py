@@ -2,8 +2,10 @@
 
     meter = Meter(exchange)                      # Callable[[bytes], bytes]: send an APDU, give the answer
     with meter:
-        print(meter.clock(), meter.register("1-0:1.8.0"))
-        for row in meter.profile("1-0:99.1.0").rows(since=yesterday): ...
+        print(meter.clock(), meter.register("1-0:1.8.0"), meter.switch.state)
+        for row in meter.profile("1-0:99.1.0").rows(since=yesterday, columns=["0-0:1.0.0", "1-0:1.8.0"]): ...
+        for entry in meter.objects():            # what there is, its class, and what this client may do with it
+            print(entry, meter.read(entry.name))
 
 `AsyncMeter` is the same for tasks: its exchange is awaited, and so are its calls. What each call does stands in
 `reading` and `client`, once.

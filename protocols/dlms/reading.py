@@ -20,6 +20,7 @@ from protocols.dlms.cosem.access import Access, AccessError
 from protocols.dlms.cosem.association import CURRENT, AssociationLN
 from protocols.dlms.cosem.clock import Clock
 from protocols.dlms.cosem.data import Data as DataClass
+from protocols.dlms.cosem.demand_register import DemandRegister
 from protocols.dlms.cosem.disconnect import ControlState, DisconnectControl
 from protocols.dlms.cosem.interface import Attribute, Method
 from protocols.dlms.cosem.object_list import CLASSES
@@ -93,7 +94,7 @@ def read(client: Client, entry: Entry, attribute: int | str | None = None) -> Pr
         data = yield from client.get(entry.name, entry.class_id, number)
         return named(entry.class_id, entry.version, number, data).value
     match entry.class_id:
-        case Register.class_id | ExtendedRegister.class_id:
+        case number if number in _MEASURES:
             return (yield from register(client, entry.name, entry.class_id))
         case Clock.class_id:
             return (yield from clock(client, entry.name))
@@ -105,17 +106,18 @@ def read(client: Client, entry: Entry, attribute: int | str | None = None) -> Pr
 
 
 def register(client: Client, name: str | bytes, class_id: int | None = None) -> Procedure[Quantity]:
-    """A register's or extended register's value with its unit. `class_id` None: whichever of the two it is."""
-    found = Register.class_id if class_id is None else class_id
-    try:
-        value = yield from client.get(name, found, Register.value.number)
-    except AccessError as refusal:
-        if class_id is not None or refusal.result != DataAccessResult.OBJECT_CLASS_INCONSISTENT:
+    """A register's value with its unit, of a demand register the running average. `class_id` None: whichever class it is."""
+    for kind in _MEASURES if class_id is None else (class_id,):
+        value_number, scale_number = _MEASURES[kind]
+        try:
+            value = yield from client.get(name, kind, value_number)
+        except AccessError as refusal:
+            if class_id is None and refusal.result == DataAccessResult.OBJECT_CLASS_INCONSISTENT:
+                continue
             raise
-        found = ExtendedRegister.class_id
-        value = yield from client.get(name, found, ExtendedRegister.value.number)
-    scale = yield from client.get(name, found, Register.scaler_unit.number)
-    return Scale.parse(scale).apply(value)
+        scale = yield from client.get(name, kind, scale_number)
+        return Scale.parse(scale).apply(value)
+    raise AccessError(DataAccessResult.OBJECT_CLASS_INCONSISTENT, f"{Obis(name)} is no register of any class")
 
 
 def clock(client: Client, name: str | bytes = CLOCK) -> Procedure[datetime | None]:
@@ -204,4 +206,10 @@ def _entry(line: Sequence[Data], association: int) -> Entry:
     return Entry(expect.number("class", class_id), expect.number("version", version), Obis(obis), modes, calls)
 
 
+_MEASURES: Final = {
+    Register.class_id: (Register.value.number, Register.scaler_unit.number),
+    ExtendedRegister.class_id: (ExtendedRegister.value.number, ExtendedRegister.scaler_unit.number),
+    DemandRegister.class_id: (DemandRegister.current_average_value.number, DemandRegister.scaler_unit.number),
+}
+"""Classes of one measured value: attributes of value and scaler_unit."""
 _MODES: Final = {Access.NONE: "-", Access.READ: "r", Access.WRITE: "w", Access.READ_WRITE: "rw"}

@@ -21,6 +21,7 @@ from protocols.dlms.cosem import (
     Column,
     Compression,
     ControlState,
+    DemandRegister,
     DisconnectControl,
     ProfileGeneric,
     Register,
@@ -92,6 +93,18 @@ def test_registers_have_their_unit(bench: Bench) -> None:
             meter.register("0-0:96.5.0")
         with pytest.raises(AccessError, match="object-undefined"):
             meter.register("1-0:2.8.0")
+        with pytest.raises(AccessError, match=r"0-0:1\.0\.0\.255 is no register of any class: object-class-inconsistent"):
+            meter.register("0-0:1.0.0")
+
+
+def test_a_demand_register_says_its_running_average(bench: Bench) -> None:
+    passed = iter((0, 126_000, 126_000))
+    demand = DemandRegister(
+        "1-0:1.4.0", total=lambda: next(passed), utc=lambda: 0, scaler_unit=(1, Unit.WATT), period=1800
+    )
+    bench.server.devices[3].add(demand)
+    with bench.meter() as meter:
+        assert str(meter.register("1-0:1.4.0")) == str(meter.read("1-0:1.4.0")) == "700 W"
 
 
 def test_the_clock_is_read_and_set(bench: Bench) -> None:
