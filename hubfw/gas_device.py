@@ -20,5 +20,5 @@ def gas_device(name: bytes, source: Source, clock: InterfaceClass, clients: Clie
         clients.associations(_DEVICE),
         security=clients.security,
         rng=clients.rng,
-        on_secret=clients.remember(_DEVICE),
+        on_change=clients.remember(_DEVICE),
     )

@@ -140,7 +140,7 @@ class HubDevice(LogicalDevice):
             cosem.IPv4Setup(IP_SETUP, ip_address=NO_ADDRESS, use_dhcp_flag=True),
             *clients.objects(),
         ], clients.associations(_DEVICE),
-            security=clients.security, rng=clients.rng, on_secret=clients.remember(_DEVICE),
+            security=clients.security, rng=clients.rng, on_change=clients.remember(_DEVICE),
         )  # fmt: skip
 
     @property

@@ -68,7 +68,7 @@ def server(
         clients.associations(_DEVICE),
         security=clients.security,
         rng=clients.rng,
-        on_secret=clients.remember(_DEVICE),
+        on_change=clients.remember(_DEVICE),
     )
     objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
     for thing in (clock, *chain.from_iterable(objects)):

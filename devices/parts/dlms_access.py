@@ -19,7 +19,7 @@ from devices.runtime.board import Board
 from devices.runtime.nvm import Nvm
 from protocols.dlms import axdr, cosem
 from protocols.dlms.acse import Context, Mechanism
-from protocols.dlms.association import CONFORMANCE, Association, Terms
+from protocols.dlms.association import CONFORMANCE, Association, Terms, User
 from protocols.dlms.cosem.data_protection import DataProtection
 from protocols.dlms.cosem.security_setup import SecuritySetup
 from protocols.dlms.open_association import SECURITY_SETUP
@@ -48,6 +48,7 @@ AHEAD: Final = 32
 _COUNTER: Final = "dlms"
 _PEERS: Final = "dlms/peers"
 _SECRET: Final = "dlms/secret/"
+_USERS: Final = "dlms/users/"
 _KEYS: Final = "dlms/keys"
 _POLICY: Final = "dlms/policy"
 _CERTIFICATES: Final = "dlms/certificates"
@@ -99,15 +100,23 @@ class Clients:
         for mechanism, client in HLS_CLIENTS.items():
             if mechanism is not Mechanism.HIGH_ECDSA or self._lab.signing:
                 secret, version = self._secret(device, client, self._lab.secret), VERSIONS.get(mechanism, 1)
-                granted.append(Association(client, mechanism, secret, security=self.security, version=version))
+                users = tuple(User(*user) for user in self._nvm.get(f"{_USERS}{device}/{client}", []))
+                granted.append(
+                    Association(client, mechanism, secret, security=self.security, version=version, users=users)
+                )
         terms = Terms(CONFORMANCE, PDU, Context.LOGICAL_NAME_CIPHERED)
         title = self._lab.client_title
         granted.append(Association(PRE_ESTABLISHED, security=self.security, client_title=title, pre_established=terms))
         return granted
 
-    def remember(self, device: str) -> Callable[[int, bytes], None]:
-        """What keeps the secrets that clients change at a logical device."""
-        return lambda client, secret: self._nvm.put({f"{_SECRET}{device}/{client}": secret})
+    def remember(self, device: str) -> Callable[[Association], None]:
+        """What keeps the secrets and users that clients change at a logical device."""
+
+        def keep(changed: Association) -> None:
+            place, users = f"{device}/{changed.client_sap}", [[user.id, user.name] for user in changed.users]
+            self._nvm.put({_SECRET + place: changed.secret, _USERS + place: users})
+
+        return keep
 
     def objects(self) -> list[cosem.InterfaceClass]:
         """Security setup, and the counter last accepted under the unicast key, for clients that have lost theirs."""

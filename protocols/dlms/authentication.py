@@ -46,13 +46,15 @@ class NotAuthentic(RemoteProtocolError):
 class Authentication(msgspec.Struct, frozen=True):
     """How a client proves who it is. `secret`: the password, or the secret of HLS 2, 3, 4 and 6. Not shown by repr.
 
-    `rng`: for challenges; high level security needs it. `title`: the client's system title, where there is no `Security`.
+    `rng`: for challenges; high level security needs it. `title`: the client's system title, where there is no `Security`. `user`:
+    which of the client's users it is, for a server that asks.
     """
 
     mechanism: Mechanism = Mechanism.LOWEST
     secret: bytes = b""
     rng: Random | None = None
     title: bytes = b""
+    user: int | None = None
 
     def __repr__(self) -> str:
         return f"Authentication({self.mechanism.name}, redacted)"
@@ -123,6 +125,7 @@ class Opening:
             authentication=self._sent,
             title=self._title or None,
             certificate=security.certificate or None if security is not None else None,
+            user_id=self.authentication.user,
         )
 
     def accept(self, response: AARE) -> InitiateResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
@@ -32,8 +32,8 @@ class LogicalDevice:
     """A named set of objects, and the clients it talks to. The objects of its name and of its associations come with it.
 
     `name`: logical device name, 1 to 16 octets, unique in the world. `security`: its security setup, which its security objects
-    and its associations share. `rng`: for challenges; high level security needs it. `on_secret(client SAP, secret)`: a client has
-    changed its secret.
+    and its associations share. `rng`: for challenges; high level security needs it. `on_change(association)`: a client has
+    changed its own secret or users.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LogicalDevice:
         *,
         security: SecurityMaterial | None = None,
         rng: Random | None = None,
-        on_secret: Callable[[int, bytes], object] | None = None,
+        on_change: Callable[[Association], object] | None = None,
     ) -> None:
         if not 1 <= len(name) <= 16:
             raise LocalProtocolError(f"a logical device name has 1 to 16 octets, not {name!r}")
@@ -59,7 +59,7 @@ class LogicalDevice:
         if rng is None and any(one.mechanism >= Mechanism.HIGH for one in self.associations.values()):
             raise LocalProtocolError(f"{self!r}: high level security needs a source of challenges")
         self._rng = rng
-        self._on_secret = on_secret
+        self._on_change = on_change
         self._objects: dict[bytes, InterfaceClass] = {}
         self._association_names = {
             client: Obis(bytes((0, 0, 40, 0, number, 255))) for number, client in enumerate(self.associations, 1)
@@ -115,11 +115,11 @@ class LogicalDevice:
         layer = granted.layer(terms.context, granted.client_title)
         return OpenAssociation(self, granted, Agreed(terms, layer), server_sap)
 
-    def change_secret(self, client_sap: int, secret: bytes) -> None:
-        """A client's secret is another one from now on."""
-        self.associations[client_sap] = replace(self.associations[client_sap], secret=secret)
-        if self._on_secret is not None:
-            self._on_secret(client_sap, secret)
+    def change(self, client_sap: int, **changes: Any) -> None:
+        """From now on an association has other values in these fields."""
+        changed = self.associations[client_sap] = replace(self.associations[client_sap], **changes)
+        if self._on_change is not None:
+            self._on_change(changed)
 
     def _challenge(self) -> bytes:
         if self._rng is None:

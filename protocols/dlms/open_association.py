@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Final
 from protocols.core.codec import Frame
 from protocols.dlms import axdr
 from protocols.dlms.acse import RLRE, RLRQ, Context, Mechanism, Reason
-from protocols.dlms.association import CONFORMANCE, LARGEST_PDU, Agreed, Association, Terms, initiate_response
+from protocols.dlms.association import (
+    CONFORMANCE,
+    LARGEST_PDU,
+    Agreed,
+    Association,
+    Terms,
+    User,
+    initiate_response,
+)
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem.access import Access, AccessError
 from protocols.dlms.cosem.association import (
     CURRENT,
-    NO_USER,
     AssociationLN,
     AssociationLN2,
     AssociationLN3,
@@ -36,10 +43,14 @@ if TYPE_CHECKING:
 SECURITY_SETUP: Final = Obis("0-0:43.0.0")
 """The security setup object of what is secured."""
 LONGEST_SECRET: Final = 64
+MOST_USERS: Final = 32
+LONGEST_NAME: Final = 32
+WITH_USERS: Final = AssociationLN2.version
 _CLASSES: Final = {one.version: one for one in (AssociationLN, AssociationLN2, AssociationLN3)}
 _REPLY: Final = AssociationLN.reply_to_hls_authentication.number
 _CHANGE: Final = AssociationLN.change_hls_secret.number
 _SECRET: Final = AssociationLN.secret.number
+_USERS: Final = (AssociationLN2.add_user.number, AssociationLN2.remove_user.number)
 _PENDING: Final = Rights(Access.NONE, methods=False, method_overrides={(CURRENT, _REPLY): Access.CALL})
 _SECRETIVE: Final = frozenset((Mechanism.HIGH, Mechanism.HIGH_MD5, Mechanism.HIGH_SHA1, Mechanism.HIGH_SHA256))
 """Mechanisms with a secret that change_HLS_secret changes."""
@@ -149,15 +160,31 @@ def describe(
 ) -> AssociationLN:
     """The object of an association that is open on these terms, or that is only granted."""
 
-    def change(argument: Data) -> None:
+    def change_secret(argument: Data) -> None:
         if not 0 < len(argument.value) <= LONGEST_SECRET:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-        device.change_secret(granted.client_sap, argument.value)
+        device.change(granted.client_sap, secret=argument.value)
+
+    def users() -> tuple[User, ...]:
+        return device.associations[granted.client_sap].users
+
+    def add_user(argument: Data) -> None:
+        added = _user(argument)
+        if len(users()) >= MOST_USERS or added.id in {user.id for user in users()}:
+            raise AccessError(DataAccessResult.OTHER_REASON)
+        device.change(granted.client_sap, users=(*users(), added))
+
+    def remove_user(argument: Data) -> None:
+        removed = _user(argument)
+        if removed not in users():
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+        device.change(granted.client_sap, users=tuple(user for user in users() if user != removed))
 
     if terms is None:
         ciphered = granted.security is not None
         context = Context.LOGICAL_NAME_CIPHERED if ciphered else Context.LOGICAL_NAME
         terms = Terms(CONFORMANCE, LARGEST_PDU, context, granted.mechanism)
+    more: dict[str, Hook] = {"add_user": add_user, "remove_user": remove_user} if granted.version >= WITH_USERS else {}
     thing = _CLASSES[granted.version](
         name,
         object_list=(),
@@ -167,23 +194,32 @@ def describe(
         authentication_mechanism_name=terms.mechanism.octets,
         secret=lambda: b"",
         security_setup_reference=SECURITY_SETUP if granted.security is not None else bytes(6),
-        on={"secret": change, "change_hls_secret": change, **(hooks or {})},
+        on={"secret": change_secret, "change_hls_secret": change_secret, **more, **(hooks or {})},
     )
     if isinstance(thing, AssociationLN2):
-        thing.user_list = tuple((user.id, user.name) for user in granted.users)
-        thing.current_user = NO_USER
+        thing.user_list = lambda: [(user.id, user.name) for user in users()]
     return thing
 
 
+def _user(argument: Data) -> User:
+    number, name = argument.value
+    if len(name.value) > LONGEST_NAME or not name.value.isascii():
+        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+    return User(number.value, name.value.decode())
+
+
 def _own_rights(device: LogicalDevice, granted: Association) -> Rights:
-    """The rights of a client: its own secret it may change if it may change anything, and nobody else's."""
+    """The rights of a client: its own secret and users it may change if it may change anything, and nobody else's."""
     rights, mechanism = granted.rights, granted.mechanism
     attributes, methods = dict(rights.overrides), dict(rights.method_overrides)
     methods[CURRENT, _REPLY] = Access.NONE  # its time is over
     for client_sap in device.associations:
-        methods[device.association_name(client_sap), _CHANGE] = Access.NONE
+        for number in (_CHANGE, *_USERS):
+            methods[device.association_name(client_sap), number] = Access.NONE
     for name in (CURRENT, device.association_name(granted.client_sap)):
         if mechanism is Mechanism.LOW and rights.attributes & Access.WRITE:
             attributes.setdefault((name, _SECRET), Access.WRITE)
         methods[name, _CHANGE] = Access.CALL if mechanism in _SECRETIVE and rights.methods else Access.NONE
+        for number in _USERS:
+            methods[name, number] = Access.CALL if rights.methods else Access.NONE
     return replace(rights, overrides=attributes, method_overrides=methods)

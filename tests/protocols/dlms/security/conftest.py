@@ -95,7 +95,7 @@ class Plant:
             associations,
             security=self.material,
             rng=Random("challenges"),
-            on_secret=lambda client, secret: self.secrets.append((client, secret)),
+            on_change=lambda changed: self.secrets.append((changed.client_sap, changed.secret)),
         )
         self.server = Server({1: self.device})
 

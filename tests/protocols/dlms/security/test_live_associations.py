@@ -355,6 +355,42 @@ def test_users_behind_one_client() -> None:
     assert drive(client.get(CURRENT, 15, 10), Direct(session)).python == [[1, "one"], [7, "seven"]]
 
 
+@pytest.mark.dlms("class 15 method 5", "class 15 method 6")
+def test_users_come_and_go(plant) -> None:
+    client = plant.client(Mechanism.HIGH_GMAC)  # whose association has version 3
+    session = plant.session(35)
+    direct = Direct(session)
+    drive(client.associate(), direct)
+    one, two = axdr.structure(axdr.u8(1), axdr.visible("one")), axdr.structure(axdr.u8(2), axdr.visible("two"))
+    for user in (one, two):
+        drive(client.action(CURRENT, 15, 5, user), direct)
+    again, long = axdr.structure(axdr.u8(1), axdr.visible("another")), axdr.structure(axdr.u8(9), axdr.visible("x" * 33))
+    for method, user in ((5, again), (6, again), (5, long)):
+        with pytest.raises(AccessError):
+            drive(client.action(CURRENT, 15, method, user), direct)
+    assert drive(client.get(CURRENT, 15, 10), direct).python == [[1, "one"], [2, "two"]]
+    drive(client.action(CURRENT, 15, 6, one), direct)
+    assert drive(client.get(plant.device.association_name(35), 15, 10), direct).python == [[2, "two"]]
+    for number in range(3, 34):
+        drive(client.action(CURRENT, 15, 5, axdr.structure(axdr.u8(number), axdr.visible("x"))), direct)
+    with pytest.raises(AccessError, match="other-reason"):
+        drive(client.action(CURRENT, 15, 5, one), direct)
+    drive(client.release(), direct)
+    with pytest.raises(AssociationRefused) as refused:
+        drive(client.associate(), direct)  # it has users now, and names none
+    assert refused.value.diagnostic is Diagnostic.CALLING_AE_INVOCATION_IDENTIFIER_NOT_RECOGNIZED
+    named = Client(
+        35, 1, authentication=Authentication(Mechanism.HIGH_GMAC, rng=Random(1), user=2), security=Security(plant.material_of_client())
+    )
+    with plant.meter(named) as meter:
+        assert drive(named.get(CURRENT, 15, 11), meter.exchange).python == [2, "two"]
+    other = plant.client(Mechanism.HIGH_ECDSA)
+    with plant.meter(other, plant.session(37)) as meter:
+        for method in (5, 6):
+            with pytest.raises(AccessError, match="read-write-denied"):
+                drive(other.action(plant.device.association_name(35), 15, method, two), meter.exchange)
+
+
 # --- the client's own doubts
 
 
