@@ -79,15 +79,13 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
-        self.device.add(NetworkControl(board, self.coordinator, self.log, self._gone).thing)
+        self.device.add(NetworkControl(board, self.coordinator, self.log, lambda eui64: self._serve_gas(), self._gone).thing)
         self.notifier = Notifier(self, lambda: self.device.destination)
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
-        self.gas_meter = next(iter(self.log.of(GSME)), None)
-        if self.gas_meter is not None:
-            name = device_name(self.gas_meter.eui64)
-            self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, clients))
-        self.targets: dict[int, Target | Shared] = {sap: Local(board, self.server, sap) for sap in self.server.devices}
+        self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
+        self.gas_meter: Device | None = None
+        self._serve_gas()
 
     @property
     def han(self) -> Han:
@@ -163,6 +161,15 @@ class Firmware(firmware.Firmware):
         """A device is struck off the log."""
         self.tunnels.close(eui64)
         self.mirrors.remove(eui64)
+
+    def _serve_gas(self) -> None:
+        """Have the gas meter at its SAP, once there is one in the log."""
+        if self.gas_meter is None:
+            self.gas_meter = next(iter(self.log.of(GSME)), None)
+            if self.gas_meter is not None:
+                name = device_name(self.gas_meter.eui64)
+                self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, self.clients))
+                self.targets[GAS] = Local(self.board, self.server, GAS)
 
     def _serve(self, eui64: int) -> Meter:
         """Have an electricity meter at its SAP."""

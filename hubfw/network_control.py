@@ -38,12 +38,20 @@ _UNMEASURED = 0
 
 
 class NetworkControl:
-    """The object, over the coordinator and its log. `gone(eui64)` is called for each device struck off."""
+    """The object, over the coordinator and its log. `come(eui64)` is called for each device entered, `gone` for each struck off."""
 
-    def __init__(self, board: Board, coordinator: Coordinator, log: DeviceLog, gone: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        coordinator: Coordinator,
+        log: DeviceLog,
+        come: Callable[[int], object],
+        gone: Callable[[int], object],
+    ) -> None:
         self._board = board
         self._coordinator = coordinator
         self._log = log
+        self._come = come
         self._gone = gone
         self.thing = cosem.ZigBeeNetworkControl(
             NETWORK_CONTROL,
@@ -82,6 +90,7 @@ class NetworkControl:
         if self._log.full and self._log.get(device.eui64) is None:
             raise AccessError(DataAccessResult.OTHER_REASON, "the device log is full")
         self._coordinator.register(Entry(device.eui64, crc.append_x25(device.key), kind))
+        self._come(device.eui64)
         self._board.log("hub.registered", {"eui64": device.eui64, "kind": kind})
 
     def _unregister(self, devices: Iterable[int]) -> None:

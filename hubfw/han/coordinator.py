@@ -89,9 +89,13 @@ class Coordinator:
         self._permit()
 
     def register(self, entry: Entry) -> None:
-        """Enter a device into the log, or give it a new install code. Raises InstallCodeError, and nothing has changed."""
-        centre = self.han.stack.trust_centre
-        centre.add(entry.eui64, entry.install_code)
+        """Enter a device into the log, or give it a new install code. Raises InstallCodeError, and nothing has changed.
+
+        Joining that is closed stays so until somebody opens it.
+        """
+        self.han.stack.trust_centre.add(entry.eui64, entry.install_code)
+        if not self.permitting:
+            self._opened = 0
         self._log.add(entry)
 
     def unregister(self, eui64: int) -> None:

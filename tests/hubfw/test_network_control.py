@@ -13,7 +13,7 @@ from protocols.dlms.xdlms import DataAccessResult
 LOG = "0-0:30.3.0"
 MANAGEMENT = 1
 START = 1_767_225_600 * 1_000_000_000
-ESME_TYPE, PPMID_TYPE = 1, 5
+GSME_TYPE, ESME_TYPE, PPMID_TYPE = 0, 1, 5
 GPF, HUB = 0x00DB_1234_5678_9AFF, 0x00DB_1234_5678_9A00
 ESME, GSME, IHD = HUB + 1, HUB + 2, HUB + 3
 CODE = bytes.fromhex("83FED3407A939723A5C639B26916D505")  # the scripts' install code, without its CRC
@@ -100,6 +100,19 @@ def test_a_device_that_is_struck_off_is_sent_away_and_never_comes_back(managed) 
     # and back again, with a code of its own
     line.action(LOG, 104, 1, registration(ESME, ESME_TYPE))
     assert listed(line) == [(ESME, False)]
+
+
+def test_a_gas_meter_registered_later_has_its_address(managed) -> None:
+    premises, connect = managed()
+    premises.fit("gsme", GSME)
+    line = connect()
+    line.action(LOG, 104, 1, registration(GSME, GSME_TYPE))
+    assert line.get(LOG, 104, 2).python is False
+    line.set(LOG, 104, 2, axdr.boolean(True))
+    premises.run(240)
+    gas = premises.head_end.connect(2)
+    gas.associate()
+    assert gas.get("7-0:3.0.0", 4, 2).value == 12_345
 
 
 def test_joining_closed_by_hand_lets_nobody_in(managed) -> None:
