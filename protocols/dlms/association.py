@@ -205,6 +205,7 @@ def answer(
         mechanism=mechanism,
         authentication=agreed.sent if high else None,
         title=granted.security.title if granted.security is not None else None,
+        certificate=_certificate(granted, mechanism),
     )
     return response, agreed
 
@@ -287,6 +288,12 @@ def _recognise(request: AARQ, association: Association, layer: SecurityLayer) ->
     recognise = association.security.recognise if association.security is not None else None
     if request.certificate and recognise is not None and not recognise(layer.peer, request.certificate):
         raise _Refused(Diagnostic.CALLING_AE_QUALIFIER_NOT_RECOGNIZED)
+
+
+def _certificate(association: Association, mechanism: Mechanism) -> bytes | None:
+    """What the client may check our signature with."""
+    show = association.security.certificate if association.security is not None else None
+    return (show() or None) if show is not None and mechanism is Mechanism.HIGH_ECDSA else None
 
 
 def _user(request: AARQ, association: Association) -> User | None:

@@ -137,6 +137,9 @@ class Opening:
                 raise NotAuthentic("the server has another system title than it should")
             if not acceptable_title(title, self._title) and (title or self.mechanism in hls.KEYED or material is not None):
                 raise NotAuthentic("the server's system title is no one's, or our own")
+            recognise = material.recognise if material is not None else None
+            if response.certificate and recognise is not None and not recognise(title, response.certificate):
+                raise NotAuthentic("the server's certificate is not good")
             self.layer.peer = title
         if self.mechanism >= Mechanism.HIGH:
             self._received = response.authentication

@@ -185,6 +185,13 @@ class CertificateStore:
             return False
         return True
 
+    @property
+    def shown(self) -> bytes:
+        """Our own certificate for signatures (DER), for others to check ours with; empty: there is none."""
+        own = (Entity.SERVER, CertificateType.DIGITAL_SIGNATURE, self.material.title)
+        found = [entry for entry in self._entries if (entry.entity, entry.type, entry.title) == own]
+        return found[0].certificate.der if found else b""
+
     def _put(self, entry: Entry) -> None:
         self._entries = [*(old for old in self._entries if _place(old) != _place(entry)), entry]
         if entry.entity is Entity.CLIENT:

@@ -94,7 +94,9 @@ class SecurityMaterial:
         self.seen: deque[bytes] = deque(maxlen=REMEMBERED)
         """Digests of messages under keys that came with them, which no counter protects from replay."""
         self.recognise: Callable[[bytes, bytes], bool] | None = None
-        """Takes in the certificate (DER) that a client of this title brought in its AARQ; whether it is good. None: not asked."""
+        """Takes in the certificate (DER) that came from this title in an AARQ or AARE; whether it is good. None: not asked."""
+        self.certificate: Callable[[], bytes] | None = None
+        """Our own certificate for signatures (DER), to be shown in an AARE; empty: there is none."""
         self.on_change: Callable[[], object] | None = None
         """Called when clients have changed keys or policy."""
         self._deferred: list[Callable[[], None]] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from protocols.dlms.acse import Diagnostic, Mechanism
-from protocols.dlms.authentication import AUTHENTICATED_ENCRYPTED, Authentication, Security
+from protocols.dlms.authentication import AUTHENTICATED_ENCRYPTED, Authentication, NotAuthentic, Security
 from protocols.dlms.client import AssociationRefused, Client
 from protocols.dlms.security import signature
 from protocols.dlms.security.authority import Authority
@@ -49,6 +49,39 @@ def test_a_good_certificate_opens_the_association(plant: Any) -> None:
         assert plant.material.keys.peer_signing == {TITLE: public(plant)}
     with plant.meter(client(plant, b"")):
         pass  # it is known from now on
+
+
+def test_the_server_shows_its_own(plant: Any) -> None:
+    """A client that knows nothing of it but the authority believes its signature, and no other certificate."""
+    stranger = plant.authority.certify(STRANGER, signature.public_key(plant.material.keys.signing), SIGNATURE)
+    public_of_server = signature.public_key(plant.material.keys.signing)
+    good = plant.authority.certify(plant.material.title, public_of_server, SIGNATURE)
+    for shown, known in ((stranger, False), (b"rubbish", False), (good, True)):
+        plant.material.certificate = lambda shown=shown: shown
+        material = plant.material_of_client()
+        material.keys.peer_signing.clear()
+        store = CertificateStore(material, [plant.authority.certificate])
+        material.recognise = lambda title, certificate, store=store: store.recognise(title, certificate, NOW)
+        own = plant.authority.certify(TITLE, signature.public_key(material.keys.signing), SIGNATURE)
+        one = Client(
+            37, 1, authentication=Authentication(Mechanism.HIGH_ECDSA, rng=Random("client")),
+            security=Security(material, certificate=own),
+        )  # fmt: skip
+        if known:
+            with plant.meter(one):
+                assert material.keys.peer_signing == {plant.material.title: public_of_server}
+        else:
+            with pytest.raises(NotAuthentic, match="certificate is not good"):
+                plant.meter(one).associate()
+
+
+def test_a_store_shows_the_certificate_for_signatures(plant: Any) -> None:
+    store = CertificateStore(plant.material, [plant.authority.certificate])
+    assert store.shown == b""
+    store.generate_key_pair(SIGNATURE, Random("pair"))
+    der = plant.authority.answer(store.request(SIGNATURE), SIGNATURE)
+    store.take_in(der, NOW)
+    assert store.shown == der
 
 
 def test_wrong_certificates_do_not(plant: Any) -> None:
