@@ -19,6 +19,7 @@ from devices.esme.supply import LONG, Supply
 from devices.esme.timed_objects import timed_objects
 from devices.parts.dlms_access import Clients
 from devices.parts.image_store import NvmImageStore, running_version
+from devices.parts.kept_objects import keep
 from devices.parts.load_switch import MODES
 from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
 from devices.runtime.board import Board
@@ -80,11 +81,16 @@ def server(
 
 
 def _clock(board: Board, reliable: Callable[[], bool]) -> cosem.Clock:
+    """Time is kept in UTC, as GB has it. What local time is, for schedules and for showing, a client may set."""
+
     def status() -> int:
-        return 0 if reliable() else ClockStatus.DOUBTFUL if board.rtc.valid else ClockStatus.INVALID
+        if not board.rtc.valid:
+            return ClockStatus.INVALID
+        saving = ClockStatus.DAYLIGHT_SAVING if clock.zone.saving(board.rtc.read()) else 0
+        return saving if reliable() else saving | ClockStatus.DOUBTFUL
 
     def time() -> bytes:
-        return date_time.encode(board.rtc.read(), status()) if board.rtc.valid else _NO_TIME + bytes((status(),))
+        return clock.zone.encode(board.rtc.read(), status()) if board.rtc.valid else _NO_TIME + bytes((status(),))
 
     def set_time(value: Data) -> None:
         instant = date_time.instant(value.value)
@@ -92,9 +98,18 @@ def _clock(board: Board, reliable: Callable[[], bool]) -> cosem.Clock:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "a clock is set to a whole date and time since 1970")
         board.rtc.set(instant)
 
-    return cosem.Clock(
-        "0-0:1.0.0", time=time, status=status, clock_base=RADIO_CONTROLLED, measuring_period=HALF_HOUR // S, on={"time": set_time}
+    local = [cosem.Clock.attributes[number] for number in (3, 5, 6, 7, 8)]
+    clock = cosem.Clock(
+        "0-0:1.0.0",
+        time=time,
+        status=status,
+        clock_base=RADIO_CONTROLLED,
+        measuring_period=HALF_HOUR // S,
+        on={"time": set_time},
+        access={member.name: cosem.Access.READ_WRITE for member in local},
     )
+    keep(board.nvm, clock, *local)
+    return clock
 
 
 def _identity(board: Board, config: Config) -> list[cosem.Data]:

@@ -43,6 +43,10 @@ class Zone:
         summer = begins <= utc < ends if begins < ends else not ends <= utc < begins
         return self._summer if summer else self._normal
 
+    def saving(self, utc: int) -> bool:
+        """Whether daylight saving is on."""
+        return self.offset(utc) != self._normal
+
     def local(self, utc: int) -> int:
         """Local time of an instant."""
         return utc + self.offset(utc)
@@ -86,9 +90,7 @@ class Zone:
     def encode(self, utc: int, status: int = 0) -> bytes:
         """The 12 octets of an instant in local time, with its deviation and whether daylight saving is on."""
         offset = self.offset(utc)
-        if offset != self._normal:
-            status |= ClockStatus.DAYLIGHT_SAVING
-        octets = date_time.encode(utc + offset, status)
+        octets = date_time.encode(utc + offset, status | (ClockStatus.DAYLIGHT_SAVING if self.saving(utc) else 0))
         return octets[:9] + struct.pack(">h", -offset // MINUTE) + octets[11:]
 
     def change(self, year: int, *, begins: bool) -> date | None:
