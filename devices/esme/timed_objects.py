@@ -87,12 +87,14 @@ def _tariff(board: Board, find: Find) -> list[InterfaceClass]:
         "week_profile_table_passive": _at_most(_WEEKS),
         "day_profile_table_passive": _day_profiles,
     })  # fmt: skip
+    blocks = cosem.SingleActionSchedule("0-0:15.1.0", executed_script=(TARIFF_SCRIPTS, _RESET_BLOCKS))
+    keep(board.nvm, blocks, cosem.SingleActionSchedule.execution_time)
     for thing in (days, closed_days, plan, calendar):
         keep(board.nvm, thing, *(member for number, member in thing.attributes.items() if number > 1))
     return [
         cosem.Data(RATE, value=axdr.u16(0)),
         cosem.ScriptTable(TARIFF_SCRIPTS, find=find, scripts=scripts),
-        days, closed_days, plan, calendar,
+        days, closed_days, plan, calendar, blocks,
     ]  # fmt: skip
 
 

@@ -207,6 +207,25 @@ def test_a_crossed_threshold_runs_its_script(meter):
     assert rate(meter) == 11
 
 
+def test_a_threshold_whose_scripts_undo_each_other_comes_to_rest(meter):
+    manager = meter.manager()
+    scripts = [structure(axdr.octets(Obis(SUPPLY_SCRIPTS)), axdr.u16(number)) for number in (0x34, 0x33)]
+    manager.set(AMBIENT, 21, 4, axdr.array([structure(*scripts)]))
+    manager.set(AMBIENT, 21, 2, axdr.array([axdr.u32(100)]))
+    meter.run(2 * HOUR)
+    made = calls(meter)
+    assert {(call["argument"], call["result"]) for call in made} <= {(0x34, 0), (0x33, 0), (0x33, 2), (0x34, 2)}
+    assert 0 < len(made) < 20
+
+
+def test_block_counters_are_reset_each_day(meter):
+    start = to_the_minute(meter)
+    times = [structure(axdr.octets(time_of(start + timedelta(minutes=2))), axdr.octets(OPEN_DATE))]
+    meter.manager().set("0-0:15.1.0", 22, 4, axdr.array(times))  # as GBCS ECS48 does
+    meter.run(2 * DAY)
+    assert [(call["argument"], call["result"]) for call in calls(meter)] == [(0x63, 0), (0x63, 0)]
+
+
 def test_the_clock_is_adjusted_to_the_half_hour(meter):
     manager = meter.manager()
     manager.set_clock(datetime(2026, 1, 20, 11, 46, tzinfo=UTC))

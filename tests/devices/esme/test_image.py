@@ -64,6 +64,7 @@ def test_an_image_that_is_none_is_not_activated(meter, octets):
     assert version(meter) == FIRMWARE_VERSION
 
 
+@pytest.mark.req("S-063", part=True)
 def test_an_image_larger_than_its_room_is_refused(meter):
     manager = meter.manager()
     with pytest.raises(AccessError, match="scope-of-access-violated"):
