@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import conformance
 from tests.outcomes import Row, counted, links
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,6 +80,8 @@ def main(arguments: list[str]) -> int:
     given = ["-m", "dlms", *arguments[1:]] if alone else arguments
     left_out = [word for test in PAGE_TESTS for word in ("--deselect", test)]
     code = pytest.main(["-n", "auto", "--dist", "loadgroup", *left_out, *given], plugins=[collector])
+    from tests import conformance  # it loads the project, which pytest wants to do itself
+
     titles = chapters()
     unknown = set(collector.rows) - {id for words in titles.values() for id in words}
     unknown |= set(collector.conformance) - conformance.known()

@@ -7,16 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-
-@pytest.fixture(scope="module")
-def conformance(traceability: ModuleType) -> ModuleType:
-    found: ModuleType = traceability.conformance
-    return found
-
+from tests import conformance
+from tests.outcomes import Row
 
 COLLECT = """
 import json, sys, pytest
@@ -55,31 +50,31 @@ def stated(page: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def page(conformance: ModuleType) -> str:
+def page() -> str:
     text: str = conformance.PAGE.read_text(encoding="utf-8")
     return text
 
 
-def test_page_lists_every_row(page: str, conformance: ModuleType) -> None:
+def test_page_lists_every_row(page: str) -> None:
     assert stated(page).keys() == conformance.known()
 
 
-def test_page_says_what_the_marks_say(page: str, marks: dict[str, set[bool]], conformance: ModuleType) -> None:
+def test_page_says_what_the_marks_say(page: str, marks: dict[str, set[bool]]) -> None:
     expected = {row: "not yet" if row not in marks else "shown" if False in marks[row] else "part" for row in conformance.known()}
     differing = {row: (state, expected.get(row)) for row, state in stated(page).items() if state != expected.get(row)}
     assert not differing, "run `make conformance`"
 
 
-def test_marks_name_rows_that_exist(marks: dict[str, set[bool]], conformance: ModuleType) -> None:
+def test_marks_name_rows_that_exist(marks: dict[str, set[bool]]) -> None:
     assert marks.keys() <= conformance.known()
 
 
-def test_page_is_made_of_what_was_seen(conformance: ModuleType, traceability: ModuleType) -> None:
+def test_page_is_made_of_what_was_seen() -> None:
     rows = {
-        "server GET normal": traceability.Row(full={"tests/peers/test_x.py::test_a"}),
-        "client GET normal": traceability.Row(partial={"tests/test_y.py::test_b"}),
-        "class 3 attribute 2": traceability.Row(full={"tests/test_y.py::test_b"}, failed={"tests/test_y.py::test_c"}),
-        "class 3 method 1": traceability.Row(full={"tests/test_y.py::test_b"}),
+        "server GET normal": Row(full={"tests/peers/test_x.py::test_a"}),
+        "client GET normal": Row(partial={"tests/test_y.py::test_b"}),
+        "class 3 attribute 2": Row(full={"tests/test_y.py::test_b"}, failed={"tests/test_y.py::test_c"}),
+        "class 3 method 1": Row(full={"tests/test_y.py::test_b"}),
     }
     text = conformance.page(rows)
     states = stated(text)
@@ -91,5 +86,5 @@ def test_page_is_made_of_what_was_seen(conformance: ModuleType, traceability: Mo
     assert "| GET normal | shown | part | yes | [test_a](../tests/peers/test_x.py)<br>[test_b](../tests/test_y.py) |" in text
 
 
-def test_every_bit_of_the_block_is_in_the_list(conformance: ModuleType) -> None:
+def test_every_bit_of_the_block_is_in_the_list() -> None:
     assert len(conformance.asked().bits) == 22
