@@ -2,7 +2,8 @@
 
 Each client of the WAN has its own data link connection to the meter's management logical device (server address 1); the line
 carries one request at a time, the others wait. A connection that the meter has dropped in the meantime is made anew once, and the
-request repeated: the meter has not seen it, or has forgotten the association under which it came.
+request repeated: the meter has not seen it, or has forgotten the association under which it came. Of blocks that the meter streams
+(general block transfer) the hub fetches one after the other, until the last or the end of their window.
 
 Not here: whose answers they are, and what becomes of an association when its client is gone (`meter`).
 """
@@ -124,3 +125,4 @@ class Wired:
     def _drop(self, client: int, reason: str) -> None:
         self.dropped += 1
         self._firmware.board.log("meter.dropped", {"eui64": self.meter.eui64, "client": client, "reason": reason})
+

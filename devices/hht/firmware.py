@@ -26,6 +26,7 @@ from protocols.core.effects import Effect, Send
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import hdlc
 from protocols.dlms.client import Client
+from protocols.dlms.hdlc.client import State
 from protocols.dlms.meter import AsyncMeter
 from protocols.dlms.server import MANAGEMENT_SAP, PUBLIC_CLIENT
 
@@ -66,6 +67,8 @@ class Line:
         """Send an APDU (nothing when it is empty) and await the next one."""
         if apdu and not self._answers:  # what came unasked is the end of the link
             self._apply(self._link.request(apdu, self._owner.now))
+        elif not self._answers and self._link.state is State.CONNECTED:
+            self._apply(self._link.poll(self._owner.now))
         answer = await self._next(hdlc.Apdu)
         return answer.data if isinstance(answer, hdlc.Apdu) else b""
 

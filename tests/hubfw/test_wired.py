@@ -13,9 +13,13 @@ from devices.runtime.supply import MainsSupply
 from protocols.core.effects import Send
 from protocols.dlms import axdr, cosem, hdlc
 from protocols.dlms.client import Client, Refused, drive
+from protocols.dlms.general_block import GeneralBlock
+from protocols.dlms.obis import Obis
 from protocols.dlms.server import LogicalDevice, Server, open_profile
+from protocols.dlms.xdlms import AttributeDescriptor, GetRequestNormal
 
 IMPORT = "1-0:1.8.0"
+TEXT = "0-0:96.1.0"
 NAME = b"MBE-on-the-wire"
 
 
@@ -24,7 +28,8 @@ class Meter(Firmware):
 
     def boot(self, why):
         register = cosem.Register(IMPORT, value=axdr.u32(4711), scaler_unit=(0, cosem.Unit.WATT_HOUR))
-        self.server = Server({1: LogicalDevice(NAME, [register], open_profile(b"12345678"))})
+        text = cosem.Data(TEXT, value=axdr.octets(bytes(500)))
+        self.server = Server({1: LogicalDevice(NAME, [register, text], open_profile(b"12345678"))})
         self.port = DlmsPort(self, self.board.uart("wired"), self.server)
 
 
@@ -44,6 +49,18 @@ def test_the_head_end_reads_a_wired_meter_at_its_sap(premises):
     line.associate()
     assert line.get(IMPORT, 3, 2).value == 4711
     assert line.get("0-0:42.0.0", 1, 2).value == NAME
+
+
+def test_streamed_blocks_are_fetched_from_the_wire(premises):
+    """General block transfer: the meter says three blocks in a row, and HDLC lets it speak only when polled."""
+    line = premises.head_end.connect(3)
+    line.client = Client(16, 3, max_pdu=120)
+    line.associate()
+    get = GetRequestNormal(0xC1, AttributeDescriptor(1, bytes(Obis(TEXT)), 2)).build()
+    first = GeneralBlock.parse(line.exchange(GeneralBlock(0x80 | 3, 1, 0, get).build()))
+    premises.run(5)
+    blocks = [first, *(GeneralBlock.parse(answer.apdu) for answer in line.answers)]
+    assert [(block.number, block.streaming) for block in blocks] == [(1, True), (2, True), (3, False)]
 
 
 def test_two_clients_share_the_wire(premises):

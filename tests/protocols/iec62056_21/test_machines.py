@@ -318,6 +318,28 @@ def test_after_anything_and_silence_the_next_sign_on_is_answered(pieces: list[by
     assert reader.say(SIGN_ON) == MODE_E.build()
 
 
+@given(st.booleans(), st.lists(st.integers(1, 7), max_size=40))
+def test_any_split_gives_the_same(parity: bool, cuts: list[int]) -> None:
+    """A whole session, octet by octet, in pieces, at once."""
+    script = [
+        SIGN_ON, b"\x06051\r\n", Block("P1", "(12345678)").build(), Block("R5", "0.0.0()").build(),
+        Block("W3", "0.0.0(ab", partial=True).build(), Block("W3", "cd)").build(), Block("R1", "0.0.0()").build(), b"\x15",
+    ]  # fmt: skip
+
+    def session(cuts: list[int]) -> list[bytes]:
+        reader, answers, sizes = Reader(TariffDevice(MODE_E, Shown(), password="12345678")), [], iter(cuts)
+        for message in script:
+            octets, answer = with_parity(message) if parity else message, b""
+            while octets:
+                size = next(sizes, len(octets))
+                answer += reader.say(octets[:size])
+                octets = octets[size:]
+            answers.append(answer)
+        return answers
+
+    assert session(cuts) == session([])
+
+
 # --- both machines
 
 

@@ -31,7 +31,6 @@ class Stations(RuleBasedStateMachine):
         self.executed: list[bytes] = []
         self.said: list[bytes] = []
         self.heard: list[bytes] = []
-        self.of_request: list[int] = []
         self.lost_connection = False
         self.take(self.client.connect(0), "out")
         while self.client.state is not State.CONNECTED:
@@ -60,7 +59,7 @@ class Stations(RuleBasedStateMachine):
 
     # --- what the owners do
 
-    @precondition(lambda self: self.client.state is State.CONNECTED)
+    @precondition(lambda self: self.client.state is State.CONNECTED and len(self.heard) == len(self.said))
     @rule(size=st.integers(0, 400))
     def request(self, size: int) -> None:
         apdu = len(self.asked).to_bytes(2, "big") + bytes(size)
