@@ -65,9 +65,9 @@ class SingleActionSchedule(InterfaceClass, id=22, version=0):
         """The script, if a time has come."""
         times = (zone.latest(rule, now) for rule in self._rules())
         latest = max((at for at in times if at is not None), default=None)
-        if latest is None or latest <= since:
-            return ()
         name, selector = (item.value for item in self.executed_script.value)
+        if latest is None or latest <= since or not selector:
+            return ()
         return (Call.script(latest, name, selector),)
 
     def _rules(self) -> list[Recurrence]:

@@ -21,12 +21,15 @@ def at(text: str) -> int:
     return date_time.from_datetime(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
-def delivery(windows=(), spread=0, retries=0, delay=0) -> PushDelivery:
-    setup = PushSetup(
+def push_setup(windows=(), spread=0, retries=0, delay=0) -> PushSetup:
+    return PushSetup(
         "0-0:25.9.0", push_object_list=axdr.array([]), send_destination_and_method=(TransportService.TCP, b"x", Message.A_XDR),
         communication_window=windows, randomisation_start_interval=spread, number_of_retries=retries, repetition_delay=delay,
     )  # fmt: skip
-    return PushDelivery(setup, Random(1))
+
+
+def delivery(windows=(), **settings: int) -> PushDelivery:
+    return PushDelivery(push_setup(windows, **settings), Random(1))
 
 
 NOON = at("2024-05-05T12:00")
@@ -107,7 +110,7 @@ def test_a_repetition_that_misses_the_window_waits_for_the_next() -> None:
 
 
 def test_windows_are_checked_when_they_are_written() -> None:
-    setup = delivery()._setup
+    setup = push_setup()
     window = axdr.array([axdr.structure(axdr.octets(NIGHT[0]), axdr.octets(bytes.fromhex("FFFFFFFFFF180000008000FF")))])
     with pytest.raises(AccessError) as caught:
         setup.write(4, window)
