@@ -129,10 +129,10 @@ class Client(Requester):
         if isinstance(response, xdlms.GetResponseWithDatablock):
             raw = yield from self._get_blocks(response, _what(wanted))
             return Data.parse(raw, MAX_ITEMS)
-        value = _got(response.result, _what(wanted))
-        if isinstance(value, AccessError):
-            raise value
-        return value
+        value = response.result.value
+        if isinstance(value, Data):
+            return value
+        raise AccessError(value, _what(wanted))
 
     def get_list(self, items: Sequence[AttributeWithSelection]) -> Procedure[list[Data | AccessError]]:
         """Several attributes in one request, each with its own outcome; `item` makes them."""
