@@ -288,6 +288,35 @@ def test_segments_of_hdlc_are_put_together(tshark) -> None:
     assert values(tshark(line, USER0))["mbdlms.data.octet_string", "61:62:63:64"] == 1
 
 
+def test_hdlc_over_tcp_by_decode_as(script: Path, tmp_path: Path, shared_vectors) -> None:
+    frames_ = [bytes.fromhex(one["given"]["hex"]) for one in shared_vectors("dlms")["vectors"] if one["id"].startswith("hdlc-i-")]
+    line = b"".join(frames_)
+    dump, capture = tmp_path / "octets.txt", tmp_path / "octets.pcap"
+    for cut in (1, 7, len(frames_[0]) - 1, len(frames_[0]) + 2):
+        dump.write_text("".join(text for piece in (line[:cut], line[cut:]) for text in dumped(piece)))
+        subprocess.run(["text2pcap", "-q", "-T", "5000,5000", dump, capture], check=True, capture_output=True, timeout=60)
+        layers = dissected(script, capture, "-d", "tcp.port==5000,mbhdlc")
+        found = values(layers, "mb")
+        assert sum(count for (name, _), count in found.items() if name == "mbhdlc.frame_check") == len(frames_), cut
+        assert {name for name, _ in found} >= {"mbdlms.aarq.tag", "mbdlms.aare.tag"}
+        assert "malformed" not in json.dumps(layers)
+
+
+def test_numbers_have_their_words(script: Path, tmp_path: Path) -> None:
+    dump, capture = tmp_path / "octets.txt", tmp_path / "octets.pcap"
+    said = ("C001C100030100010800FF0200", "C301C100460000600310FF0100", "C401C10103", "D80102", "0800065F1F040000501F01F40007")
+    dump.write_text("".join(line for one in said for line in dumped(wrapper.wrap(1, 16, bytes.fromhex(one)))))
+    subprocess.run(["text2pcap", "-q", *UDP, dump, capture], check=True, capture_output=True, timeout=60)
+    command = ["tshark", "-n", "-X", f"lua_script:{script}", "-r", str(capture), "-V"]
+    shown_ = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    for words in (
+        "class id: Register (3)", "(1-0:1.8.0.255)", "attribute id: 2 (value)", "class id: DisconnectControl (70)",
+        "method id: 1 (remote_disconnect)", "value: read-write-denied (3)", "service error: service-not-supported (2)",
+        "selective-access, event-notification, action",
+    ):  # fmt: skip
+        assert words in shown_, words
+
+
 def test_a_wrong_check_is_marked(tshark) -> None:
     (layer,) = tshark([bytes.fromhex("7ea00a0002002321931871 00 7e".replace(" ", ""))], USER0)
     assert "mbhdlc.malformed" in json.dumps(layer)

@@ -14,9 +14,10 @@ import msgspec
 
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import hdlc
-from protocols.dlms.acse import Mechanism
+from protocols.dlms.acse import Context, Mechanism
+from protocols.dlms.association import CONFORMANCE, Terms
 from protocols.dlms.authentication import Authentication, Security
-from protocols.dlms.client import Client
+from protocols.dlms.client import LARGEST_PDU, Client
 from protocols.dlms.meter import Meter
 from protocols.dlms.security.context import PLAIN, Kind, Protection
 from tools import keyring
@@ -56,6 +57,7 @@ class Options(msgspec.Struct, frozen=True):
     protection: str | None
     timeout: float
     mode_e: bool
+    pre_established: bool
 
 
 def association_options(command: F) -> F:
@@ -67,6 +69,7 @@ def association_options(command: F) -> F:
 
     decorated: Any = gathered
     for option in (
+        click.option("--pre-established", is_flag=True, help="The association is there already: open and release none."),
         click.option("--mode-e", is_flag=True, help="Sign on with 300 baud (IEC 62056-21) before HDLC."),
         click.option(
             "--timeout", type=click.FloatRange(0.1, 300), default=5.0, show_default=True, help="Seconds an answer may take."
@@ -100,8 +103,13 @@ def associated(spec: LinkSpec, options: Options) -> Iterator[Meter]:
         client = _client(options, stack)
         try:
             exchange = stack.enter_context(_exchange(spec, client, options))
-            with Meter(exchange, client) as meter:
-                yield meter
+            if options.pre_established:
+                context = Context.LOGICAL_NAME if options.keys is None else Context.LOGICAL_NAME_CIPHERED
+                client.assume(Terms(CONFORMANCE, LARGEST_PDU, context, _MECHANISMS[options.auth]))
+                yield Meter(exchange, client)
+            else:
+                with Meter(exchange, client) as meter:
+                    yield meter
         except RemoteProtocolError as error:
             raise MissingEnvironment(f"{spec}: {error}") from error
 

@@ -77,6 +77,15 @@ def test_keys_open_and_protect_an_association(meterbench, port: str, keys: Path,
         assert out.endswith(" Wh\n")
 
 
+@pytest.mark.dlms("client pre-established association")
+def test_an_association_that_is_there_already(meterbench, port: str, keys: Path) -> None:
+    arguments = ("read", port, "3/1-0:1.8.0", *SERVER, "--client", 40, "--keys", keys)
+    assert meterbench(*arguments)[0] == 3
+    code, out, err = meterbench(*arguments, "--pre-established")
+    assert (code, err) == (0, "")
+    assert out.endswith(" Wh\n")
+
+
 def test_counters_go_on_from_run_to_run(meterbench, port: str, keys: Path) -> None:
     arguments = ("read", port, IMPORT, *SERVER, "--client", 35, "--auth", "gmac", "--keys", keys)
     kept = keys.with_name("keys.toml.counter")
