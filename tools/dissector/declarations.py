@@ -67,7 +67,7 @@ class Declarations:
                 return {"kind": "data", "label": where.name}
             case constructs.Record():
                 return self._record(part.frame, where)
-            case constructs.Prefixed():
+            case constructs.Prefixed() if not isinstance(part, constructs.NullablePrefixed):
                 return {"kind": "prefixed", "length": _count(part.length), "item": self._part(part.subcon, where)}
             case constructs.Presence() | constructs.Trailing():
                 return {"kind": type(part).__name__.lower(), "item": self._part(part.subcon, where)}

@@ -14,6 +14,8 @@ from tools.dissector.declarations import PREFIX, Declarations
 from tools.dissector.lua import Source, literal
 
 FILE_NAME: Final = "meterbench_dlms.lua"
+_RUNTIME: Final = ("walk.lua", "links.lua")
+"""The part that is not generated, in order."""
 
 _HEAD: Final = """\
 -- DLMS/COSEM for Wireshark 4 (and 3.x): APDUs, wrapper on TCP and UDP 4059, HDLC on DLT_USER0 and by "decode as",
@@ -65,8 +67,8 @@ def dissector() -> str:
         "tag_names": {**apdus.CIPHERED, **apdus.GENERAL},
         "frames": declarations.frames,
     }
-    runtime = resources.files(__package__).joinpath("runtime.lua").read_text(encoding="utf-8")
-    return "\n".join([_HEAD, *(f"local {name} = {literal(table)}\n" for name, table in tables.items()), runtime])
+    runtime = [resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in _RUNTIME]
+    return "\n".join([_HEAD, *(f"local {name} = {literal(table)}\n" for name, table in tables.items()), *runtime])
 
 
 def _members(class_id: int) -> dict[str, object]:
