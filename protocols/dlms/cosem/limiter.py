@@ -11,14 +11,13 @@ from typing import Final
 
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem.access import Access, AccessError
+from protocols.dlms.cosem.access import Access
 from protocols.dlms.cosem.activation import ACTIVATION_TIME, NEVER, moment
 from protocols.dlms.cosem.date_time import SECOND
 from protocols.dlms.cosem.interface import Attribute, Hook, InterfaceClass, Source, attribute
 from protocols.dlms.cosem.timed import NO_SCRIPT, SCRIPT, Call
 from protocols.dlms.cosem.types import BOOLEAN, I8, LOGICAL_NAME, U16, U32, Array, Structure
 from protocols.dlms.obis import Obis
-from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 
 VALUE_DEFINITION = Structure(class_id=U16, logical_name=LOGICAL_NAME, attribute_index=I8)
 EMERGENCY_PROFILE = Structure(
@@ -100,12 +99,6 @@ class Limiter(InterfaceClass, id=71, version=0):
         self._since, self._deadline = None, ends
         table, number = self.actions.value[0 if self._over else 1].value
         return [Call.script(now, table.value, number.value)] if number.value else []
-
-    def write(self, number: int, value: Data, selection: SelectiveAccess | None = None) -> None:
-        """As any object; a threshold keeps its type."""
-        if selection is None and number == Limiter.threshold_normal.number and value.tag != self.threshold_normal.tag:
-            raise AccessError(DataAccessResult.TYPE_UNMATCHED, str(self.name))
-        super().write(number, value, selection)
 
     def _threshold(self) -> Data:
         return self.threshold_emergency if self._emergency else self.threshold_normal

@@ -42,8 +42,9 @@ class Payment:
         self.load_limiting = False
         self.friendly = False
         self._all = (account, *credits, *charges)
-        self.credits = sorted((credit for credit in credits if credit.priority.value), key=lambda each: int(each.priority.value))
-        self.charges = sorted(charges, key=lambda each: int(each.priority.value))
+        self._every_credit = tuple(credits)
+        self.charges: list[Charge] = list(charges)
+        self._sort()
         self._left = {charge.name: (0, 1) for charge in self.charges}
         self._provided = 0
         self._providing_since = 0
@@ -57,8 +58,8 @@ class Payment:
         account.low_credit_threshold = lambda: self._threshold(self.in_use, Credit.warning_threshold)
         account.next_credit_available_threshold = lambda: self._threshold(self._next, Credit.credit_available_threshold)
         account.watch(self._account_changed)
-        for credit in credits:
-            credit.watch(self._credit_changed)
+        for thing in (*credits, *charges):
+            thing.watch(self._changed)
         self._judging = False
         self.judge()
 
@@ -266,7 +267,7 @@ class Payment:
     def _in_use_number(self) -> int:
         in_use = self.in_use
         names = [item.value for item in self.account.credit_reference_list.value]
-        return 0 if in_use is None else names.index(in_use.name) + 1
+        return 0 if in_use is None or in_use.name not in names else names.index(in_use.name) + 1
 
     def _state(self) -> str:
         later = self._next
@@ -285,9 +286,16 @@ class Payment:
 
     # --- changes by clients
 
-    def _credit_changed(self, thing: InterfaceClass, member: Attribute | Method) -> None:
-        if member is not Credit.credit_status:
+    def _changed(self, thing: InterfaceClass, member: Attribute | Method) -> None:
+        if member is Credit.priority or member is Charge.priority:
+            self._sort()
+        if isinstance(thing, Credit) and member is not Credit.credit_status:
             self.judge()
+
+    def _sort(self) -> None:
+        """Credits and charges in the order of their priorities; a credit of priority 0 takes no part."""
+        self.credits = sorted((each for each in self._every_credit if each.priority.value), key=_priority)
+        self.charges.sort(key=_priority)
 
     def _account_changed(self, thing: InterfaceClass, member: Attribute | Method) -> None:
         if member is Account.reset_account:
@@ -297,6 +305,10 @@ class Payment:
             for charge in self.charges:
                 charge.total_amount_paid = charge.total_amount_remaining = charge.last_collection_amount = 0
             self.judge()
+
+
+def _priority(thing: Credit | Charge) -> int:
+    return int(thing.priority.value)
 
 
 def _status(credit: Credit, higher: int) -> CreditStatus:

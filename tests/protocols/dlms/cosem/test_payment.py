@@ -171,6 +171,19 @@ def test_emergency_credit_is_offered_selected_used_and_paid_back() -> None:
     assert contract.account.available_credit == axdr.i32(50_000)
 
 
+def test_priorities_can_be_turned_round() -> None:
+    contract = Contract(balance=12_000)
+    contract.payment.consumed(3_000, NOW, b"\2")
+    contract.emergency.invoke(3, ZERO)
+    contract.balance.write(4, axdr.u8(3))
+    assert contract.statuses == (CreditStatus.SELECTED, CreditStatus.IN_USE)
+    contract.payment.consumed(1_000, NOW, b"\2")
+    assert (contract.balance.amount, contract.emergency.amount) == (9_000, 499_000)
+    contract.emergency.write(4, axdr.u8(0))
+    assert contract.statuses[0] == CreditStatus.IN_USE
+    assert contract.account.available_credit == axdr.i32(9_000)
+
+
 def test_without_credit_consumption_is_owed_and_paid_back() -> None:
     contract = Contract(balance=1_000)
     contract.payment.consumed(5_000, NOW, b"\2")
