@@ -7,6 +7,7 @@ wired to its hub has no radio, and nobody to report a loss of supply to. Not her
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from devices.esme import cosem, face, zcl
@@ -28,9 +29,13 @@ from devices.parts.optical_port import OpticalPort
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
+from protocols.dlms.cosem import AccessError, Clock
+from protocols.dlms.obis import Obis
 from protocols.dlms.server import Server
+from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.node import NodeConfig, NodeType
 
+CLOCK: Final = Obis("0-0:1.0.0")
 CLOCK_RETRY: Final = MIN
 RECONNECT_BUTTON: Final = "b"
 
@@ -79,6 +84,9 @@ class Firmware(firmware.Firmware):
         limits = Limits(board, self.meter, device)
         clockwork = CosemClockwork(self, device)
         CosemPush(self, device, PUSH, self._say)
+        clock = device.find(CLOCK)
+        if isinstance(clock, Clock):
+            clock.on = {**clock.on, "adjust_to_preset_time": lambda argument: self._believe_hub(clock)}
 
         def level_changed() -> None:
             clockwork.watch()
@@ -119,6 +127,19 @@ class Firmware(firmware.Firmware):
                 synchronised = False
             self._show()
             await self.sleep(DAY if synchronised else CLOCK_RETRY)
+
+    def _believe_hub(self, clock: Clock) -> None:
+        """A client told to set a time, and said none: the hub's is the one, in the interval that the client gave (GB, ECS70)."""
+        if clock.preset is not None:
+            return
+        if self.clock is None:
+            raise AccessError(DataAccessResult.OTHER_REASON, "a wired meter has nobody to ask")
+        self.spawn(self._take_time(self.clock))
+
+    async def _take_time(self, clock: NetworkClock) -> None:
+        with suppress(NoAnswer, Refused):
+            await clock.synchronise(trusted=True)
+        self._show()
 
     def _say(self, destination: bytes, apdu: bytes) -> bool:
         """Push to the head on the optical port, if there is one."""

@@ -37,8 +37,11 @@ class NetworkClock:
         """The time (ns since 1970); None while it is not reliable."""
         return self._han.board.rtc.read() if self.reliable else None
 
-    async def synchronise(self) -> bool:
-        """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused."""
+    async def synchronise(self, *, trusted: bool = False) -> bool:
+        """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused.
+
+        `trusted`: somebody vouches for the hub's time, and it is taken whatever it is.
+        """
         values = await self._han.read(HUB, self._endpoint, Time, [Time.time, Time.time_status])
         seconds, status = values.get(Time.time), values.get(Time.time_status)
         if seconds is None or not Time.time.type.known(seconds) or not (status or 0) & _BELIEVED:
@@ -46,7 +49,7 @@ class NetworkClock:
         rtc = self._han.board.rtc
         utc = (seconds + EPOCH) * S
         off = utc - rtc.read()
-        self._disagrees = rtc.valid and self._most is not None and abs(off) > self._most
+        self._disagrees = rtc.valid and not trusted and self._most is not None and abs(off) > self._most
         if self._disagrees:
             self._han.board.log("event", {"code": NOT_ADJUSTED, "off_ns": off})
         elif not rtc.valid or abs(off) >= S:

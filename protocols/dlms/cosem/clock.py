@@ -69,6 +69,11 @@ class Clock(InterfaceClass, id=8, version=0):
         self._preset: tuple[bytes, bytes, bytes] | None = None
 
     @property
+    def preset(self) -> int | None:
+        """The instant that was preset and not set yet; None: nothing was, or nothing of it is specified."""
+        return None if self._preset is None else self.zone.instant(self._preset[0])
+
+    @property
     def zone(self) -> Zone:
         """Local time by this clock's attributes."""
         deviation: int = self.time_zone.value
@@ -98,7 +103,7 @@ class Clock(InterfaceClass, id=8, version=0):
 
         A preset time of which nothing is specified leaves the setting to the method's hook (GB: to the hub's time).
         """
-        instant = self.zone.instant(self._valid_preset())
+        instant = self.preset
         if instant is not None:
             self._set(instant)
         self._preset = None
@@ -118,7 +123,7 @@ class Clock(InterfaceClass, id=8, version=0):
 
     def invoke(self, number: int, argument: Data) -> Data | None:
         if number == 4 and self.carries_out(4):
-            self._valid_preset()  # before the hook acts
+            self._check_preset()  # before the hook acts
         return super().invoke(number, argument)
 
     def carries_out(self, number: int) -> bool:
@@ -126,14 +131,15 @@ class Clock(InterfaceClass, id=8, version=0):
         settable = "time" in self.on or not callable(self.sources[2])
         return super().carries_out(number) and settable and (number != 2 or self._measuring_period > 0)
 
-    def _valid_preset(self) -> bytes:
+    def _check_preset(self) -> None:
         if self._preset is None:
             raise AccessError(DataAccessResult.OTHER_REASON, f"{self.name}: nothing was preset")
-        preset, begins, ends = self._preset
+        if self.preset is None and "adjust_to_preset_time" not in self.on:
+            raise AccessError(DataAccessResult.OTHER_REASON, f"{self.name}: nothing knows the time that was not preset")
+        _, begins, ends = self._preset
         now, low, high = self._now(), date_time.earliest(begins), date_time.latest(ends)
         if (low is not None and now < low) or (high is not None and now > high):
             raise AccessError(DataAccessResult.OTHER_REASON, f"{self.name}: not within the validity interval")
-        return preset
 
     def _now(self) -> int:
         try:

@@ -14,10 +14,11 @@ from devices.runtime.kernel import DAY, MIN, Kernel, S
 from devices.runtime.supply import Mains, MainsSupply
 from protocols.dlms import axdr
 from protocols.dlms.client import Client
-from protocols.dlms.cosem import date_time
+from protocols.dlms.cosem import AccessError, date_time
 from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 from protocols.dlms.obis import Obis
+from protocols.zigbee.clusters.time import EPOCH
 
 CLOCK, CALENDAR, SCRIPTS, TARIFF_LOG = "0-0:1.0.0", "0-0:13.0.0", Obis("0-0:10.0.100"), "call"
 SPRING, AUTUMN = datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 10, 24, 12, tzinfo=UTC)
@@ -106,3 +107,36 @@ def test_what_local_time_is_is_set_by_a_client_shown_and_kept() -> None:
     octets = client.get(CLOCK, 8, 2).value
     assert (octets[:4], octets[5], octets[9:11], octets[11]) == (bytes.fromhex("07EA031D"), 13, bytes.fromhex("FFC4"), 0x80)
     assert abs(client.clock() - (SPRING + timedelta(days=1, minutes=6))) < timedelta(seconds=5)
+
+
+def preset(bench, begins: timedelta, ends: timedelta):
+    """GB's way to set a clock (ECS70): an interval, and no time."""
+    manager = bench.manager()
+    now = manager.clock()
+    bounds = [date_time.encode(date_time.from_datetime(now + each)) for each in (begins, ends)]
+    times = [bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF"), *bounds]
+    manager.action(CLOCK, 8, 5, axdr.structure(*(axdr.octets(time) for time in times)))
+    manager.action(CLOCK, 8, 4, axdr.i8(0))
+
+
+def test_a_clock_that_lost_the_time_takes_the_hubs_in_the_interval_that_a_client_gives(meter):
+    hour = timedelta(hours=1)
+    meter.board.rtc.step(30 * MIN)
+    meter.run(DAY + MIN)
+    assert not meter.firmware.clock_reliable
+    with pytest.raises(AccessError, match="other-reason"):
+        preset(meter, hour, 2 * hour)
+    meter.run(MIN)
+    assert not meter.firmware.clock_reliable
+    preset(meter, -hour, hour)
+    meter.run(MIN)
+    assert meter.firmware.clock_reliable
+    assert abs(meter.board.rtc.read() // S - EPOCH - meter.hub.firmware.time()) < 2
+
+
+def test_a_wired_meter_has_no_hub_to_take_the_time_from() -> None:
+    client = Wall(SPRING).client()
+    times = [bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")] * 3
+    client.action(CLOCK, 8, 5, axdr.structure(*(axdr.octets(time) for time in times)))
+    with pytest.raises(AccessError, match="other-reason"):
+        client.action(CLOCK, 8, 4, axdr.i8(0))
