@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from protocols.dlms.association import CONFORMANCE
 from protocols.dlms.cosem.interface import InterfaceClass
 from protocols.dlms.initiate import Conformance
 from tests.outcomes import NOT_YET, PART, SHOWN, Row, counted, links
@@ -80,10 +81,10 @@ def page(rows: Mapping[str, Row]) -> str:
     all_rows = sorted(known())
     states = [_row(rows, row).state for row in all_rows]
     lines = [INTRO, f"Of {len(all_rows)} rows: {counted(states)}.", "", "## Conformance block", ""]
-    lines += ["| bit | name | promises | server | client |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| bit | name | agreed to | promises | server | client |", "| --- | --- | --- | --- | --- | --- |"]
     for bit, promised in zip(Conformance, source.bits.values(), strict=True):
         both = " | ".join(_together([_row(rows, f"{side} {row}").state for row in promised]) for side in SIDES)
-        lines.append(f"| {24 - int(bit).bit_length()} | {word(bit)} | {', '.join(promised) or 'not offered'} | {both} |")
+        lines.append(f"| {24 - int(bit).bit_length()} | {word(bit)} | {_agreed(bit)} | {', '.join(promised)} | {both} |")
     for title, chapter in source.chapters.items():
         lines += ["", f"## {title}", "", "| row | server | client | judged | tests |", "| --- | --- | --- | --- | --- |"]
         for row, sides in chapter.items():
@@ -102,6 +103,13 @@ def page(rows: Mapping[str, Row]) -> str:
                 f"| {row.removeprefix(f'class {number} ')} | {name} | {seen.state} | {_judged(seen.tests)} | {links(seen.tests)} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _agreed(bit: Conformance) -> str:
+    """Whether both our ends take a bit, when they talk to each other."""
+    if bit is Conformance.GENERAL_PROTECTION:
+        return "with ciphering"
+    return "yes" if bit in CONFORMANCE else "no"
 
 
 def _row(rows: Mapping[str, Row], row: str) -> Row:

@@ -82,7 +82,7 @@ def test_page_is_made_of_what_was_seen() -> None:
     assert {row: state for row, state in states.items() if state != "not yet"} == {
         "server GET normal": "shown", "client GET normal": "part", "class 3 method 1": "shown",
     }  # fmt: skip
-    assert re.search(r"^\| 19 \| get \| GET normal \| shown \| part \|$", text, flags=re.MULTILINE)
+    assert re.search(r"^\| 19 \| get \| yes \| GET normal \| shown \| part \|$", text, flags=re.MULTILINE)
     assert "| GET normal | shown | part | yes | [test_a](../tests/peers/test_x.py)<br>[test_b](../tests/test_y.py) |" in text
 
 
