@@ -213,7 +213,8 @@ def test_access_tells_what_it_was_asked_when_told_to() -> None:
     assert [result.result for result in plain.results] == [0, 13]
 
 
-@pytest.mark.dlms("server ACCESS set with selection", "client ACCESS set with selection")
+@pytest.mark.dlms("client ACCESS set with selection")
+@pytest.mark.dlms("server ACCESS set with selection", part=True)
 def test_access_writes_a_part() -> None:
     """The server's classes take whole values only, and say so."""
     client, exchange = connected()
