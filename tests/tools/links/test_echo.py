@@ -89,6 +89,7 @@ class Head(Closing):
         self.waiting = b""
 
 
+@pytest.mark.dlms("client HDLC echo")
 @pytest.mark.parametrize("echoes", [True, False])
 def test_hdlc_through_an_optical_head(echoes: bool) -> None:
     with HdlcExchange(Echoing(Head(echoes=echoes)), 16, 1, 5.0) as exchange:

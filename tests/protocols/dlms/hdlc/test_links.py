@@ -172,7 +172,7 @@ def test_any_size_both_ways(theirs: Limits, ours: Limits, address: Address) -> N
     assert line.now < 120 * S
 
 
-@pytest.mark.dlms("server HDLC retransmission", "client HDLC retransmission")
+@pytest.mark.dlms("server HDLC retransmission", "client HDLC retransmission", "server HDLC window", "client HDLC window")
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("limits", [Limits(), SMALL, WIDE, Limits(40, 40, 7, 7)])
 def test_loss_and_damage_cost_time_and_nothing_else(limits: Limits, seed: int) -> None:
