@@ -24,8 +24,10 @@ from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.meter import Meter
 from protocols.dlms.obis import Obis
 from protocols.dlms.security import hls
+from protocols.dlms.security.ciphering import Keys, cipher, decipher
 from protocols.dlms.security.context import PLAIN, Kind, Protection
 from protocols.dlms.security.general import Ciphering, Header, KeyKind, Profile, Signing
+from protocols.dlms.security.material import KeyId
 from protocols.dlms.security.suites import Policy, Suite
 from protocols.dlms.server import Server
 from protocols.dlms.session import Session
@@ -183,6 +185,31 @@ def test_a_ciphered_release_is_answered_ciphered(plant) -> None:
     drive(client.release(), exchange)
     request, response = RLRQ.parse(said[-2]), acse.RLRE.parse(said[-1])
     assert (request.user_information[0], response.user_information[0]) == (0x21, 0x28)
+
+
+@pytest.mark.dlms("server context LN ciphered", "server ded suite 0")
+def test_the_green_books_client_is_let_in(plant, dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
+    """Its AARQ, octet by octet: ciphered context, password, system title, dedicated key; then a GET under that key."""
+    vectors = {vector["id"]: vector for vector in dlms_vectors("acse", "ciphering")}
+    ciphering = vectors["glo-init-req"]["given"]
+    plant.material.keys.symmetric[KeyId.UNICAST_ENCRYPTION] = bytes.fromhex(ciphering["ek"])
+    plant.material.keys.symmetric[KeyId.AUTHENTICATION] = bytes.fromhex(ciphering["ak"])
+    plant.device.change(1, secret=b"12345678")
+    session = plant.session(1)
+    response = AARE.parse(session.receive(bytes.fromhex(vectors["aarq-ciph-lls"]["given"]["hex"]), 0)[0])
+    assert (response.result, response.context) == (Result.ACCEPTED, Context.LOGICAL_NAME_CIPHERED)
+    assert (response.title, response.user_information[0]) == (plant.material.title, 0x28)
+    title = bytes.fromhex(vectors["aarq-ciph-lls"]["expect"]["calling_title"])
+    key = bytes.fromhex("00112233445566778899AABBCCDDEEFF")  # in the initiate request, as the vector spells it out
+    keys = Keys(key, bytes.fromhex(ciphering["ak"]))
+    get = bytes.fromhex("C001C100010000600D00FF0200")
+    (answer,) = session.receive(cipher(0xD0, get, keys, title, 1), 0)
+    assert answer[0] == 0xD4
+    assert decipher(answer, keys, plant.material.title)[0] == bytes.fromhex("C401C1000600000005")
+    # The book's RLRQ has the counter of its AARQ, which was only good once.
+    refusal = session.receive(bytes.fromhex(vectors["rlrq-ciph"]["given"]["hex"]), 0)
+    assert refusal == [bytes.fromhex("D80106") + (0x01234568).to_bytes(4, "big")]
+    assert session.associated
 
 
 # --- pending
