@@ -1,6 +1,6 @@
 # The front door. `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint type arch digest bench fuzz requirements conformance system-deps peers lock clean
+.PHONY: help demo test check lint type arch digest bench soak fuzz requirements conformance system-deps peers lock clean
 SHELL := /bin/sh
 BIN := .venv/bin
 SYSTEM_PACKAGES := git mosquitto openssl socat tshark
@@ -41,6 +41,10 @@ bench: peers ## how fast: the programs of tests/bench, each with its gate
 	@failed=0; for file in tests/bench/[a-z]*.py; do \
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name $(ARGS) || failed=1; \
 	done; exit $$failed
+
+soak: ## a month of a home on a bad radio, and hundreds of storms
+	@requirements/venv.sh dev
+	@METERBENCH_SOAK_DAYS=$(or $(DAYS),30) HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/sim/test_soak.py tests/sim/test_storm.py $(ARGS)
 
 fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each target, ARGS="session axdr" for some
 	@requirements/venv.sh fuzz
