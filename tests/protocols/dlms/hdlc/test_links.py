@@ -153,6 +153,7 @@ SMALL = Limits(32, 32, 1, 1)
 WIDE = Limits(64, 50, 3, 4)
 
 
+@pytest.mark.dlms("client HDLC window", part=True)
 @pytest.mark.dlms(
     "server HDLC segmentation", "client HDLC segmentation", "server HDLC negotiation", "client HDLC negotiation",
     "server HDLC addresses 1 2 4", "client HDLC addresses 1 2 4",
