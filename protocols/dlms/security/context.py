@@ -313,7 +313,8 @@ class SecurityContext:
         else:
             self._check_room(title, key_id)
             self.material.counters.accept(title, key_id, secured.counter)
-            self.peer = title
+            if authenticated or signed:
+                self.peer = title
         return apdu, protection
 
     def _check_unauthentic(self, protection: Protection) -> None:
@@ -361,7 +362,8 @@ class SecurityContext:
             self.material.counters.accept(title, _COUNTED[layer.key], layer.counter or 0)
         if not counted:
             self.material.seen.append(opened.token)
-        self.peer = title
+        if protection.authenticated or signed:
+            self.peer = title
         return apdu, protection
 
     def _inside(self, apdu: bytes, signed: bool) -> tuple[bytes, Protection]:

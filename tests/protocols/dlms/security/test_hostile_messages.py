@@ -352,6 +352,18 @@ def test_counters_of_clients_and_keys_are_apart() -> None:
     assert (counters.expected(b"one", 0), counters.expected(b"one", 1), counters.expected(b"two", 0)) == (0, 7, 0)
 
 
+def test_whose_association_it_is_takes_proof(plant) -> None:
+    """Where no title was agreed beforehand, the first authentic one is it; what was only encrypted may be anybody's."""
+    keys = Keys(bytes(range(16)), bytes(range(0xC0, 0xD0)))
+    context = SecurityContext(plant.material)
+    context.open(general(b"somebody", secure(GET, keys, b"somebody", 1, Control.ENCRYPTED)))
+    assert context.peer == b""
+    context.open(general(CLIENT_TITLE, secure(GET, keys, CLIENT_TITLE, 1)))
+    assert context.peer == CLIENT_TITLE
+    with pytest.raises(SecurityRefused, match="not that of the association"):
+        context.open(general(b"somebody", secure(GET, keys, b"somebody", 2)))
+
+
 def test_no_more_titles_than_there_is_room_for(plant) -> None:
     """Who has the key may call itself what it likes, but not use up the memory that way."""
     keys = Keys(bytes(range(16)), bytes(range(0xC0, 0xD0)))
