@@ -11,7 +11,7 @@ from protocols.core import ecc, x509
 from protocols.core.codec import Frame
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import acse, apdu, axdr, hdlc, initiate, wrapper
-from protocols.dlms.cosem import date_time, registry
+from protocols.dlms.cosem import compact_data, compression, date_time, registry
 from protocols.dlms.cosem.interface import DECLARED
 from protocols.dlms.security import general, signature
 from protocols.dlms.security.ciphering import Ciphered, GeneralCiphered
@@ -78,6 +78,27 @@ def _date_time(octets: bytes) -> None:
     for reading in (date_time.instant, date_time.earliest, date_time.latest):
         found = reading(octets)
         assert found is None or date_time.to_datetime(max(found, 0))
+
+
+def _buffers() -> list[bytes]:
+    rows = "0102 0202 090C 07E80505070C0000000000000600000001 0202 00 1F05", "13 0202 06 06 08 00000001 00000002"
+    return [*map(bytes.fromhex, rows), *vectors()]
+
+
+@target("profile-rows", _buffers)
+def _profile_rows(octets: bytes) -> None:
+    """Null-data and deltas lead somewhere, or are refused."""
+    for row in compression.expand(axdr.Data.parse(octets), 0, 900):
+        axdr.structure(*row).build()
+
+
+@target("compact-data", lambda: [bytes.fromhex("07 02041106011109 0501020304020708024142")])
+def _compact_data(octets: bytes) -> None:
+    """A template, its length before it, and a buffer."""
+    size = octets[0] if octets else 0
+    template, buffer = octets[1 : 1 + size], octets[1 + size :]
+    built = compact_data.contents(compact_data.parse(template, buffer))
+    assert compact_data.contents(compact_data.parse(template, built)) == built
 
 
 # --- framings
