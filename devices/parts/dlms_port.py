@@ -43,6 +43,11 @@ class DlmsPort:
         return self._link.engaged
 
     @property
+    def receiving(self) -> bool:
+        """A frame has begun and not ended."""
+        return self._link.receiving
+
+    @property
     def connected(self) -> bool:
         """Somebody is connected."""
         return bool(self._sessions)

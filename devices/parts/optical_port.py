@@ -2,7 +2,9 @@
 
 At rest the port takes any rate (a real one tells the 300 baud of a sign-on from HDLC by the width of its first pulse). A sign-on
 fixes it at 300 baud and leads to a readout, to programming mode, or to HDLC at the agreed rate (mode E); it is at rest again when
-that is over: the last data link closed, or nothing more said. Not here: push buttons, wake-up, mode D.
+that is over: the last data link closed, or nothing more said. Where a sign-on can be heard between frames (a port without rates), a
+reader who left his data link open has been followed by another one, and the link is over, too.
+Not here: push buttons, wake-up, mode D.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from protocols.core.effects import Effect, Send
 from protocols.dlms.hdlc.frame import FLAG
 from protocols.dlms.server import Server
 from protocols.iec62056_21 import Baud, Foreign, Handover, Identification, Registers, TariffDevice
+from protocols.iec62056_21.characters import with_parity
 from protocols.iec62056_21.rates import INITIAL
 from protocols.iec62056_21.tariff_device import PARITY_START, START, State
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 SNRM_TIME: Final = 30 * S
 """How long after the handover to HDLC somebody must have connected."""
 _BEGINNINGS: Final = bytes((FLAG, START, PARITY_START))
+_SIGN_ONS: Final = (b"/?", with_parity(b"/?"))
 
 
 class OpticalPort:
@@ -59,6 +63,9 @@ class OpticalPort:
         self._take_back()
 
     def _receive(self, data: bytes) -> None:
+        if data.startswith(_SIGN_ONS) and not self._hdlc.receiving and self._device.resting:
+            self._hdlc.begin()
+            self._take_back()
         while data:
             if self._handed_over is not None or self._hdlc.engaged:
                 data = self._frames(data)

@@ -89,6 +89,11 @@ class ServerLink:
         """Somebody is connected, or a frame has begun."""
         return bool(self._connections) or self._deframer.open
 
+    @property
+    def receiving(self) -> bool:
+        """A frame has begun and not ended."""
+        return self._deframer.open
+
     def feed(self, data: bytes, now: int) -> list[Effect]:
         """Octets from the line."""
         effects = self._take(self._deframer.scan(data), now)

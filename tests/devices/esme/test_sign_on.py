@@ -147,6 +147,36 @@ def test_hdlc_needs_no_sign_on_and_a_sign_on_no_silence(meter):
     assert isinstance(head.connect(), hdlc.Connected)
 
 
+def test_a_reader_who_left_his_link_open_is_followed_by_a_sign_on(meter, reader):
+    """At a port without rates: a pty, TCP. On a line at 9600 baud nobody hears 300."""
+    probe = reader(Purpose.HDLC, baud=None)
+    assert probe.sign_on() == Handover(9600)
+    head = meter.head(plug=probe.port)
+    head.connect()
+    Meter(head.exchange).associate()
+    frame = hdlc.Frame.unnumbered(hdlc.Kind.DISC, hdlc.Address(2), hdlc.Address(16), poll=True, information=b"/?!\r\n").build()
+    place = frame.index(b"/?")
+    for piece in (frame[:place], frame[place:]):  # in a frame it is no sign-on
+        probe.port.write(piece)
+    meter.run(S)
+    assert Meter(head.exchange).register("1-0:1.8.0").value == meter.meter.import_wh
+    heard = []
+    probe.port.on_receive = heard.append
+    probe.port.write(b"/?!\r\n")
+    meter.run(S)
+    assert b"".join(heard) == IDENTIFICATION
+    assert not any(device.opened for device in meter.firmware.server.devices.values())
+
+
+@pytest.mark.parametrize("before", [bytes(600), bytes.fromhex("0142300371"), b"\x01B0\x03\r\n"])
+def test_what_readers_send_before_a_sign_on_does_no_harm(meter, reader, before):
+    """Wake-up of battery devices, and the break in the two ways it is seen."""
+    probe = reader(Purpose.READOUT)
+    probe.port.write(before)
+    meter.run(25 * S)
+    assert isinstance(probe.sign_on(), ReadOut)
+
+
 def test_a_programming_session_reads_and_writes_nothing(meter, reader):
     probe = reader(Purpose.PROGRAMMING)
     unit, now = probe.unit, meter.kernel
