@@ -3,7 +3,7 @@
 GB keeps its registers in collections (`0-0:94.44.34.10`, `.20`: class 1, a structure); any other client finds `1-0:1.8.0`. The
 half-hour log is one log under two names: `0-0:99.1.0` is GB's, `1-0:99.1.0` the Blue Book's. Every log has the columns clock,
 status, registers; the rows are the registers at the end of the period.
-What acts by the clock is in `timed_objects`. Prices and prepayment come with the GB message layer, and so do GB's own rows.
+What acts by the clock is in `timed_objects`, the account in `prepayment`, limits in `limits`. GB's own rows come with its messages.
 """
 
 from __future__ import annotations
