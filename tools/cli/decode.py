@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Comment, Element
 
 import click
 
@@ -50,7 +50,7 @@ def command(source: str, key_files: tuple[Path, ...], form: str, lines: bool, as
         if as_json:
             print_json(packet.plain())
         elif as_xml:
-            _print_xml(packet)
+            _print_xml(title, packet)
         else:
             click.echo("\n".join(title + [line for child in packet.children for line in child.lines()]))
     if not good:
@@ -69,9 +69,12 @@ class Decoders:
         self.zigbee = zigbee.Decoder(pairs, self.dlms)
 
 
-def _print_xml(packet: Node) -> None:
+def _print_xml(title: list[str], packet: Node) -> None:
+    """The messages of a packet, behind a comment that says which one; nothing where there are none."""
     root = Element("messages")
     xml.elements_of(root, packet)
+    if len(root):
+        root[:0] = [Comment(f" {line.lstrip('- ')} ") for line in title]
     for element in root:
         click.echo(xml.text(element))
 

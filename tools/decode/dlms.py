@@ -6,15 +6,18 @@ from protocols.core.aes import TAG
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.dlms import hdlc, wrapper
+from protocols.dlms.general_block import GeneralBlock
 from protocols.dlms.hdlc.deframer import Damaged, Deframer
 from protocols.dlms.security.ciphering import Control, Secured
 from protocols.dlms.security.general import GeneralSigning
-from tools.decode import apdus, tree
+from tools.decode import apdus, transfers, tree
 from tools.decode.opener import Opener
 from tools.decode.tree import Node
 
 OPENED = "opened"
 """Name of the node below a ciphered APDU that holds the plain one."""
+REASSEMBLED = "reassembled"
+"""Name of the node that holds what came in segments or blocks."""
 _LLC = (b"\xe6\xe6\x00", b"\xe6\xe7\x00")
 _LONGEST = 1 << 20
 _PROTECTED = Control.AUTHENTICATED | Control.ENCRYPTED
@@ -25,6 +28,7 @@ class Decoder:
 
     def __init__(self, opener: Opener | None = None) -> None:
         self._opener = opener
+        self._transfers = transfers.Transfers()
 
     def hdlc_frames(self, parent: Node, data: bytes) -> None:
         """HDLC frames of a line, whole or damaged; what is between them is counted."""
@@ -55,7 +59,7 @@ class Decoder:
         if frame.segmented:
             segments[way] = octets[:_LONGEST]
         else:
-            node = parent.add("reassembled", 0, len(octets))
+            node = parent.add(REASSEMBLED, 0, len(octets))
             self.apdu(node, octets, 3 if octets[:3] in _LLC else 0)
 
     def _hdlc_frame(self, parent: Node, frame: hdlc.Frame, data: bytes, at: int, size: int) -> None:
@@ -117,6 +121,21 @@ class Decoder:
             self._learn(found)
             self._inside(node, found, data)
             self._open(node, found, data[at:])
+            self._put_together(node, found)
+
+    def _put_together(self, node: Node, found: Frame) -> None:
+        """What a last block completes, below it, in a buffer of its own."""
+        octets = self._transfers.add(found)
+        if octets is None:
+            return
+        whole = node.add(REASSEMBLED, 0, len(octets), "from blocks")
+        kind = transfers.contents(found, octets)
+        if kind is not None:
+            tree.frame(whole, kind, octets)
+        elif isinstance(found, GeneralBlock):
+            self.apdu(whole, octets)
+        else:
+            whole.add("octets", 0, len(octets), tree.shown(octets))
 
     def _learn(self, found: Frame) -> None:
         if self._opener is not None:

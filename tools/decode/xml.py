@@ -21,7 +21,7 @@ from protocols.dlms.axdr import Data, Tag, Type
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.security.ciphering import Ciphered, Secured
 from tools.decode import apdus, elements, names
-from tools.decode.dlms import OPENED
+from tools.decode.dlms import OPENED, REASSEMBLED
 from tools.decode.tree import Node
 
 
@@ -55,8 +55,8 @@ def elements_of(parent: Element, node: Node) -> None:
 
 
 def _opened(parent: Element, node: Node) -> None:
-    """The plain APDU of a ciphered one stands behind it."""
-    if node.name == OPENED:
+    """The plain APDU of a ciphered one stands behind it, and so does what blocks were of."""
+    if node.name in (OPENED, REASSEMBLED):
         parent.append(Comment(f" {node.value} "))
         for child in node.children:
             elements_of(parent, child)
