@@ -59,9 +59,9 @@ local function address_at(tvb, pos, stop)
       if size == 3 then return nil end
       local number = 0
       for index = 0, size - 1 do number = number * 128 + bit.rshift(tvb(pos + index, 1):uint(), 1) end
-      if size == 1 then return size, tostring(number) end
+      if size == 1 then return size, string.format("%d", number) end
       local half = size == 2 and 0x80 or 0x4000
-      return size, math.floor(number / half) .. "/" .. number % half
+      return size, string.format("%d/%d", math.floor(number / half), number % half)
     end
   end
 end
