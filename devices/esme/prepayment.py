@@ -1,10 +1,11 @@
 """The meter's account as GB has it: balance, emergency credit, accumulated debt, tariff, standing charge, debts, tokens.
 
-Amounts are thousandths of a penny. The meter is in credit mode, and its tariff is the one in force on the display. Energy is taken
-every half hour, the rest when its time comes; all of it is in flash as one record. GB's values to come (class 9000) are other
-objects' attributes, each with a time of its own, and so is the account to come, `0-1:19.0.0`.
-Not here: cutting the supply when credit is out, top-ups without a key to check them by (every token of 20 digits is refused as not
-authentic), GB's calendars of non-disablement, more rates than the one in force.
+Amounts are thousandths of a penny. A new meter is in credit mode, and its tariff is the one in force on the display. Energy is
+taken every half hour, the rest when its time comes. In prepayment mode the switch opens when no credit is in use, and is armed when
+one is again. All that changes is in flash. GB's values to come (class 9000) are other objects' attributes, each with a time of its
+own, and so is the account to come, `0-1:19.0.0`.
+Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), GB's calendars of
+non-disablement, more rates than the one in force.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ CREDIT_MODE: Final = [(BALANCE, charge, "111") for charge in (TARIFF, STANDING, 
 """credit_charge_configuration as GB's head ends set it for payment by bill."""
 _STORED: Final = "payment/"
 _TAKEN: Final = "payment/wh"
+_DISABLED: Final = "payment/disabled"
 _NO_DECIMALS: Final = 0
 _DAY: Final = 86_400
 _WRITABLE: Final = {"account_mode_and_status": Access.READ_WRITE}
@@ -60,6 +62,7 @@ class Prepayment:
         self._meter = meter
         self._busy = False
         self._taken: int = board.nvm.get(_TAKEN, meter.import_wh)
+        self._disabled: bool = board.nvm.get(_DISABLED, False)
         account = _account(ACCOUNT, credit_charge_configuration=CREDIT_MODE)
         credits, charges = _credits(), _charges(config, self._collect)
         self.payment = Payment(account, credits, charges)
@@ -119,6 +122,20 @@ class Prepayment:
         news = {key: value for key, value in kept.items() if nvm.get(key) != value}
         if news:
             nvm.put(news)
+            self._supply()
+
+    def _supply(self) -> None:
+        """No credit in use, no supply; but whoever else opened the switch has his own reasons."""
+        switch = self._meter.switch
+        out = self.payment.account.mode == PaymentMode.PREPAYMENT and self.payment.in_use is None
+        if out and switch.closed:
+            self._disabled = True
+            self._board.nvm.put({_DISABLED: True})
+            switch.disconnect()
+        elif self._disabled and not out:
+            self._disabled = False
+            self._board.nvm.put({_DISABLED: False})
+            switch.arm()
 
 
 def _account(

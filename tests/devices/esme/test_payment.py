@@ -80,6 +80,7 @@ def test_a_standing_charge_to_come_is_taken_from_its_day_on(meter) -> None:
     assert meter.direct().get(STANDING, 113, 2).value in (60_000, 80_000)
 
 
+@pytest.mark.req("S-062", part=True)
 def test_payment_mode_to_come(meter) -> None:
     """The writes of GB's ECS02, in the order of the published request."""
     line = meter.manager()
@@ -95,6 +96,31 @@ def test_payment_mode_to_come(meter) -> None:
     assert line.get(ACCOUNT, 111, 11) == pairs
     assert line.get(NEXT, 111, 2).python == [2, 1]
     assert line.get(NEXT, 111, 13).value == NEVER
+
+
+@pytest.mark.req("S-062", part=True)
+def test_in_prepayment_mode_the_supply_goes_with_the_credit(meter) -> None:
+    line = meter.manager()
+    line.action(BALANCE, 112, 2, axdr.i32(1_000))
+    line.set(NEXT, 111, 2, axdr.structure(axdr.enum(2), axdr.enum(1)))
+    line.set(NEXT, 111, 13, axdr.octets(AT_ONCE))
+    meter.run(S)
+    assert line.get(SWITCH, 70, 2).python is True
+    meter.run(6 * HOUR)
+    line = meter.manager()
+    assert line.get(SWITCH, 70, 2).python is False
+    assert balance(line) == 0
+    assert line.get("0-0:19.10.2", 112, 2).value < 0  # accumulated debt
+    assert line.get(ACCOUNT, 111, 3).value == 0
+    meter.board.cut(off_for=MIN)
+    meter.run(2 * MIN)
+    line = meter.manager()
+    line.action("0-0:19.10.1", 112, 3, axdr.i8(0))  # emergency credit
+    assert line.get(SWITCH, 70, 3).value == 2
+    assert line.get(ACCOUNT, 111, 3).value == 2
+    meter.board.buttons.press("b")
+    meter.run(S)
+    assert line.get(SWITCH, 70, 2).python is True
 
 
 @pytest.mark.parametrize(
