@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from protocols.dlms.client import Client
+from protocols.dlms.client import Client, drive
+from protocols.dlms.cosem import Access
 from protocols.dlms.meter import Meter
 from tools.links import open_stream, parse
-from tools.links.exchange import WrapperExchange
+from tools.links.exchange import HdlcExchange, WrapperExchange
 
 pytestmark = pytest.mark.needs("peers")
 
@@ -40,6 +41,7 @@ BY_TIME = [["profile", LOG, "2026-01-14T01:00:00+00:00", "2026-01-14T02:30:00+00
 ACCESS = [["access", ["get", 3, IMPORT, 2], ["get", 3, "1.0.99.99.99.255", 2], ["action", 70, SWITCH, 1], ["get", 70, SWITCH, 3],
                      ["action", 70, SWITCH, 2]]]  # fmt: skip
 ACTS = [["disconnect", SWITCH], ["state", SWITCH], ["reconnect", SWITCH], ["state", SWITCH]]
+WALK = [["walk"]]
 
 METER_TITLE, CLIENT_TITLE = "00DB1234567890A1", "4D42480000000001"
 SECRET, WRONG, PASSWORD = "test-secret", "another-one", "12345678"
@@ -54,6 +56,7 @@ class Way(NamedTuple):
     server: int
 
 
+HUB = Way("hub.wan", "wrapper", 1)
 WAN, HDLC, PTY = Way("hub.wan", "wrapper", 3), Way("esme.optical.tcp", "hdlc", 1), Way("esme.optical", "hdlc", 1)
 MODE_E = PTY._replace(framing="optical")
 
@@ -91,9 +94,10 @@ class Case(NamedTuple):
 
     def __str__(self) -> str:
         told = [f"{name} {value}" for name, value in [*self.security.items(), *self.more.items()]]
-        way = {PTY: "pty", MODE_E: "mode E"}.get(self.way, self.way.framing)
+        way = {PTY: "pty", MODE_E: "mode E", HUB: "hub"}.get(self.way, self.way.framing)
         judge, policy = self.judge.partition("_")[0].removesuffix(".py"), [f"policy {self.policy:02X}"] if self.policy else []
-        asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS, "reads and acts": READS + ACTS, "ACCESS": ACCESS}
+        asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS, "reads and acts": READS + ACTS,
+                 "ACCESS": ACCESS, "walks": WALK}  # fmt: skip
         (what,) = (words for words, ask in asked.items() if ask == self.ask)
         if self.fails:
             what = f"fails {len(told)} {self.who.secret}"
@@ -161,6 +165,11 @@ CASES = [
     pydlms(0, WAN, GMAC, READS + BY_TIME, more={"max_pdu": 200}),
     *(gurux(suite, WAN, who, BOTH, ask=ACTS) for suite, who in ((0, GMAC), (1, ECDSA), (2, SHA256))),
     *(pydlms(suite, WAN, who, ACTS) for suite, who in ((0, SHA1), (1, SHA256), (2, GMAC))),
+    # everything that can be read
+    *(gurux(0, way, LOW, ask=WALK) for way in (HDLC, HUB)),
+    *(pydlms(0, way, LOW, WALK, plain=True) for way in (HDLC, HUB)),
+    gurux(0, HUB, GMAC, BOTH, ask=WALK),
+    pydlms(0, HDLC, GMAC, WALK),
     # a client that has lost its counter
     *(pydlms(0, WAN, GMAC, more={"counter_from": source}, counter=1) for source in ("meter", "refusal")),
     # what may not succeed
@@ -274,12 +283,30 @@ class Lab:
             security |= {"master_key": self.keys["master"].hex(), "server_title": METER_TITLE}
         return found | {"security": security | case.security}
 
+    def walk(self, way: Way) -> dict[str, Any]:
+        """Every attribute that client 1 may read, as our own client reads it."""
+        stream, client = open_stream(parse(self.endpoints[way.endpoint])), Client(1, way.server, PASSWORD.encode())
+        exchange = WrapperExchange if way.framing == "wrapper" else HdlcExchange
+        with exchange(stream, 1, way.server, 20.0) as link, Meter(link, client) as meter:
+            return {
+                f"{entry.class_id} {'.'.join(map(str, bytes(entry.name)))} {number}":
+                    bare(drive(client.get(entry.name, entry.class_id, number), link).python)
+                for entry in meter.objects() for number, mode in entry.attributes.items() if mode & Access.READ
+            }  # fmt: skip
+
     def ours(self) -> tuple[datetime, int, list[list[object]]]:
         """Clock, register and half hours as our own client reads them without security."""
         stream = open_stream(parse(self.endpoints["hub.wan"]))
         with WrapperExchange(stream, 16, WAN.server, 20.0) as exchange, Meter(exchange, Client(16, WAN.server)) as meter:
             rows = [[at.isoformat(), status, int(energy.value)] for at, status, energy in meter.profile("1-0:99.1.0").rows()]
             return meter.clock(), int(meter.register("1-0:1.8.0").value), rows
+
+
+def bare(value: object) -> object:
+    """As JSON has it: octets in hexadecimal digits."""
+    if isinstance(value, list | tuple):
+        return [bare(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def scalar(key: ec.EllipticCurvePrivateKey) -> str:
@@ -297,6 +324,8 @@ class Judged(NamedTuple):
     answers: dict[str, Any]
     before: tuple[datetime, int, list[list[object]]]
     after: tuple[datetime, int, list[list[object]]]
+    walks: dict[Way, list[dict[str, Any]]]
+    """Everything that can be read, before and after, where a case asks for it."""
 
 
 Group = tuple[str, int, int, bool]
@@ -320,12 +349,15 @@ def judged(start_program: Any, tmp_path_factory: pytest.TempPathFactory, peers_p
         lab = labs[meter]
         if key not in done:
             cases = [each for each in CASES if group(each) == key]
+            walks: dict[Way, list[dict[str, Any]]] = {each.way: [lab.walk(each.way)] for each in cases if each.ask == WALK}
             before = lab.ours()
             program = [peers_python, JUDGES / case.judge, json.dumps([lab.visit(each) for each in cases])]
             run = subprocess.run(list(map(str, program)), capture_output=True, text=True, timeout=PATIENCE)
             assert run.returncode == 0, run.stderr
             answers = json.loads(run.stdout)
-            done[key] = Judged(dict(zip(map(str, cases), answers, strict=True)), before, lab.ours())
+            for way, found in walks.items():
+                found.append(lab.walk(way))
+            done[key] = Judged(dict(zip(map(str, cases), answers, strict=True)), before, lab.ours(), walks)
         return done[key]
 
     return judge
@@ -339,6 +371,16 @@ def test_every_row_is_one_of_the_conformance_page() -> None:
 
 def test_each_case_is_another() -> None:
     assert len(set(map(str, CASES))) == len(CASES)
+
+
+def check_walk(answer: list[list[Any]], before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A judge has read what our client reads, but for what changes by itself, and for which association is whose."""
+    own = {place for place in before if place.startswith("15 ") and (" 0.0.40.0.0.255 " in place or place.endswith(" 8"))}
+    still = {place for place in before.keys() - own if before[place] == after[place]}
+    theirs = {f"{class_id} {obis} {number}": value for class_id, obis, number, value in answer}
+    assert before.keys() <= theirs.keys()
+    assert not {place: (before[place], theirs[place]) for place in still if theirs[place] != before[place]}
+    assert len(still) > 0.8 * len(before) > 100
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, marks=pytest.mark.dlms(*shown(case)), id=str(case)) for case in CASES])
@@ -373,6 +415,11 @@ def test_the_meter_says_the_same_to_a_judge(judged: Callable[[Case], Judged], ca
                 assert answer[1] == [OBJECT_UNDEFINED, None]
                 assert [result for result, _ in answer] == [0, OBJECT_UNDEFINED, 0, 0, 0]
                 assert answer[3] == [0, 0]
+            case "walk" if case.judge == GURUX:
+                assert len(answer) > 100
+                assert {(class_id, obis) for class_id, obis, _ in answer} >= {(8, "0.0.1.0.0.255"), (15, "0.0.40.0.0.255")}
+            case "walk":
+                check_walk(answer, *found.walks[case.way])
             case "state":
                 pass
             case _:

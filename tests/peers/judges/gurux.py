@@ -10,9 +10,10 @@ visit may be told, too:
                  "dedicated_key": .., "signing_key": .., "peer_signing_key": ..}    octets are hexadecimal; keys of curves are raw
 
 Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["profile", OBIS, FROM, TO], ["entries", OBIS, FIRST, COUNT],
-["objects"], ["set-clock", ISO], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["security"]
-(attributes 2 to 6 of the security setup), ["transfer", KEK, NUMBER, KEY], ["generate", TYPE], ["request", TYPE]. Of each visit
-the answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
+["objects"], ["set-clock", ISO], ["list", OBIS...], ["walk"], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS],
+["security"] (attributes 2 to 6 of the security setup), ["transfer", KEK, NUMBER, KEY], ["generate", TYPE], ["request", TYPE]. Of
+each visit the answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing
+{"failed": why}.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from gurux_dlms.objects import (
     GXDLMSClock,
     GXDLMSDisconnectControl,
     GXDLMSExtendedRegister,
+    GXDLMSObject,
     GXDLMSProfileGeneric,
     GXDLMSRegister,
     GXDLMSSecuritySetup,
@@ -40,6 +42,8 @@ from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
 PATIENCE = 20.0
+BUFFER = 2
+"""Of a profile: understood only when its columns are known."""
 
 
 class Tcp:
@@ -198,6 +202,19 @@ class Judge:
             values += reply.value
         self.dlms.updateValues([(register, 2) for register in registers], values)
         return [register.value for register in registers]
+
+    def walk(self) -> list[list[object]]:
+        """Every attribute that Gurux's objects have, read into them; what the meter refuses is left out."""
+        reply = self.exchange(self.dlms.getObjectsRequest())
+        found: list[list[object]] = []
+        for thing in self.dlms.parseObjects(reply.data, False):
+            if type(thing) is GXDLMSObject:
+                continue  # a class that it does not know
+            for number in sorted(thing.getAttributeIndexToRead(True), key=lambda it: it == BUFFER):
+                with contextlib.suppress(Refused):
+                    self.get(thing, number)
+                    found.append([int(thing.objectType), thing.logicalName, number])
+        return found
 
     def state(self, obis: str) -> list[object]:
         """Output and control state of a switch."""

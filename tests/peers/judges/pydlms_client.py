@@ -13,9 +13,9 @@ hdlc, optical (a sign-on of IEC 62056-21 in mode E first). Of a visit may be tol
     "counter_from": "meter" (the counter that it reads as the public client), "refusal" (the one that a refusal names)
 
 Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["entries", OBIS, FIRST, COUNT], ["profile", OBIS, FROM, TO],
-["objects"], ["rights"], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["set-clock", ISO],
-["access", [KIND, CLASS, OBIS, NUMBER, VALUE]...], ["transfer", NUMBER, KEY], ["agree", NUMBER]. Of each visit the answers stand
-in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
+["objects"], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["set-clock", ISO],
+["access", [KIND, CLASS, OBIS, NUMBER, VALUE]...], ["walk"], ["transfer", NUMBER, KEY], ["agree", NUMBER]. Of each visit the
+answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from pydlms import (
     ServiceError,
 )
 from pydlms.apdu import xdlms
+from pydlms.cosem.enums import DataType
 from pydlms.hdlc.connection import HdlcParameters
 from pydlms.security.general import ONE_PASS_DH, STATIC_UNIFIED_MODEL, KeyInfo
 from pydlms.security.suites import SecurityPolicy
@@ -53,6 +54,16 @@ def octets(text: str | None) -> bytes | None:
 
 def plain(value: object) -> object:
     return value.to_datetime().isoformat() if isinstance(value, CosemDateTime) else value
+
+
+def bare(data: DlmsData) -> object:
+    """As JSON has it: octets in hexadecimal digits, bit-strings as they are written."""
+    if data.tag in (DataType.ARRAY, DataType.STRUCTURE):
+        return [bare(item) for item in data.value]
+    if data.tag is DataType.BIT_STRING:
+        return "".join("01"[bit] for bit in data.value)
+    value = data.to_python()
+    return bytes(value).hex() if isinstance(value, (bytes, bytearray)) else value
 
 
 def private_key(text: str | None):
@@ -173,6 +184,16 @@ class Judge:
             parameters = [DlmsData.octet_string(octets(value[0]))] if kind == "set" else [DlmsData.int8(0)]
             asked.append(kinds[kind](obis, class_id, number, *(parameters if kind != "get" else [])))
         return [[int(each.result), each.data.to_python()] for each in self.meter.access(asked)]
+
+    def walk(self) -> list[list[object]]:
+        """Every attribute that the object list says can be read."""
+        found: list[list[object]] = []
+        for entry in self.meter.get_association_view():
+            for right in entry.rights.attributes:
+                if right.readable:
+                    name, class_id, number = entry.logical_name, entry.class_id, right.attribute_id
+                    found.append([class_id, str(name), number, bare(self.meter.get(name, class_id, number))])
+        return found
 
     def transfer(self, number: int, key: str) -> str:
         self.meter.transfer_keys({number: octets(key)})
