@@ -9,7 +9,7 @@ a bound is kept, so that neither a restart nor an old image repeats or believes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -20,9 +20,10 @@ from devices.runtime.nvm import Nvm
 from protocols.dlms import axdr, cosem
 from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Association, Terms, User
+from protocols.dlms.association_object import SECURITY_SETUP
 from protocols.dlms.cosem.data_protection import DataProtection
 from protocols.dlms.cosem.security_setup import SecuritySetup
-from protocols.dlms.open_association import SECURITY_SETUP
+from protocols.dlms.obis import Obis
 from protocols.dlms.security.certificates import CertificateStore, Saved
 from protocols.dlms.security.counters import LAST, PeerCounters, own
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
@@ -49,6 +50,7 @@ _COUNTER: Final = "dlms"
 _PEERS: Final = "dlms/peers"
 _SECRET: Final = "dlms/secret/"
 _USERS: Final = "dlms/users/"
+_HIDDEN: Final = "dlms/hidden/"
 _KEYS: Final = "dlms/keys"
 _POLICY: Final = "dlms/policy"
 _CERTIFICATES: Final = "dlms/certificates"
@@ -93,28 +95,19 @@ class Clients:
             self._setup = _setup(board, self.security, lab)
 
     def associations(self, device: str) -> list[Association]:
-        """Of one of the board's logical devices, by a name of its own; secrets that clients have changed are the changed ones."""
-        granted = open_profile(self._secret(device, 1, self._password))
-        if self._lab is None or self.security is None:
-            return granted
-        for mechanism, client in HLS_CLIENTS.items():
-            if mechanism is not Mechanism.HIGH_ECDSA or self._lab.signing:
-                secret, version = self._secret(device, client, self._lab.secret), VERSIONS.get(mechanism, 1)
-                users = tuple(User(*user) for user in self._nvm.get(f"{_USERS}{device}/{client}", []))
-                granted.append(
-                    Association(client, mechanism, secret, security=self.security, version=version, users=users)
-                )
-        terms = Terms(CONFORMANCE, PDU, Context.LOGICAL_NAME_CIPHERED)
-        title = self._lab.client_title
-        granted.append(Association(PRE_ESTABLISHED, security=self.security, client_title=title, pre_established=terms))
-        return granted
+        """Of one of the board's logical devices, by a name of its own; what clients have changed is as they changed it."""
+        granted = open_profile(self._password)
+        if self._lab is not None and self.security is not None:
+            granted += _lab_associations(self._lab, self.security)
+        return [self._kept(device, one) for one in granted]
 
     def remember(self, device: str) -> Callable[[Association], None]:
-        """What keeps the secrets and users that clients change at a logical device."""
+        """What keeps the secrets, users and objects that clients change at a logical device."""
 
         def keep(changed: Association) -> None:
             place, users = f"{device}/{changed.client_sap}", [[user.id, user.name] for user in changed.users]
-            self._nvm.put({_SECRET + place: changed.secret, _USERS + place: users})
+            hidden = sorted(bytes(name) for name in changed.rights.hidden)
+            self._nvm.put({_SECRET + place: changed.secret, _USERS + place: users, _HIDDEN + place: hidden})
 
         return keep
 
@@ -141,8 +134,26 @@ class Clients:
             keys = {int(key): value for key, value in self.security.keys.symmetric.items()}
             self._nvm.put({_KEYS: keys, _POLICY: int(self.security.policy), _PEERS: _plain(self.security.counters.known)})
 
-    def _secret(self, device: str, client: int, first: bytes) -> bytes:
-        return bytes(self._nvm.get(f"{_SECRET}{device}/{client}", first))
+    def _kept(self, device: str, first: Association) -> Association:
+        """An association as it is at first, or as its client has changed it."""
+        place = f"{device}/{first.client_sap}"
+        hidden = frozenset(Obis(bytes(name)) for name in self._nvm.get(_HIDDEN + place, []))
+        return replace(
+            first,
+            secret=bytes(self._nvm.get(_SECRET + place, first.secret)),
+            users=tuple(User(*user) for user in self._nvm.get(_USERS + place, [])),
+            rights=replace(first.rights, hidden=hidden),
+        )
+
+
+def _lab_associations(lab: Lab, security: SecurityMaterial) -> list[Association]:
+    found = [
+        Association(client, mechanism, lab.secret, security=security, version=VERSIONS.get(mechanism, 1))
+        for mechanism, client in HLS_CLIENTS.items()
+        if mechanism is not Mechanism.HIGH_ECDSA or lab.signing
+    ]
+    terms = Terms(CONFORMANCE, PDU, Context.LOGICAL_NAME_CIPHERED)
+    return [*found, Association(PRE_ESTABLISHED, security=security, client_title=lab.client_title, pre_established=terms)]
 
 
 def _material(board: Board, lab: Lab) -> SecurityMaterial:

@@ -11,17 +11,17 @@ from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.acse import AARE, AARQ, Mechanism
 from protocols.dlms.association import Agreed, Association, Throttle, answer
+from protocols.dlms.association_object import LOGICAL_DEVICE_NAME, describe, own_rights, visible
 from protocols.dlms.cosem.association import CURRENT, AssociationLN, AssociationStatus
 from protocols.dlms.cosem.data import Data
 from protocols.dlms.cosem.interface import InterfaceClass
 from protocols.dlms.cosem.push import PushSetup
 from protocols.dlms.obis import Obis
-from protocols.dlms.open_association import OpenAssociation, describe
+from protocols.dlms.open_association import OpenAssociation
 from protocols.dlms.security.material import SecurityMaterial
 from protocols.dlms.xdlms import DataNotification
 
-LOGICAL_DEVICE_NAME: Final = Obis("0-0:42.0.0")
-
+__all__ = ["CHALLENGE", "FIRST_SAP", "LOGICAL_DEVICE_NAME", "LogicalDevice"]
 
 CHALLENGE: Final = 32
 """Octets of our challenges: what ECDSA asks for at least, and every other mechanism takes."""
@@ -33,7 +33,7 @@ class LogicalDevice:
 
     `name`: logical device name, 1 to 16 octets, unique in the world. `security`: its security setup, which its security objects
     and its associations share. `rng`: for challenges; high level security needs it. `on_change(association)`: a client has
-    changed its own secret or users.
+    changed its own secret, users or objects.
     """
 
     def __init__(
@@ -118,6 +118,9 @@ class LogicalDevice:
     def change(self, client_sap: int, **changes: Any) -> None:
         """From now on an association has other values in these fields."""
         changed = self.associations[client_sap] = replace(self.associations[client_sap], **changes)
+        for one in self.opened:
+            if one.granted.client_sap == client_sap:
+                one.changed()
         if self._on_change is not None:
             self._on_change(changed)
 
@@ -138,7 +141,7 @@ class LogicalDevice:
         thing = describe(self, granted, self._association_names[client_sap])
         thing.associated_partners_id = lambda: (client_sap, self.sap)
         thing.association_status = status
-        thing.shows(lambda: (self, granted.rights))
+        thing.shows(lambda: (visible(self, rights := own_rights(self, client_sap)), rights))
         return thing
 
     def notification(self, push: PushSetup, long_invoke: int, date_time: bytes = b"") -> bytes:

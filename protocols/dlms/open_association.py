@@ -6,55 +6,27 @@ answer closes the association, and counts as an attempt at the secret. The objec
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from protocols.core.codec import Frame
 from protocols.dlms import axdr
-from protocols.dlms.acse import RLRE, RLRQ, Context, Mechanism, Reason
-from protocols.dlms.association import (
-    CONFORMANCE,
-    LARGEST_PDU,
-    Agreed,
-    Association,
-    Terms,
-    User,
-    initiate_response,
-)
+from protocols.dlms.acse import RLRE, RLRQ, Reason
+from protocols.dlms.association import Agreed, Association, initiate_response
+from protocols.dlms.association_object import describe, own_rights, visible
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem.access import Access, AccessError
-from protocols.dlms.cosem.association import (
-    CURRENT,
-    AssociationLN,
-    AssociationLN2,
-    AssociationLN3,
-    AssociationStatus,
-)
+from protocols.dlms.cosem.association import CURRENT, AssociationLN, AssociationLN2, AssociationStatus
 from protocols.dlms.cosem.interface import Hook
 from protocols.dlms.cosem.rights import Rights
-from protocols.dlms.obis import Obis
 from protocols.dlms.security import hls
 from protocols.dlms.security.context import SIGNED, Protection, SecurityLayer, SecurityRefused
-from protocols.dlms.xdlms import ActionRequestNormal, ActionResult, DataAccessResult, ServiceError
+from protocols.dlms.xdlms import ActionRequestNormal, ActionResult, ServiceError
 
 if TYPE_CHECKING:
     from protocols.dlms.logical_device import LogicalDevice
 
-SECURITY_SETUP: Final = Obis("0-0:43.0.0")
-"""The security setup object of what is secured."""
-LONGEST_SECRET: Final = 64
-MOST_USERS: Final = 32
-LONGEST_NAME: Final = 32
-WITH_USERS: Final = AssociationLN2.version
-_CLASSES: Final = {one.version: one for one in (AssociationLN, AssociationLN2, AssociationLN3)}
 _REPLY: Final = AssociationLN.reply_to_hls_authentication.number
-_CHANGE: Final = AssociationLN.change_hls_secret.number
-_SECRET: Final = AssociationLN.secret.number
-_USERS: Final = (AssociationLN2.add_user.number, AssociationLN2.remove_user.number)
 _PENDING: Final = Rights(Access.NONE, methods=False, method_overrides={(CURRENT, _REPLY): Access.CALL})
-_SECRETIVE: Final = frozenset((Mechanism.HIGH, Mechanism.HIGH_MD5, Mechanism.HIGH_SHA1, Mechanism.HIGH_SHA256))
-"""Mechanisms with a secret that change_HLS_secret changes."""
-_VERSION: Final = 6
 
 
 class OpenAssociation:
@@ -72,11 +44,11 @@ class OpenAssociation:
         self.now = 0
         self._device = device
         self._agreed = agreed
-        self._rights = _own_rights(device, granted)
+        self._rights = own_rights(device, granted.client_sap)
         hooks: dict[str, Hook] = {"reply_to_hls_authentication": self._reply} if self.pending else {}
         self.object = describe(device, granted, CURRENT, server_sap, self.terms, hooks)
         self.object.association_status = lambda: self.status
-        self.object.shows(lambda: ([*device, self.object], self.rights))
+        self.object.shows(lambda: ([*visible(device, self.rights), self.object], self.rights))
         if isinstance(self.object, AssociationLN2) and agreed.user is not None:
             self.object.current_user = (agreed.user.id, agreed.user.name)
         device.opened.append(self)
@@ -122,6 +94,10 @@ class OpenAssociation:
         self.close()
         return RLRE.of(Reason.NORMAL, information)
 
+    def changed(self) -> None:
+        """What was granted is not what it was when the association was opened."""
+        self._rights = own_rights(self._device, self.granted.client_sap)
+
     def close(self) -> None:
         """The association is over."""
         self.closed = True
@@ -148,78 +124,3 @@ class OpenAssociation:
         self.pending = False
         self._established()
         return axdr.octets(answer)
-
-
-def describe(
-    device: LogicalDevice,
-    granted: Association,
-    name: Obis,
-    server_sap: int = 1,
-    terms: Terms | None = None,
-    hooks: dict[str, Hook] | None = None,
-) -> AssociationLN:
-    """The object of an association that is open on these terms, or that is only granted."""
-
-    def change_secret(argument: Data) -> None:
-        if not 0 < len(argument.value) <= LONGEST_SECRET:
-            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-        device.change(granted.client_sap, secret=argument.value)
-
-    def users() -> tuple[User, ...]:
-        return device.associations[granted.client_sap].users
-
-    def add_user(argument: Data) -> None:
-        added = _user(argument)
-        if len(users()) >= MOST_USERS or added.id in {user.id for user in users()}:
-            raise AccessError(DataAccessResult.OTHER_REASON)
-        device.change(granted.client_sap, users=(*users(), added))
-
-    def remove_user(argument: Data) -> None:
-        removed = _user(argument)
-        if removed not in users():
-            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-        device.change(granted.client_sap, users=tuple(user for user in users() if user != removed))
-
-    if terms is None:
-        ciphered = granted.security is not None
-        context = Context.LOGICAL_NAME_CIPHERED if ciphered else Context.LOGICAL_NAME
-        terms = Terms(CONFORMANCE, LARGEST_PDU, context, granted.mechanism)
-    more: dict[str, Hook] = {"add_user": add_user, "remove_user": remove_user} if granted.version >= WITH_USERS else {}
-    thing = _CLASSES[granted.version](
-        name,
-        object_list=(),
-        associated_partners_id=(granted.client_sap, server_sap),
-        application_context_name=terms.context.octets,
-        xdlms_context_info=(f"{terms.conformance:024b}", terms.max_pdu, terms.max_pdu, _VERSION, 0, b""),
-        authentication_mechanism_name=terms.mechanism.octets,
-        secret=lambda: b"",
-        security_setup_reference=SECURITY_SETUP if granted.security is not None else bytes(6),
-        on={"secret": change_secret, "change_hls_secret": change_secret, **more, **(hooks or {})},
-    )
-    if isinstance(thing, AssociationLN2):
-        thing.user_list = lambda: [(user.id, user.name) for user in users()]
-    return thing
-
-
-def _user(argument: Data) -> User:
-    number, name = argument.value
-    if len(name.value) > LONGEST_NAME or not name.value.isascii():
-        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-    return User(number.value, name.value.decode())
-
-
-def _own_rights(device: LogicalDevice, granted: Association) -> Rights:
-    """The rights of a client: its own secret and users it may change if it may change anything, and nobody else's."""
-    rights, mechanism = granted.rights, granted.mechanism
-    attributes, methods = dict(rights.overrides), dict(rights.method_overrides)
-    methods[CURRENT, _REPLY] = Access.NONE  # its time is over
-    for client_sap in device.associations:
-        for number in (_CHANGE, *_USERS):
-            methods[device.association_name(client_sap), number] = Access.NONE
-    for name in (CURRENT, device.association_name(granted.client_sap)):
-        if mechanism is Mechanism.LOW and rights.attributes & Access.WRITE:
-            attributes.setdefault((name, _SECRET), Access.WRITE)
-        methods[name, _CHANGE] = Access.CALL if mechanism in _SECRETIVE and rights.methods else Access.NONE
-        for number in _USERS:
-            methods[name, number] = Access.CALL if rights.methods else Access.NONE
-    return replace(rights, overrides=attributes, method_overrides=methods)

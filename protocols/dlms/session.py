@@ -159,6 +159,7 @@ class Session:
             except SecurityRefused as refusal:
                 return [refusal.response.build()]
             objects.protection = protection
+            objects.rights = association.rights
             objects.demands = 0
             objects.limit = MAX_OCTETS if transfer is not None else self._max_pdu - layer.overhead(protection)
             objects.following = transfer is not None
@@ -169,7 +170,6 @@ class Session:
         answer = self._serve(data, axdr.MAX_ITEMS if transfer is None else MAX_ITEMS)
         if association is not None and objects is not None:
             protection = protection.answering(objects.demands)
-            objects.rights = association.rights
             if association.closed:
                 self.close()
                 self._ended = True

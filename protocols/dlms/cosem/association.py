@@ -1,8 +1,8 @@
 """Association LN (class 15): what one client finds, what it may do with it, and on what terms it is connected.
 
 Blue Book 4.4.4. A client finds the association that it has under 0-0:40.0.0, and every association that the logical device
-grants under 0-0:40.0.1 and following. Version 2 adds users, version 3 writes access rights as bits. Objects are not added or
-removed by clients. What the methods of high level security do comes from who makes the object.
+grants under 0-0:40.0.1 and following. Version 2 adds users, version 3 writes access rights as bits. What the methods do comes
+from who makes the object.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ USER = Structure(U8, VISIBLE)
 NO_USER: Final = (0, "")
 
 
+ELEMENT = Structure(class_id=U16, version=U8, logical_name=LOGICAL_NAME, access_rights=ANY)
+"""An element of object_list."""
+
+
 class AssociationStatus(IntEnum):
     """association_status."""
 
@@ -71,8 +75,8 @@ class AssociationLN(InterfaceClass, id=15, version=1):
 
     reply_to_hls_authentication = method(1, OCTETS)
     change_hls_secret = method(2, OCTETS)
-    add_object = method(3)
-    remove_object = method(4)
+    add_object = method(3, ELEMENT)
+    remove_object = method(4, ELEMENT)
 
     def shows(self, visible: Visible) -> None:
         """Have the object list be of these objects, with these rights."""

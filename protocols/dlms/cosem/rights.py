@@ -21,13 +21,14 @@ class Rights:
 
     `attributes`, `methods`: the ceiling; the protection that an object declares stays. `overrides`: {(logical name, attribute
     number): access}; it replaces both declaration and ceiling. `method_overrides` likewise ({...: Access.CALL or NONE, with the
-    protection it needs}); a method that nothing carries out stays forbidden.
+    protection it needs}); a method that nothing carries out stays forbidden. `hidden`: objects that this party does not find.
     """
 
     attributes: Access = Access.READ_WRITE
     methods: bool = True
     overrides: Mapping[tuple[Obis, int], Access] = field(default_factory=dict)
     method_overrides: Mapping[tuple[Obis, int], Access] = field(default_factory=dict)
+    hidden: frozenset[Obis] = frozenset()
 
     def attribute(self, thing: InterfaceClass, number: int) -> Access:
         """Access to an attribute; none to one that does not exist."""

@@ -109,7 +109,7 @@ class Objects:
 
     def _find(self, class_id: int, name: bytes) -> InterfaceClass:
         thing = self.association if name == CURRENT else self.device.find(name)
-        if thing is None:
+        if thing is None or thing.name in self.rights.hidden:
             raise AccessError(DataAccessResult.OBJECT_UNDEFINED)
         if thing.class_id != class_id:
             raise AccessError(DataAccessResult.OBJECT_CLASS_INCONSISTENT)

@@ -15,7 +15,7 @@ from protocols.dlms import axdr, hdlc
 from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Terms
 from protocols.dlms.authentication import Authentication, Security
-from protocols.dlms.client import Client, Refused, drive
+from protocols.dlms.client import AssociationRefused, Client, Refused, drive
 from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
@@ -222,6 +222,26 @@ def test_a_changed_secret_outlives_a_cut(lab) -> None:
         drive(client_of(Mechanism.HIGH_MD5, count(300)).associate(), again)
     drive(client_of(Mechanism.HIGH_MD5, count(400), b"another test secret").associate(), again)
     drive(client_of(Mechanism.HIGH_SHA1, count(500)).associate(), Listening(meter, 34))
+
+
+def test_users_and_removed_objects_outlive_a_cut(lab) -> None:
+    meter = lab()
+    exchange, client = Listening(meter, 35), client_of(counters=count(100))
+    drive(client.associate(), exchange)
+    listed = drive(client.get("0-0:40.0.0", 15, 2), exchange).value
+    (serial,) = [one for one in listed if one.value[2].value == bytes.fromhex("0000600100FF")]
+    drive(client.action("0-0:40.0.0", 15, 4, serial), exchange)
+    drive(client.action("0-0:40.0.0", 15, 5, axdr.structure(axdr.u8(3), axdr.visible("three"))), exchange)
+    meter.mains.off(10 * S)
+    meter.run(20 * S)
+    again = Listening(meter, 35)
+    with pytest.raises(AssociationRefused, match="calling-ae-invocation"):
+        drive(client_of(counters=count(500)).associate(), again)
+    authentication = Authentication(Mechanism.HIGH_GMAC, rng=Random("client"), user=3)
+    named = Client(35, 1, authentication=authentication, security=Security(material(count(600)), METER_TITLE))
+    drive(named.associate(), again)
+    with pytest.raises(AccessError, match="object-undefined"):
+        drive(named.get("0-0:96.1.0", 1, 2), again)
 
 
 def test_transferred_keys_and_a_stronger_policy_outlive_a_cut(lab) -> None:

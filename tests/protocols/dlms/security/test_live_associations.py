@@ -418,6 +418,54 @@ def test_users_come_and_go(plant) -> None:
                 drive(other.action(plant.device.association_name(35), 15, method, two), meter.exchange)
 
 
+@pytest.mark.dlms("class 15 method 3", "class 15 method 4")
+def test_objects_that_a_client_does_not_want_to_find(plant) -> None:
+    client, other = plant.client(Mechanism.HIGH_GMAC), plant.client(Mechanism.HIGH_MD5)
+    session, others = plant.session(35), plant.session(33)
+    direct = Direct(session)
+    drive(client.associate(), direct)
+    drive(other.associate(), Direct(others))
+    listed = drive(client.get(CURRENT, 15, 2), direct).value
+    elements = {bytes(one.value[2].value): one for one in listed}
+    lamp = elements[Obis(LAMP)]
+    drive(client.action(CURRENT, 15, 4, lamp), direct)
+    with pytest.raises(AccessError, match="object-undefined"):
+        value(client, session)
+    assert drive(client.get(CURRENT, 15, 2), direct).value == [one for one in listed if one is not lamp]
+    assert drive(client.get(plant.device.association_name(35), 15, 2), direct).python == [
+        one.python for one in listed if one not in (lamp, elements[CURRENT])
+    ]
+    assert value(other, others) == 5  # it is gone for one client only
+    drive(client.release(), direct)
+    drive(client.associate(), direct)
+    with pytest.raises(AccessError, match="object-undefined"):
+        value(client, session)
+    drive(client.action(CURRENT, 15, 3, lamp), direct)
+    assert value(client, session) == 5
+    assert drive(client.get(CURRENT, 15, 2), direct).value == listed
+
+
+def test_objects_that_stay_and_rights_that_do_not_grow(plant) -> None:
+    client = plant.client(Mechanism.HIGH_GMAC)
+    direct = Direct(plant.session(35))
+    drive(client.associate(), direct)
+    elements = {bytes(one.value[2].value): one for one in drive(client.get(CURRENT, 15, 2), direct).value}
+    for name, result in (("0-0:42.0.0", "scope"), ("0-0:40.0.5", "scope"), ("0-0:40.0.0", "object-undefined")):
+        with pytest.raises(AccessError, match=result):
+            drive(client.action(CURRENT, 15, 4, elements[Obis(name)]), direct)
+    sealed = elements[Obis(SEALED)].value
+    wider = axdr.structure(*sealed[:3], elements[Obis(LAMP)].value[3])
+    unknown = axdr.structure(*sealed[:2], axdr.octets(Obis("0-0:96.13.9")), sealed[3])
+    for wrong in (wider, unknown, axdr.structure(*sealed[:3]), axdr.null()):
+        for method in (3, 4):
+            with pytest.raises(AccessError):
+                drive(client.action(CURRENT, 15, method, wrong), direct)
+    assert {bytes(one.value[2].value) for one in drive(client.get(CURRENT, 15, 2), direct).value} == set(elements)
+    other = plant.client(Mechanism.HIGH_MD5)
+    with plant.meter(other) as meter, pytest.raises(AccessError, match="read-write-denied"):
+        drive(other.action(plant.device.association_name(35), 15, 4, elements[Obis(LAMP)]), meter.exchange)
+
+
 # --- the client's own doubts
 
 
