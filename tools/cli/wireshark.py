@@ -16,7 +16,7 @@ _USUAL = Path(".local", "lib", "wireshark", "plugins")
 _LABEL = "Personal Lua Plugins:"
 
 
-@click.group(short_help="Put the DLMS dissector into Wireshark.", epilog="Example: meterbench wireshark install --json")
+@click.group(short_help="Put the DLMS dissector into Wireshark.")
 def command() -> None:
     """DLMS/COSEM in Wireshark and tshark: wrapper, HDLC, every APDU, also inside ZigBee tunnels."""
 

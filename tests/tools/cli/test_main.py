@@ -18,10 +18,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example_and_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([name, "--help"]) == 0
-    out = capsys.readouterr().out
-    assert f"Example: meterbench {name}" in out
-    assert "--json" in out
+    command = main.cli.get_command(click.Context(main.cli), name)
+    below = [[name, each] for each in command.commands] if isinstance(command, click.Group) else [[name]]
+    for words in below:
+        assert run([*words, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert f"Example: meterbench {' '.join(words)}" in out
+        assert "--json" in out
 
 
 def test_the_group_lists_its_commands_without_importing_them(capsys: pytest.CaptureFixture[str]) -> None:
