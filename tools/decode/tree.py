@@ -204,7 +204,7 @@ def _item(parent: Node, part: Any, reader: Reader, context: Any, index: int) -> 
         _partly(node, part, reader, start, context)
         raise
     node.size = reader.position - start
-    node.value = shown(value)
+    node.value = _with_meaning(value, reader.record, parent.name, context)
     _inside(node, part, reader, start, context)
 
 

@@ -168,3 +168,16 @@ def test_any_octets_behind_a_good_fcs_give_a_tree(body: bytes) -> None:
     data = b"\x41\x88" + body
     data += kermit(data).to_bytes(2, "little")
     assert list(_decode(data, "mac", Decoders()).lines())
+
+
+def test_codes_have_their_words(meterbench) -> None:
+    for octets, words in (
+        ("C505C1020003", ["[0]: 0 success", "[1]: 3 read-write-denied"]),
+        ("C401C10103", ["value: 3 read-write-denied"]),
+        ("D80206 00000064", ["service_error: 6 invocation-counter-error", "invocation_counter: 100 (0x64)"]),
+        ("C301C100460000600310FF0100", ["class_id: 70 (0x46) DisconnectControl", "method_id: 1 remote_disconnect"]),
+    ):
+        code, out, _ = meterbench("decode", octets)
+        assert code == 0
+        for word in words:
+            assert word in out
