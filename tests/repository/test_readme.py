@@ -1,4 +1,4 @@
-"""What README and docs/dlms.md show runs as it stands there: the Python, and every command with the links of a served bench."""
+"""What README, docs/dlms.md and docs/zigbee.md show runs as it stands there: the Python, and every command with the links of a served bench."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tools.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/dlms.md")}
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/dlms.md", "docs/zigbee.md")}
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGES["README.md"], re.MULTILINE | re.DOTALL)
 COMMANDS = [
     (name, line.removeprefix(".venv/bin/meterbench "))
