@@ -50,8 +50,9 @@ fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each 
 	@requirements/venv.sh fuzz
 	@.venv-fuzz/bin/python -m tests.fuzz.run --seconds $(or $(SECONDS),20) $(ARGS)
 
-requirements: peers ## run every test and write docs/requirements.md and docs/dlms-conformance.md from what passed
+requirements: peers ## run every test and write docs/requirements.md and docs/dlms-conformance.md from what passed; docs/pics.md
 	@requirements/venv.sh dev
+	@$(BIN)/python -m tests.pics
 	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python -m tests.traceability
 
 conformance: peers ## run the tests of DLMS/COSEM rows and write docs/dlms-conformance.md
