@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from protocols.core.codec import Frame
 from protocols.dlms import axdr
-from protocols.dlms.acse import RLRE, RLRQ, Reason
+from protocols.dlms.acse import RLRE, RLRQ, Context, Reason
 from protocols.dlms.association import Agreed, Association, initiate_response
 from protocols.dlms.association_object import describe, own_rights, visible
 from protocols.dlms.axdr import Data
@@ -68,8 +68,11 @@ class OpenAssociation:
     def open(self, apdu: bytes) -> tuple[bytes, Protection]:
         """The plain APDU, and what it was protected with. Raises SecurityRefused, also where the policy wants more."""
         plain, protection = self.layer.open(apdu)
-        if not self.layer.admits(protection):
-            raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
+        if (security := self.granted.security) is not None:
+            required = int(security.policy) | int(self.granted.policy)
+            # The policy may have become stronger since an association without ciphering was opened.
+            if not protection.meets(required) or (required and self.terms.context is Context.LOGICAL_NAME):
+                raise SecurityRefused("the policy wants more protection", ServiceError.OPERATION_NOT_POSSIBLE)
         return plain, protection
 
     def admits(self, frame: Frame) -> bool:
@@ -116,7 +119,10 @@ class OpenAssociation:
         throttle = self._device.throttles[granted.client_sap]
         theirs = hls.Exchange(peer, own, agreed.sent, agreed.received)
         right = hls.verify(mechanism, theirs, granted.secret, security, argument.value)
-        throttle.record(success=right, now=self.now)
+        if throttle.closed(self.now):
+            right = False  # not even to those that began before it was
+        else:
+            throttle.record(success=right, now=self.now)
         if not right:
             self.close()
             raise AccessError(ActionResult.READ_WRITE_DENIED)

@@ -285,6 +285,22 @@ def test_wrong_proofs_are_slowed_down(plant) -> None:
         pass
 
 
+def test_many_attempts_at_once_are_slowed_down_as_well(plant) -> None:
+    """Guesses that all began before the first was wrong: after five of them not even the right one is let in."""
+    sessions = [plant.session(33) for _ in range(50)]
+    challenges = [
+        AARE.parse(session.receive(request_for(Mechanism.HIGH_MD5).build(), 0)[0]).authentication for session in sessions
+    ]
+    for number, (session, challenge) in enumerate(zip(sessions, challenges, strict=True)):
+        secret = b"a test secret" if number >= Throttle.FAILURES else b"guess"
+        proof = hls.prove(Mechanism.HIGH_MD5, hls.Exchange(b"", b"", challenge, b"K56iVagY"), secret, None)
+        answer = xdlms.ActionResponseNormal.parse(session.receive(reply(proof), 0)[0])
+        assert answer.response.result == xdlms.ActionResult.READ_WRITE_DENIED
+    plant.now = Throttle.PAUSE
+    with plant.meter(plant.client(Mechanism.HIGH_MD5)):
+        pass
+
+
 @pytest.mark.parametrize("length", [0, 7, 65])
 def test_a_challenge_of_a_wrong_length_is_refused(plant, length: int) -> None:
     session = plant.session(33)
@@ -625,6 +641,25 @@ def test_policies_let_in_what_has_enough(make_plant, policy: Policy) -> None:
                 plant.meter(client).associate()
         with plant.meter(plant.client(Mechanism.HIGH_GMAC)):
             pass
+
+
+def test_a_policy_that_becomes_stronger_holds_for_open_associations_too(plant) -> None:
+    opened = []
+    for protection in (PLAIN, AUTHENTICATED, GLO):
+        client = plant.client(Mechanism.HIGH_GMAC, protection)
+        session = plant.session(35)
+        drive(client.associate(), Direct(session))
+        assert value(client, session) == 5
+        opened.append((client, session))
+    plant.material.policy = Policy.AUTHENTICATED_REQUEST | Policy.ENCRYPTED_REQUEST
+    for client, session in opened[:2]:
+        with pytest.raises(Refused, match="operation-not-possible"):
+            value(client, session)
+    assert value(*opened[2]) == 5
+    plant.material.policy = Policy.ENCRYPTED_RESPONSE
+    with pytest.raises(Refused, match="operation-not-possible"):
+        value(*opened[0])
+    assert value(*opened[1]) == value(*opened[2]) == 5
 
 
 def test_a_policy_of_responses_adds_to_what_the_request_had(make_plant) -> None:
