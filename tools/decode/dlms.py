@@ -10,7 +10,7 @@ from protocols.dlms.general_block import GeneralBlock
 from protocols.dlms.hdlc.deframer import Damaged, Deframer
 from protocols.dlms.security.ciphering import Control, Secured
 from protocols.dlms.security.general import GeneralSigning
-from tools.decode import apdus, transfers, tree
+from tools.decode import apdus, elements, transfers, tree
 from tools.decode.opener import Opener
 from tools.decode.tree import Node
 
@@ -18,6 +18,11 @@ OPENED = "opened"
 """Name of the node below a ciphered APDU that holds the plain one."""
 REASSEMBLED = "reassembled"
 """Name of the node that holds what came in segments or blocks."""
+PARAMETERS = "parameters"
+"""Name of the node that holds what SNRM or UA negotiates."""
+_PARAMETERS_FORMAT = b"\x81\x80"
+_PARAMETERS_BEGIN = 3
+"""Behind format, group and length."""
 _LLC = (b"\xe6\xe6\x00", b"\xe6\xe7\x00")
 _LONGEST = 1 << 20
 _PROTECTED = Control.AUTHENTICATED | Control.ENCRYPTED
@@ -77,6 +82,9 @@ class Decoder:
             return
         position += 3
         information = frame.information
+        if frame.kind in (hdlc.Kind.SNRM, hdlc.Kind.UA):
+            _parameters(node, information, position)
+            return
         if frame.kind is not hdlc.Kind.I:
             node.add("information", position, len(information), tree.shown(information))
             return
@@ -174,6 +182,20 @@ class Decoder:
                 self.apdu(opened, data[: end - TAG], end - len(value.contents))
             elif isinstance(value, Frame):
                 self._inside(child, value, data)
+
+
+def _parameters(parent: Node, data: bytes, at: int) -> None:
+    """What SNRM or UA says: identifier, length and number, one after the other (IEC 62056-46 6.4.4.4.3)."""
+    node = parent.add(PARAMETERS, at, len(data))
+    place = _PARAMETERS_BEGIN
+    while place + 2 <= len(data):
+        number, size = data[place : place + 2]
+        value = data[place + 2 : place + 2 + size]
+        name = elements.HDLC_PARAMETERS.get(number, f"parameter {number}")
+        node.add(name, at + place, 2 + size, str(int.from_bytes(value, "big")))
+        place += 2 + size
+    if data[:2] != _PARAMETERS_FORMAT or place != len(data):
+        tree.attempt(node, "not parameters in their format")
 
 
 def looks_wrapped(data: bytes) -> bool:

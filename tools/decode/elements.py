@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from protocols.core.codec import Frame
-from protocols.dlms import access, acse, general_block, initiate, short_name, xdlms
+from protocols.dlms import access, acse, general_block, hdlc, initiate, short_name, xdlms
 from protocols.dlms.axdr import Tag
 from protocols.dlms.security import ciphering, general
 
@@ -240,3 +240,12 @@ SIZES: Final[Mapping[int, int]] = {
     Tag.DELTA_UNSIGNED: 1, Tag.DELTA_LONG_UNSIGNED: 2, Tag.DELTA_DOUBLE_LONG_UNSIGNED: 4,
 }  # fmt: skip
 """Octets of the types of A-XDR data that have a fixed size."""
+
+UNNUMBERED: Final[Mapping[hdlc.Kind, str]] = {
+    hdlc.Kind.SNRM: "Snrm", hdlc.Kind.UA: "Ua", hdlc.Kind.DISC: "DisconnectRequest", hdlc.Kind.DM: "DisconnectMode",
+    hdlc.Kind.FRMR: "UnacceptableFrame",
+}  # fmt: skip
+"""Elements of HDLC frames that carry no APDU."""
+
+HDLC_PARAMETERS: Final[Mapping[int, str]] = {5: "MaxInfoTX", 6: "MaxInfoRX", 7: "WindowSizeTX", 8: "WindowSizeRX"}
+"""Elements of what SNRM and UA negotiate, by parameter identifier."""

@@ -21,7 +21,7 @@ from protocols.dlms.axdr import Data, Tag, Type
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.security.ciphering import Ciphered, Secured
 from tools.decode import apdus, elements, names
-from tools.decode.dlms import OPENED, REASSEMBLED
+from tools.decode.dlms import OPENED, PARAMETERS, REASSEMBLED
 from tools.decode.tree import Node
 
 
@@ -35,10 +35,7 @@ def elements_of(parent: Element, node: Node) -> None:
     """The DLMS messages in a decoded tree, below `parent`; where it stopped, a comment says why."""
     match node.found:
         case hdlc.Frame() as frame:
-            element = SubElement(parent, "HDLC", len=f"{len(frame.build()) - 2:X}")
-            _addresses(element, _number(frame.destination), _number(frame.source))
-            SubElement(element, "FrameType", Value=f"{frame.control:02X}")
-            parent = SubElement(element, "PDU") if frame.information else element
+            parent = _hdlc(parent, frame, node)
         case wrapper.Header() as header:
             element = SubElement(parent, "WRAPPER", len=f"{header.length + wrapper.HEADER_SIZE:X}")
             _addresses(element, header.destination, header.source)
@@ -52,6 +49,19 @@ def elements_of(parent: Element, node: Node) -> None:
         parent.append(Comment(f" {node.error.replace('--', '- -')} "))
     for child in node.children:
         elements_of(parent, child)
+
+
+def _hdlc(parent: Element, frame: hdlc.Frame, node: Node) -> Element:
+    """A frame below `parent`: the element that what it carries belongs into."""
+    element = SubElement(parent, "HDLC", len=f"{len(frame.build()):X}")
+    _addresses(element, _number(frame.destination), _number(frame.source))
+    SubElement(element, "FrameType", Value=f"{frame.control:02X}")
+    inner = SubElement(element, "PDU") if frame.information else element
+    if frame.kind in elements.UNNUMBERED:
+        said = SubElement(inner, elements.UNNUMBERED[frame.kind])
+        for one in [each for child in node.children if child.name == PARAMETERS for each in child.children]:
+            SubElement(said, one.name.replace(" ", ""), Value=one.value)
+    return inner
 
 
 def _opened(parent: Element, node: Node) -> None:

@@ -1,6 +1,7 @@
 """A judge: Gurux's translator writes APDUs as XML. Runs in .venv-peers, with nothing of ours.
 
-Standard input: a JSON list of APDUs in hexadecimal. Last line of standard output: a JSON list of XML, null where it fails.
+Standard input: a JSON list of APDUs, or of HDLC frames, in hexadecimal. Last line of standard output: a JSON list of XML, null
+where it fails.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from gurux_dlms.enums import TranslatorOutputType
 
 
 def translated(octets: str) -> str | None:
+    translator, buffer = GXDLMSTranslator(TranslatorOutputType.SIMPLE_XML), GXByteBuffer(bytes.fromhex(octets))
     try:
-        return GXDLMSTranslator(TranslatorOutputType.SIMPLE_XML).pduToXml(GXByteBuffer(bytes.fromhex(octets)))
+        return translator.messageToXml(buffer) if octets.startswith("7e") else translator.pduToXml(buffer)
     except Exception:  # whatever goes wrong in there
         return None
 
