@@ -42,6 +42,7 @@ ACCESS = [["access", ["get", 3, IMPORT, 2], ["get", 3, "1.0.99.99.99.255", 2], [
                      ["action", 70, SWITCH, 2]]]  # fmt: skip
 ACTS = [["disconnect", SWITCH], ["state", SWITCH], ["reconnect", SWITCH], ["state", SWITCH]]
 WALK = [["walk"]]
+LONG = [["days", 45]]
 
 METER_TITLE, CLIENT_TITLE = "00DB1234567890A1", "4D42480000000001"
 SECRET, WRONG, PASSWORD = "test-secret", "another-one", "12345678"
@@ -97,7 +98,7 @@ class Case(NamedTuple):
         way = {PTY: "pty", MODE_E: "mode E", HUB: "hub"}.get(self.way, self.way.framing)
         judge, policy = self.judge.partition("_")[0].removesuffix(".py"), [f"policy {self.policy:02X}"] if self.policy else []
         asked = {"reads": READS, "reads more": READS + BY_TIME, "acts": ACTS, "reads and acts": READS + ACTS,
-                 "ACCESS": ACCESS, "walks": WALK}  # fmt: skip
+                 "ACCESS": ACCESS, "walks": WALK, "writes": LONG}  # fmt: skip
         (what,) = (words for words, ask in asked.items() if ask == self.ask)
         if self.fails:
             what = f"fails {len(told)} {self.who.secret}"
@@ -165,6 +166,11 @@ CASES = [
     pydlms(0, WAN, GMAC, READS + BY_TIME, more={"max_pdu": 200}),
     *(gurux(suite, WAN, who, BOTH, ask=ACTS) for suite, who in ((0, GMAC), (1, ECDSA), (2, SHA256))),
     *(pydlms(suite, WAN, who, ACTS) for suite, who in ((0, SHA1), (1, SHA256), (2, GMAC))),
+    # long values both ways, in blocks of the service and general ones
+    *(pydlms(0, way, LOW, LONG, plain=True, more={"max_pdu": 200}) for way in (WAN, HDLC)),
+    *(pydlms(suite, WAN, GMAC, LONG, more={"max_pdu": 300}) for suite in (0, 2)),
+    pydlms(0, WAN, LOW, LONG, plain=True, more={"max_pdu": 200, "gbt_window": 5}),
+    pydlms(1, WAN, GMAC, LONG, more={"max_pdu": 700, "gbt_window": 3}, protection="general-ciphering+signing"),
     # everything that can be read
     *(gurux(0, way, LOW, ask=WALK) for way in (HDLC, HUB)),
     *(pydlms(0, way, LOW, WALK, plain=True) for way in (HDLC, HUB)),
@@ -223,7 +229,7 @@ def shown(case: Case) -> list[str]:
     if "gbt_window" in case.more:
         found += ["general block transfer", "general block transfer streaming"]
     elif "max_pdu" in case.more:
-        found += ["GET next", "negotiated APDU size"]
+        found += ["GET next", "negotiated APDU size"] + ["SET with-first-block"] * (case.ask == LONG)
     return [f"server {row}" for row in dict.fromkeys(found)]
 
 
@@ -420,6 +426,8 @@ def test_the_meter_says_the_same_to_a_judge(judged: Callable[[Case], Judged], ca
                 assert {(class_id, obis) for class_id, obis, _ in answer} >= {(8, "0.0.1.0.0.255"), (15, "0.0.40.0.0.255")}
             case "walk":
                 check_walk(answer, *found.walks[case.way])
+            case "days":
+                assert answer == [45, True]
             case "state":
                 pass
             case _:

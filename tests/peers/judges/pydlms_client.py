@@ -14,7 +14,8 @@ hdlc, optical (a sign-on of IEC 62056-21 in mode E first). Of a visit may be tol
 
 Questions: ["clock"], ["register", OBIS], ["extended", OBIS], ["entries", OBIS, FIRST, COUNT], ["profile", OBIS, FROM, TO],
 ["objects"], ["list", OBIS...], ["state", OBIS], ["disconnect", OBIS], ["reconnect", OBIS], ["set-clock", ISO],
-["access", [KIND, CLASS, OBIS, NUMBER, VALUE]...], ["walk"], ["transfer", NUMBER, KEY], ["agree", NUMBER]. Of each visit the
+["access", [KIND, CLASS, OBIS, NUMBER, VALUE]...], ["walk"], ["days", COUNT] (so many special
+days written and read back), ["transfer", NUMBER, KEY], ["agree", NUMBER]. Of each visit the
 answers stand in the order of the questions; a refusal is {"refused": code}, and a visit that came to nothing {"failed": why}.
 """
 
@@ -194,6 +195,17 @@ class Judge:
                     name, class_id, number = entry.logical_name, entry.class_id, right.attribute_id
                     found.append([class_id, str(name), number, bare(self.meter.get(name, class_id, number))])
         return found
+
+    def days(self, count: int) -> list[object]:
+        """A special days table filled, read and emptied again."""
+        table = "0.0.11.0.0.255", 11, 2
+        dates = [bytes((0x07, 0xEA, 1 + number % 12, 1 + number % 28, 0xFF)) for number in range(count)]
+        days = [[DlmsData.uint16(n), DlmsData.octet_string(date), DlmsData.uint8(1)] for n, date in enumerate(dates, 1)]
+        full = DlmsData.array([DlmsData.structure(day) for day in days])
+        self.meter.set(*table, full)
+        found = self.meter.get(*table)
+        self.meter.set(*table, DlmsData.array([]))
+        return [len(found.value), found == full]
 
     def transfer(self, number: int, key: str) -> str:
         self.meter.transfer_keys({number: octets(key)})
