@@ -1,7 +1,7 @@
-"""The reader's side of IEC 62056-21 over a blocking stream: a data readout, or mode E as far as HDLC.
+"""The reader's side of IEC 62056-21 over a blocking stream: a data readout, mode E as far as HDLC, mode D overheard.
 
-For one-shot commands; the machine is protocols.iec62056_21, and time is the monotonic clock. Parity is made in software, so a
-serial port stands at eight data bits throughout, as HDLC needs it. Not here: programming mode, mode D.
+For one-shot commands; the machines are protocols.iec62056_21, and time is the monotonic clock. Parity is made in software, so a
+serial port stands at eight data bits throughout, as HDLC needs it. Not here: programming mode.
 """
 
 from __future__ import annotations
@@ -10,8 +10,19 @@ import time
 from typing import TypeVar
 
 from protocols.core.effects import Effect, Send
-from protocols.iec62056_21 import Baud, DataSet, Failed, HandHeldUnit, Handover, Identification, Identified, Purpose, ReadOut
-from protocols.iec62056_21.rates import INITIAL
+from protocols.iec62056_21 import (
+    Baud,
+    DataSet,
+    Failed,
+    HandHeldUnit,
+    Handover,
+    Identification,
+    Identified,
+    Listener,
+    Purpose,
+    ReadOut,
+)
+from protocols.iec62056_21.rates import INITIAL, PUSHED
 from tools.errors import LinkDown
 from tools.links.stream import Stream
 
@@ -32,6 +43,17 @@ def read_out(stream: Stream, address: str = "", rate: int = FASTEST) -> tuple[Id
 def enter_hdlc(stream: Stream, address: str = "", rate: int = FASTEST) -> int:
     """Sign on and go over to HDLC (mode E); the rate agreed, to which the stream is set. Raises LinkDown."""
     return _Session(stream, HandHeldUnit(Purpose.HDLC, address, rate)).until(Handover).rate
+
+
+def overhear(stream: Stream, timeout: float) -> tuple[Identification, tuple[DataSet, ...]]:
+    """Wait for what a device of mode D says by itself, for `timeout` seconds. Raises LinkDown."""
+    stream.set_rate(PUSHED)
+    listener = Listener()
+    until = time.monotonic() + timeout
+    while (left := until - time.monotonic()) > 0:
+        for push in listener.feed(stream.read(left)):
+            return push.identification, push.data_sets
+    raise LinkDown(f"IEC 62056-21: nothing was said within {timeout:g} s")
 
 
 class _Session:

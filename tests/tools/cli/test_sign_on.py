@@ -62,9 +62,17 @@ def test_mode_e_goes_with_hdlc(meterbench) -> None:
     assert "--mode-e goes with HDLC" in err
 
 
+def test_a_meter_that_says_nothing_by_itself(meterbench, program) -> None:
+    code, out, err = meterbench("readout", program.endpoints["esme.optical"], "--listen", "0.1")
+    assert (code, out) == (3, "")
+    assert "nothing was said within 0.1 s" in err
+
+
 def test_a_meter_that_does_not_answer_a_sign_on_is_one_line(meterbench, program) -> None:
+    """It has no address of its own, so none is the right one."""
     code, out, err = meterbench("readout", program.endpoints["esme.optical"], "--address", "77")
-    assert (code, out) == (0, "") or (code, err.count("\n")) == (3, 1)
+    assert (code, out) == (3, "")
+    assert err.endswith("IEC 62056-21: no answer while SIGNING_ON\n")
 
 
 def test_an_address_that_is_none(meterbench, program) -> None:
