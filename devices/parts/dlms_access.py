@@ -90,7 +90,8 @@ class Clients:
         self.security: SecurityMaterial | None = None
         self._setup: Callable[[], cosem.InterfaceClass] | None = None
         if lab is not None:
-            self.security = _material(board, lab)
+            self._counters = KeptCounters(board.nvm)
+            self.security = _material(board, lab, self._counters)
             self.security.on_change = self._keep_keys
             self._setup = _setup(board, self.security, lab)
 
@@ -127,12 +128,12 @@ class Clients:
     def save(self) -> None:
         """Keep the counters of others as they are: the power is about to go."""
         if self.security is not None:
-            _keep(self._nvm, self.security.counters.known)
+            self._nvm.put(self._counters.exact())
 
     def _keep_keys(self) -> None:
         if self.security is not None:
             keys = {int(key): value for key, value in self.security.keys.symmetric.items()}
-            self._nvm.put({_KEYS: keys, _POLICY: int(self.security.policy), _PEERS: _plain(self.security.counters.known)})
+            self._nvm.put({_KEYS: keys, _POLICY: int(self.security.policy), **self._counters.exact()})
 
     def _kept(self, device: str, first: Association) -> Association:
         """An association as it is at first, or as its client has changed it."""
@@ -156,7 +157,7 @@ def _lab_associations(lab: Lab, security: SecurityMaterial) -> list[Association]
     return [*found, Association(PRE_ESTABLISHED, security=security, client_title=lab.client_title, pre_established=terms)]
 
 
-def _material(board: Board, lab: Lab) -> SecurityMaterial:
+def _material(board: Board, lab: Lab, counters: PeerCounters) -> SecurityMaterial:
     nvm = board.nvm
     client = {lab.client_title: lab.client_signing} if lab.client_signing else {}
     first = {
@@ -178,7 +179,7 @@ def _material(board: Board, lab: Lab) -> SecurityMaterial:
         own(nvm.counter(_COUNTER).next),
         suite=Suite(lab.suite),
         policy=Policy(nvm.get(_POLICY, lab.policy)),
-        counters=_peers(nvm),
+        counters=counters,
         rng=board.rng("dlms keys"),
     )
 
@@ -223,26 +224,29 @@ _CHANGE_CERTIFICATES: Final = (
 )
 
 
-def _peers(nvm: Nvm) -> PeerCounters:
-    """Others' counters, with a bound in memory that is behind none of them and moves once in a while."""
-    stored: list[list[Any]] = nvm.get(_PEERS, [])
-    bounds = {(bytes(title), int(key)): int(counter) for title, key, counter in stored}
+class KeptCounters(PeerCounters):
+    """Others' counters. In memory stand bounds that are behind none of them: they move once in a while, and `exact` sets them to
+    the counters themselves."""
 
-    def accepted(title: bytes, key: int, counter: int) -> None:
-        bound = bounds.get((title, key), -1)
-        if not counter <= bound <= counter + AHEAD:  # behind it, or far ahead of it under a new key
-            bounds[title, key] = min(counter + AHEAD, LAST)
-            _keep(nvm, bounds)
+    def __init__(self, nvm: Nvm) -> None:
+        stored: list[list[Any]] = nvm.get(_PEERS, [])
+        self._bounds = {(bytes(title), int(key)): int(counter) for title, key, counter in stored}
+        self._nvm = nvm
+        super().__init__(self._bounds, self._keep_ahead)
 
-    return PeerCounters(bounds, accepted)
+    def exact(self) -> dict[str, object]:
+        """What to put in memory for the counters as they are; it has to be put there before the next message."""
+        self._bounds = self.known
+        return self._kept
 
+    @property
+    def _kept(self) -> dict[str, object]:
+        return {_PEERS: [[title, key, counter] for (title, key), counter in self._bounds.items()]}
 
-def _keep(nvm: Nvm, counters: dict[tuple[bytes, int], int]) -> None:
-    nvm.put({_PEERS: _plain(counters)})
-
-
-def _plain(counters: dict[tuple[bytes, int], int]) -> list[list[object]]:
-    return [[title, key, counter] for (title, key), counter in counters.items()]
+    def _keep_ahead(self, title: bytes, key: int, counter: int) -> None:
+        if counter > self._bounds.get((title, key), -1):
+            self._bounds[title, key] = min(counter + AHEAD, LAST)
+            self._nvm.put(self._kept)
 
 
 def _highest(security: SecurityMaterial) -> int:

@@ -177,6 +177,26 @@ def test_counters_go_on_after_a_cut(lab, hold_up) -> None:
     assert again.counters[0] > sent[-1]
 
 
+def test_a_dip_before_a_cut_makes_no_old_message_good(lab) -> None:
+    """The counters were saved for a loss that was over soon; what was accepted after that is not good again either."""
+    meter = lab()
+    exchange, counters = Listening(meter, 35), count(100)
+    drive(client_of(counters=counters).associate(), exchange)
+    meter.mains.off(S // 10)
+    meter.run(S)
+    keys, apdu = Keys(LAB.unicast, LAB.authentication), b""
+    for _ in range(AHEAD // 2):
+        apdu = cipher(GLO_GET, GET, keys, CLIENT_TITLE, next(counters))
+        assert exchange(apdu)[0] == 0xCC
+    meter.board.cut(10 * S)
+    meter.run(20 * S)
+    expected = meter.firmware.clients.security.counters.expected(CLIENT_TITLE, KeyId.UNICAST_ENCRYPTION)
+    assert expected > int.from_bytes(apdu[3:7], "big")
+    again = Listening(meter, 35)
+    drive(client_of(counters=count(expected)).associate(), again)
+    assert again(apdu)[:3] == bytes.fromhex("D80106")
+
+
 @pytest.mark.parametrize("operations", range(0, 160, 7))
 def test_no_cut_makes_an_old_message_good(lab, operations) -> None:
     """The power goes within any flash operation: what was accepted before is never accepted again, nothing sent is repeated."""
