@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from protocols.dlms import axdr
@@ -42,6 +47,15 @@ def test_every_class_is_known_by_its_number(class_id: int, version: int) -> None
     assert (declared.class_id, declared.version) == (class_id, version)
     assert list(declared.attributes) == list(range(1, len(declared.attributes) + 1))
     assert class_name(class_id, version) == declared.__name__
+
+
+def test_the_page_on_a_class_of_ones_own_runs() -> None:
+    root = Path(__file__).resolve().parents[4]
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", (root / "docs" / "dlms.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", lines], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    said = "{'logical_name': '0-0:96.50.0.255', 'wanted': 21, 'hours': 7}"
+    assert done.stdout.splitlines() == ["changed: wanted", said]
 
 
 def test_a_devices_own_kind_of_a_class_does_not_take_its_place() -> None:
