@@ -30,8 +30,8 @@ class Block(NamedTuple):
     octets: bytes
 
 
-_GET, _SET, _ACTION, _RETURN, _GENERAL = "GET response", "SET", "ACTION", "ACTION response", "general blocks"
-_KINDS: Final[Mapping[type[Frame], str]] = {
+_GET, _SET, _ACTION, _RETURN, _GENERAL = "GET response", "SET", "ACTION", "ACTION response", "general"
+FAMILIES: Final[Mapping[type[Frame], str]] = {
     xdlms.GetResponseWithDatablock: _GET,
     xdlms.SetRequestWithFirstDatablock: _SET,
     xdlms.SetRequestWithDatablock: _SET,
@@ -40,7 +40,9 @@ _KINDS: Final[Mapping[type[Frame], str]] = {
     xdlms.ActionRequestWithPblock: _ACTION,
     xdlms.ActionRequestWithListAndFirstPblock: _ACTION,
     xdlms.ActionResponseWithPblock: _RETURN,
+    GeneralBlock: _GENERAL,
 }
+"""Frames with a block, by the transfer that it belongs to."""
 _CONTENTS: Final[Mapping[str, tuple[type[Frame], ...]]] = {
     _GET: (Value, GetResults),
     _SET: (Value, Values),
@@ -74,7 +76,7 @@ class Transfers:
 
 def contents(found: Frame, octets: bytes) -> type[Frame] | None:
     """The frame that a transfer's octets are, which ends with this block; None: an APDU, or nothing that is known."""
-    for kind in _CONTENTS[_KINDS.get(type(found), _GENERAL)]:
+    for kind in _CONTENTS[FAMILIES[type(found)]]:
         try:
             kind.parse(octets)
         except DecodeError:
@@ -84,11 +86,11 @@ def contents(found: Frame, octets: bytes) -> type[Frame] | None:
 
 
 def _block(found: Frame) -> Block | None:
-    if isinstance(found, GeneralBlock):
-        return Block(_GENERAL, found.number, found.last, found.raw)
-    kind = _KINDS.get(type(found))
+    kind = FAMILIES.get(type(found))
     if kind is None:
         return None
+    if isinstance(found, GeneralBlock):
+        return Block(kind, found.number, found.last, found.raw)
     block = getattr(found, "block")  # noqa: B009 - all of these frames have one
     octets = block.result if isinstance(block, xdlms.GetDatablock) else block.raw
     return Block(kind, block.number, bool(block.last), octets) if isinstance(octets, bytes) else None

@@ -12,11 +12,16 @@ from typing import Any, TypeAlias
 import construct as c
 
 from protocols.core.codec import Frame, Leaf, constructs
+from protocols.dlms import xdlms
+from protocols.dlms.general_block import GeneralBlock
 from protocols.dlms.security.ciphering import Secured
-from tools.decode import apdus, names
+from tools.decode import apdus, names, transfers
 from tools.dissector.lua import Source, function, literal
 
 Part: TypeAlias = "dict[str, object]"
+
+_BLOCKS = (xdlms.Datablock, xdlms.GetDatablock, GeneralBlock)
+"""Frames with a number, a mark of the last one, and octets of what is put together."""
 
 PREFIX = "mbdlms"
 """First word of every filter name."""
@@ -46,6 +51,10 @@ class Declarations:
             members[number] = {"named": member.name} | self._part(member.subcon, where)
         if frame is Secured:
             members["secured"] = True
+        if frame in _BLOCKS:
+            members["block"] = True
+        if frame in transfers.FAMILIES:
+            members["family"] = transfers.FAMILIES[frame]
         return members
 
     def _part(self, part: Any, where: _Where) -> Part:

@@ -185,6 +185,7 @@ end
 function parts.octets(part, state, pos, stop, tree, this)
   local size = part.length and value_of(part.length, this) or stop - pos
   need(size, pos, stop)
+  state.octets = { pos = pos, size = size }
   if size == 0 then return pos end
   local item = tree:add(part.field, state.tvb(pos, size))
   if part.name and size == 6 then item:append_text(" (" .. obis(state.tvb, pos) .. ")") end
@@ -280,6 +281,7 @@ function walk(members, state, pos, stop, tree)
   local this = {}
   state.level = state.level + 1
   if state.level > 4 * DEPTH then stop_at(pos, "nested too deep") end
+  if members.block then state.octets = nil end
   for _, part in ipairs(members) do
     local start = pos
     pos, this[part.named] = parts[part.kind](part, state, pos, stop, tree, this)
@@ -288,8 +290,45 @@ function walk(members, state, pos, stop, tree)
       dissect_apdu(state, start, pos - 12, tree)
     end
   end
+  if members.block and state.octets then
+    local last = this.last or band(this.control, 0x80)
+    state.block = { number = this.number, last = last ~= 0, pos = state.octets.pos, size = state.octets.size }
+  end
   state.level = state.level - 1
   return pos
+end
+
+-- --- blocks of long messages, in order and one transfer at a time in each direction
+
+local coming, complete = {}, {}
+
+local function put_together(state, family, tree)
+  local pinfo, block = state.pinfo, state.block
+  local key = pinfo.number .. "@" .. state.name .. block.pos
+  if not pinfo.visited then
+    local way = table.concat({ family, tostring(pinfo.src), tostring(pinfo.dst), pinfo.src_port, pinfo.dst_port }, " ")
+    local before = coming[way]
+    if before and before.number == block.number and block.number ~= 1 then return end -- on its next hop
+    coming[way] = nil
+    if block.number == 1 then before = { number = 0, octets = ByteArray.new() } end
+    if not before or block.number ~= before.number + 1 then return end
+    if block.size > 0 then before.octets:append(state.tvb(block.pos, block.size):bytes()) end
+    before.number = block.number
+    if block.last then complete[key] = before.octets
+    elseif before.octets:len() < 16 * LIMIT then coming[way] = before end
+  end
+  if not complete[key] or complete[key]:len() == 0 then return end
+  local tvb = complete[key]:tvb("Reassembled blocks")
+  local inner = { tvb = tvb, items = 0, level = 0, names = state.names, pinfo = pinfo, name = state.name .. "blocks " }
+  local sub = tree:add(apdu_proto, tvb(0, tvb:len()))
+  sub:set_text("Reassembled blocks, " .. tvb:len() .. " octets")
+  if family == "general" then
+    dissect_apdu(inner, 0, tvb:len(), sub)
+  else
+    -- a list of results or values begins with its quantity, and is left as octets
+    local good, behind = pcall(data_at, inner, 0, tvb:len(), sub, 0, "value: ")
+    if not good and type(behind) ~= "table" then error(behind, 0) end
+  end
 end
 
 -- --- APDUs
@@ -304,13 +343,15 @@ function dissect_apdu(state, pos, stop, tree)
   local sub = tree:add(apdu_proto, state.tvb(pos, stop - pos))
   sub:set_text("DLMS " .. name)
   state.names[#state.names + 1] = name
+  state.block, state.octets = nil, nil
   local behind = walk(frames[chosen], state, pos, stop, sub)
+  if frames[chosen].family and state.block then put_together(state, frames[chosen].family, sub) end
   if behind < stop then stop_at(behind, (stop - behind) .. " octets left over") end
 end
 
 -- One APDU in tvb from pos to stop; shows where it stops, and why. A fault of this script is an error that is seen.
 local function apdu(tvb, pos, stop, pinfo, tree)
-  local state = { tvb = tvb, items = 0, level = 0, names = {} }
+  local state = { tvb = tvb, items = 0, level = 0, names = {}, pinfo = pinfo, name = tvb:offset() .. " " }
   local good, wrong = pcall(dissect_apdu, state, pos, stop, tree)
   if not good then
     if type(wrong) ~= "table" then error(wrong, 0) end
@@ -322,6 +363,10 @@ local function apdu(tvb, pos, stop, pinfo, tree)
     if tostring(pinfo.cols.info):find("DLMS ", 1, true) == 1 then pinfo.cols.info:append(", " .. said)
     else pinfo.cols.info:set("DLMS " .. said) end
   end
+end
+
+function apdu_proto.init()
+  coming, complete = {}, {}
 end
 
 function apdu_proto.dissector(tvb, pinfo, tree)
