@@ -23,6 +23,10 @@ class Config:
     """The one network it may join; None: any that lets it in."""
     credentials: tuple[Credentials, ...] = ()
     """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
+    foreign: bool = False
+    """Its network is a home-automation host's."""
+    default_link_key: bool = False
+    """It joins under the well-known default link key, too."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1."""
     lab: Lab | None = None

@@ -67,6 +67,8 @@ class Firmware(firmware.Firmware):
                 install_code=config.install_code,
                 extended_pan_id=config.extended_pan_id,
                 certified=bool(config.credentials),
+                default_link_key=config.default_link_key,
+                foreign=config.foreign,
             )
             self.han = Han(self, node)
             self.clock = NetworkClock(self.han)

@@ -33,6 +33,10 @@ class Config:
     """The one network it may join; None: any that lets it in."""
     credentials: tuple[Credentials, ...] = ()
     """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
+    foreign: bool = False
+    """Its network is a home-automation host's: it stays awake until it was interviewed, and has no mirror there."""
+    default_link_key: bool = False
+    """It joins under the well-known default link key, too."""
     wake_period: int = 30 * MINUTE
     """It reports at multiples of this (ns) on its own clock."""
     wake_offset: int | None = None

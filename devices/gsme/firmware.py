@@ -17,6 +17,7 @@ from devices.gsme.battery import Battery, RadioTime
 from devices.gsme.config import Config
 from devices.gsme.register import Register
 from devices.parts.han import HUB, Han, NoAnswer, Refused
+from devices.parts.interview import Interview
 from devices.parts.network_clock import NetworkClock
 from devices.parts.node import NETWORK
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
@@ -26,7 +27,7 @@ from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
 from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Functional, Scheme
-from protocols.zigbee.node import Left, NodeConfig, NodeType
+from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Request
 
 S = 1_000_000_000
@@ -71,15 +72,21 @@ class Firmware(firmware.Firmware):
             extended_pan_id=config.extended_pan_id,
             mains_powered=False,
             certified=bool(config.credentials),
+            default_link_key=config.default_link_key,
+            foreign=config.foreign,
         )
         self.han = Han(self, node)
+        if config.foreign:
+            interview = Interview(self.han)
+            self.han.on(Joined, lambda joined: None if joined.resumed else self.spawn(interview.over()))
         self.clock = NetworkClock(self.han)
         self.radio_time = RadioTime(self.han, radio)
         self.register = Register(self, config.start_litres, config.kwh_a_year)
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
-        endpoint = self.han.add(zcl.endpoint(config, self.register, battery))
+        endpoint = zcl.endpoint(config, self.register, battery)
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
+        self.han.add(endpoint)
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())

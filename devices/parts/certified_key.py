@@ -3,7 +3,7 @@
 A device that has joined takes the trust centre's link key from here before it says anything else (SE 1.4 5.4.7, annex C): it asks
 who serves the cluster and which suites, and tries again after a failure: 30 s later or when the partner says, after ten failures
 15 minutes later, and always up to twice that, lest neighbours meet again. An issuer that one end does not know makes it leave.
-The trust centre only answers.
+In a stranger's network that offers none of this the device goes on without. The trust centre only answers.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class CertifiedKey:
         self._exchange = Exchange(han.config.eui64, credentials, han.board.rng("key establishment").getrandbits)
         self._random = han.board.rng("key establishment pause").random
         self._peer = HUB, 1
+        self._offered = True
         self._outcome: Future[Established | Failed] | None = None
         self._timer = Deadline(han.firmware, lambda: self._exchange.deadline, self._expire)
         server = endpoint.serve(KeyEstablishment, {KeyEstablishment.key_establishment_suite: lambda: self._exchange.suites})
@@ -50,11 +51,14 @@ class CertifiedKey:
                 instance.on(command, self._act)
 
     async def take(self) -> bool:
-        """Have a key with the trust centre, however long it takes. False: the issuers differ, and we have left the network."""
+        """Have a key with the trust centre, however long it takes, or learn that a stranger has none to give.
+
+        False: the issuers differ, and we have left the network.
+        """
         failures = 0
         while not self._han.stack.has_link_key(self._han.stack.trust_centre_eui64):
             failed = await self._attempt()
-            if failed is None:
+            if failed is None or (self._han.config.foreign and not self._offered):
                 break
             if failed.status == TerminateStatus.UNKNOWN_ISSUER:
                 self._han.apply(self._han.stack.leave(self._han.now))
@@ -70,7 +74,10 @@ class CertifiedKey:
         trust_centre = han.stack.trust_centre_eui64
         try:
             found = await han.match([KeyEstablishment.id], destination=HUB)
+            self._offered = bool(found)
             if not found:
+                if self._han.config.foreign:
+                    self._log(trust_centre, "not offered")
                 return Failed(trust_centre, None)
             self._peer = found[0]
             told = await han.read(
@@ -113,9 +120,12 @@ class CertifiedKey:
         self._han.command(*self._peer, command, source=self._endpoint.number)
 
     def _tell(self, effect: Established | Failed, partner: int, outcome: str) -> None:
-        self._han.board.log("han.key-establishment", {"eui64": partner, "outcome": outcome})
+        self._log(partner, outcome)
         if self._outcome is not None and not self._outcome.done:
             self._outcome.set_result(effect)
+
+    def _log(self, partner: int, outcome: str) -> None:
+        self._han.board.log("han.key-establishment", {"eui64": partner, "outcome": outcome})
 
     def _expire(self) -> None:
         self._apply(self._exchange.expire(self._han.now))

@@ -101,6 +101,7 @@ class Han(Node):
     def add(self, endpoint: Endpoint) -> Endpoint:
         """Have an endpoint on this node, now or while it runs; again after its clusters changed."""
         endpoint.sequence = self.sequence
+        endpoint.strict &= not self.config.foreign
         self.endpoints[endpoint.number] = endpoint
         self.stack.register(endpoint.descriptor)
         return endpoint
@@ -118,10 +119,12 @@ class Han(Node):
         return self._certified_key
 
     async def join(self) -> Joined:
-        """Be on the network, and where this node has certificates, have a key that they made."""
+        """Be on the network, and where this node has certificates, have a key that they made (`CertifiedKey.take`)."""
         self.joining = True
         while True:
             joined = await super().join()
+            if self.config.foreign and not joined.resumed:
+                await self.renew_key()
             if self._certified_key is None or await self._certified_key.take():
                 self.joining = False
                 return joined
@@ -244,7 +247,9 @@ class Han(Node):
     ) -> tuple[int, list[Effect]]:
         unicast = address < LOWEST_BROADCAST
         link_key = unicast and needs_link_key(cluster)
-        if link_key and not self.shares_key(address):
+        if link_key and self.config.foreign:
+            link_key = self.shares_key(address)
+        elif link_key and not self.shares_key(address):
             raise NoAnswer(f"no link key with {address:#06x}")
         profile = self.endpoints[source].profile
         return self.stack.send(
@@ -258,7 +263,7 @@ class Han(Node):
             return
         number = message.destination_endpoint
         for endpoint in list(self.endpoints.values()) if number == EVERY_ENDPOINT else [self.endpoints.get(number)]:
-            if endpoint is not None and endpoint.profile == message.profile:
+            if endpoint is not None and (endpoint.profile == message.profile or self.config.foreign):
                 self._handle(endpoint, message)
 
     def _handle(self, endpoint: Endpoint, message: Message) -> None:

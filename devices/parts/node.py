@@ -56,6 +56,8 @@ ANSWER_TIMEOUT = 10 * S
 DISCOVERY_TIME = 2 * S
 AWAKE = S // 2
 """A sleeper that waits for something polls on in pieces of this length."""
+ZIGBEE_3 = 21
+"""Revision from which on a trust centre gives link keys on request."""
 NETWORK = "han/network"
 """Where the network state is in NVM."""
 
@@ -205,6 +207,16 @@ class Node:
         """Share a link key with a device, brokered by the trust centre. Raises NoAnswer."""
         self._on_network()
         await self._wait((PartnerKey, eui64), lambda: self.stack.request_partner_key(eui64, self.now))
+
+    async def renew_key(self) -> None:
+        """Have a trust centre of ZigBee 3.0 replace the link key that we joined with; an older one has no such thing to give."""
+        try:
+            answer = await self._ask_zdo(lambda: self.stack.node_descriptor(HUB, self.now))
+            descriptor = answer.descriptor if isinstance(answer, zdo.NodeDescriptorResponse) else None
+            if descriptor is not None and descriptor.revision >= ZIGBEE_3:
+                await self.partner_key(self.stack.trust_centre_eui64)
+        except NoAnswer as reason:
+            self.board.log("han.key-kept", {"reason": str(reason)})
 
     # --- discovery ---
 

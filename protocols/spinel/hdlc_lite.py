@@ -20,9 +20,9 @@ _ESCAPED: Final = {octet: bytes((ESCAPE, octet ^ 0x20)) if octet in _SPECIAL els
 
 
 def encode(frame: bytes) -> bytes:
-    """A frame as it goes on the line, closing flag included."""
+    """A frame as it goes on the line, between two flags: hosts drop what comes before the first."""
     whole = frame + crc.x25(frame).to_bytes(_FCS, "little")
-    return b"".join([_ESCAPED[octet] for octet in whole]) + b"\x7e"
+    return b"\x7e" + b"".join([_ESCAPED[octet] for octet in whole]) + b"\x7e"
 
 
 class Decoder:

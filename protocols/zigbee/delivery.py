@@ -21,6 +21,7 @@ from protocols.zigbee.duplicates import Duplicates
 from protocols.zigbee.fragments import MAX_PAYLOAD, Assembler, Key, cut
 from protocols.zigbee.network import Network
 from protocols.zigbee.node import MS, Delivered, Message, S, TxStatus, Undelivered
+from protocols.zigbee.outgoing import Outgoing
 from protocols.zigbee.polling import Poller
 
 ACK_WAIT = 1600 * MS
@@ -39,41 +40,6 @@ _ROOM = mac.MAX_PSDU - mac.FCS - 9 - nwk.HEADER - 14 - security.MIC
 """Octets for an APS frame behind short MAC addresses and a secured NWK header."""
 _SECURITY = 5 + security.MIC
 _EXTENSION = 2
-
-
-class Outgoing:
-    """One payload on its way."""
-
-    __slots__ = (
-        "blocks", "cluster", "counter", "destination", "endpoint", "handle", "index", "link", "profile", "report",
-        "source_endpoint", "tries",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        handle: int,
-        destination: int,
-        profile: int,
-        cluster: int,
-        source_endpoint: int,
-        endpoint: int,
-        counter: int,
-        link: bool,
-        report: bool,
-        blocks: list[bytes],
-    ) -> None:
-        self.handle = handle
-        self.destination = destination
-        self.profile = profile
-        self.cluster = cluster
-        self.source_endpoint = source_endpoint
-        self.endpoint = endpoint
-        self.counter = counter
-        self.link = link
-        self.report = report
-        self.blocks = blocks
-        self.index = 0
-        self.tries = 0
 
 
 _F = TypeVar("_F", bound=Frame)
@@ -117,7 +83,7 @@ class Delivery:
     def trusts(self, partner: int) -> bool:
         """Whether a link key protects application data: where certificates are asked for, that of an install code does not."""
         link = self.link_keys.get(partner)
-        return link is not None and not (self.context.config.certified and link.kind == security.INSTALL_CODE)
+        return link is not None and (link.kind in security.AGREED or not self.context.config.certified)
 
     def on(self, command: type[_F], handler: Callable[[CommandOrigin, _F], None]) -> None:
         """Hand this APS command, when it comes for us, to `handler`."""
@@ -230,7 +196,7 @@ class Delivery:
 
     def _sent(self, outgoing: Outgoing, status: TxStatus, frame_pending: bool) -> None:
         # A frame that nobody fetched or that found no room will not be fetched the next time either; a lost one may.
-        if status in (TxStatus.EXPIRED, TxStatus.OVERFLOW) and self._outgoing.get(_key(outgoing)) is outgoing:
+        if status in (TxStatus.EXPIRED, TxStatus.OVERFLOW) and self._outgoing.get(outgoing.key) is outgoing:
             self._finish(outgoing, status.value)
 
     def _unanswered(self, outgoing: Outgoing) -> None:
@@ -241,7 +207,7 @@ class Delivery:
             self._transmit(outgoing, True)
 
     def _finish(self, outgoing: Outgoing, reason: str | None) -> None:
-        self._outgoing.pop(_key(outgoing), None)
+        self._outgoing.pop(outgoing.key, None)
         self.context.timers.cancel(("ack", outgoing.handle))
         self.poller.done(("ack", outgoing.handle))
         if outgoing.report:
@@ -313,6 +279,12 @@ class Delivery:
         try:
             payload = security.unseal(key, sender.to_bytes(8, "little"), frame, at, end)
         except RemoteProtocolError:
+            if self.network.awaiting_key and context.config.default_link_key and link.kind != security.DEFAULT:
+                self.link_keys[sender] = security.LinkKey(security.DEFAULT_LINK_KEY, security.DEFAULT)
+                opened = self._open(header, frame, at)
+                if opened is None:
+                    self.link_keys[sender] = link
+                return opened
             context.drop("the MIC does not fit")
             return None
         link.incoming = auxiliary.counter
@@ -493,7 +465,3 @@ class Delivery:
             b"",
         )
         self.network.unicast(destination, frame)
-
-
-def _key(outgoing: Outgoing) -> Key:
-    return outgoing.destination, outgoing.counter

@@ -1,7 +1,8 @@
 """ZigBee device objects: asks and answers for one node (05-3474 clause 2.4).
 
 Answers from the descriptors the node registered; parents answer for their sleeping children where the clause says so
-(NWK_addr_req). Nothing is answered to a broadcast unless the answer is positive. Not here: what the answers lead to.
+(NWK_addr_req). Nothing is answered to a broadcast unless the answer is positive. The binding table tells hosts what they have
+bound, until power is lost; reports go to whoever configured them. Not here: what the answers lead to.
 """
 
 from __future__ import annotations
@@ -33,8 +34,12 @@ _LOGICAL = {
 _FREQUENCY_BAND_2400 = 0x40
 _BUFFER = 82
 _LONGEST_TRANSFER = 1500
+_MAINS, _BATTERY = 0xC110, 0xC441
+"""Power descriptors: on constant mains, always listening; on a disposable battery, listening now and then. Both full."""
 _SERVER = 0x2C00
 """Server mask: stack compliance revision 22."""
+_BINDINGS = 16
+_BINDINGS_A_FRAME = 3
 _PRIMARY_TRUST_CENTRE = 0x0001
 
 
@@ -56,14 +61,19 @@ class DeviceObjects:
         self._leave = leave
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
+        self._bindings: dict[bytes, zdo.Binding] = {}
         self._requests: dict[int, Callable[[Message], Frame | None]] = {
             zdo.NWK_ADDRESS: self._network_address,
             zdo.IEEE_ADDRESS: self._extended_address,
             zdo.NODE_DESCRIPTOR: self._node_descriptor,
+            zdo.POWER_DESCRIPTOR: self._power_descriptor,
             zdo.SIMPLE_DESCRIPTOR: self._simple_descriptor,
             zdo.ACTIVE_ENDPOINTS: self._active_endpoints,
             zdo.MATCH_DESCRIPTOR: self._match,
             zdo.DEVICE_ANNOUNCE: self._announced,
+            zdo.BIND: self._bind,
+            zdo.UNBIND: self._unbind,
+            zdo.BINDINGS: self._bound,
             zdo.LEAVE: self._leave_request,
             zdo.PERMIT_JOINING: self._permit_request,
         }
@@ -188,6 +198,13 @@ class DeviceObjects:
         )
         return zdo.NodeDescriptorResponse(request.sequence, zdo.SUCCESS, request.short, descriptor)
 
+    def _power_descriptor(self, message: Message) -> Frame | None:
+        request = zdo.AddressOfInterest.parse(message.payload)
+        if not self._for_us(request.short):
+            return zdo.PowerDescriptorResponse(request.sequence, zdo.DEVICE_NOT_FOUND, request.short)
+        descriptor = _MAINS if self._context.config.mains_powered else _BATTERY
+        return zdo.PowerDescriptorResponse(request.sequence, zdo.SUCCESS, request.short, descriptor)
+
     def _simple_descriptor(self, message: Message) -> Frame | None:
         request = zdo.SimpleDescriptorRequest.parse(message.payload)
         descriptor = self.endpoints.get(request.endpoint)
@@ -233,6 +250,40 @@ class DeviceObjects:
         device.capability = request.capability
         self._context.effects.append(DeviceAnnounced(request.eui64, request.short, request.capability))
         return None
+
+    def _bind(self, message: Message) -> Frame | None:
+        request = zdo.BindRequest.parse(message.payload)
+        binding = self._binding(request)
+        if isinstance(binding, int):
+            return zdo.StatusResponse(request.sequence, binding)
+        if len(self._bindings) >= _BINDINGS and binding.build() not in self._bindings:
+            return zdo.StatusResponse(request.sequence, zdo.TABLE_FULL)
+        self._bindings[binding.build()] = binding
+        return zdo.StatusResponse(request.sequence, zdo.SUCCESS)
+
+    def _unbind(self, message: Message) -> Frame | None:
+        request = zdo.BindRequest.parse(message.payload)
+        binding = self._binding(request)
+        if isinstance(binding, int):
+            return zdo.StatusResponse(request.sequence, binding)
+        gone = self._bindings.pop(binding.build(), None)
+        return zdo.StatusResponse(request.sequence, zdo.NO_ENTRY if gone is None else zdo.SUCCESS)
+
+    def _binding(self, request: zdo.BindRequest) -> zdo.Binding | int:
+        """The entry that a request means, or the status that refuses it. We bind nobody else's endpoints, and to no group."""
+        if request.endpoint not in self.endpoints:
+            return zdo.INVALID_ENDPOINT
+        if request.source != self._context.config.eui64 or request.destination is None or request.destination_endpoint is None:
+            return zdo.NOT_SUPPORTED
+        return zdo.Binding(
+            request.source, request.endpoint, request.cluster, request.destination, request.destination_endpoint
+        )
+
+    def _bound(self, message: Message) -> Frame | None:
+        request = zdo.BindingsRequest.parse(message.payload)
+        entries = list(self._bindings.values())
+        told = entries[request.start : request.start + _BINDINGS_A_FRAME]
+        return zdo.BindingsResponse(request.sequence, zdo.SUCCESS, len(entries), request.start, len(told), told)
 
     def _leave_request(self, message: Message) -> Frame | None:
         request = zdo.LeaveRequest.parse(message.payload)

@@ -204,7 +204,8 @@ class Joining:
             network.configure()
         else:
             network.reset()
-        self._context.effects.append(JoinFailed(reason, self._retry))
+        retry = BETWEEN_SCANS if self._context.config.foreign else self._retry
+        self._context.effects.append(JoinFailed(reason, retry))
         self._retry = min(2 * self._retry, RETRY_MOST)
 
     # --- association ---------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """What a device does with the trust centre's key commands (05-3474 clauses 4.4.2 to 4.4.6).
 
 A key is believed only from the trust centre, under the key derived for that purpose, addressed to us. Everything else is
-refused before it is stored. Not here: what the trust centre itself does (`trust_centre`), the exchange of certificates.
+refused before it is stored. A trust centre of ZigBee 3.0 gives a link key for the one that the node joined with; it is proved
+with Verify-Key and kept once confirmed (05-3474-22 clause 4.7.3.8). Not here: what the trust centre itself does
+(`trust_centre`), the exchange of certificates.
 """
 
 from __future__ import annotations
@@ -53,25 +55,35 @@ class Keys:
         self._remove = remove
         self._find = find
         self._requested: dict[int, None] = {}
+        self._joined_with: security.LinkKey | None = None
         delivery.on(aps.NetworkKeyDescriptor, self._network_key)
         delivery.on(aps.ApplicationKeyDescriptor, self._application_key)
+        delivery.on(aps.TrustCentreKeyDescriptor, self._trust_centre_key)
+        delivery.on(aps.ConfirmKey, self._confirm_key)
         delivery.on(aps.SwitchKey, self._switch_key)
         delivery.on(aps.RemoveDevice, self._remove_device)
 
     def request_partner(self, eui64: int) -> None:
-        """Ask the trust centre for a key with a partner. Raises LocalProtocolError when off the network."""
+        """Ask the trust centre for a key with a partner, or with itself. Raises LocalProtocolError when off the network."""
         if not self._network.joined:
             raise LocalProtocolError("a partner key needs a network")
         if len(self._requested) >= _OWN_REQUESTS:
             raise LocalProtocolError("too many partner keys requested at once")
         self._requested[eui64] = None
-        request = aps.RequestKey(aps.REQUEST_APPLICATION, eui64)
+        if eui64 == self._joining.trust_centre:
+            self._joined_with = None
+            request = aps.RequestKey(aps.REQUEST_TRUST_CENTRE)
+        else:
+            request = aps.RequestKey(aps.REQUEST_APPLICATION, eui64)
         self._delivery.command(TRUST_CENTRE_ADDRESS, self._joining.trust_centre, request, security.DATA_KEY)
         self._context.after(("partner", eui64), PARTNER_WAIT, partial(self._partner_failed, eui64))
         self._poller.want(("partner", eui64))
 
     def _partner_failed(self, eui64: int) -> None:
         self._requested.pop(eui64, None)
+        if eui64 == self._joining.trust_centre and self._joined_with is not None:
+            self._delivery.link_keys[eui64] = self._joined_with
+            self._joined_with = None
         self._poller.done(("partner", eui64))
         self._context.effects.append(PartnerKeyFailed(eui64))
 
@@ -119,13 +131,39 @@ class Keys:
             device = self._devices.learn(partner, UNASSIGNED)
         device.partner = True
         self._delivery.link_keys[partner] = security.LinkKey(command.key, security.APPLICATION)
+        self._have(partner)
+        if device.short == UNASSIGNED:
+            self._find(partner)
+
+    def _have(self, partner: int) -> None:
         self._requested.pop(partner, None)
         self._context.timers.cancel(("partner", partner))
         self._poller.done(("partner", partner))
         self._context.effects.append(PartnerKey(partner))
         self._changed()
-        if device.short == UNASSIGNED:
-            self._find(partner)
+
+    def _trust_centre_key(self, origin: CommandOrigin, command: aps.TrustCentreKeyDescriptor) -> None:
+        if not self._from_trust_centre(origin, security.KEY_LOAD_KEY):
+            return
+        trust_centre, own = self._joining.trust_centre, self._context.config.eui64
+        if trust_centre not in self._requested or (command.source, command.destination) != (trust_centre, own):
+            self._context.drop("a trust centre link key that nobody asked for, or for another device")
+            return
+        if self._joined_with is None:
+            self._joined_with = self._delivery.link_keys[trust_centre]
+        link = self._delivery.link_keys[trust_centre] = security.LinkKey(command.key, security.TRUST_CENTRE)
+        link.incoming = self._joined_with.incoming if command.key == self._joined_with.key else -1
+        verify = aps.VerifyKey(aps.TRUST_CENTRE_LINK, own, link.verification)
+        self._delivery.command(TRUST_CENTRE_ADDRESS, trust_centre, verify, None)
+
+    def _confirm_key(self, origin: CommandOrigin, command: aps.ConfirmKey) -> None:
+        if self._joined_with is None or not self._from_trust_centre(origin, security.DATA_KEY):
+            self._context.ignore("a confirmation of no key")
+        elif command.status or command.type != aps.TRUST_CENTRE_LINK or command.destination != self._context.config.eui64:
+            self._context.drop("the trust centre does not confirm its link key")
+        else:
+            self._joined_with = None
+            self._have(self._joining.trust_centre)
 
     def _remove_device(self, origin: CommandOrigin, command: aps.RemoveDevice) -> None:
         if self._from_trust_centre(origin, security.DATA_KEY):

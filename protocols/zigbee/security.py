@@ -65,15 +65,23 @@ def preconfigured_link_key(code: bytes) -> bytes:
     return aes.mmo(code)
 
 
+DEFAULT_LINK_KEY = b"ZigBeeAlliance09"
+"""The default global trust centre link key, which everybody knows (05-3474 clause 4.6.3.2.2)."""
+
 INSTALL_CODE = "install code"
+DEFAULT = "default link"
+TRUST_CENTRE = "trust centre link"
 CERTIFIED = "key establishment"
 APPLICATION = "application"
+AGREED = (CERTIFIED, APPLICATION)
+"""Link keys that certificates stand behind."""
 
 
 class LinkKey:
     """A key shared with one partner, the keys derived from it, and the counter the partner must exceed.
 
-    `kind` says where it comes from: `INSTALL_CODE`, `CERTIFIED` (agreed on with certificates), `APPLICATION` (brokered).
+    `kind` says where it comes from: `INSTALL_CODE`, `DEFAULT`, `TRUST_CENTRE` (asked for after joining), `CERTIFIED` (agreed
+    on with certificates), `APPLICATION` (brokered).
     """
 
     def __init__(self, key: bytes, kind: str, incoming: int = -1) -> None:

@@ -488,9 +488,9 @@ class Stack:
     # --- keys ----------------------------------------------------------------------------------------------------
 
     def request_partner_key(self, eui64: int, now: int) -> list[Effect]:
-        """Ask the trust centre for a link key with a partner. Ends in PartnerKey or PartnerKeyFailed.
+        """Ask the trust centre for a link key with a partner, or with itself. Ends in PartnerKey or PartnerKeyFailed.
 
-        Raises LocalProtocolError for the trust centre itself, or when not on a network.
+        Raises LocalProtocolError on the trust centre, or when not on a network.
         """
         if self._keys is None:
             raise LocalProtocolError("the trust centre has a link key with every device")

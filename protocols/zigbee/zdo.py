@@ -2,13 +2,12 @@
 
 Frames and the table of clusters only; `protocols.zigbee.device_objects` asks and answers. Every frame begins with a
 transaction sequence number. A response's other fields follow only when its status is 0 (and, for the address and
-descriptor responses, the address of interest always does). Not here: binding, groups, network management beyond leave and
-permit joining.
+descriptor responses, the address of interest always does). Not here: network management beyond leave and permit joining.
 """
 
 from __future__ import annotations
 
-from protocols.core.codec import Frame, array, le, prefixed, rest, this, when
+from protocols.core.codec import Frame, array, const, le, prefixed, rest, this, when
 
 PROFILE = 0x0000
 ENDPOINT = 0x00
@@ -21,6 +20,8 @@ INVALID_ENDPOINT = 0x82
 NOT_ACTIVE = 0x83
 NOT_SUPPORTED = 0x84
 NO_MATCH = 0x86
+NO_ENTRY = 0x88
+TABLE_FULL = 0x8C
 NOT_AUTHORIZED = 0x8D
 
 WILDCARD_PROFILE = 0xFFFF
@@ -55,7 +56,7 @@ class AddressResponse(Frame):
 
 
 class AddressOfInterest(Frame):
-    """Node_Desc_req and Active_EP_req, 2.4.3.1.3 and 2.4.3.1.6."""
+    """Node_Desc_req, Power_Desc_req and Active_EP_req, 2.4.3.1.3, 2.4.3.1.4 and 2.4.3.1.6."""
 
     sequence: le.u8
     short: le.u16
@@ -75,6 +76,12 @@ class NodeDescriptor(Frame):
     capabilities: le.u8
 
 
+    @property
+    def revision(self) -> int:
+        """Revision of the standard that the stack complies with; 0: before 21."""
+        return self.server >> 9
+
+
 class NodeDescriptorResponse(Frame):
     """Node_Desc_rsp, 2.4.4.2.3. Later revisions append fields: kept in `tail`."""
 
@@ -83,6 +90,15 @@ class NodeDescriptorResponse(Frame):
     short: le.u16
     descriptor: NodeDescriptor | None = when(this.status == 0, NodeDescriptor, default=None)
     tail: bytes = rest(default=b"")
+
+
+class PowerDescriptorResponse(Frame):
+    """Power_Desc_rsp, 2.4.4.2.4. `descriptor`, 2.3.2.4: mode, sources there are, source used, level: four bits each."""
+
+    sequence: le.u8
+    status: le.u8
+    short: le.u16
+    descriptor: int | None = when(this.status == 0, le.u16, default=None)
 
 
 class SimpleDescriptorRequest(Frame):
@@ -145,6 +161,48 @@ class DeviceAnnounce(Frame):
     capability: le.u8
 
 
+class BindRequest(Frame):
+    """Bind_req and Unbind_req, 2.4.3.2.2 and 2.4.3.2.3. `mode`: 1 to a group, 3 to an endpoint of a device."""
+
+    sequence: le.u8
+    source: le.u64
+    endpoint: le.u8
+    cluster: le.u16
+    mode: le.u8
+    group: int | None = when(this.mode == 1, le.u16, default=None)
+    destination: int | None = when(this.mode == 3, le.u64, default=None)
+    destination_endpoint: int | None = when(this.mode == 3, le.u8, default=None)
+
+
+class BindingsRequest(Frame):
+    """Mgmt_Bind_req, 2.4.3.3.4: the table from entry `start` on."""
+
+    sequence: le.u8
+    start: le.u8
+
+
+class Binding(Frame):
+    """An entry of the binding table, to an endpoint of a device."""
+
+    source: le.u64
+    endpoint: le.u8
+    cluster: le.u16
+    mode: int = const(0x03, le.u8)
+    destination: le.u64
+    destination_endpoint: le.u8
+
+
+class BindingsResponse(Frame):
+    """Mgmt_Bind_rsp, 2.4.4.3.4."""
+
+    sequence: le.u8
+    status: le.u8
+    total: le.u8
+    start: le.u8
+    count: le.u8
+    entries: list[Binding] = array(Binding, count=this.count)
+
+
 class LeaveRequest(Frame):
     """Mgmt_Leave_req, 2.4.3.3.5. `flags`: 80 rejoin, 40 remove children; an address of 0 is the receiver."""
 
@@ -164,7 +222,7 @@ class PermitJoiningRequest(Frame):
 
 
 class StatusResponse(Frame):
-    """Any response that is a status alone: Mgmt_Leave_rsp, Mgmt_Permit_Joining_rsp, and the answer NOT_SUPPORTED."""
+    """Any response that is a status alone: to binding, leave and permit joining, and the answer NOT_SUPPORTED."""
 
     sequence: le.u8
     status: le.u8
@@ -180,10 +238,14 @@ class Unparsed(Frame):
 NWK_ADDRESS = 0x0000
 IEEE_ADDRESS = 0x0001
 NODE_DESCRIPTOR = 0x0002
+POWER_DESCRIPTOR = 0x0003
 SIMPLE_DESCRIPTOR = 0x0004
 ACTIVE_ENDPOINTS = 0x0005
 MATCH_DESCRIPTOR = 0x0006
 DEVICE_ANNOUNCE = 0x0013
+BIND = 0x0021
+UNBIND = 0x0022
+BINDINGS = 0x0033
 LEAVE = 0x0034
 PERMIT_JOINING = 0x0036
 
@@ -191,9 +253,13 @@ responses: dict[int, type[Frame]] = {
     RESPONSE | NWK_ADDRESS: AddressResponse,
     RESPONSE | IEEE_ADDRESS: AddressResponse,
     RESPONSE | NODE_DESCRIPTOR: NodeDescriptorResponse,
+    RESPONSE | POWER_DESCRIPTOR: PowerDescriptorResponse,
     RESPONSE | SIMPLE_DESCRIPTOR: SimpleDescriptorResponse,
     RESPONSE | ACTIVE_ENDPOINTS: ActiveEndpointsResponse,
     RESPONSE | MATCH_DESCRIPTOR: ActiveEndpointsResponse,
+    RESPONSE | BIND: StatusResponse,
+    RESPONSE | UNBIND: StatusResponse,
+    RESPONSE | BINDINGS: BindingsResponse,
     RESPONSE | LEAVE: StatusResponse,
     RESPONSE | PERMIT_JOINING: StatusResponse,
 }

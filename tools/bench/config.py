@@ -59,6 +59,8 @@ class Air(_Declared, frozen=True, kw_only=True):
     loss: Chance = 0
     key_establishment: Literal[0, 1, 2] = 2
     """Suite of the devices' test certificates; 0: none, and the link keys of the install codes will do."""
+    default_link_key: bool = False
+    """Where there is no hub: the meters join a stranger's network under the well-known default link key, too."""
 
 
 HEAD_END = "head-end"
@@ -190,7 +192,10 @@ Device = Hub | Esme | Gsme | Ihd | Ppmid | Hht | Rcp
 
 
 class Home(_Declared, frozen=True, kw_only=True):
-    """One premises: one hub, and what joins it. `name` is the first part of its node ids (`home1/esme`)."""
+    """One premises: one hub, and what joins it, or meters without one and a dongle for a host that forms their network.
+
+    `name` is the first part of its node ids (`home1/esme`).
+    """
 
     name: Name = "home1"
     air: Air = Air()
@@ -202,8 +207,18 @@ class Home(_Declared, frozen=True, kw_only=True):
             if labels.count(label) > 1:
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
         hubs = [device for device in self.device if isinstance(device, Hub)]
-        if len(hubs) != 1:
-            raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one")
+        if len(hubs) != 1 and (hubs or not any(isinstance(device, Rcp) for device in self.device)):
+            raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp")
+        if not hubs:
+            lost = [
+                device
+                for device in self.device
+                if isinstance(device, Hub | Ihd | Ppmid) or (isinstance(device, Esme) and device.interface == "wired")
+            ]
+            if lost:
+                raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
+        elif self.air.default_link_key:
+            raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
         if len(wired) > 1:
             raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
@@ -213,6 +228,11 @@ class Home(_Declared, frozen=True, kw_only=True):
         joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody outside forms the network."""
+        return not any(isinstance(device, Hub) for device in self.device)
 
 
 class Bench(_Declared, frozen=True, kw_only=True):
@@ -324,7 +344,7 @@ def _explain(reason: str, where: str, document: dict[str, object]) -> str:
     return f"{path}: {reason[0].lower()}{reason[1:]}"
 
 
-_KINDS: dict[str, type[_Device]] = {str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, Hht)}
+_KINDS: dict[str, type[_Device]] = {str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, Hht, Rcp)}
 _TABLES: dict[str, type[msgspec.Struct]] = {
     "$": Bench,
     "$.access": Access,

@@ -26,6 +26,7 @@ from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config
 from tools.bench.identity import Identity, authority, identify
+from tools.errors import BadInput
 
 HEAD_END = "dcc"
 """The head end's host on the virtual network."""
@@ -110,6 +111,8 @@ class Home:
         self.mains = Mains(kernel, f"{self.name}/mains")
         self.air = Air(kernel, f"{self.name}/air", range_m=declared.air.range_m, loss=declared.air.loss)
         self.channel = declared.air.channel
+        self.foreign = declared.foreign
+        self.default_link_key = declared.air.default_link_key
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
         suite = SUITES.get(declared.air.key_establishment)
         self.authority = None if suite is None else authority(kernel.seed, suite)
@@ -127,7 +130,9 @@ class Home:
 
     @property
     def hub(self) -> Board:
-        """Every home has one."""
+        """The hub. Raises BadInput where there is none."""
+        if self.foreign:
+            raise BadInput(f"{self.name} has no hub")
         return self.boards[self.of_kind("hub")[0]]
 
     def of_kind(self, kind: str) -> list[str]:
@@ -174,13 +179,14 @@ class Home:
 
 
 class Visit:
-    """The terminal is switched on with its optical head on the meter and its lead in the hub; `end` takes it away again."""
+    """The terminal is switched on with its optical head on the meter and its lead in the hub, if any; `end` takes it away again."""
 
     def __init__(self, home: Home, meter: Board, terminal: Board) -> None:
         """Raises devices.runtime.port.Occupied when somebody else's head is on the meter."""
         self._supply = terminal.supply
         self._wires = [terminal.uart("optical").attach(meter.uart("optical"), baud=9600)]
-        self._wires.append(terminal.uart("service").attach(home.hub.uart("service")))
+        if not home.foreign:
+            self._wires.append(terminal.uart("service").attach(home.hub.uart("service")))
         self._terminal = terminal
         assert isinstance(self._supply, Battery)
         self._supply.insert()
@@ -238,9 +244,9 @@ def _wired(device: config.Device) -> bool:
     return isinstance(device, config.Esme) and device.interface == "wired"
 
 
-def _network(home: Home) -> int:
-    """The extended PAN id printed on the home's hub."""
-    return home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
+def _network(home: Home) -> int | None:
+    """The extended PAN id printed on the home's hub; None: any network will do."""
+    return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
 
 
 def _esme(parts: Parts) -> esme.Config:
@@ -251,13 +257,22 @@ def _esme(parts: Parts) -> esme.Config:
         lls_password=parts.password,
         lab=parts.home.bench.access.lab,
         interface="wired" if _wired(parts.device) else "han",
+        foreign=parts.home.foreign,
+        default_link_key=parts.home.default_link_key,
     )
 
 
 def _gsme(parts: Parts) -> gsme.Config:
     device = parts.device
     assert isinstance(device, config.Gsme)
-    return gsme.Config(parts.identity.install_code, _network(parts.home), parts.credentials, wake_period=device.wake_minutes * MIN)
+    return gsme.Config(
+        parts.identity.install_code,
+        _network(parts.home),
+        parts.credentials,
+        foreign=parts.home.foreign,
+        default_link_key=parts.home.default_link_key,
+        wake_period=device.wake_minutes * MIN,
+    )
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({

@@ -165,8 +165,11 @@ class Run:
 
     @property
     def commissioned(self) -> bool:
-        """Whether every listed device has joined, every meter can be reached, and the gas mirrors are full."""
-        return all(getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values())
+        """Whether every listed device has joined, every meter can be reached, and the gas mirrors are full.
+
+        A home without a hub waits for nobody: who forms its network is outside.
+        """
+        return all(home.foreign or getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values())
 
     # --- the outside ---
 

@@ -54,6 +54,8 @@ def command(
     """
     choice = Choice(config.load(path), kind, name, seed)
     node = choice.node
+    if choice.home.foreign:
+        raise BadInput(f"{choice.home.name} has no hub, whose process would hold its radio medium")
     links = process.Links(parse(air), list(choice.links()), parse(wired) if wired else None, broker=broker, screen=screen)
     if wired and kind not in (HUB, "esme"):
         raise BadInput(f"{node} has no wired meter interface")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from devices.runtime.kernel import MIN
+from devices.runtime.kernel import HOUR, MIN
 from tools.bench import config
 from tools.bench.commissioning import commissioning
 from tools.bench.realtime import Driver
@@ -39,14 +39,16 @@ SLICE = MIN
 @click.argument("bench", metavar="BENCH.toml", type=click.Path(path_type=Path))
 @click.option("--ready-json", "--json", "quiet", is_flag=True, help="Print the ready line and nothing else.")
 @click.option("--pace", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="Virtual seconds in a second.")
-@click.option("--after", type=duration, default="2h", show_default=True, metavar="TIME", help="Virtual time before the links open.")
+@click.option(
+    "--after", type=duration, metavar="TIME", help="Virtual time before the links open.  [default: 2h; 0 where no home has a hub]"
+)
 @click.option("--zep", is_flag=True, help="Send every radio frame to a sniffer on this machine, too: ZEP on UDP port 17754.")
 @kept_options
 def command(
     bench: Path,
     quiet: bool,
     pace: float,
-    after: int,
+    after: int | None,
     zep: bool,
     seed: int | None,
     capture: Path | None,
@@ -56,13 +58,15 @@ def command(
     """Run the homes of BENCH.toml in real time, with its links open, until SIGTERM or Ctrl-C.
 
     First, in virtual time, every device joins, the gas mirror fills, and --after has passed, so that there is something to
-    read. Then the links open, and the first line of output says where, as JSON:
+    read; a home without a hub waits for nobody. Then the links open, and the first line of output says where, as JSON:
 
     \b
     {"ready": true, "endpoints": {"hub.wan": "tcp:127.0.0.1:40001",
      "esme.optical": "pty:/dev/pts/3", ...}}
     """
     declared = config.load(bench)
+    if after is None:
+        after = 0 if all(home.foreign for home in declared.home) else 2 * HOUR
     run = Run(declared, seed, time.time_ns() - after if declared.start_ns is None else None)
     served, tally, voice = Served(run), Tally(run.kernel), Voice(quiet)
     Timeline(run.kernel, voice.line, run.names())

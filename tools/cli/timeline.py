@@ -41,6 +41,10 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "han.join-failed": lambda e: f"could not join: {e['reason']}",
     "han.refused": lambda e: f"refuses {_eui64(e['eui64'])}: {e['reason']}",
     "han.partner-key": lambda e: f"shares a link key with {_eui64(e['eui64'])}",
+    "han.key-establishment": lambda e: (
+        None if e["outcome"] == "established" else f"key establishment with {_eui64(e['eui64'])}: {e['outcome']}"
+    ),
+    "han.key-kept": lambda e: f"keeps the link key that it joined with: {e['reason']}",
     "han.parent-lost": lambda e: "has lost its parent",
     "hub.sap": lambda e: f"knows {_eui64(e['eui64'])} as SAP {e['sap']}",
     "tunnel.open": lambda e: f"has a DLMS tunnel to {_eui64(e['eui64'])}, {e['limit']} octets a message",

@@ -137,6 +137,8 @@ class Endpoint:
         self.device = device
         self.profile = profile
         self.sequence = sequence or SequenceNumber()
+        self.strict = profile == SMART_ENERGY
+        """Clusters that need a link key are refused without one."""
         self.instances: dict[tuple[int, Side], Instance] = {}
         self.reporting = Reporting(self)
         self.refused: Counter[Status] = Counter()
@@ -251,7 +253,7 @@ class Endpoint:
 
     def _act(self, request: Request, position: int) -> Outcome:
         message, header = request.message, request.header
-        if self.profile == SMART_ENERGY and needs_link_key(message.cluster) and not (message.secured or message.broadcast):
+        if self.strict and needs_link_key(message.cluster) and not (message.secured or message.broadcast):
             return Status.FAILURE
         general = header.kind == 0
         if header.manufacturer is not None:

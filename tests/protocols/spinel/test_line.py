@@ -15,15 +15,19 @@ frames = st.binary(min_size=1, max_size=200)
 
 
 def test_a_reset_as_hosts_send_it() -> None:
-    # The first octets of any host: 80 01, its checksum, the closing flag (draft-rquattle-spinel, HDLC-lite appendix).
-    assert encode(Message(0, Command.RESET).build()) == b"\x80\x01" + crc.x25(b"\x80\x01").to_bytes(2, "little") + b"\x7e"
-    assert encode(bytes.fromhex("810243")).startswith(bytes.fromhex("810243"))
+    # The first octets of any host: 80 01 and its checksum between two flags (draft-rquattle-spinel, HDLC-lite appendix).
+    assert encode(Message(0, Command.RESET).build()) == b"\x7e\x80\x01" + crc.x25(b"\x80\x01").to_bytes(2, "little") + b"\x7e"
+
+
+def test_a_question_as_zigbee_on_host_sends_it() -> None:
+    # zigbee-on-host 0.3.0 asks for the protocol version.
+    assert encode(Message(1, Command.PROPERTY_GET, Property.PROTOCOL_VERSION).build()).hex() == "7e810201c5b27e"
 
 
 def test_octets_that_mean_something_to_the_line_are_escaped() -> None:
     line = encode(bytes.fromhex("7E7D1113F8"))
-    assert line.startswith(bytes.fromhex("7D5E7D5D7D317D337DD8"))
-    assert line.count(b"\x7e") == 1
+    assert line.startswith(bytes.fromhex("7E7D5E7D5D7D317D337DD8"))
+    assert line.count(b"\x7e") == 2
     assert not {0x11, 0x13, 0xF8} & set(line)
 
 
