@@ -1,7 +1,7 @@
 """Profile generic (class 7): rows of captured attributes. Blue Book 4.3.6.
 
-Selective access by range and by entry, with chosen columns. The range may restrict any column: the one that rows are ordered
-by (the clock's, or else the first when it holds numbers) is searched, any other is looked at row by row. When to capture is the
+Selective access by range and by entry, with chosen columns. The range may restrict any column: the clock's, and one whose numbers
+have only grown, is searched, any other is looked at row by row. When to capture is the
 firmware's: it calls `capture`, or adds rows itself with `append`. Selecting rows of a profile that is captured itself is not
 offered: such a column holds the whole buffer.
 """
@@ -9,6 +9,7 @@ offered: such a column holds the whole buffer.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import chain
@@ -102,6 +103,8 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         self._compact = compact
         self._find = find
         self._most_entries = profile_entries
+        self._growing: dict[int, Data] = {}
+        """Columns whose numbers have never become less, with the last of each."""
         self._arrange(tuple(columns), sort_method, sort_column, profile_entries)
         super().__init__(
             logical_name,
@@ -119,7 +122,7 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
     @method(1, I8)
     def reset(self, argument: Data) -> None:
         """Empty the buffer."""
-        self._rows.clear()
+        self._clear()
 
     @method(2, I8)
     def capture(self, argument: Data) -> None:
@@ -130,9 +133,14 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         """Add a row, one value a column."""
         if len(values) != len(self.columns):
             raise LocalProtocolError(f"{self!r} has {len(self.columns)} columns, not {len(values)}")
-        key = _key(values[self._key_column])
+        key = 0 if self._clock_column is None else _instant(values[self._clock_column])
         rank = 0 if self._rank is None or self._sort_column is None else self._rank(_magnitude(values[self._sort_column]))
         self._rows.append(axdr.structure(*values).build(), key, rank)
+        self._growing = {
+            column: value
+            for column, before in (self._growing.items() if len(self._rows) > 1 else enumerate(values))
+            if (value := values[column]).tag == before.tag and value.tag in _INTEGERS and value.value >= before.value
+        }
         self.changed(ProfileGeneric.buffer)
 
     def image(self) -> list[bytes]:
@@ -142,7 +150,7 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
 
     def restore(self, rows: Iterable[bytes]) -> None:
         """Fill the buffer with the rows of an image."""
-        self._rows.clear()
+        self._clear()
         for row in rows:
             self.append(Data.parse(row).value)
 
@@ -196,9 +204,25 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         whole = [] if chosen == list(range(len(self.columns))) else chosen
         if column == self._clock_column:
             return self._rows.between(_bound(low, highest=False), _bound(high, highest=True)), whole
-        if column == self._key_column and low.tag == high.tag and self._key_tag() == low.tag:
-            return self._rows.between(low.value, high.value), whole
-        return self._matching(column, low, high), whole
+        return (self._found if self._grows(column) else self._matching)(column, low, high), whole
+
+    def _grows(self, column: int) -> bool:
+        return isinstance(self._rows, Ring) and column in self._growing
+
+    def _found(self, column: int, low: Data, high: Data) -> Sequence[int]:
+        """As `_matching`, of a column whose numbers only grow from the oldest row to the newest."""
+        if not low.tag == high.tag == self._growing[column].tag:
+            raise AccessError(DataAccessResult.TYPE_UNMATCHED)
+        size = len(self._rows)
+        newest_first = self._method == SortMethod.LIFO
+
+        def value(age: int) -> int:
+            number: int = Data.parse(self._rows.row(size - 1 - age if newest_first else age)).value[column].value
+            return number
+
+        start = bisect_left(range(size), low.value, key=value)
+        ages = range(start, max(start, bisect_right(range(size), high.value, key=value)))
+        return [size - 1 - age for age in reversed(ages)] if newest_first else ages
 
     def _matching(self, column: int, low: Data, high: Data) -> list[int]:
         positions = []
@@ -269,15 +293,11 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         self._clock_column = next(
             (n for n, column in enumerate(self.columns) if column.thing.class_id == Clock.class_id), None
         )
-        self._key_column = self._clock_column or 0
+        self._growing = {}
 
-    def _key_tag(self) -> int | None:
-        """The type of the numbers that rows are ordered by; None: there is none, and no order to rely on."""
-        if not len(self._rows) or self._clock_column is not None:
-            return None
-        tags = {Data.parse(self._rows.row(position)).value[self._key_column].tag for position in (0, len(self._rows) - 1)}
-        tag = tags.pop()
-        return tag if not tags and tag in _INTEGERS else None
+    def _clear(self) -> None:
+        self._rows.clear()
+        self._growing.clear()
 
     def _with_columns(self, value: Data) -> Shape:
         columns = []
@@ -338,14 +358,9 @@ _INTEGERS: Final = frozenset(
 )  # fmt: skip
 
 
-def _key(value: Data) -> int:
-    """The key of a row: an instant or a number. A clock that knows no time puts its rows at the beginning of time."""
-    if value.tag in (Tag.OCTET_STRING, Tag.DATE_TIME):
-        try:
-            return date_time.instant(value.value) or 0
-        except DecodeError:
-            return 0
-    return int(value.value) if value.tag in _INTEGERS else 0
+def _instant(value: Data) -> int:
+    """The key of a row. A clock that knows no time puts its rows at the beginning of time."""
+    return date_time.instant(value.value) or 0 if value.tag in (Tag.OCTET_STRING, Tag.DATE_TIME) else 0
 
 
 def _magnitude(value: Data) -> float:

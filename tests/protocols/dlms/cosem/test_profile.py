@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
@@ -286,15 +288,37 @@ def test_rows_of_several_types_are_no_compact_array() -> None:
 
 
 def test_a_range_of_numbers_works_by_its_result() -> None:
-    """C14: of 19,000 rows ordered by their first column, none but those in the range and the two ends is looked at."""
+    """C14: of 19,000 rows with a register that only counts up, a search looks at few but those in the range."""
     count = DataClass("0-0:96.15.0", value=axdr.u32(0))
-    profile = ProfileGeneric("1-0:99.2.0", columns=(Column(count),), profile_entries=19_000)
-    for number in range(19_000):
-        profile.append([axdr.u32(number)])
-    for row in (*range(1, 500), *range(510, 18_999)):
-        profile._rows._rows[row] = b"nothing that could be looked at"
-    chosen = profile.read(2, by_range(axdr.u32(500), axdr.u32(509), Reference.to(count, 2)))
-    assert [row.value[0].value for row in chosen.value] == list(range(500, 510))
+    other = DataClass("0-0:96.15.1", value=axdr.u32(0))
+    profile = ProfileGeneric("1-0:99.2.0", columns=(Column(other), Column(count)), profile_entries=19_000)
+    for number in range(20_000):
+        profile.append([axdr.u32(number * 7 % 11), axdr.u32(number)])
+
+    class Counted(list[bytes]):
+        looked = 0
+
+        def __getitem__(self, index: object) -> Any:
+            self.looked += 1
+            return super().__getitem__(index)
+
+    rows = profile._rows._rows = Counted(profile._rows._rows)
+    chosen = profile.read(2, by_range(axdr.u32(1_500), axdr.u32(1_509), Reference.to(count, 2)))
+    assert [row.value[1].value for row in chosen.value] == list(range(1_500, 1_510))
+    assert rows.looked <= 10 + 2 * 15
+
+
+@pytest.mark.parametrize("method", [SortMethod.FIFO, SortMethod.LIFO])
+@given(numbers=st.lists(st.integers(0, 9), max_size=12), low=st.integers(0, 9), high=st.integers(0, 9), grows=st.booleans())
+def test_a_searched_range_is_what_looking_at_every_row_finds(method, numbers: list[int], low: int, high: int, grows: bool) -> None:
+    count = DataClass("0-0:96.15.0", value=axdr.u8(0))
+    profile = ProfileGeneric("1-0:99.2.0", columns=(Column(count),), profile_entries=8, sort_method=method)
+    captured = sorted(numbers) if grows else numbers
+    for number in captured:
+        profile.append([axdr.u8(number)])
+    expected = [number for number in captured[-8:] if low <= number <= high]
+    chosen = profile.read(2, by_range(axdr.u8(low), axdr.u8(high), Reference.to(count, 2)))
+    assert [row.value[0].value for row in chosen.value] == (expected[::-1] if method == SortMethod.LIFO else expected)
 
 
 # --- rearranged by a client
