@@ -6,6 +6,7 @@
     in process  our client and server in one process, no link
     crowd       a hundred associations, each with one request under way
     memory      of one such meter
+    bad input   the worst of tests/compliance/bad_requests.py, in processor time for each kB of it
 
 Run with `python -m tests.bench.dlms` or through `make bench`. Without .venv-peers (`make peers`) only our own figures are
 printed. Medians of rounds. Exit status 1 below a gate.
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from protocols.dlms import wrapper
 from protocols.dlms.authentication import AUTHENTICATED_ENCRYPTED, Security
@@ -33,6 +34,7 @@ from protocols.dlms.security.context import SecurityContext
 from protocols.dlms.security.material import SecurityMaterial
 from protocols.dlms.xdlms import AttributeDescriptor, GetRequestNormal
 from tests.bench.servers import ours
+from tests.compliance.bad_requests import ASSOCIATED
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
@@ -49,6 +51,8 @@ GATE = 120
 """us: of the same, on a machine as slow as they come."""
 MATERIAL = ours.material(ours.CLIENT_TITLE)
 """Of the clients of one server: their counter never goes back."""
+BAD_INPUT_GATE = 5
+"""ms of processor time for each kB of a bad request."""
 NAMES = [f"1-0:{number}.8.0" for number in range(1, ours.REGISTERS + 1)]
 AARQ = next(Client(ours.PLAIN).associate())
 GETTING = [GetRequestNormal(0xC1, AttributeDescriptor(3, Obis(name), 2)).build() for name in NAMES]
@@ -196,6 +200,25 @@ def memory(command: list[str]) -> float:
     return float(done.stdout)
 
 
+def worst_bad_input() -> tuple[float, str]:
+    """ms of the processor for each kB (and for what is shorter) of the slowest bad request, and which it is."""
+    session = ours.meter().session(ours.PLAIN, 1, 0xFFFF)
+    assert session is not None
+    session.receive(next(Client(ours.PLAIN, max_pdu=0xFFFF).associate()), 0)
+    assert session.associated
+    found = []
+    for name, dialogue in ASSOCIATED.items():
+        for request, _ in dialogue:
+            octets = bytes.fromhex(request)
+            times = []
+            for _ in range(7):
+                begin = process_time()
+                session.receive(octets, 0)
+                times.append(process_time() - begin)
+            found.append((statistics.median(times) * 1e3 / max(1, len(octets) / 1024), name))
+    return max(found)
+
+
 def medians(cases: dict[str, Callable[[], float]]) -> dict[str, float]:
     rounds: dict[str, list[float]] = {name: [] for name in cases}
     for once in cases.values():
@@ -257,10 +280,14 @@ def main() -> int:
         print(f"{'':17}   Gurux:      {gurux:8.1f} KiB, ratio {own / gurux:.2f}", end="")
         if own >= gurux:
             worse.append("memory")
+    slowest, what = worst_bad_input()
+    print(f"\nworst bad input{slowest:13.2f} ms a kB, at most {BAD_INPUT_GATE} ({what})", end="")
+    if slowest > BAD_INPUT_GATE:
+        worse.append("bad input")
     ciphered = found["in process: GCM"]
     print(f"\nan in-process GET with GCM at both ends: {ciphered:.0f} us, at most {GATE}, aim {AIM}")
     if worse:
-        print(f"not better than Gurux's: {', '.join(worse)}")
+        print(f"not better than it must be: {', '.join(worse)}")
     return bool(worse) or ciphered > GATE
 
 
