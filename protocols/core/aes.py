@@ -98,14 +98,45 @@ def ecb(key: bytes, block: bytes) -> bytes:
 
 def mmo(data: bytes) -> bytes:
     """Matyas-Meyer-Oseas hash of `data`, 16 octets (ZigBee R23 annex B.6)."""
-    bits = 8 * len(data)
+    return _mmo_fold(bytes(BLOCK), data + _mmo_padding(len(data)))
+
+
+class Mmo:
+    """The same hash of octets that come by pieces."""
+
+    __slots__ = ("_digest", "_length", "_rest")
+
+    def __init__(self, data: bytes = b"") -> None:
+        self._digest = bytes(BLOCK)
+        self._rest = b""
+        self._length = 0
+        self.update(data)
+
+    def update(self, data: bytes) -> None:
+        """The next octets."""
+        self._length += len(data)
+        data = self._rest + data
+        whole = len(data) - len(data) % BLOCK
+        self._digest = _mmo_fold(self._digest, data[:whole])
+        self._rest = data[whole:]
+
+    def digest(self) -> bytes:
+        """The hash of all octets so far, 16 octets."""
+        return _mmo_fold(self._digest, self._rest + _mmo_padding(self._length))
+
+
+def _mmo_padding(length: int) -> bytes:
+    """What makes so many octets whole blocks that tell their number."""
+    bits = 8 * length
     short = bits < 0x10000
     tail = 2 if short else 6  # octets behind the padding: 16-bit length, or 32-bit length and two zero octets
-    padded = data + b"\x80" + bytes((-len(data) - 1 - tail) % BLOCK)
-    padded += bits.to_bytes(2, "big") if short else bits.to_bytes(4, "big") + bytes(2)
-    digest = bytes(BLOCK)
-    for at in range(0, len(padded), BLOCK):
-        block = padded[at : at + BLOCK]
+    end = bits.to_bytes(2, "big") if short else bits.to_bytes(4, "big") + bytes(2)
+    return b"\x80" + bytes((-length - 1 - tail) % BLOCK) + end
+
+
+def _mmo_fold(digest: bytes, blocks: bytes) -> bytes:
+    for at in range(0, len(blocks), BLOCK):
+        block = blocks[at : at + BLOCK]
         # A chained key is used once: keeping its cipher object would only push out those that are used again.
         sealed = Cipher(algorithms.AES(digest), modes.ECB()).encryptor().update(block)
         digest = _xor(sealed, block)
