@@ -79,7 +79,8 @@ class Parameters:
     limits: what it offers in negotiation. inter_octet_time_out: silence that ends a frame begun (class 23 says 20 ms to
     6 s; the default leaves room for links that deliver in lumps). inactivity_time_out: silence after which a server
     drops a connection. response_time_out, attempts: a client repeats after the one, and gives up after so many
-    transmissions without progress. largest_apdu: octets; a longer one is not put together.
+    transmissions without progress. largest_apdu: octets; a longer one is not put together. connections: how many a server
+    keeps, with all clients and logical devices together.
     """
 
     limits: Limits = Limits()
@@ -88,6 +89,7 @@ class Parameters:
     response_time_out: int = 5 * _S
     attempts: int = 3
     largest_apdu: int = 4096
+    connections: int = 16
 
     def __post_init__(self) -> None:
         limits = self.limits

@@ -172,6 +172,8 @@ class ServerLink:
 
     def _connect(self, frame: Frame, now: int) -> list[Effect]:
         key = client, server = frame.source.upper, frame.destination.upper
+        if key not in self._connections and len(self._connections) >= self._parameters.connections:
+            return self._refuse(frame, now)
         try:
             theirs = Limits.parse(frame.information)
         except DecodeError as error:
@@ -195,7 +197,7 @@ class ServerLink:
         return [_answer(frame, Kind.UA), *self._close(self._known(frame, now))]
 
     def _refuse(self, frame: Frame, now: int) -> list[Effect]:
-        return [_answer(frame, Kind.DM)] if frame.poll else [Discarded("not connected", frame.build())]
+        return [_answer(frame, Kind.DM)] if frame.poll else [Discarded("not connected, and nobody polls", frame.build())]
 
     def _reject(self, frame: Frame, now: int, reason: int = FRMR_CONTROL_UNDEFINED) -> list[Effect]:
         """FRMR, and out of normal response mode: only SNRM mends it (ISO/IEC 13239 5.5.3.4.2)."""

@@ -387,6 +387,15 @@ def test_several_clients_have_their_own_connections() -> None:
     assert kinds(pens[32, 1].i(1, 1, COMMAND)) == [Apdu]
 
 
+def test_one_connection_too_many_is_refused_and_the_others_stand() -> None:
+    meter_ = ServerLink([1], Parameters(connections=2))
+    pens = [Peer(meter_, Address(who), SERVER) for who in (1, 16, 32)]
+    assert [kinds(pen.u(Kind.SNRM)) for pen in pens] == [[Kind.UA, Connected], [Kind.UA, Connected], [Kind.DM]]
+    assert kinds(pens[0].u(Kind.SNRM)) == [Disconnected, Kind.UA, Connected]
+    pens[1].u(Kind.DISC)
+    assert kinds(pens[2].u(Kind.SNRM)) == [Kind.UA, Connected]
+
+
 def test_the_address_called_is_the_address_that_answers() -> None:
     """However many octets the client spends."""
     meter_ = ServerLink([1])
