@@ -1,4 +1,4 @@
-"""What README, docs/dlms.md and docs/zigbee.md show runs as it stands there: the Python, and every command with the links of a served bench."""
+"""What README and the pages of docs/ show runs as it stands there: the Python, and every command with the links of a served bench."""
 
 from __future__ import annotations
 
