@@ -82,6 +82,28 @@ def test_any_octets_are_read_or_refused(octets: bytes) -> None:
     assert low is None or high is None or date_time.to_datetime(low) <= date_time.to_datetime(high)
 
 
+FIELD = st.integers(0, 99) | st.just(0xFF)
+NEARLY = st.builds(
+    lambda year, fields, deviation, status: year.to_bytes(2, "big") + bytes(fields) + deviation.to_bytes(2, "big", signed=True) + status,
+    st.integers(0, 9_999) | st.just(0xFFFF),
+    st.tuples(st.integers(0, 13), st.integers(0, 32), FIELD, st.integers(0, 25), st.integers(0, 61), st.integers(0, 61), FIELD),
+    st.integers(-900, 900) | st.just(-0x8000),
+    st.binary(min_size=1, max_size=1),
+)
+
+
+@given(NEARLY | st.binary(min_size=12, max_size=12))
+def test_one_instant_is_the_first_and_the_last_that_fit(octets: bytes) -> None:
+    try:
+        complete = date_time.is_complete(octets)
+    except DecodeError:
+        with pytest.raises(DecodeError):
+            date_time.instant(octets)
+        return
+    if complete and octets[8] != 0xFF:
+        assert date_time.earliest(octets) == date_time.instant(octets) == date_time.latest(octets)
+
+
 def test_our_own_mistakes_are_named() -> None:
     with pytest.raises(LocalProtocolError, match="time zone"):
         date_time.from_datetime(datetime(2024, 1, 1))
