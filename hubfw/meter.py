@@ -40,6 +40,7 @@ RELEASE_ATTEMPTS: Final = 3
 """How often a meter that is known to hold an association is asked to end it."""
 
 _AARE: Final = 0x61
+_CONFIRMED_SERVICE_ERROR: Final = b"\x0e"
 _RLRE: Final = 0x63
 _EXCEPTION: Final = 0xD8
 
@@ -218,8 +219,10 @@ def _accepted(apdu: bytes) -> bool:
 
 def _may_hold(apdu: bytes) -> bool:
     """Whether the meter may hold an association after an AARE that says no: it cannot be read, or gives no reason, as a meter
-    does where an association is open already."""
+    does where an association is open already. Where the initiate request was at fault there is none."""
     try:
-        return acse.AARE.parse(apdu).diagnostic in (None, acse.Diagnostic.NO_REASON_GIVEN)
+        response = acse.AARE.parse(apdu)
     except DecodeError:
         return True
+    unexplained = response.diagnostic in (None, acse.Diagnostic.NO_REASON_GIVEN)
+    return unexplained and response.user_information[:1] != _CONFIRMED_SERVICE_ERROR

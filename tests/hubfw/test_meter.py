@@ -7,7 +7,7 @@ import pytest
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import S
 from hubfw.han.tunnels import WAITING
-from protocols.dlms import acse, wrapper
+from protocols.dlms import acse, initiate, wrapper
 from protocols.dlms.client import AssociationRefused, Refused
 
 RLRQ = acse.RLRQ.of().build()
@@ -83,6 +83,16 @@ def test_a_client_that_was_refused_an_association_does_not_hold_its_address(prem
     assert RLRQ not in asked(premises)
     other = premises.head_end.connect(3, 1, b"12345678")
     other.associate()
+
+
+def test_a_client_whose_terms_were_refused_does_not_hold_its_address(premises):
+    line = premises.head_end.connect(3)
+    terms = initiate.InitiateRequest(None, None, None, 6, initiate.Conformance.GET, 10).build()
+    refusal = acse.AARE.parse(line.exchange(acse.AARQ.propose(acse.Context.LOGICAL_NAME, terms).build()))
+    assert refusal.diagnostic is acse.Diagnostic.NO_REASON_GIVEN
+    line.close()
+    assert RLRQ not in asked(premises)
+    premises.head_end.connect(3).associate()
 
 
 def test_a_client_that_got_an_exception_instead_of_an_association_does_not_hold_its_address(premises):
