@@ -1,4 +1,4 @@
-"""What README and the pages of docs/ show runs as it stands there: the Python, and every command with the links of a served bench."""
+"""What README and the pages of docs/ show runs as it stands there: the Python, and each command with a served bench's links."""
 
 from __future__ import annotations
 
