@@ -1,4 +1,4 @@
-"""What README and the pages of docs/ show runs as it stands there: the Python, and each command with a served bench's links."""
+"""What README, docs/dlms.md and docs/zigbee.md show runs as it stands: the Python, and every command, at a served bench."""
 
 from __future__ import annotations
 
