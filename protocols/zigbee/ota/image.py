@@ -45,7 +45,13 @@ class Tag(IntEnum):
     CERTIFICATE_2 = 0x0006
 
 
-_FIXED: Final[dict[int, int]] = {Tag.SIGNATURE: 50, Tag.CERTIFICATE: 48, Tag.INTEGRITY_CODE: BLOCK, Tag.SIGNATURE_2: 80, Tag.CERTIFICATE_2: 74}
+_FIXED: Final[dict[int, int]] = {
+    Tag.SIGNATURE: 50,
+    Tag.CERTIFICATE: 48,
+    Tag.INTEGRITY_CODE: BLOCK,
+    Tag.SIGNATURE_2: 80,
+    Tag.CERTIFICATE_2: 74,
+}
 """Octets of an element that can have no other length."""
 
 
