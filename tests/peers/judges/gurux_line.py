@@ -4,8 +4,8 @@
 
 Links: mode-e:PATH, as its example for a reader does it: sign-on at 300 baud 7E1, acknowledgement for HDLC, then the port at the
 agreed rate and 8N1; pty:PATH and tcp:HOST:PORT, HDLC; udp:HOST:PORT, the wrapper. Prints as JSON: the object list's length, the
-register's value, the window agreed (receive, transmit), the identification (mode E) and the rate. It counts frames of a window
-wrongly from the third on, and its answers are kept that short.
+register's value, the window agreed (receive, transmit), the identification (mode E) and the rate. Of a whole window it acknowledges
+one frame (N(R) goes up by one), so answers are kept to one window.
 """
 
 from __future__ import annotations
