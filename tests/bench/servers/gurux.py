@@ -29,10 +29,6 @@ GXServerReply.setReply = lambda self, value: setattr(self, "reply", value)
 GXServerReply.getConnectionInfo = lambda self: self.connectionInfo
 
 
-def nothing(self, *_):
-    """A callback whose answer the library does not look at."""
-
-
 class Meter(GXDLMSSecureServer):
     def __init__(self):
         association = GXDLMSAssociationLogicalName()
@@ -50,21 +46,17 @@ class Meter(GXDLMSSecureServer):
         self.handleRequest(reply)
         return bytes(reply.reply or b"")
 
-    def isTarget(self, server, client):  # noqa: N802 (the library's names)
-        return True
 
-    def onValidateAuthentication(self, authentication, password):  # noqa: N802
-        return 0
-
-    def onGetAttributeAccess(self, argument):  # noqa: N802
-        return AccessMode.READ
-
-    def onGetMethodAccess(self, argument):  # noqa: N802
-        return MethodAccessMode.NO_ACCESS
-
-    onFindObject = onPreGet = onPostGet = onPreRead = onPostRead = notifyRead = nothing  # noqa: N815
-    onPreWrite = onPostWrite = onPreAction = onPostAction = setTransaction = nothing  # noqa: N815
-    onConnected = onInvalidConnection = onDisconnected = nothing  # noqa: N815
+ANSWERS = {
+    "isTarget": True, "onValidateAuthentication": 0,
+    "onGetAttributeAccess": AccessMode.READ, "onGetMethodAccess": MethodAccessMode.NO_ACCESS,
+    "onFindObject": None, "onPreGet": None, "onPostGet": None, "onPreRead": None, "onPostRead": None, "notifyRead": None,
+    "onPreWrite": None, "onPostWrite": None, "onPreAction": None, "onPostAction": None, "setTransaction": None,
+    "onConnected": None, "onInvalidConnection": None, "onDisconnected": None,
+}  # fmt: skip
+"""What the library asks its owner, and what it is told."""
+for name, answer in ANSWERS.items():
+    setattr(Meter, name, lambda self, *_, answer=answer: answer)
 
 
 def serve() -> None:
