@@ -24,6 +24,8 @@ _STATUSES: Final = {
     TxStatus.NO_ACK: Status.NO_ACK,
     TxStatus.EXPIRED: Status.NO_ACK,
     TxStatus.OVERFLOW: Status.NOMEM,
+    TxStatus.BUSY: Status.CCA_FAILURE,
+    TxStatus.SUSPENDED: Status.CCA_FAILURE,
 }
 
 

@@ -1,12 +1,12 @@
-"""The radio medium: 802.15.4-2006 transceivers in one place, with positions, range, loss, latency and airtime.
+"""The radio medium: 802.15.4-2006 transceivers in one place, with positions, range, walls, loss, latency and airtime.
 
 Each (page, channel) is one serial resource: a transmission starts when the last one has ended, so frames never collide and
-never overtake each other. The medium does what radio hardware does within microseconds: address filter and FCS check (7.5.6.2),
-acknowledgements and up to three retries (7.5.6.4), frames held for sleepers until their data request or 7.68 s (7.5.6.3),
-the frame pending bit. It reads MAC addressing octets (7.2.1) and nothing behind them.
+never overtake each other (`contention.ContendedAir` is the medium where they do). The medium does what radio hardware does within
+microseconds: address filter and FCS check (7.5.6.2), acknowledgements and up to three retries (7.5.6.4), frames held for sleepers
+until their data request or 7.68 s (7.5.6.3), the frame pending bit. It reads MAC addressing octets (7.2.1) and nothing behind them.
 
-Every frame and acknowledgement on the air is an event of kind "air.frame" (see `OnAir`), logged as it ends. Not modelled: CSMA
-back-off, collisions, hidden nodes, interference between channels, MAC security, 802.15.4-2015 frames.
+Every frame and acknowledgement on the air is an event of kind "air.frame" (see `OnAir`), logged as it ends. Not modelled:
+interference between channels, MAC security, 802.15.4-2015 frames.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from math import sqrt
 from random import Random
 from struct import Struct
 
+from devices.runtime.band import ACK_OCTETS, BANDS, PHY_OCTETS, exists
 from devices.runtime.faults import Faults
 from devices.runtime.kernel import MS, US, Halted, Kernel, Timer
 from devices.runtime.mac_header import BEACON, BROADCAST, MacHeader, acknowledgement, with_frame_pending
+from devices.runtime.propagation import Propagation, link_quality
 from devices.runtime.radio import TxStatus
 from protocols.core.crc import ends_in_kermit
 from protocols.core.errors import LocalProtocolError
@@ -31,10 +33,6 @@ RETRIES = 3
 """macMaxFrameRetries."""
 PERSISTENCE = 7_680 * MS
 """macTransactionPersistenceTime: 500 base superframes of 15.36 ms."""
-ACK_WAIT = 864 * US
-"""macAckWaitDuration: 54 symbols."""
-TURNAROUND = 192 * US
-"""aTurnaroundTime: 12 symbols."""
 SPACING = 640 * US
 """Long interframe spacing, 40 symbols: the least idle time between transactions."""
 POLL_WINDOW = 100 * MS
@@ -45,10 +43,6 @@ SCAN_WINDOW = 507 * MS
 MAX_QUEUE = 64
 MAX_HELD = 32
 
-_PHY_OCTETS = 6  # preamble, delimiter and length
-_ACK_OCTETS_AND_PHY = 5 + _PHY_OCTETS
-_OCTET_2450 = 32 * US  # 250 kb/s
-_OCTET_SUB_GHZ = 80 * US  # 100 kb/s, pages 28 to 31
 _ANY_PAN = b"\xff\xff"
 _NO_ADDRESS = (0xFFFE, 0xFFFF)
 _ON_AIR = Struct(">BBQ")
@@ -71,27 +65,41 @@ class OnAir:
 
 
 class Air:
-    """One radio neighbourhood. `range_m` metres; `loss` 0.0 to 1.0 of any link; `latency` ns on top of the airtime."""
+    """One radio neighbourhood. `range_m` metres; `loss` 0.0 to 1.0 of any link; `latency` ns on top of the airtime.
+
+    With a `propagation` the link quality is by its path loss and walls, and `range_m` is its own; without one, by distance alone.
+    """
 
     def __init__(
-        self, kernel: Kernel, name: str = "air", *, range_m: float = 30.0, loss: float = 0.0, latency: int = 0
+        self,
+        kernel: Kernel,
+        name: str = "air",
+        *,
+        range_m: float = 30.0,
+        loss: float = 0.0,
+        latency: int = 0,
+        propagation: Propagation | None = None,
     ) -> None:
         self.kernel = kernel
         self.name = name
         self.range_m = range_m
+        self.propagation = propagation
         self.loss = loss
         self.latency = latency
         self.faults: Faults | None = None
         self.radios: dict[str, Transceiver] = {}
-        self._channels: dict[tuple[int, int], _Channel] = {}
+        self._channels: dict[tuple[int, int], Channel] = {}
         self._losses: dict[tuple[str, str], float] = {}
 
     def radio(self, who: str, x: float = 0.0, y: float = 0.0) -> Transceiver:
         """A new radio at (x, y) metres. Raises LocalProtocolError for a name that is taken."""
         if who in self.radios:
             raise LocalProtocolError(f"{self.name} has a radio {who} already")
-        radio = self.radios[who] = Transceiver(self, who, x, y)
+        radio = self.radios[who] = self._transceiver(who, x, y)
         return radio
+
+    def _transceiver(self, who: str, x: float, y: float) -> Transceiver:
+        return Transceiver(self, who, x, y)
 
     def set_loss(self, sender: str, receiver: str, loss: float) -> None:
         """Loss 0.0 to 1.0 of one link in one direction, in place of the air's own."""
@@ -103,32 +111,37 @@ class Air:
         link = sender.links.get(receiver.who)
         if link is None:
             loss = self._losses.get((sender.who, receiver.who), self.loss)
-            distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
-            link = sender.links[receiver.who] = Link(
-                lqi=255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0,
-                loss=loss,
-                rng=self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}") if loss else None,
-            )
+            margin = 0.0
+            if self.propagation is not None:
+                margin = self.propagation.margin((sender.x, sender.y), (receiver.x, receiver.y))
+                lqi = link_quality(margin)
+            else:
+                distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
+                lqi = 255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0
+            rng = self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}") if loss else None
+            link = sender.links[receiver.who] = Link(lqi, loss, rng, margin)
         return link
 
-    def channel(self, page: int, channel: int) -> _Channel:
-        """The serial resource of a page and channel."""
+    def channel(self, page: int, channel: int) -> Channel:
+        """A page and channel. Raises LocalProtocolError for one that there is not."""
         found = self._channels.get((page, channel))
         if found is None:
-            found = self._channels[page, channel] = _Channel(page, channel)
+            if not exists(page, channel):
+                raise LocalProtocolError(f"{self.name}: there is no channel {channel} on page {page}")
+            found = self._channels[page, channel] = Channel(page, channel)
         return found
 
     # --- a transmission: arrive, then acknowledged or unanswered ---
 
-    def start(self, frame: _Frame) -> None:
+    def start(self, frame: Transmission) -> None:
         """Put a frame on its channel, behind whatever is there."""
         channel = frame.channel
         start = frame.start = max(self.kernel.now, channel.free_at)
-        end = start + (len(frame.psdu) + _PHY_OCTETS) * channel.octet
+        end = start + (len(frame.psdu) + PHY_OCTETS) * channel.octet
         channel.free_at = end + SPACING + (channel.reply if frame.header.acknowledge else 0)
         self.kernel.at(end + self.latency, self._arrive, frame, who=frame.sender.who)
 
-    def _arrive(self, frame: _Frame) -> None:
+    def _arrive(self, frame: Transmission) -> None:
         sender, header, psdu = frame.sender, frame.header, frame.psdu
         if frame.life != sender.life:  # power went in the middle of the frame
             return
@@ -151,37 +164,38 @@ class Air:
             if receiver is sender or not receiver.in_pan(header.pan):
                 continue
             held = header.data_request and receiver.holds(header.source)  # as of now: the answer cannot wait for firmware
-            if self._offer(sender, receiver, psdu, frame.good):
+            if self._offer(frame, receiver):
                 receiver.listen_until = 0
                 if answers is None:
                     answers, pending = receiver, held
         if not header.acknowledge:
             sender.finished(frame, TxStatus.ACKED, False)
         elif answers is None:
-            kernel.at(kernel.now + ACK_WAIT, self._unanswered, frame, who=sender.who)
+            kernel.at(kernel.now + frame.channel.band.acknowledgement_wait, self._unanswered, frame, who=sender.who)
         else:
-            kernel.at(kernel.now + frame.channel.reply, self._acknowledged, frame, answers, pending, who=answers.who)
+            self._answer(frame, answers, pending)
 
-    def _broadcast(self, frame: _Frame) -> None:
+    def _broadcast(self, frame: Transmission) -> None:
         sender, header = frame.sender, frame.header
         for receiver in tuple(frame.channel.radios):
             if receiver is not sender and (header.kind == BEACON or receiver.in_pan(header.pan)):
-                self._offer(sender, receiver, frame.psdu, frame.good)
+                self._offer(frame, receiver)
 
-    def _sniffed(self, frame: _Frame) -> None:
+    def _sniffed(self, frame: Transmission) -> None:
         """A frame for one radio is heard by those that hear everything, too."""
         for receiver in tuple(frame.channel.sniffers):
             if receiver is not frame.sender and not (
                 frame.header.destination in receiver.addresses and receiver.in_pan(frame.header.pan)
             ):
-                self._offer(frame.sender, receiver, frame.psdu, frame.good)
+                self._offer(frame, receiver)
 
-    def _offer(self, sender: Transceiver, receiver: Transceiver, psdu: bytes, good: bool) -> bool:
+    def _offer(self, frame: Transmission, receiver: Transceiver) -> bool:
         """Let one radio hear a frame, if it can. True when it arrived whole."""
+        sender, psdu, good = frame.sender, frame.psdu, frame.good
         link = self.link(sender, receiver)
         if not link.lqi or not (receiver.rx_on_when_idle or receiver.listen_until > self.kernel.now):
             return False
-        if link.loses():
+        if link.loses() or self._disturbed(sender, receiver, frame.channel, frame.start, psdu):
             return False
         copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
         whole = False
@@ -196,20 +210,27 @@ class Air:
                 receiver.heard(copy, link.lqi, receiver.life)
         return whole
 
-    def _acknowledged(self, frame: _Frame, receiver: Transceiver, pending: bool) -> None:
+    def _disturbed(self, sender: Transceiver, receiver: Transceiver, channel: Channel, start: int, psdu: bytes) -> bool:
+        """Whether something else spoilt at the receiver what was sent from `start` to now. Nothing can on a serial channel."""
+        return False
+
+    def _answer(self, frame: Transmission, receiver: Transceiver, pending: bool) -> None:
+        self.kernel.at(self.kernel.now + frame.channel.reply, self._acknowledged, frame, receiver, pending, who=receiver.who)
+
+    def _acknowledged(self, frame: Transmission, receiver: Transceiver, pending: bool) -> None:
         kernel, sender, channel = self.kernel, frame.sender, frame.channel
         if receiver.tuned is not channel:
             self._unanswered(frame)
             return
         psdu = acknowledgement(frame.header.sequence, pending)
-        start = kernel.now - _ACK_OCTETS_AND_PHY * channel.octet
+        start = kernel.now - ACK_OCTETS * channel.octet
         kernel.log.emit(receiver.who, "air.frame", channel.prefix + start.to_bytes(8, "big") + psdu)
         link = self.link(receiver, sender)
-        lost = not link.lqi or link.loses()
+        lost = not link.lqi or link.loses() or self._disturbed(receiver, sender, channel, start, psdu)
         if not lost and self.faults is not None:
             lost = all(copy != psdu for _, copy in self.faults.apply(receiver.who, sender.who, psdu))
         if lost:
-            kernel.after(ACK_WAIT - TURNAROUND - _ACK_OCTETS_AND_PHY * _OCTET_2450, self._unanswered, frame, who=sender.who)
+            kernel.after(channel.band.backoff, self._unanswered, frame, who=sender.who)  # the rest of the wait
         else:
             if pending:
                 sender.listen_until = kernel.now + POLL_WINDOW
@@ -217,7 +238,7 @@ class Air:
         if pending:
             receiver.release(frame.header.source)
 
-    def _unanswered(self, frame: _Frame) -> None:
+    def _unanswered(self, frame: Transmission) -> None:
         sender = frame.sender
         if frame.life != sender.life:
             return
@@ -237,20 +258,25 @@ class Link:
     lqi: int
     loss: float
     rng: Random | None
+    margin: float
+    """dB above the receiver's sensitivity, where the air has a propagation."""
 
     def loses(self) -> bool:
         """Whether this frame is lost."""
         return self.rng is not None and self.rng.random() < self.loss
 
 
-class _Channel:
+class Channel:
     """One (page, channel): who is tuned in, and until when it is taken."""
 
-    __slots__ = ("_by_address", "free_at", "octet", "prefix", "radios", "reply", "sniffers")
+    __slots__ = ("_by_address", "band", "free_at", "number", "octet", "page", "prefix", "radios", "reply", "sniffers")
 
     def __init__(self, page: int, channel: int) -> None:
-        self.octet = _OCTET_SUB_GHZ if page else _OCTET_2450
-        self.reply = TURNAROUND + _ACK_OCTETS_AND_PHY * self.octet
+        self.page = page
+        self.number = channel
+        self.band = BANDS[page]
+        self.octet = self.band.octet
+        self.reply = self.band.reply
         self.prefix = bytes((page, channel))
         self.free_at = 0
         self.radios: list[Transceiver] = []
@@ -277,12 +303,12 @@ class _Channel:
                 del self._by_address[address]
 
 
-class _Frame:
-    """One transmission, over all its attempts. `expiry` is set on a held one."""
+class Transmission:
+    """One frame's, over all its attempts. `expiry` is set on a held one."""
 
     __slots__ = ("attempts", "channel", "expiry", "good", "handle", "header", "life", "psdu", "sender", "start")
 
-    def __init__(self, sender: Transceiver, channel: _Channel, handle: int, psdu: bytes) -> None:
+    def __init__(self, sender: Transceiver, channel: Channel, handle: int, psdu: bytes) -> None:
         self.sender = sender
         self.channel = channel
         self.handle = handle
@@ -307,16 +333,16 @@ class Transceiver:
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
         self.on_data_request: Callable[[bytes], bool] | None = None
         self.promiscuous = False
-        self.tuned: _Channel | None = None
+        self.tuned: Channel | None = None
         self.addresses: tuple[bytes, ...] = ()
         self.rx_on_when_idle = False
         self.listen_until = 0
         self.life = 0
         self.links: dict[str, Link] = {}
-        self.held: dict[bytes, deque[_Frame]] = {}
+        self.held: dict[bytes, deque[Transmission]] = {}
         self._pan = _ANY_PAN
-        self._queue: deque[_Frame] = deque()
-        self._current: _Frame | None = None
+        self._queue: deque[Transmission] = deque()
+        self._current: Transmission | None = None
 
     def move(self, x: float, y: float) -> None:
         """Carry the radio to (x, y) metres."""
@@ -359,7 +385,7 @@ class Transceiver:
             raise LocalProtocolError(f"{self.who}: the radio is not configured")
         if not MIN_PSDU <= len(psdu) <= MAX_PSDU:
             raise LocalProtocolError(f"{self.who}: a PSDU of {len(psdu)} octets")
-        frame = _Frame(self, self.tuned, handle, psdu)
+        frame = Transmission(self, self.tuned, handle, psdu)
         if indirect:
             self._hold(frame)
         elif self._current is None:
@@ -400,7 +426,7 @@ class Transceiver:
                     raise
                 halted.settle()
 
-    def finished(self, frame: _Frame, status: TxStatus, pending: bool) -> None:
+    def finished(self, frame: Transmission, status: TxStatus, pending: bool) -> None:
         """The medium is done with a frame: go on to the next, and tell."""
         if frame.life != self.life:
             return
@@ -427,7 +453,7 @@ class Transceiver:
         if self._current is None:
             self._go_on()
 
-    def hold_again(self, frame: _Frame) -> None:
+    def hold_again(self, frame: Transmission) -> None:
         """A released frame was not acknowledged: it waits for the next data request, or has expired meanwhile."""
         destination = frame.header.destination
         if frame.expiry is not None and frame.expiry.pending and destination is not None:
@@ -441,7 +467,7 @@ class Transceiver:
         if self._current is not None:
             self.air.start(self._current)
 
-    def _hold(self, frame: _Frame) -> None:
+    def _hold(self, frame: Transmission) -> None:
         destination = frame.header.destination
         if destination is None or destination == BROADCAST:
             raise LocalProtocolError(f"{self.who}: only a frame for one destination can be held")
@@ -451,7 +477,7 @@ class Transceiver:
         frame.expiry = self.air.kernel.after(PERSISTENCE, self._expire, frame, destination, who=self.who)
         self.held.setdefault(destination, deque()).append(frame)
 
-    def _expire(self, frame: _Frame, destination: bytes) -> None:
+    def _expire(self, frame: Transmission, destination: bytes) -> None:
         frames = self.held.get(destination)
         if frames is not None and frame in frames:  # otherwise it is on the air right now: `hold_again` decides
             frames.remove(frame)
@@ -459,10 +485,10 @@ class Transceiver:
                 del self.held[destination]
             self._confirm(frame, TxStatus.EXPIRED, False)
 
-    def _refuse(self, frame: _Frame) -> None:
+    def _refuse(self, frame: Transmission) -> None:
         kernel = self.air.kernel
         kernel.at(kernel.now, self._confirm, frame, TxStatus.OVERFLOW, False, who=self.who)
 
-    def _confirm(self, frame: _Frame, status: TxStatus, pending: bool) -> None:
+    def _confirm(self, frame: Transmission, status: TxStatus, pending: bool) -> None:
         if frame.life == self.life and self.on_confirm is not None:
             self.on_confirm(frame.handle, status, pending)

@@ -53,6 +53,10 @@ class TxStatus(Enum):
     """An indirect frame nobody fetched within the transaction persistence time (7.68 s)."""
     OVERFLOW = "overflow"
     """The radio's queue of indirect frames is full."""
+    BUSY = "busy"
+    """The channel was not clear at any assessment (CHANNEL_ACCESS_FAILURE)."""
+    SUSPENDED = "suspended"
+    """The radio has used up its duty cycle: the frame was not sent, or not once more."""
 
 
 class Counters(Protocol):

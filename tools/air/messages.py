@@ -22,7 +22,9 @@ FORMAT: Final = 1
 LARGEST: Final = 512
 """Octets of one message; the longest, a frame of 127 octets in its packet, has some 190."""
 
-STATUSES: Final = (TxStatus.ACKED, TxStatus.NO_ACK, TxStatus.EXPIRED, TxStatus.OVERFLOW)
+STATUSES: Final = (
+    TxStatus.ACKED, TxStatus.NO_ACK, TxStatus.EXPIRED, TxStatus.OVERFLOW, TxStatus.BUSY, TxStatus.SUSPENDED
+)  # fmt: skip
 """The status of a confirm is a place in this list."""
 
 

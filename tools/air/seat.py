@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 
 from devices.runtime.air import MAX_PSDU, MIN_PSDU
+from devices.runtime.band import exists
 from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import S
 from devices.runtime.radio import Radio, TxStatus
@@ -24,7 +25,6 @@ from tools.capture import tap
 
 LATE = 2 * S
 """A frame that took longer from one process to the other does not go on the air: in this age its sender has given it up."""
-_LARGEST_PAGE, _LARGEST_CHANNEL = 31, 63
 
 
 class Seat:
@@ -90,7 +90,7 @@ class Seat:
         self.slot.output(messages.Refuse(life, self._kernel.now, messages.REFUSALS.index(reason)).build())
 
     def _configure(self, request: Configure) -> None:
-        if request.page > _LARGEST_PAGE or request.channel > _LARGEST_CHANNEL:
+        if not exists(request.page, request.channel):
             raise BadMessage(f"there is no channel {request.channel} on page {request.page}")
         self._tuning = request
         self._tune(request.short)
