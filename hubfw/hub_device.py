@@ -104,11 +104,11 @@ class HubDevice(LogicalDevice):
             DURATION, value=lambda: axdr.u32(min(record.duration // S, 0xFFFFFFFF)), scaler_unit=(0, Unit.SECOND)
         )
         name = cosem.Data("0-0:42.0.0", value=axdr.octets(device_name(board.eui64)))
-        host, port = board.nvm.get(_DESTINATION_KEY, config.push_destination)
+        host, port, service = board.nvm.get(_DESTINATION_KEY, (*config.push_destination, TransportService.TCP))
         self.push = PushSetup(
             PUSH_SETUP,
             push_object_list=push_objects([(name, 2), (event, 2), (lost, 2), (duration, 2)]),
-            send_destination_and_method=(TransportService.TCP, f"{host}:{port}".encode(), Message.A_XDR),
+            send_destination_and_method=(TransportService(service), f"{host}:{port}".encode(), Message.A_XDR),
             number_of_retries=_KEEPS_TRYING,
             repetition_delay=1,
             access={"send_destination_and_method": Access.READ_WRITE},
@@ -150,6 +150,12 @@ class HubDevice(LogicalDevice):
         host, _, port = octets.value.decode().rpartition(":")
         return host, int(port)
 
+    @property
+    def datagrams(self) -> bool:
+        """Whether notifications go by UDP."""
+        service, _, _ = self.push.send_destination_and_method.value
+        return bool(service.value == TransportService.UDP)
+
     def _devices(self) -> Data:
         """array of structure: EUI-64, kind, joined, last heard (a date-time, or null-data for never)."""
         return axdr.array(
@@ -165,12 +171,12 @@ class HubDevice(LogicalDevice):
     def _redirect(self, value: Data) -> None:
         service, octets, message = value.value
         found = _DESTINATION.fullmatch(octets.value.decode("ascii", "replace"))
-        if service.value != TransportService.TCP or message.value != Message.A_XDR or not found:
+        if service.value not in (TransportService.TCP, TransportService.UDP) or message.value != Message.A_XDR or not found:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
         host, port = found[1], int(found[2])
         if not 0 < port <= 0xFFFF:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
-        self._board.nvm.put({_DESTINATION_KEY: [host, port]})
+        self._board.nvm.put({_DESTINATION_KEY: [host, port, service.value]})
 
     def _threshold(self, value: Data) -> None:
         if not value.value:

@@ -3,7 +3,8 @@
 A notification is kept in non-volatile memory from before the decision is acted on until the destination has taken it: the
 connection was closed by the other side after we finished, or all octets have passed and nothing was heard for a while. While
 the destination cannot be reached it is tried again after 1, 2, 4 .. 60 s for as long as there is power, and after a restart. A
-notification that is sent again, because the power went before it was known to have arrived, has the same long-invoke-id.
+notification that is sent again, because the power went before it was known to have arrived, has the same long-invoke-id. Where the
+push setup wants UDP, each goes in one datagram, and nobody learns whether it arrived.
 
 Not here: what is notified (`outage`, `supply_watch`), where to (push setup of the hub's logical device).
 """
@@ -33,13 +34,16 @@ _KEY = "notices"
 
 
 class Notifier:
-    """The queue. `destination()`: host and port, asked at each attempt."""
+    """The queue. `destination()`: host and port, and `datagrams()`: whether by UDP, asked at each attempt."""
 
-    def __init__(self, firmware: Firmware, destination: Callable[[], tuple[str, int]]) -> None:
+    def __init__(
+        self, firmware: Firmware, destination: Callable[[], tuple[str, int]], datagrams: Callable[[], bool] = lambda: False
+    ) -> None:
         self.sent = 0
         self._firmware = firmware
         self._board = firmware.board
         self._destination = destination
+        self._datagrams = datagrams
         self._waiting: list[bytes] = self._board.nvm.get(_KEY, [])
         self._stream: Stream | None = None
         self._timer: Timer | None = None
@@ -63,8 +67,14 @@ class Notifier:
     def _connect(self) -> None:
         self._timer = None
         host, port = self._destination()
-        stream = self._stream = self._board.net.connect(host, port)
         apdu = self._waiting[0]
+        if self._datagrams():
+            socket = self._board.net.bind()
+            socket.send(host, port, wrapper.wrap(HUB, CLIENT, apdu))
+            socket.close()
+            self._delivered(apdu)
+            return
+        stream = self._stream = self._board.net.connect(host, port)
         stream.on_close = lambda why: self._closed(apdu, why)
         stream.send(wrapper.wrap(HUB, CLIENT, apdu))
         stream.finish()

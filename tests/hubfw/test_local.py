@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dlms import wrapper
+from devices.runtime.kernel import S
+from hubfw.hub_device import OUTAGE, PUSH_SETUP, RESTORED
+from protocols.dlms import axdr, wrapper
 from protocols.dlms.client import Client, Refused, drive
+from protocols.dlms.xdlms import DataNotification
 
 NAME = ("0-0:42.0.0", 1, 2)
+PASSWORD = b"12345678"
 
 
 @pytest.fixture
@@ -52,3 +56,19 @@ def test_a_client_over_udp(premises) -> None:
     over_tcp.associate()
     assert drive(client.get(*NAME), exchange) == over_tcp.get(*NAME)
     drive(client.release(), exchange)
+
+
+def test_notifications_by_udp_when_the_push_setup_says_so(premises) -> None:
+    heard = []
+    premises.net.host("listener").bind(4061).on_datagram = lambda host, port, data: heard.append(wrapper.unwrap(data))
+    manager = premises.head_end.connect(1, 1, PASSWORD)
+    manager.associate()
+    manager.set(PUSH_SETUP, 40, 3, axdr.structure(axdr.enum(1), axdr.octets(b"listener:4061"), axdr.enum(0)))
+    manager.close()
+    premises.hub.cut(off_for=S)  # the hub remembers
+    premises.run(60)
+    premises.mains.off(200 * S)
+    premises.run(400)
+    bodies = [DataNotification.parse(pdu.apdu).body.python for pdu in heard]
+    assert [body[1] for body in bodies] == [OUTAGE, RESTORED]
+    assert premises.head_end.bodies() == []

@@ -16,8 +16,10 @@ from protocols.dlms import wrapper
 
 
 class Teller(Firmware):
+    datagrams = False
+
     def boot(self, why):
-        self.notifier = Notifier(self, lambda: ("dcc", 4059))
+        self.notifier = Notifier(self, lambda: ("dcc", 4059), lambda: self.datagrams)
         self.notifier.start()
 
     def tell(self, apdu):
@@ -117,3 +119,14 @@ def test_the_queue_is_bounded_and_keeps_the_newest(wan):
     wan.run(300)
     newest = [bytes([number]) for number in range(5, CAPACITY + 5)]
     assert wan.taken == [b"\0", *newest]  # the first was on its way already
+
+
+def test_by_udp_each_is_one_datagram_and_nobody_is_asked(wan, monkeypatch):
+    monkeypatch.setattr(Teller, "datagrams", True)
+    heard = []
+    wan.net.host("dcc").bind(4059).on_datagram = lambda host, port, data: heard.append(wrapper.unwrap(data))
+    wan.tell(b"one", b"two", b"three")
+    wan.run(1)
+    assert heard == [wrapper.Pdu(1, 1, apdu) for apdu in (b"one", b"two", b"three")]
+    assert (wan.hub.firmware.notifier.waiting, wan.hub.firmware.notifier.sent) == (0, 3)
+    assert len(wan.net.host("hub").sockets) == 0
