@@ -80,7 +80,7 @@ class Firmware(firmware.Firmware):
             clients=clients,
         )  # fmt: skip
         self.device.add(NetworkControl(board, self.coordinator, self.log, lambda eui64: self._serve_gas(), self._gone).thing)
-        self.notifier = Notifier(self, lambda: self.device.destination)
+        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams)
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
