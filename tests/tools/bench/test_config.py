@@ -79,6 +79,28 @@ def test_what_one_hub_cannot_serve_is_refused(devices: list[str], reason: str) -
     loads(HUB + "".join(f"[[home.device]]\n{device}\n" for device in devices[1:]))
 
 
+RCP = '[[home]]\n[[home.device]]\nkind = "rcp"\n'
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (RCP + '[[home.device]]\nkind = "ihd"\n', '"ihd" needs a device of kind hub'),
+        (RCP + '[[home.device]]\nkind = "esme"\ninterface = "wired"\n', '"esme" needs a device of kind hub'),
+        (HUB + "[home.air]\ndefault_link_key = true\n", "`default_link_key` is for a home without a hub"),
+    ],
+)
+def test_what_needs_a_hub_and_what_a_hub_forbids_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        loads(text)
+
+
+def test_meters_with_a_dongle_need_no_hub() -> None:
+    (home,) = loads(RCP + '[[home.device]]\nkind = "esme"\n[[home.device]]\nkind = "gsme"\n').home
+    assert home.foreign
+    assert not home.air.default_link_key
+
+
 def test_two_devices_with_one_eui64_are_refused_however_it_is_written() -> None:
     text = HUB + 'eui64 = "00-DB-12-34-56-78-90-A0"\n[[home.device]]\nkind = "ihd"\neui64 = "00db1234567890a0"\n'
     with pytest.raises(BadInput, match="home1/hub and home1/ihd have the same `eui64`"):

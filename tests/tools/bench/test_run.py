@@ -109,3 +109,12 @@ def test_an_endpoint_with_two_links_is_bound_once_and_nothing_is_opened():
     assert list(run.endpoints) == ["home1/hub.wan", "home1/hub.wan.udp", "home1/esme.optical"]
     assert len(list(run.links())) == 3
     assert run.exit is None
+
+
+def test_a_home_without_a_hub_waits_for_nobody():
+    run = Run(load(BENCHES / "foreign-coordinator.toml"))
+    assert run.commissioned
+    with pytest.raises(BadInput, match="home1 has no hub"):
+        run.head_end.meter("esme")
+    run.run(for_=10 * S)
+    assert run.esme.firmware.running

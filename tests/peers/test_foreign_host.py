@@ -1,0 +1,102 @@
+"""A coordinator that shares nothing with our stack forms the meters' network on our radio co-processor, and reads them.
+
+`foreign_host.py` does what home-automation hosts do; zigbee-herdsman with zigbee-on-host did the same on this bench by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = "fixtures/benches/foreign-coordinator.toml"
+PATIENCE = 120
+CHANNEL = 15
+ESME, GSME = "00DB1234567890A1", "00DB1234567890A2"
+GSME_CODE = "966B9F3EF98AE6059708"
+"""The bench file's."""
+SUCCESS, NOT_SUPPORTED, UNSUPPORTED_ATTRIBUTE = 0x00, 0x84, 0x86
+
+
+@pytest.fixture(scope="module")
+def story(start_program: Any, peers_python: Path) -> tuple[dict[str, Any], str]:
+    """What the host learnt, the gas meter let in by its install code, and what the bench said."""
+    served = start_program("serve", BENCH)
+    host, port = served.endpoints["air.rcp"].removeprefix("tcp:").partition("?")[0].split(":")
+    judge = ROOT / "tests/peers/judges/foreign_host.py"
+    command = [peers_python, judge, host, port, CHANNEL, 2, f"{GSME}={GSME_CODE}"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    _, said, _ = served.stop()
+    assert done.returncode == 0, done.stderr + said
+    return json.loads(done.stdout), said
+
+
+@pytest.mark.needs("peers")
+def test_both_meters_join_by_the_default_key_or_their_install_code(story: tuple[dict[str, Any], str]) -> None:
+    learnt, _ = story
+    assert sorted(learnt) == [ESME, GSME]
+    assert (learnt[ESME]["sleepy"], learnt[GSME]["sleepy"]) == (False, True)
+
+
+@pytest.mark.needs("peers")
+def test_a_host_of_zigbee_3_is_asked_for_a_link_key_that_is_proved(story: tuple[dict[str, Any], str]) -> None:
+    for meter in story[0].values():
+        assert meter["keys"] == ["requested", "verified"]
+
+
+@pytest.mark.needs("peers")
+def test_key_establishment_is_looked_for_and_its_absence_said(story: tuple[dict[str, Any], str]) -> None:
+    learnt, said = story
+    for meter in learnt.values():
+        assert 0x0800 in meter["looked for"]
+    for name in ("esme", "gsme"):
+        assert f"{name:<10} key establishment with 00124B0001020304: not offered" in said
+
+
+@pytest.mark.needs("peers")
+@pytest.mark.parametrize(
+    ("eui64", "node", "power", "outputs"),
+    [(ESME, (1, 0x8E), "10c1", [0x000A, 0x0800]), (GSME, (2, 0x80), "41c4", [0x000A, 0x0702, 0x0800])],
+)
+def test_an_interview_is_answered(
+    story: tuple[dict[str, Any], str], eui64: str, node: tuple[int, int], power: str, outputs: list[int]
+) -> None:
+    meter = story[0][eui64]
+    assert (meter["node"]["status"], meter["node"]["revision"]) == (SUCCESS, 22)
+    assert (meter["node"]["type"], meter["node"]["capability"]) == node
+    assert (meter["power"][:2], meter["power"][-4:]) == ("00", power)
+    assert meter["endpoints"] == [1]
+    simple = meter["simple"]
+    assert (simple["endpoint"], simple["profile"], simple["device"]) == (1, 0x0109, 0x0501)
+    assert {0x0000, 0x0702, 0x0800} <= set(simple["inputs"])
+    assert simple["outputs"] == outputs
+
+
+@pytest.mark.needs("peers")
+@pytest.mark.parametrize(
+    ("eui64", "model", "source", "unit", "kind", "least"), [(ESME, "ESME", 1, 0, 0, 4_321_000), (GSME, "GSME", 3, 1, 1, 1_234_567)]
+)
+def test_basic_and_metering_are_read(
+    story: tuple[dict[str, Any], str], eui64: str, model: str, source: int, unit: int, kind: int, least: int
+) -> None:
+    meter = story[0][eui64]
+    assert meter["basic"] == {"0004": "meterbench", "0005": model, "0007": source}
+    summation = meter["metering"]["0000"]
+    assert least <= summation < least + 1000
+    what_it_means = {"0300": unit, "0301": 1, "0302": 1000, "0306": kind, "0FFF": {"status": UNSUPPORTED_ATTRIBUTE}}
+    assert meter["metering"] == {"0000": summation} | what_it_means
+
+
+@pytest.mark.needs("peers")
+def test_bindings_and_reports_are_what_was_asked_for(story: tuple[dict[str, Any], str]) -> None:
+    for meter in story[0].values():
+        assert meter["bind"] == [SUCCESS]
+        assert meter["bindings"] is True
+        assert meter["unbind"] == ["00", "88"]  # the second finds no entry
+        assert (meter["stranger"], meter["group"]) == ([NOT_SUPPORTED], [NOT_SUPPORTED])
+        assert meter["reporting"] == [0x07, SUCCESS]
+        assert meter["reported"] >= meter["metering"]["0000"]
