@@ -1,7 +1,7 @@
 """The hub's firmware: its parts, and what passes between them.
 
     WAN  --- wan.endpoint --- SAP 1 Local(hub_device), SAP 2 Local(gas_device), SAP 3.. Meter --- han.tunnels | wired
-    HAN  --- han.coordinator --- esi, messages, mirrors -> translation -> gas_device;  reports -> supply_watch -> wan.notifier
+    HAN  --- han.coordinator --- esi, messages, images, mirrors -> translation -> gas_device; reports -> supply_watch -> notifier
 
 Every part takes up from non-volatile memory what it was before the power went.
 """
@@ -23,6 +23,7 @@ from hubfw.gas_device import gas_device
 from hubfw.gas_mirror import Reading
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
+from hubfw.han.images import Images
 from hubfw.han.messages import UNTIL_CHANGED, Messages
 from hubfw.han.mirrors import Mirrors
 from hubfw.han.tunnels import Tunnels
@@ -66,6 +67,7 @@ class Firmware(firmware.Firmware):
             reported=lambda eui64, endpoint, status: self.supply_watch.reported(eui64, endpoint, status),
         )  # fmt: skip
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
+        self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.tunnels = Tunnels(self, self.han, self.esi.endpoint)
         self.meters: dict[int, Meter] = {}

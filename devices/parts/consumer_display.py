@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.message_box import MessageBox
 from devices.parts.network_clock import NetworkClock
+from devices.parts.ota import HARDWARE, FirmwareUpdate, running_version
 from devices.parts.screen import page
 from devices.parts.watch import Watch
 from devices.runtime import firmware
@@ -61,12 +62,19 @@ class ConsumerDisplay(firmware.Firmware):
         self.han = Han(self, self._node)
         self.clock = NetworkClock(self.han, most=None)
         endpoint = Endpoint(1, self.device)
-        endpoint.serve(Basic, {Basic.zcl_version: 8, Basic.power_source: ON_MAINS, **self._names})
+        endpoint.serve(Basic, {
+            Basic.zcl_version: 8,
+            Basic.application_version: running_version(self.board) >> 24,
+            Basic.hardware_version: HARDWARE,
+            Basic.power_source: ON_MAINS,
+            **self._names,
+        })  # fmt: skip
         endpoint.use(Metering)
         endpoint.use(Time)
         if self._credentials:
             self.han.certify(endpoint, self._credentials)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
+        self.update = FirmwareUpdate(self.han, endpoint, self.device)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)
         self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None
@@ -108,6 +116,7 @@ class ConsumerDisplay(firmware.Firmware):
         await self.han.join()
         for watch in self.watches:
             self.spawn(watch.run())
+        self.spawn(self.update.start())
         while True:
             try:
                 await self.refresh()

@@ -314,6 +314,7 @@ def test_a_server_without_pages_is_asked_for_blocks() -> None:
     assert bench.activated == [FILE]
 
 
+@pytest.mark.req("S-063", part=True)
 def test_repeated_and_strange_blocks_change_nothing() -> None:
     """Each answer comes twice, with rubbish around it."""
     have = liar(IMAGE)

@@ -1,0 +1,162 @@
+"""New firmware for a display, from the hub through the HAN: fetched over the air, kept, judged, activated, told."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from devices.parts.ota import FIRST_VERSION, MANUFACTURER
+from devices.runtime.kernel import DAY, HOUR, MIN, S
+from protocols.zigbee.clusters.basic import Basic
+from protocols.zigbee.clusters.ota import Ota, UpgradeStatus
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.ota.image import File, InvalidImage, element, seal
+
+DISPLAY = 0x0502
+FILE = File(MANUFACTURER, DISPLAY, 0x02000000)
+IMAGE = seal(FILE, bytes(Random(1).getrandbits(8) for _ in range(2000)), text="display 2", hardware=(1, 1))
+BASIC = [Basic.application_version]
+
+
+@pytest.fixture
+def versions():
+    """The application version that each display tells the hub: a dict by label."""
+
+    def ask(home, *labels):
+        told = {}
+        hub = home.hub.firmware.han
+        for label in labels or ("ihd", "ppmid"):
+
+            async def read(name=label):
+                address = await hub.find(home.board(name).eui64)
+                told[name] = (await hub.read(address, 1, Basic, BASIC))[Basic.application_version]
+
+            home.hub.firmware.spawn(read())
+        home.run(for_=20 * S)
+        return told
+
+    return ask
+
+
+def outcomes(home, who="home1/ihd"):
+    return [data["outcome"] for data in home.events("ota", who)]
+
+
+@pytest.mark.req("S-063", part=True)
+def test_a_display_gets_new_firmware_through_the_hub(home, versions):
+    assert versions(home) == {"ihd": 1, "ppmid": 1}
+    home.hub.firmware.images.offer(IMAGE)
+    home.until(lambda: "activated" in outcomes(home), 30 * MIN)
+    home.run(for_=2 * MIN)
+    assert outcomes(home) == ["verified", "activated"]
+    assert versions(home) == {"ihd": 2, "ppmid": 2}
+    assert [data["status"] for data in home.events("hub.image")] == [0, 0]
+    assert home.screen("ihd")[1].endswith("kW")
+    update = home.ihd.firmware.update
+    assert (update.version, update.store.file, update.client.status) == (FILE.version, None, UpgradeStatus.NORMAL)
+
+
+def test_it_is_activated_when_the_hub_says(home, versions):
+    at = home.kernel.utc // S - EPOCH + 2 * 3600
+    home.hub.firmware.images.offer(IMAGE, at)
+    home.run(for_=HOUR)
+    assert outcomes(home) == ["verified"]
+    assert versions(home)["ihd"] == 1
+    home.run(for_=HOUR + 2 * MIN)
+    assert versions(home)["ihd"] == 2
+    (activated,) = [now for now, data in zip(home.times("ota", "home1/ihd"), home.events("ota", "home1/ihd"), strict=True)
+                    if data["outcome"] == "activated"]  # fmt: skip
+    assert abs((home.kernel.start_ns + activated) // S - EPOCH - at) <= 1
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.2])
+def test_a_bad_radio_makes_it_slower(home, versions, loss):
+    for label in ("ihd", "ppmid"):
+        home.shield(label, loss=loss)
+    home.hub.firmware.images.offer(IMAGE)
+    home.run(for_=2 * HOUR)
+    for label in ("ihd", "ppmid"):
+        home.shield(label, loss=0.0)
+    home.run(for_=DAY)
+    assert versions(home) == {"ihd": 2, "ppmid": 2}
+
+
+def test_power_cuts_at_every_block_of_it(home, versions):
+    """The display's power goes after each piece it stores, and the hub's in between; what was stored is not fetched again."""
+    home.hub.firmware.images.offer(IMAGE)
+    held, cuts = 0, 0
+    while home.ihd.firmware.update.version == FIRST_VERSION:
+        home.until(lambda held=held: home.ihd.firmware.update.store.held > held or outcomes(home)[-1:] == ["activated"], 40 * MIN)
+        now = home.ihd.firmware.update.store.held
+        if outcomes(home)[-1:] == ["activated"]:
+            break
+        assert now == held + min(48, len(IMAGE) - held)
+        held, cuts = now, cuts + 1
+        home.ihd.cut(off_for=S)
+        if cuts % 10 == 0:
+            home.hub.cut(off_for=S)
+        home.run(for_=2 * S)
+        assert home.ihd.firmware.update.store.held == held
+        assert home.ihd.firmware.update.store.read(0, held) == IMAGE[:held]
+    assert cuts == -(-len(IMAGE) // 48)
+    home.run(for_=MIN)
+    assert versions(home, "ihd") == {"ihd": 2}
+
+
+@pytest.mark.parametrize("operation", [0, 25, 49, 50, 51, 300, 592, 593, 700])
+def test_power_cut_in_the_activation_boots_old_or_new(home, versions, operation):
+    """At an operation of the flash: 50 store the last piece, the 543 after them are the activation."""
+    home.hub.firmware.images.offer(IMAGE)
+    home.until(lambda: home.ihd.firmware.update.store.held >= len(IMAGE) - 48, 30 * MIN)
+    home.ihd.cut_at_flash_operation(operation, off_for=S)
+    home.run(for_=20 * S)
+    home.ihd.flash.cut_after(None)
+    home.run(for_=10 * S)
+    update = home.ihd.firmware.update
+    assert update.version in (FIRST_VERSION, FILE.version)
+    assert update.version == FILE.version or update.store.file == FILE
+    home.run(for_=30 * MIN)
+    assert versions(home, "ihd") == {"ihd": 2}
+
+
+@pytest.mark.parametrize("bad", ["hash", "cut", "hardware", "older", "type"])
+def test_what_is_not_for_it_leaves_the_display_as_it_was(home, versions, bad):
+    """The hub's own look is gone around: octets in its flash turn bad, or what it offers is for others."""
+    images = home.hub.firmware.images
+    contents = bytes(600)
+    file = {
+        "older": seal(FILE._replace(version=FIRST_VERSION - 1), contents),
+        "hardware": seal(FILE, contents, hardware=(2, 9)),
+        "type": seal(FILE._replace(image_type=0x0777), contents),
+    }.get(bad, seal(FILE, contents))
+    images.offer(file)
+    if bad in ("hash", "cut"):
+        slot = next(iter(images._server._offers.values())).source
+        octets = file[:-1] + bytes([file[-1] ^ 1]) if bad == "hash" else file[:500]
+        slot.begin(FILE, len(octets))
+        slot.append(octets)
+    home.run(for_=2 * HOUR)
+    assert versions(home) == {"ihd": 1, "ppmid": 1}
+    assert "activated" not in outcomes(home)
+    events = [data["code"] for data in home.events("event", "home1/ihd") if "file_version" in data]
+    assert events == ([0x8F1C] if bad == "hash" else [])
+    assert home.screen("ihd")[1].endswith("kW")
+
+
+def test_the_hub_takes_no_bad_file(home):
+    for octets in (b"", IMAGE[:-1], element(0, IMAGE), IMAGE[:-1] + b"\0"):
+        with pytest.raises(InvalidImage):
+            home.hub.firmware.images.offer(octets)
+    home.run(for_=MIN)
+    assert home.events("ota") == []
+
+
+def test_the_display_tells_how_far_it_is(home):
+    home.hub.firmware.images.offer(IMAGE, home.kernel.utc // S - EPOCH + 3600)
+    home.run(for_=10 * MIN)
+    side = home.ihd.firmware.han.endpoints[1].client(Ota)
+    assert side[Ota.current_file_version] == FIRST_VERSION
+    assert side[Ota.downloaded_file_version] == FILE.version
+    assert side[Ota.upgrade_status] == UpgradeStatus.COUNT_DOWN
+    assert side[Ota.file_offset] == len(IMAGE)
