@@ -19,9 +19,9 @@ from protocols.core.effects import Effect, Send
 from protocols.dlms.hdlc.frame import FLAG
 from protocols.dlms.server import Server
 from protocols.iec62056_21 import Baud, Foreign, Handover, Identification, Registers, TariffDevice
-from protocols.iec62056_21.characters import with_parity
+from protocols.iec62056_21.characters import PARITY_START, START, with_parity
 from protocols.iec62056_21.rates import INITIAL
-from protocols.iec62056_21.tariff_device import PARITY_START, START, State
+from protocols.iec62056_21.tariff_device import State
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware

@@ -20,6 +20,10 @@ CRLF: Final = b"\r\n"
 
 _WITH_PARITY: Final = bytes(octet & 0x7F | (octet & 0x7F).bit_count() % 2 << 7 for octet in range(256))
 _WITHOUT: Final = bytes(octet & 0x7F | octet.bit_count() % 2 << 7 for octet in range(256))
+START: Final = ord("/")
+"""What a sign-on and an identification begin with."""
+PARITY_START: Final = _WITH_PARITY[START]
+"""The same with parity."""
 
 
 def with_parity(characters: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Final
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.iec62056_21 import rates
-from protocols.iec62056_21.characters import ACK, NAK, with_parity, without_parity
+from protocols.iec62056_21.characters import ACK, NAK, PARITY_START, START, with_parity, without_parity
 from protocols.iec62056_21.data_set import DataSet, parse_block, parse_line
 from protocols.iec62056_21.line import ANSWER, QUICK_REACTION, REACTION, SILENCE, Baud, Discarded, Handover, Scanner
 from protocols.iec62056_21.messages import BREAK, HDLC, PROGRAMMING, READOUT, Block, Identification, OptionSelect, Request
@@ -98,14 +98,18 @@ class State(Enum):
 
 
 class HandHeldUnit:
-    """One session for `purpose`. `rate`: the fastest baud rate to agree to; `parity`: make it in software, in the highest bit."""
+    """One session for `purpose`. `rate`: the fastest baud rate to agree to.
+
+    `parity`: begin with parity made in software, in the highest bit. A device that answers otherwise is followed, and one that does
+    not answer is asked the other way, too: behind a pty or a network nobody knows.
+    """
 
     def __init__(self, purpose: Purpose, address: str = "", rate: int = 19_200, parity: bool = True) -> None:
         self.state = State.IDLE
         self._purpose: Final = purpose
         self._request: Final = Request(address).build()
         self._fastest: Final = rate
-        self._parity: Final = parity
+        self._parity = parity
         self._scanner: Final = Scanner(LONGEST_READOUT)
         self._rate = INITIAL
         self._later: tuple[int, list[Effect]] | None = None
@@ -162,6 +166,8 @@ class HandHeldUnit:
     def feed(self, data: bytes, now: int) -> list[Effect]:
         """Octets from the line."""
         scanner = self._scanner
+        if self.state is State.SIGNING_ON and not scanner.open:
+            self._parity = PARITY_START in data or (self._parity and START not in data)
         scanner.feed(without_parity(data) if self._parity else data)
         effects: list[Effect] = []
         while (rule := RULES.get(self.state)) is not None and (message := scanner.next()) is not None:
@@ -184,6 +190,9 @@ class HandHeldUnit:
         if self._attempts < ATTEMPTS and self.state in (State.SIGNING_ON, State.COMMANDING):
             self._attempts += 1
             self._over = now + self._patience
+            if self.state is State.SIGNING_ON:
+                self._parity = not self._parity
+                self._sent = [self._said(self._request)]
             return [*self._sent]
         return self._fail(f"no answer while {self.state.name}")
 

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.iec62056_21 import rates
-from protocols.iec62056_21.characters import ACK, NAK, with_parity, without_parity
+from protocols.iec62056_21.characters import ACK, NAK, PARITY_START, START, with_parity, without_parity
 from protocols.iec62056_21.data_set import DataSet, Value, build_block, checked, parse_line
 from protocols.iec62056_21.line import ANSWER, REACTION, SILENCE, Baud, Discarded, Handover, Scanner
 from protocols.iec62056_21.messages import (
@@ -42,8 +42,6 @@ PIECE: Final = 64
 BITS: Final = 10
 """Of a character: start, seven, parity, stop."""
 SECOND: Final = 1_000_000_000
-START: Final = ord("/")
-PARITY_START: Final = with_parity(b"/")[0]
 
 
 class Fault(Enum):
@@ -185,22 +183,22 @@ class TariffDevice:
     # --- sign-on
 
     def _sign_on(self, data: bytes, now: int) -> list[Effect]:
-        begun_ = self._begun
+        opening = self._begun
         for place, octet in enumerate(data):
-            if not begun_:
+            if not opening:
                 self._parity = octet == PARITY_START
-            begun_ += without_parity(data[place : place + 1]) if self._parity else data[place : place + 1]
-            if not begun(bytes(begun_)):
-                dropped = bytes(begun_[:-1])
-                begun_.clear()
+            opening += without_parity(data[place : place + 1]) if self._parity else data[place : place + 1]
+            if not begun(bytes(opening)):
+                dropped = bytes(opening[:-1])
+                opening.clear()
                 self._silent = None
                 return [*([Discarded("no sign-on", dropped)] if dropped else []), Foreign(data[place:])]
-            if begun_.endswith(b"\n"):
-                request, rest = Request.parse(bytes(begun_)), data[place + 1 :]
-                begun_.clear()
+            if opening.endswith(b"\n"):
+                request, rest = Request.parse(bytes(opening)), data[place + 1 :]
+                opening.clear()
                 self._silent = None
                 return [*self._requested(request, now), *([Discarded("an answer is due", rest)] if rest else [])]
-        self._silent = now + SILENCE if begun_ else None
+        self._silent = now + SILENCE if opening else None
         return []
 
     def _requested(self, request: Request, now: int) -> list[Effect]:

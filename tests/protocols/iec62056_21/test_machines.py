@@ -471,8 +471,18 @@ def test_a_device_that_says_nothing() -> None:
     effects = unit.sign_on(0)
     for second in range(3, 30, 3):
         effects += unit.expire(second * S)
-    assert sent(effects) == with_parity(SIGN_ON) * 3
+    assert sent(effects) == with_parity(SIGN_ON) + SIGN_ON + with_parity(SIGN_ON)
     assert [type(effect) for effect in effects if not isinstance(effect, Send)] == [Failed, Baud]
+
+
+@pytest.mark.parametrize("parity", [True, False])
+def test_a_device_is_followed_in_how_it_answers(parity: bool) -> None:
+    unit = HandHeldUnit(Purpose.READOUT, parity=parity)
+    unit.sign_on(0)
+    answer = MODE_C.build() if parity else with_parity(MODE_C.build())
+    assert unit.feed(answer, 0) == [Identified(MODE_C)]
+    option = b"\x06050\r\n"
+    assert sent(unit.expire(S)) == (option if parity else with_parity(option))
 
 
 def test_our_own_echo_is_no_identification() -> None:
