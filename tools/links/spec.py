@@ -274,7 +274,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         ),
         "wire": Scheme("wire:hht.optical", _name, _spell_path),
         "rfc2217": Scheme("rfc2217://127.0.0.1:2217", _network, _spell_network, _LINE),
-        "socket": Scheme("socket://127.0.0.1:4059", _network, _spell_network),
+        "socket": Scheme("socket://127.0.0.1:4059", _network, _spell_network, _ECHO),
     }
 )
 

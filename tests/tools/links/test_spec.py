@@ -43,6 +43,12 @@ def test_every_example_in_the_table_parses_and_spells_itself(scheme: str) -> Non
     assert parse(str(spec)) == spec
 
 
+@pytest.mark.parametrize("text", ["pty:/dev/pts/3", "serial:/dev/ttyUSB0", "rfc2217://127.0.0.1:2217", "socket://127.0.0.1:4000"])
+def test_a_line_may_echo(text: str) -> None:
+    assert not parse(text).flag("echo")
+    assert parse(f"{text}?echo=yes").flag("echo")
+
+
 def test_a_broker_password_is_read_but_never_shown() -> None:
     spec = parse("mqtt://ann:s%40cret@broker.example:1884/bench")
     assert (spec.user, spec.password, spec.path) == ("ann", "s@cret", "bench")
