@@ -37,6 +37,8 @@ class ConsumerDisplay(firmware.Firmware):
 
     device = 0x0502
     """Smart Energy: in-home display."""
+    page = 0
+    """Octets of new firmware that it asks for at once and gets in many blocks; 0: block by block."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class ConsumerDisplay(firmware.Firmware):
         if self._credentials:
             self.han.certify(endpoint, self._credentials)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
-        self.update = FirmwareUpdate(self.han, endpoint, self.device)
+        self.update = FirmwareUpdate(self.han, endpoint, self.device, page=self.page)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)
         self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None

@@ -37,6 +37,8 @@ _SUPPLY = {SupplyStatus.OFF: "supply OFF", SupplyStatus.OFF_ARMED: "supply armed
 class Firmware(ConsumerDisplay):
     """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells and a button `ok`."""
 
+    page = 480
+
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
         self.config = config

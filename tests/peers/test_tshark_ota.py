@@ -1,0 +1,98 @@
+"""tshark, with the exported keys, opens a firmware update: commands are named, and the image is put together from what it read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+import hubfw
+from devices.parts.ota import FIRST_VERSION, MANUFACTURER
+from devices.runtime.kernel import MIN, S
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.ota.image import File, seal
+from tools.bench.commissioning import commission
+from tools.bench.day import BENCH
+from tools.bench.run import Run
+from tools.capture import keys
+from tools.capture.observer import Capture
+
+pytestmark = pytest.mark.needs("tshark")
+
+START = 1_768_348_800 * S
+FILE = File(MANUFACTURER, 0x0502, 0x02000000)
+IMAGE = seal(FILE, bytes(Random(2).getrandbits(8) for _ in range(1500)), text="display 2", hardware=(1, 1))
+DATA = "zbee_aps.cluster == 0x0019 && zbee_aps.type == 0"
+OTA = "zbee_zcl_general.ota"
+BLOCK_RESPONSE = f"{OTA}.cmd.srv_tx.id == 0x05"
+
+
+class Update(NamedTuple):
+    """A capture of a home where both displays got new firmware, and when they were to start it (seconds since 2000)."""
+
+    folder: Path
+    upgrade_time: int
+
+    def ask(self, wanted: str, *names: str) -> list[list[str]]:
+        """tshark's fields of the packets that a display filter wants."""
+        command = ["tshark", "-n", "-r", str(self.folder / "home.pcapng"), "-Y", wanted, "-T", "fields"]
+        for name in names:
+            command += ["-e", name]
+        environment = os.environ | {"WIRESHARK_CONFIG_DIR": str(self.folder)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def update(tmp_path_factory: pytest.TempPathFactory) -> Update:
+    folder = tmp_path_factory.mktemp("update")
+    run = Run(BENCH, start_ns=START)
+    with Capture(folder / "home.pcapng", run.kernel, "test"):
+        commission(run)
+        assert isinstance(run.hub.firmware, hubfw.Firmware)
+        upgrade_time = run.kernel.utc // S - EPOCH + 120
+        run.hub.firmware.images.offer(IMAGE, upgrade_time)
+        run.run(for_=5 * MIN)
+    keys.write(folder / "zigbee_pc_keys", run.zigbee_keys())
+    return Update(folder, upgrade_time)
+
+
+def test_nothing_of_it_is_malformed_or_closed(update: Update) -> None:
+    rows = update.ask(DATA, "frame.protocols", "zbee_sec.encrypted_payload", "_ws.malformed")
+    assert len(rows) > 100
+    assert {row[0].rpartition(":")[2] for row in rows} <= {"zbee_zcl_general.ota", "zbee_zcl"}
+    assert {tuple(row[1:]) for row in rows} == {("", "")}
+
+
+def test_every_command_is_named(update: Update) -> None:
+    named = {row[0].partition(": ")[2].partition(",")[0] for row in update.ask(DATA, "_ws.col.Info")}
+    assert named >= {
+        "Image Notify", "Query Next Image Request", "Query Next Image Response", "Image Block Request", "Image Page Request",
+        "Image Block Response", "Upgrade End Request", "Upgrade End Response",
+    }  # fmt: skip
+
+
+def test_the_image_is_there_as_the_hub_was_given_it(update: Update) -> None:
+    """For each display, from the offsets and octets that tshark reads."""
+    rows = update.ask(f"{BLOCK_RESPONSE} && {OTA}.status == 0", "zbee_nwk.dst", f"{OTA}.file.offset", f"{OTA}.image.data")
+    images: dict[str, bytearray] = {}
+    for display, offset, data in rows:
+        octets = bytes.fromhex(data.replace(":", ""))
+        image = images.setdefault(display, bytearray(len(IMAGE)))
+        at = int(offset, 0)
+        image[at : at + len(octets)] = octets
+    assert [bytes(image) for image in images.values()] == [IMAGE, IMAGE]
+
+
+def test_versions_sizes_and_times_are_ours(update: Update) -> None:
+    (asked, *_) = update.ask(f"{OTA}.cmd.srv_rx.id == 0x01", f"{OTA}.manufacturer_code", f"{OTA}.image.type", f"{OTA}.file.version")
+    assert [int(value, 0) for value in asked] == [MANUFACTURER, FILE.image_type, FIRST_VERSION]
+    offers = update.ask(f"{OTA}.cmd.srv_tx.id == 0x02 && {OTA}.status == 0", f"{OTA}.file.version", f"{OTA}.image.size")
+    assert {tuple(int(value, 0) for value in offer) for offer in offers} == {(FILE.version, len(IMAGE))}
+    after = update.ask(f"{OTA}.cmd.srv_rx.id == 0x01", f"{OTA}.file.version")[-1]
+    assert int(after[0], 0) == FILE.version
+    assert len(update.ask(f"{OTA}.cmd.srv_tx.id == 0x07", f"{OTA}.upgrade_time")) >= 2
