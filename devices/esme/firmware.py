@@ -24,6 +24,7 @@ from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.network_clock import NetworkClock
 from devices.parts.optical_port import OpticalPort
 from devices.runtime import firmware
@@ -103,6 +104,7 @@ class Firmware(firmware.Firmware):
             endpoint = zcl.endpoint(board, config, self.meter, self.supply)
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
+            self._trust_centre = TrustCentreWatch(self.han, endpoint)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server)
             self.han.add(endpoint)
             self.spawn(self._live(self.han, self.clock))
@@ -121,6 +123,7 @@ class Firmware(firmware.Firmware):
 
     async def _live(self, han: Han, clock: NetworkClock) -> None:
         await han.join()
+        self.spawn(self._trust_centre.run())
         self._supply_checked()
         while True:
             try:

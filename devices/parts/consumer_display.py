@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.message_box import MessageBox
 from devices.parts.network_clock import NetworkClock
 from devices.parts.ota import HARDWARE, FirmwareUpdate, running_version
@@ -77,6 +78,7 @@ class ConsumerDisplay(firmware.Firmware):
             self.han.certify(endpoint, self._credentials)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
         self.update = FirmwareUpdate(self.han, endpoint, self.device, page=self.page)
+        self.trust_centre = TrustCentreWatch(self.han, endpoint)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)
         self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None
@@ -119,6 +121,7 @@ class ConsumerDisplay(firmware.Firmware):
         for watch in self.watches:
             self.spawn(watch.run())
         self.spawn(self.update.start())
+        self.spawn(self.trust_centre.run())
         while True:
             try:
                 await self.refresh()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from devices.parts.deadline import Deadline
 from devices.runtime.nvm import Counter, Nvm
-from devices.runtime.tasks import Future
+from devices.runtime.tasks import Future, Task
 from protocols.core.effects import Effect
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import zdo
@@ -133,6 +133,7 @@ class Node:
         self._matches: dict[int, list[tuple[int, int]]] = {}
         self.awake = Awake(self._stay_awake)
         self._polling = False
+        self._search: Task[Joined] | None = None
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
         self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {
             kind: [partial(self._tell, told, fields)] for kind, (told, fields) in _TOLD.items()
@@ -183,8 +184,10 @@ class Node:
         return cast(Joined, await self._wait(Joined, lambda: self.stack.resume(stored, self.now)))
 
     async def rejoin(self) -> Joined:
-        """Look for the network again until it is found."""
-        return await self._until_joined(self.stack.rejoin)
+        """Look for the network again until it is found; who asks meanwhile waits for the same search."""
+        if self._search is None or self._search.done:
+            self._search = self.firmware.spawn(self._until_joined(self.stack.rejoin))
+        return await self._search
 
     async def _until_joined(self, attempt: Callable[[int], list[Effect]]) -> Joined:
         while True:
@@ -198,6 +201,8 @@ class Node:
             self.firmware.spawn(self.rejoin())
         else:
             self.board.nvm.delete(NETWORK)
+            if self._search is not None:
+                self._search.cancel()
 
     def poll(self) -> None:
         """Sleepy: fetch what the parent holds."""

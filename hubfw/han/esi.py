@@ -1,4 +1,4 @@
-"""The energy services interface on endpoint 1: time, price and messages for the displays, readings and reports in.
+"""The energy services interface on endpoint 1: time, price, messages, keep-alive; readings and reports in.
 
 Not here: mirrors and their requests (`mirrors`), tunnels (`tunnels`), the text of messages (`messages`).
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from devices.parts.keep_alive import BASE, JITTER
 from devices.parts.tariff import Tariff, serve_price
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
 from protocols.zigbee.clusters.basic import Basic
+from protocols.zigbee.clusters.keep_alive import KeepAlive
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
@@ -55,6 +57,7 @@ class Esi:
             Time.time_zone: lambda: 0,
             Time.valid_until_time: lambda: _seconds(self._rtc, ahead=DAY),
         })  # fmt: skip
+        self.endpoint.serve(KeepAlive, {KeepAlive.keep_alive_base: BASE, KeepAlive.keep_alive_jitter: JITTER})
         serve_price(self.endpoint, tariff, board.rtc)
         self.messaging = self.endpoint.serve(Messaging)
         self.metering = self.endpoint.use(Metering)
