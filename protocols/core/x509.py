@@ -9,25 +9,44 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import IntFlag
-from typing import Final, TypeVar
+from importlib import import_module
+from importlib.util import LazyLoader, find_spec, module_from_spec
+from sys import modules
+from typing import TYPE_CHECKING, Final, TypeVar
 from warnings import catch_warnings
 
 import msgspec
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from protocols.core import ecc
 from protocols.core.ecc import Curve, private_key_object, public_key_object
 from protocols.core.errors import DecodeError, LocalProtocolError
 
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+else:
+
+    def _lazily(name):
+        """A module that is loaded when something of it is used: few runs look at certificates, and this takes long."""
+        if name not in modules:
+            spec = find_spec(name)
+            spec.loader = LazyLoader(spec.loader)
+            modules[name] = module_from_spec(spec)
+            spec.loader.exec_module(modules[name])
+            package, _, own = name.rpartition(".")
+            setattr(import_module(package), own, modules[name])  # as an import does
+        return modules[name]
+
+    x509 = _lazily("cryptography.x509")
+
 LARGEST: Final = 4096
 """Octets of the largest certificate that is looked at."""
 SECOND: Final = 1_000_000_000
 
-_HARDWARE_MODULE_NAME: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.4")
+_HARDWARE_MODULE_NAME: Final = "1.3.6.1.5.5.7.8.4"
 _STANDARD: Final = {"secp256r1": Curve.P256, "secp384r1": Curve.P384}
 _HASHES: Final[dict[Curve, hashes.SHA256 | hashes.SHA384]] = {Curve.P256: hashes.SHA256(), Curve.P384: hashes.SHA384()}
 _WHOLE_OCTETS: Final = b"\0"
@@ -96,15 +115,17 @@ class Request(msgspec.Struct, frozen=True):
     public: bytes
 
 
-_MALFORMED: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    x509.InvalidVersion,
-)
-"""What the library raises for octets that are not what they should be."""
+def _der() -> Encoding:
+    """The encoding, from a module that is as slow to load."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return Encoding.DER
+
+
+def _malformed() -> tuple[type[Exception], ...]:
+    """What the library raises for octets that are not what they should be."""
+    own = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
+    return (ValueError, TypeError, UnsupportedAlgorithm, *own)
 
 
 # --- reading
@@ -138,7 +159,7 @@ def parse(der: bytes) -> Certificate:
             _nanoseconds(found.not_valid_before_utc),
             _nanoseconds(found.not_valid_after_utc),
         )
-    except _MALFORMED as error:
+    except _malformed() as error:
         raise DecodeError(f"certificate: {error}") from None
 
 
@@ -168,7 +189,7 @@ def parse_request(der: bytes) -> Request:
         found = x509.load_der_x509_csr(der)
         request = Request(_name(found.subject), _point(found.public_key()))
         valid = found.is_signature_valid
-    except _MALFORMED as error:
+    except _malformed() as error:
         raise DecodeError(f"certificate request: {error}") from None
     if not valid:
         raise DecodeError("certificate request: the signature is wrong")
@@ -182,7 +203,7 @@ def request(private: bytes, subject: Name) -> bytes:
     """The DER octets of a certificate request, signed with the key it is for."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(_x509_name(subject))
     signed = builder.sign(private_key_object(private), _hash(private), ecdsa_deterministic=True)
-    return signed.public_bytes(Encoding.DER)
+    return signed.public_bytes(_der())
 
 
 def issue(
@@ -213,7 +234,7 @@ def issue(
     )
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return builder.sign(signer, _hash(private), ecdsa_deterministic=True).public_bytes(Encoding.DER)
+    return builder.sign(signer, _hash(private), ecdsa_deterministic=True).public_bytes(_der())
 
 
 # --- keys, names, extensions
@@ -254,7 +275,7 @@ def _x509_name(name: Name) -> x509.Name:
     return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts if value])
 
 
-_E = TypeVar("_E", bound=x509.ExtensionType)
+_E = TypeVar("_E", bound="x509.ExtensionType")
 
 
 def _extension(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
@@ -284,7 +305,7 @@ def _key_usage(usage: Usage) -> x509.KeyUsage:
 def _hardware_serial(alternative: x509.SubjectAlternativeName) -> bytes:
     """hwSerialNum of the hardware module name; none: empty. Raises ValueError when it is malformed, or there are two."""
     others = alternative.get_values_for_type(x509.OtherName)
-    modules = [other.value for other in others if other.type_id == _HARDWARE_MODULE_NAME]
+    modules = [other.value for other in others if other.type_id.dotted_string == _HARDWARE_MODULE_NAME]
     if not modules:
         return b""
     (module,) = modules
