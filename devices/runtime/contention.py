@@ -77,6 +77,10 @@ class Service:
         """Mean ns from hand-over to confirm."""
         return self.waited / self.timed if self.timed else 0.0
 
+    def __sub__(self, before: Service) -> Service:
+        """What has been since then."""
+        return Service(self.ended - before.ended, self.timed - before.timed, self.waited - before.waited)
+
     def __add__(self, other: Service) -> Service:
         return Service(self.ended + other.ended, self.timed + other.timed, self.waited + other.waited)
 

@@ -116,22 +116,28 @@ class Coordinator:
             self._renewal = self._firmware.after(RENEW, self._permit)
 
     def _announced(self, announced: DeviceAnnounced) -> None:
-        if not self._log.join(announced.eui64, self._firmware.board.rtc.read()):
-            return
         device = self._log.get(announced.eui64)
-        assert device is not None
-        if not self.missing and self._opened is None:
-            self.han.apply(self.han.stack.permit(0, self.han.now))
-        self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": announced.short})
+        if device is None:
+            return
+        self._joined(device, announced.short)
         if self.han.stack.has_link_key(device.eui64):
             self._arrived(device)
         else:
             self._firmware.after(PATIENCE, self._expel_uncertified, device.eui64)
 
+    def _joined(self, device: Device, short: int) -> None:
+        self._log.join(device.eui64, self._firmware.board.rtc.read())
+        if not self.missing and self._opened is None:
+            self.han.apply(self.han.stack.permit(0, self.han.now))
+        self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": short})
+
     def _certified(self, eui64: int) -> None:
-        device = self._log.get(eui64)
-        if device is not None and device.joined:
-            self._arrived(device)
+        device, short = self._log.get(eui64), self.han.stack.address_of(eui64)
+        if device is None:
+            return
+        if not device.joined and short is not None:  # nobody acknowledges an announcement, and this one was lost
+            self._joined(device, short)
+        self._arrived(device)
 
     def _expel_uncertified(self, eui64: int) -> None:
         if not self.han.stack.has_link_key(eui64):

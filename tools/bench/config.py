@@ -21,6 +21,7 @@ from protocols.core.crc import x25
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.access import Access, LabKeys
+from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Wall
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -35,8 +36,6 @@ _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_. \"-]+?)\s*\]\]?\s*(#.*)?")
 _KEY = re.compile(r"\s*(?:\"([^\"]*)\"|([A-Za-z0-9_-]+))\s*=")
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-Metres = Annotated[float, Meta(ge=-1000, le=1000)]
-Chance = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -49,18 +48,6 @@ class Wan(_Declared, frozen=True, kw_only=True):
 
     latency_ms: Annotated[float, Meta(ge=0, le=60_000)] = 40
     loss: Chance = 0
-
-
-class Air(_Declared, frozen=True, kw_only=True):
-    """The radio medium of one home."""
-
-    channel: Annotated[int, Meta(ge=11, le=26)] = 15
-    range_m: Annotated[float, Meta(gt=0, le=1000)] = 30
-    loss: Chance = 0
-    key_establishment: Literal[0, 1, 2] = 2
-    """Suite of the devices' test certificates; 0: none, and the link keys of the install codes will do."""
-    default_link_key: bool = False
-    """Where there is no hub: the meters join a stranger's network under the well-known default link key, too."""
 
 
 HEAD_END = "head-end"
@@ -198,6 +185,8 @@ class Home(_Declared, frozen=True, kw_only=True):
     """
 
     name: Name = "home1"
+    at: tuple[Metres, Metres] = (0.0, 0.0)
+    """Where it stands in a neighbourhood: its devices' positions count from there."""
     air: Air = Air()
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
 
@@ -246,6 +235,7 @@ class Bench(_Declared, frozen=True, kw_only=True):
     access: Access = Access()
     wan: Wan = Wan()
     notifications: Notifications = Notifications()
+    neighbourhood: Neighbourhood | None = None
     home: Annotated[list[Home], Meta(min_length=1, max_length=256)]
     links: dict[str, str | Annotated[list[str], Meta(max_length=8)]] = {}
     """Endpoint, such as `esme.optical` (`home2/esme.optical` where there are more homes), to its link or links."""
@@ -255,6 +245,13 @@ class Bench(_Declared, frozen=True, kw_only=True):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f'{names.count(name)} homes are called "{name}": give each a `name`')
+        for home in self.home:
+            if home.air.noise and not home.air.contention and self.neighbourhood is None:
+                raise ValueError(f"`noise` of {home.name} needs `contention = true`: radios that take turns are not disturbed")
+            if self.neighbourhood is None and home.at != (0, 0):
+                raise ValueError(f"`at` of {home.name} says where it stands in a neighbourhood, and there is no [neighbourhood]")
+            if self.neighbourhood is not None and (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
+                raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
         owners: dict[str, str] = {}
         for home in self.home:
             for device in home.device:
@@ -351,8 +348,13 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.access.keys": LabKeys,
     "$.wan": Wan,
     "$.notifications": Notifications,
+    "$.neighbourhood": Neighbourhood,
+    "$.neighbourhood.walls[]": Wall,
+    "$.neighbourhood.noise[]": Noise,
     "$.home[]": Home,
     "$.home[].air": Air,
+    "$.home[].air.walls[]": Wall,
+    "$.home[].air.noise[]": Noise,
 }
 
 
@@ -360,7 +362,7 @@ def _fields(where: str, document: dict[str, object]) -> list[str]:
     """The fields that the table at a path may have."""
     table = _TABLES.get(re.sub(r"\[[^]]*\]", "[]", where))
     if table is not None:
-        return list(table.__struct_fields__)
+        return list(table.__struct_encode_fields__)
     value: object = document
     for key in re.findall(r"[A-Za-z_]\w*|\d+", where):
         value = value[int(key)] if isinstance(value, list) else value[key] if isinstance(value, dict) else None

@@ -26,6 +26,7 @@ from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config
 from tools.bench.identity import Identity, authority, identify
+from tools.bench.medium import medium
 from tools.errors import BadInput
 
 HEAD_END = "dcc"
@@ -100,16 +101,18 @@ class Home:
         *,
         here: Collection[str] | None = None,
         radio: Callable[[str], Radio] | None = None,
+        air: Air | None = None,
     ) -> None:
         """`here`: labels of the devices to build, where others run in other processes. `radio` makes a device's radio,
-        in place of one on this home's air."""
+        in place of one on this home's air. `air`: one that homes share."""
         self.kernel = kernel
         self.net = net
         self.name = declared.name
         self.declared = {device.label: device for device in declared.device}
         self.bench = bench
         self.mains = Mains(kernel, f"{self.name}/mains")
-        self.air = Air(kernel, f"{self.name}/air", range_m=declared.air.range_m, loss=declared.air.loss)
+        self.air = medium(kernel, f"{self.name}/air", declared.air) if air is None else air
+        self.at = declared.at
         self.channel = declared.air.channel
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key
@@ -141,7 +144,8 @@ class Home:
 
     def seat(self, label: str) -> Transceiver:
         """A radio on this home's air, where the device stands."""
-        return self.air.radio(self.identities[label].node, *self.declared[label].at)
+        x, y = self.declared[label].at
+        return self.air.radio(self.identities[label].node, self.at[0] + x, self.at[1] + y)
 
     def _board(self, device: config.Device) -> Board:
         kind, identity = KINDS[device.kind], self.identities[device.label]

@@ -47,6 +47,8 @@ class Choice:
                 near = suggest(name, [*known, *(each.partition("/")[2] for each in known)])
                 raise BadInput(f'no {kind} "{name}" on this bench{near}{there}')
             raise BadInput(f"this bench has {len(known)} devices of kind {kind}: say which with --name{there}")
+        if bench.neighbourhood is not None:
+            raise BadInput("homes of one neighbourhood share a medium, and run in one process: meterbench serve")
         self.bench = bench
         self.seed = bench.seed if seed is None else seed
         self.home, self.device = found[0]

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from devices.runtime.board import Board
+from devices.runtime.contention import Service
 from devices.runtime.journal import Inputs
 from devices.runtime.kernel import Kernel
 from devices.runtime.log import EventLog
@@ -29,6 +30,7 @@ from protocols.dlms.cosem import date_time
 from tools.bench import config
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, Visit, network
+from tools.bench.medium import service, street
 from tools.errors import BadInput, suggest
 from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
@@ -43,7 +45,9 @@ class Run:
         self.kernel = Kernel(declared.seed if seed is None else seed, time.time_ns() if start is None else start)
         self.net = network(self.kernel, declared.wan)
         self.inputs = Inputs(self.kernel)
-        self.homes = {each.name: Home(self.kernel, self.net, each, declared) for each in declared.home}
+        plan = declared.neighbourhood
+        shared = None if plan is None else street(self.kernel, plan, [(each.at, each.air) for each in declared.home])
+        self.homes = {each.name: Home(self.kernel, self.net, each, declared, air=shared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in declared.endpoints())
         self.endpoints = {name: self._bridge(name) for name in doors}
@@ -170,6 +174,12 @@ class Run:
         A home without a hub waits for nobody: who forms its network is outside.
         """
         return all(home.foreign or getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values())
+
+    def services(self) -> Iterator[tuple[str, Service]]:
+        """Of each home whose medium has contention, by name: what its radios got from it."""
+        for name, home in self.homes.items():
+            if (got := service(home.air, name)) is not None:
+                yield name, got
 
     # --- the outside ---
 

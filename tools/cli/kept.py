@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from devices.runtime.kernel import S
+from devices.runtime.kernel import MS, S
 from tools.bench.journal import Journal
 from tools.bench.run import Run
 from tools.bench.tally import Tally
@@ -73,6 +73,10 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 3),
         "events": run.log.count,
         "frames": {f"{layer}, {what}": count for layer, what, count in tally.rows()},
+        "air": {
+            name: {"frames": got.ended.total(), "delivered": got.delivery, "milliseconds": got.latency / MS}
+            for name, got in run.services()
+        },
         "notices": [type(notice).__name__ for notice in run.head_end.received],
         "digest": run.digest(),
     }
@@ -82,6 +86,11 @@ def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Ite
     """The same for people; `fast`: with how much faster than real time."""
     yield "\nFrames and messages"
     yield from (f"  {layer:<14} {what:<18} {count:>9,}" for layer, what, count in tally.rows())
+    for name, got in run.services():
+        yield (
+            f"  {name}: {got.delivery:.2%} of {got.ended.total():,} frames delivered, {got.latency / MS:.1f} ms from hand-over"
+            " to confirm"
+        )
     speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
     yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
     yield f"digest {run.digest()}"
