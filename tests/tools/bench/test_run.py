@@ -107,7 +107,7 @@ def test_what_a_bench_means_is_the_same_whatever_its_layout():
 def test_an_endpoint_with_two_links_is_bound_once_and_nothing_is_opened():
     run = Run(load(BENCHES / "home.toml"))
     assert list(run.endpoints) == ["home1/hub.wan", "home1/hub.wan.udp", "home1/esme.optical"]
-    assert len(list(run.links())) == 3
+    assert len(list(run.links())) == 4
     assert run.exit is None
 
 

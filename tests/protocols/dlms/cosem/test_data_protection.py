@@ -349,3 +349,10 @@ def test_garbage_is_refused(number: int, data: bytes):
         argument = axdr.octets(data)
     with pytest.raises(AccessError):
         protection.invoke(number, argument)
+
+
+@pytest.mark.dlms("class 30 attribute 1")
+def test_its_name_is_its_first_attribute():
+    server = SecurityMaterial(SERVER, KeySet({KeyId.UNICAST_ENCRYPTION: bytes(16)}), lambda: 1)
+    protection = DataProtection("0-0:43.2.0", find=lambda name: None, material=server, rng=Random(1))
+    assert protection.read(1).value == bytes.fromhex("00002B0200FF")

@@ -99,9 +99,7 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("kind, class_id, version, attributes, methods", CLASSES)
-def test_classes_are_the_blue_books(
-    kind: type[InterfaceClass], class_id: int, version: int, attributes: int, methods: int
-) -> None:
+def test_classes_are_the_blue_books(kind: type[InterfaceClass], class_id: int, version: int, attributes: int, methods: int) -> None:
     assert (kind.class_id, kind.version) == (class_id, version)
     assert sorted(kind.attributes) == list(range(1, attributes + 1))
     assert sorted(kind.methods) == list(range(1, methods + 1))
@@ -191,9 +189,7 @@ def test_rights_are_the_declared_ones_within_a_ceiling() -> None:
     assert [reading.attribute(lamp, number) for number in (1, 2, 3, 4)] == [1, 1, 1, 0]
     assert [everything.method(lamp, number) for number in (1, 2, 3)] == [True, False, False]
     assert not reading.method(lamp, 1)
-    granted = Rights(
-        Access.READ, methods=False, overrides={(lamp.name, 2): Access.WRITE}, method_overrides={(lamp.name, 1): True}
-    )
+    granted = Rights(Access.READ, methods=False, overrides={(lamp.name, 2): Access.WRITE}, method_overrides={(lamp.name, 1): True})
     assert (granted.attribute(lamp, 2), granted.attribute(lamp, 3)) == (Access.WRITE, Access.READ)
     assert granted.method(lamp, 1)
 
@@ -282,9 +278,7 @@ class TestDisconnectControl:
         assert switch.output_state.python is True
 
     def test_stays_when_the_metal_refuses(self) -> None:
-        switch = DisconnectControl(
-            "0-0:96.3.10", on={"remote_disconnect": lambda _: refuse(DataAccessResult.HARDWARE_FAULT)}
-        )
+        switch = DisconnectControl("0-0:96.3.10", on={"remote_disconnect": lambda _: refuse(DataAccessResult.HARDWARE_FAULT)})
         with pytest.raises(AccessError):
             switch.remote_disconnect()
         assert switch.control_state.python == ControlState.CONNECTED
@@ -331,3 +325,31 @@ def test_units_have_symbols() -> None:
         "Wh", "m³", "V", "%", "",
     ]  # fmt: skip
     assert (Unit.WATT, Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT, Unit.COUNT) == (27, 30, 32, 35, 255)
+
+
+@pytest.mark.dlms("class 3 method 1")
+def test_a_register_is_reset_where_the_firmware_resets_it() -> None:
+    calls: list[int] = []
+    hooks = {"reset": lambda argument: calls.append(argument.value)}
+    register = Register("1-0:1.8.0", value=axdr.u32(7), scaler_unit=(0, Unit.WATT_HOUR), on=hooks)
+    assert register.invoke(1, axdr.i8(0)) is None
+    assert calls == [0]
+    with pytest.raises(AccessError):
+        register.invoke(1, axdr.u32(0))
+    with pytest.raises(AccessError):
+        Register("1-0:1.8.0", value=axdr.u32(7), scaler_unit=(0, Unit.WATT_HOUR)).invoke(1, axdr.i8(0))
+    assert calls == [0]
+
+
+@pytest.mark.dlms("class 17 method 1")
+def test_a_logical_device_is_connected_where_somebody_connects_it() -> None:
+    made: list[tuple[int, bytes]] = []
+    directory = SapAssignment(
+        "0-0:41.0.0",
+        sap_assignment_list=lambda: made,
+        on={"connect_logical_device": lambda argument: made.append((argument.value[0].value, argument.value[1].value))},
+    )
+    directory.invoke(1, axdr.structure(axdr.u16(5), axdr.octets(b"MBE0000000000005")))
+    assert [[item.value for item in row.value] for row in directory.read(2).value] == [[5, b"MBE0000000000005"]]
+    with pytest.raises(AccessError):
+        directory.invoke(1, axdr.u16(5))

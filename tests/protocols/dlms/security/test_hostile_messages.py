@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.core.errors import LocalProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import axdr, xdlms
 from protocols.dlms.acse import AARE, AARQ, Context, Mechanism
 from protocols.dlms.association import CONFORMANCE
@@ -405,3 +405,14 @@ def test_sealing_adds_no_more_than_it_says(make_plant, apdu: bytes, tag: int) ->
             like = Protection(kind, authenticated, encrypted)
             sealed = server.seal(bytes((tag,)) + apdu, like)
             assert len(sealed) <= 1 + len(apdu) + server.overhead(like)
+
+
+@pytest.mark.dlms("client compression refused")
+def test_d5_a_client_takes_no_compressed_answer(meter: Open) -> None:
+    """Green Book 9.2.7.2.4.1: bit 7 of the security control. Nobody here decompresses, so nobody may be told to."""
+    request = meter.client.get(LAMP, 1, 2)
+    (answer,) = meter.session.receive(next(request), 0)
+    assert answer[2] & 0x80 == 0
+    with pytest.raises(RemoteProtocolError):
+        request.send(bytes((*answer[:2], answer[2] | 0x80, *answer[3:])))
+    assert drive(meter.client.get(LAMP, 1, 2), Direct(meter.session)).value == 5

@@ -710,7 +710,7 @@ def test_a_replayed_signed_message_is_refused(make_plant) -> None:
 # --- the objects of associations
 
 
-@pytest.mark.dlms("class 15 attribute 3", "class 15 attribute 6", "class 15 attribute 8", "class 15 attribute 9")
+@pytest.mark.dlms("class 15 attribute 1", "class 15 attribute 3", "class 15 attribute 6", "class 15 attribute 8", "class 15 attribute 9")
 def test_each_association_has_an_object(plant) -> None:
     client = plant.client(Mechanism.HIGH_GMAC)
     session = plant.session(35)
@@ -719,6 +719,7 @@ def test_each_association_has_an_object(plant) -> None:
         assert set(found) == {CURRENT, *(Obis(bytes((0, 0, 40, 0, number, 255))) for number in range(1, 10))}
         for number, granted in enumerate(plant.device.associations.values(), 1):
             name = f"0-0:40.0.{number}"
+            assert drive(client.get(name, 15, 1), Direct(session)).value == Obis(name)
             assert drive(client.get(name, 15, 3), Direct(session)).python == [granted.client_sap, 1]
             mechanism = drive(client.get(name, 15, 6), Direct(session)).value
             assert mechanism == granted.mechanism.octets
