@@ -1,8 +1,8 @@
 """One device of a bench, with a kernel of its own: what `meterbench device` runs in one process.
 
 Identities, keys and random streams come from seed and bench file, so the parts of one bench fit together. The hub's part
-holds the radio medium, with a seat for every other device of the home; another part has a remote radio. All that comes in
-passes `inputs`. Nothing is opened here: tools.bench.process.
+holds the radio medium, with a seat for every other device of the home; another part has a remote radio or a dongle. All that
+comes in passes `inputs`. Nothing is opened here: tools.bench.process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from devices.runtime.board import Board
 from devices.runtime.journal import Inputs
 from devices.runtime.kernel import Kernel
+from tools.air.dongle import DongleRadio
 from tools.air.remote import RemoteRadio
 from tools.air.seat import Seat
 from tools.bench import config
@@ -71,16 +72,17 @@ class Choice:
 class Part:
     """The chosen device. `now` and `start_ns` are the medium's; `number` is one that this device's last process did not have."""
 
-    def __init__(self, choice: Choice, *, start_ns: int, now: int, number: int) -> None:
+    def __init__(self, choice: Choice, *, start_ns: int, now: int, number: int, dongle: bool = False) -> None:
         self.choice = choice
         self._number = number
         self.kernel = kernel = Kernel(choice.seed, start_ns)
         kernel.run_until(now)
         self.inputs = Inputs(kernel)
-        self.radio: RemoteRadio | None = None
+        self.radio: RemoteRadio | DongleRadio | None = None
+        make = None if choice.device.kind == HUB else self._dongle if dongle else self._remote
         net = network(kernel, choice.bench.wan)
         bench, declared, label, digest = choice.bench, choice.home, choice.device.label, choice.digest
-        self.home = Home(kernel, net, declared, bench, here=(label,), radio=None if choice.device.kind == HUB else self._remote)
+        self.home = Home(kernel, net, declared, bench, here=(label,), radio=make)
         self.board: Board = self.home[label]
         self.seats = {
             self.home.identities[other.label].eui64: Seat(
@@ -103,6 +105,10 @@ class Part:
         if endpoint not in self._bridges:
             self._bridges[endpoint] = bridge(self.inputs, endpoint, self._net, self.board)
         return self._bridges[endpoint].slots
+
+    def _dongle(self, label: str) -> DongleRadio:
+        self.radio = DongleRadio(self.inputs, f"{self.choice.node}.{AIR}")
+        return self.radio
 
     def _remote(self, label: str) -> RemoteRadio:
         choice = self.choice

@@ -1,8 +1,9 @@
-"""One device in one process, in real time: the hub with the medium, or another device with a remote radio.
+"""One device in one process, in real time: the hub with the medium, or another device with a remote radio or a dongle.
 
 A device waits for its medium, takes over its clock, and runs. When the medium goes away it says so and runs on with nobody
 to hear it; when it is back, the radio attaches again. A medium that is another run has forgotten everything: then the device
-starts anew as well. The hub's process says what time it is each second.
+starts anew as well. The hub's process says what time it is each second. A device with a dongle has a clock of its own, and runs
+whether the dongle is there or not.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tools.links import parse, server
 from tools.links.broker import embedded
 from tools.links.channel import Server
 from tools.links.spec import LinkSpec
+from tools.links.tcp import Dialer
 
 Report = Callable[[dict[str, object]], None]
 """Told what happens; the first key says what."""
@@ -71,6 +73,8 @@ async def run(choice: Choice, links: Links, report: Report, stop: asyncio.Event)
     number = int.from_bytes(os.urandom(4), "big")
     if choice.device.kind == HUB:
         await _until(stop, _hub(choice, links, report, number))
+    elif links.air.scheme == "spinel":
+        await _until(stop, _plugged(choice, links, report, number))
     else:
         await _until(stop, _Device(choice, links, report, number).run())
 
@@ -106,6 +110,36 @@ async def _hub(choice: Choice, links: Links, report: Report, number: int) -> Non
                 await asyncio.sleep(BEAT)
 
         await _all(driver.run(), beat())
+
+
+async def _plugged(choice: Choice, links: Links, report: Report, number: int) -> None:
+    """A device whose radio is a dongle."""
+    start = choice.bench.start_ns
+    part = Part(choice, start_ns=time.time_ns() if start is None else start, now=0, number=number, dongle=True)
+    assert part.radio is not None
+    driver = Driver(part.inputs)
+    line = _line(parse(links.air.path))
+    link: Server = Dialer(line) if line.scheme == "tcp" else server(line)
+    async with AsyncExitStack() as stack:
+        if links.screen:
+            stack.callback(part.kernel.log.subscribe(partial(_face, report), ("display",)))
+        endpoints = await _open(part, driver, links, report, stack)
+        stack.push_async_callback(link.stop)
+        wire = asyncio.ensure_future(_wire(link, driver, [part.radio.slot], report, "dongle"))
+        stack.push_async_callback(_end, [wire])
+        stack.callback(part.kernel.log.subscribe(partial(_joined, report), ("han.joined",)))
+        report({"ready": True, "device": choice.node, "air": str(links.air), "endpoints": endpoints})
+        await driver.run()
+
+
+def _joined(report: Report, now: int, who: str, kind: str, data: Data) -> None:
+    if not isinstance(data, bytes):
+        report({"joined": f"{data['short']:#06x}"})
+
+
+def _face(report: Report, now: int, who: str, kind: str, data: Data) -> None:
+    if not isinstance(data, bytes):
+        report({"screen": data["lines"]})
 
 
 class _Device:
@@ -150,7 +184,7 @@ class _Device:
         driver = Driver(part.inputs)
         async with AsyncExitStack() as stack:
             if self._links.screen:
-                stack.callback(part.kernel.log.subscribe(self._face, ("display",)))
+                stack.callback(part.kernel.log.subscribe(partial(_face, self._report), ("display",)))
             endpoints = await _open(part, driver, self._links, self._report, stack)
             running = asyncio.ensure_future(driver.run())
             stack.push_async_callback(_end, [running])
@@ -244,10 +278,6 @@ class _Device:
         if self._driver is not None and abs(wanted - self._driver.now) > CLOSE_ENOUGH:
             self._driver.align(wanted)
 
-    def _face(self, now: int, who: str, kind: str, data: Data) -> None:
-        if not isinstance(data, bytes):
-            self._report({"screen": data["lines"]})
-
 
 class _Clock:
     """The medium's clock, from what it says. What it says is always a little late: of some sayings the earliest counts."""
@@ -293,8 +323,8 @@ def _line(spec: LinkSpec) -> LinkSpec:
     return parse(f"serial:{spec.path}") if there else spec
 
 
-async def _wire(link: Server, driver: Driver, slots: list[Slot], report: Report) -> None:
-    """Plug the wired interface in, as soon as the other end is there."""
+async def _wire(link: Server, driver: Driver, slots: list[Slot], report: Report, word: str = "wired") -> None:
+    """Plug a line in, as soon as the other end is there."""
     said = ""
     while True:
         try:
@@ -305,7 +335,7 @@ async def _wire(link: Server, driver: Driver, slots: list[Slot], report: Report)
                 report({"waiting": said})
             await asyncio.sleep(BEAT)
         else:
-            report({"wired": link.spelling})
+            report({word: link.spelling})
             return
 
 

@@ -51,10 +51,16 @@ def command(
     The hub's process holds the radio medium; the others reach it by --air: mqtt://HOST[:PORT]/ROOT on both sides, or
     tcp-listen:PORT at the hub and tcp:HOST:PORT elsewhere. They may start in any order. Identities and keys come from bench
     file and seed, so all processes need the same. The bench file's links of this device are opened.
+
+    With --air spinel:serial:/dev/ttyACM0?baud=460800 the device's radio is a real dongle (an 802.15.4 radio co-processor that
+    speaks Spinel), and the network is whatever is on the air there.
     """
     choice = Choice(config.load(path), kind, name, seed)
     node = choice.node
-    if choice.home.foreign:
+    dongle = parse(air).scheme == "spinel"
+    if kind == HUB and dongle:
+        raise BadInput("the hub's process holds the medium: spinel: is for the other devices")
+    if choice.home.foreign and not dongle:
         raise BadInput(f"{choice.home.name} has no hub, whose process would hold its radio medium")
     links = process.Links(parse(air), list(choice.links()), parse(wired) if wired else None, broker=broker, screen=screen)
     if wired and kind not in (HUB, "esme"):

@@ -2,7 +2,7 @@
 
     tcp:HOST:PORT  tcp-listen:[HOST:]PORT  pty:[PATH]  serial:/dev/ttyUSB0?baud=9600&frame=8N1
     mqtt://[USER:PASSWORD@]HOST[:PORT]/TOPIC  zep:HOST[:PORT]  air:NAME?x=3&y=4  wire:DEVICE.PORT
-    rfc2217://HOST:PORT  socket://HOST:PORT  udp:HOST:PORT  udp-listen:[HOST:]PORT
+    rfc2217://HOST:PORT  socket://HOST:PORT  udp:HOST:PORT  udp-listen:[HOST:]PORT  spinel:LINK
 
 A spelling is parsed once into a `LinkSpec`; every wrong one is a `BadInput` of one line. Nothing is opened here:
 tools.links.registry does that. pyserial's `spy://` and `alt://` are refused on purpose: they name files and classes.
@@ -141,6 +141,8 @@ class Scheme:
     target: Callable[[str], _Target]
     spell: Callable[[LinkSpec], str]
     options: Mapping[str, Option] = field(default_factory=dict)
+    nested: bool = False
+    """What follows is a link itself, with its own options."""
 
 
 def _port(text: str, low: int = 1) -> int:
@@ -229,6 +231,13 @@ def _at(spec: LinkSpec) -> str:
     return f"{host}:{spec.port}"
 
 
+def _carrier(text: str) -> _Target:
+    inner = parse(text)
+    if inner.scheme not in ("tcp", "pty", "serial"):
+        raise ValueError("needs a link with octets behind it: tcp, pty or serial")
+    return _Target(path=str(inner))
+
+
 def _spell_host(spec: LinkSpec) -> str:
     return f"{spec.scheme}:{_at(spec)}"
 
@@ -274,6 +283,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         ),
         "wire": Scheme("wire:hht.optical", _name, _spell_path),
         "rfc2217": Scheme("rfc2217://127.0.0.1:2217", _network, _spell_network, _LINE),
+        "spinel": Scheme("spinel:serial:/dev/ttyACM0?baud=460800", _carrier, _spell_path, nested=True),
         "socket": Scheme("socket://127.0.0.1:4059", _network, _spell_network, _ECHO),
     }
 )
@@ -290,7 +300,7 @@ def parse(text: str) -> LinkSpec:
         raise BadInput(f'link "{_shown(text)}": no scheme "{word}"{suggest(word, SCHEMES) or f" (known: {known})"}')
     name = match[1].lower()
     scheme = SCHEMES[name]
-    where, _, query = match[2].partition("?")
+    where, _, query = (match[2], "", "") if scheme.nested else match[2].partition("?")
     try:
         target = scheme.target(where)
         options = _options(scheme, query)

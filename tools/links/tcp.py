@@ -30,6 +30,10 @@ SOCKET_OPTIONS = (
 """Of a served connection: a client that has vanished is found out within half a minute."""
 
 
+REDIAL = 1.0
+"""Seconds before a connection that ended is dialled again."""
+
+
 class SocketStream(Closing):
     """TCP, without Nagle's delay."""
 
@@ -117,6 +121,42 @@ async def dial(spec: LinkSpec, timeout: float = 5.0) -> Channel:
     except OSError as error:
         raise LinkDown(f"{spec}: {reason(error)}") from error
     return connection
+
+
+class Dialer:
+    """`tcp:HOST:PORT` as a serving end: dialled, and dialled again whenever it ends."""
+
+    def __init__(self, spec: LinkSpec) -> None:
+        self.spelling = str(spec)
+        self._spec = spec
+        self._channel: Channel | None = None
+        self._again: asyncio.Task[None] | None = None
+
+    async def start(self, on_open: Callable[[Channel], None]) -> None:
+        channel = self._channel = await dial(self._spec)
+        on_open(channel)
+        tell = channel.on_close
+
+        def on_close(reason: str) -> None:
+            tell(reason)
+            self._again = asyncio.ensure_future(self._redial(on_open))
+
+        channel.on_close = on_close
+
+    async def _redial(self, on_open: Callable[[Channel], None]) -> None:
+        while True:
+            await asyncio.sleep(REDIAL)
+            try:
+                await self.start(on_open)
+            except LinkDown:
+                continue
+            return
+
+    async def stop(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        if self._channel is not None:
+            self._channel.close()
 
 
 class _Connection(asyncio.Protocol):
