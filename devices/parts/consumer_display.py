@@ -77,7 +77,7 @@ class ConsumerDisplay(firmware.Firmware):
         if self._credentials:
             self.han.certify(endpoint, self._credentials)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
-        self.update = FirmwareUpdate(self.han, endpoint, self.device, page=self.page)
+        self.update = FirmwareUpdate(self.han, endpoint, self.device, self._credentials, page=self.page)
         self.trust_centre = TrustCentreWatch(self.han, endpoint)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)

@@ -7,7 +7,7 @@ leaves the old version with the whole file, or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
@@ -17,8 +17,10 @@ from devices.runtime.kernel import MIN, S
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.zigbee.clusters.ota import Ota
+from protocols.zigbee.key_establishment.certificates import Credentials
 from protocols.zigbee.ota.client import Activate, Client, Device, Refused, Say, Verified
 from protocols.zigbee.ota.image import File
+from protocols.zigbee.ota.signing import Trust
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MANUFACTURER: Final = 0xFFF1
 """Of the devices of this bench: a code that no manufacturer has."""
+SIGNER: Final = 0x4D42_4657_0000_0001
+"""EUI-64 of who signs firmware for them."""
 HARDWARE: Final = 1
 FIRST_VERSION: Final = 0x01000000
 """Application release and build, stack release and build: an octet each."""
@@ -49,12 +53,17 @@ def running_version(board: Board) -> int:
 class FirmwareUpdate:
     """The client on an endpoint, for as long as the board has power. `image_type`: what kind of device it is."""
 
-    def __init__(self, han: Han, endpoint: Endpoint, image_type: int, *, page: int = 0) -> None:
+    def __init__(
+        self, han: Han, endpoint: Endpoint, image_type: int, credentials: Sequence[Credentials] = (), *, page: int = 0
+    ) -> None:
+        """A device with certificates takes only what `SIGNER` signed under the same issuer as its own."""
         board = han.board
         self.version = running_version(board)
         self.store = KeptFile(board.nvm, _STORE, board.flash.bank_size // 4)
+        own = next(iter(credentials), None)
+        trust = None if own is None else Trust(own.suite, own.issuer, own.authority, (SIGNER,))
         device = Device(MANUFACTURER, image_type, self.version, HARDWARE)
-        self.client = Client(device, self.store, board.rng("firmware update").random, page=page)
+        self.client = Client(device, self.store, board.rng("firmware update").random, page=page, trust=trust)
         self._han = han
         self._endpoint = endpoint
         self._server = HUB, 1

@@ -57,7 +57,7 @@ class Images:
 
         `upgrade_time`: seconds since 2000, or AT_ONCE, or NOT_YET. Raises InvalidImage, and LocalProtocolError for a large one.
         """
-        file = image.judge(Memory(octets)).file
+        file = image.inspect(Memory(octets))[0].file
         name = f"{_STORE}{file.manufacturer:04X}{file.image_type:04X}"
         slot = self._slot(name)
         if len(octets) > slot.capacity:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import hubfw
-from devices.parts.ota import FIRST_VERSION, MANUFACTURER
+from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.ota.image import File, seal
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.needs("tshark")
 
 START = 1_768_348_800 * S
 FILE = File(MANUFACTURER, 0x0502, 0x02000000)
-IMAGE = seal(FILE, bytes(Random(2).getrandbits(8) for _ in range(1500)), text="display 2", hardware=(1, 1))
 DATA = "zbee_aps.cluster == 0x0019 && zbee_aps.type == 0"
 OTA = "zbee_zcl_general.ota"
 BLOCK_RESPONSE = f"{OTA}.cmd.srv_tx.id == 0x05"
@@ -35,6 +34,7 @@ class Update(NamedTuple):
     """A capture of a home where both displays got new firmware, and when they were to start it (seconds since 2000)."""
 
     folder: Path
+    image: bytes
     upgrade_time: int
 
     def ask(self, wanted: str, *names: str) -> list[list[str]]:
@@ -54,11 +54,15 @@ def update(tmp_path_factory: pytest.TempPathFactory) -> Update:
     with Capture(folder / "home.pcapng", run.kernel, "test"):
         commission(run)
         assert isinstance(run.hub.firmware, hubfw.Firmware)
+        issuer, random = run.only.authority, Random(2).getrandbits
+        assert issuer is not None
+        contents = bytes(random(8) for _ in range(1500))
+        image = seal(FILE, contents, text="display 2", hardware=(1, 1), signer=issuer.issue(SIGNER, random), random=random)
         upgrade_time = run.kernel.utc // S - EPOCH + 120
-        run.hub.firmware.images.offer(IMAGE, upgrade_time)
+        run.hub.firmware.images.offer(image, upgrade_time)
         run.run(for_=5 * MIN)
     keys.write(folder / "zigbee_pc_keys", run.zigbee_keys())
-    return Update(folder, upgrade_time)
+    return Update(folder, image, upgrade_time)
 
 
 def test_nothing_of_it_is_malformed_or_closed(update: Update) -> None:
@@ -82,17 +86,17 @@ def test_the_image_is_there_as_the_hub_was_given_it(update: Update) -> None:
     images: dict[str, bytearray] = {}
     for display, offset, data in rows:
         octets = bytes.fromhex(data.replace(":", ""))
-        image = images.setdefault(display, bytearray(len(IMAGE)))
+        image = images.setdefault(display, bytearray(len(update.image)))
         at = int(offset, 0)
         image[at : at + len(octets)] = octets
-    assert [bytes(image) for image in images.values()] == [IMAGE, IMAGE]
+    assert [bytes(image) for image in images.values()] == [update.image] * 2
 
 
 def test_versions_sizes_and_times_are_ours(update: Update) -> None:
     (asked, *_) = update.ask(f"{OTA}.cmd.srv_rx.id == 0x01", f"{OTA}.manufacturer_code", f"{OTA}.image.type", f"{OTA}.file.version")
     assert [int(value, 0) for value in asked] == [MANUFACTURER, FILE.image_type, FIRST_VERSION]
     offers = update.ask(f"{OTA}.cmd.srv_tx.id == 0x02 && {OTA}.status == 0", f"{OTA}.file.version", f"{OTA}.image.size")
-    assert {tuple(int(value, 0) for value in offer) for offer in offers} == {(FILE.version, len(IMAGE))}
+    assert {tuple(int(value, 0) for value in offer) for offer in offers} == {(FILE.version, len(update.image))}
     after = update.ask(f"{OTA}.cmd.srv_rx.id == 0x01", f"{OTA}.file.version")[-1]
     assert int(after[0], 0) == FILE.version
     assert len(update.ask(f"{OTA}.cmd.srv_tx.id == 0x07", f"{OTA}.upgrade_time")) >= 2

@@ -6,16 +6,17 @@ from random import Random
 
 import pytest
 
-from devices.parts.ota import FIRST_VERSION, MANUFACTURER
+from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.ota import Ota, UpgradeStatus
 from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.key_establishment.certificates import Authority
 from protocols.zigbee.ota.image import File, InvalidImage, element, seal
 
 DISPLAY = 0x0502
 FILE = File(MANUFACTURER, DISPLAY, 0x02000000)
-IMAGE = seal(FILE, bytes(Random(1).getrandbits(8) for _ in range(2000)), text="display 2", hardware=(1, 1))
+CONTENTS = bytes(Random(1).getrandbits(8) for _ in range(2000))
 BASIC = [Basic.application_version]
 
 
@@ -39,14 +40,30 @@ def versions():
     return ask
 
 
+@pytest.fixture
+def signed(home):
+    """An image signed by the bench's maker, or by another device of the same issuer."""
+    issuer, random = home.only.authority, Random(5).getrandbits
+
+    def make(file=FILE, contents=CONTENTS, hardware=(1, 1), signer=SIGNER):
+        return seal(file, contents, text="display 2", hardware=hardware, signer=issuer.issue(signer, random), random=random)
+
+    return make
+
+
+@pytest.fixture
+def image(signed):
+    return signed()
+
+
 def outcomes(home, who="home1/ihd"):
     return [data["outcome"] for data in home.events("ota", who)]
 
 
 @pytest.mark.req("S-063", part=True)
-def test_a_display_gets_new_firmware_through_the_hub(home, versions):
+def test_a_display_gets_new_firmware_through_the_hub(home, versions, image):
     assert versions(home) == {"ihd": 1, "ppmid": 1}
-    home.hub.firmware.images.offer(IMAGE)
+    home.hub.firmware.images.offer(image)
     home.until(lambda: "activated" in outcomes(home), 30 * MIN)
     home.run(for_=2 * MIN)
     assert outcomes(home) == ["verified", "activated"]
@@ -57,9 +74,9 @@ def test_a_display_gets_new_firmware_through_the_hub(home, versions):
     assert (update.version, update.store.file, update.client.status) == (FILE.version, None, UpgradeStatus.NORMAL)
 
 
-def test_it_is_activated_when_the_hub_says(home, versions):
+def test_it_is_activated_when_the_hub_says(home, versions, image):
     at = home.kernel.utc // S - EPOCH + 2 * 3600
-    home.hub.firmware.images.offer(IMAGE, at)
+    home.hub.firmware.images.offer(image, at)
     home.run(for_=HOUR)
     assert outcomes(home) == ["verified"]
     assert versions(home)["ihd"] == 1
@@ -71,10 +88,10 @@ def test_it_is_activated_when_the_hub_says(home, versions):
 
 
 @pytest.mark.parametrize("loss", [0.05, 0.2])
-def test_a_bad_radio_makes_it_slower(home, versions, loss):
+def test_a_bad_radio_makes_it_slower(home, versions, image, loss):
     for label in ("ihd", "ppmid"):
         home.shield(label, loss=loss)
-    home.hub.firmware.images.offer(IMAGE)
+    home.hub.firmware.images.offer(image)
     home.run(for_=2 * HOUR)
     for label in ("ihd", "ppmid"):
         home.shield(label, loss=0.0)
@@ -82,33 +99,33 @@ def test_a_bad_radio_makes_it_slower(home, versions, loss):
     assert versions(home) == {"ihd": 2, "ppmid": 2}
 
 
-def test_power_cuts_at_every_block_of_it(home, versions):
+def test_power_cuts_at_every_block_of_it(home, versions, image):
     """The display's power goes after each piece it stores, and the hub's in between; what was stored is not fetched again."""
-    home.hub.firmware.images.offer(IMAGE)
+    home.hub.firmware.images.offer(image)
     held, cuts = 0, 0
     while home.ihd.firmware.update.version == FIRST_VERSION:
         home.until(lambda held=held: home.ihd.firmware.update.store.held > held or outcomes(home)[-1:] == ["activated"], 40 * MIN)
         now = home.ihd.firmware.update.store.held
         if outcomes(home)[-1:] == ["activated"]:
             break
-        assert now == held + min(48, len(IMAGE) - held)
+        assert now == held + min(48, len(image) - held)
         held, cuts = now, cuts + 1
         home.ihd.cut(off_for=S)
         if cuts % 10 == 0:
             home.hub.cut(off_for=S)
         home.run(for_=2 * S)
         assert home.ihd.firmware.update.store.held == held
-        assert home.ihd.firmware.update.store.read(0, held) == IMAGE[:held]
-    assert cuts == -(-len(IMAGE) // 48)
+        assert home.ihd.firmware.update.store.read(0, held) == image[:held]
+    assert cuts == -(-len(image) // 48)
     home.run(for_=MIN)
     assert versions(home, "ihd") == {"ihd": 2}
 
 
-@pytest.mark.parametrize("operation", [0, 25, 49, 50, 51, 300, 592, 593, 700])
-def test_power_cut_in_the_activation_boots_old_or_new(home, versions, operation):
-    """At an operation of the flash: 50 store the last piece, the 543 after them are the activation."""
-    home.hub.firmware.images.offer(IMAGE)
-    home.until(lambda: home.ihd.firmware.update.store.held >= len(IMAGE) - 48, 30 * MIN)
+@pytest.mark.parametrize("operation", [0, 25, 49, 50, 51, 300, 628, 629, 700])
+def test_power_cut_in_the_activation_boots_old_or_new(home, versions, image, operation):
+    """At an operation of the flash: 50 store the last piece, the 579 after them are the activation."""
+    home.hub.firmware.images.offer(image)
+    home.until(lambda: home.ihd.firmware.update.store.held >= len(image) - 48, 30 * MIN)
     home.ihd.cut_at_flash_operation(operation, off_for=S)
     home.run(for_=20 * S)
     home.ihd.flash.cut_after(None)
@@ -120,43 +137,52 @@ def test_power_cut_in_the_activation_boots_old_or_new(home, versions, operation)
     assert versions(home, "ihd") == {"ihd": 2}
 
 
-@pytest.mark.parametrize("bad", ["hash", "cut", "hardware", "older", "type"])
-def test_what_is_not_for_it_leaves_the_display_as_it_was(home, versions, bad):
-    """The hub's own look is gone around: octets in its flash turn bad, or what it offers is for others."""
+@pytest.mark.parametrize("bad", ["octet", "cut", "unsigned", "signer", "stranger", "hardware", "older", "type"])
+def test_what_is_not_for_it_leaves_the_display_as_it_was(home, versions, signed, bad):
+    """The hub is no judge of signatures, and where it would see more, octets in its flash turn bad."""
     images = home.hub.firmware.images
     contents = bytes(600)
-    file = {
-        "older": seal(FILE._replace(version=FIRST_VERSION - 1), contents),
-        "hardware": seal(FILE, contents, hardware=(2, 9)),
-        "type": seal(FILE._replace(image_type=0x0777), contents),
-    }.get(bad, seal(FILE, contents))
-    images.offer(file)
-    if bad in ("hash", "cut"):
+    random = Random(6).getrandbits
+    stranger = Authority(home.only.authority.suite, 7, 12345).issue(SIGNER, random)
+    octets = {
+        "unsigned": lambda: seal(FILE, contents),
+        "signer": lambda: signed(contents=contents, signer=home.esme.eui64),
+        "stranger": lambda: seal(FILE, contents, signer=stranger, random=random),
+        "older": lambda: signed(FILE._replace(version=FIRST_VERSION - 1), contents),
+        "hardware": lambda: signed(contents=contents, hardware=(2, 9)),
+        "type": lambda: signed(FILE._replace(image_type=0x0777), contents),
+    }.get(bad, lambda: signed(contents=contents))()
+    if bad == "octet":
+        octets = octets[:300] + b"\x01" + octets[301:]
+    images.offer(octets)
+    if bad == "cut":
         slot = next(iter(images._server._offers.values())).source
-        octets = file[:-1] + bytes([file[-1] ^ 1]) if bad == "hash" else file[:500]
         slot.begin(FILE, len(octets))
-        slot.append(octets)
+        slot.append(octets[:500])
     home.run(for_=2 * HOUR)
     assert versions(home) == {"ihd": 1, "ppmid": 1}
     assert "activated" not in outcomes(home)
-    events = [data["code"] for data in home.events("event", "home1/ihd") if "file_version" in data]
-    assert events == ([0x8F1C] if bad == "hash" else [])
+    reasons = [data["reason"] for data in home.events("ota", "home1/ihd")]
+    wrong = "the signature is wrong"
+    assert reasons == {"octet": [wrong], "unsigned": ["not signed"], "signer": [wrong], "stranger": [wrong]}.get(bad, [])
+    codes = [data["code"] for data in home.events("event", "home1/ihd") if "file_version" in data]
+    assert codes == [0x8F1C] * len(reasons)
     assert home.screen("ihd")[1].endswith("kW")
 
 
-def test_the_hub_takes_no_bad_file(home):
-    for octets in (b"", IMAGE[:-1], element(0, IMAGE), IMAGE[:-1] + b"\0"):
+def test_the_hub_takes_no_bad_file(home, image):
+    for octets in (b"", image[:-1], element(0, image), seal(FILE, CONTENTS)[:-1] + b"\0"):
         with pytest.raises(InvalidImage):
             home.hub.firmware.images.offer(octets)
     home.run(for_=MIN)
     assert home.events("ota") == []
 
 
-def test_the_display_tells_how_far_it_is(home):
-    home.hub.firmware.images.offer(IMAGE, home.kernel.utc // S - EPOCH + 3600)
+def test_the_display_tells_how_far_it_is(home, image):
+    home.hub.firmware.images.offer(image, home.kernel.utc // S - EPOCH + 3600)
     home.run(for_=10 * MIN)
     side = home.ihd.firmware.han.endpoints[1].client(Ota)
     assert side[Ota.current_file_version] == FIRST_VERSION
     assert side[Ota.downloaded_file_version] == FILE.version
     assert side[Ota.upgrade_status] == UpgradeStatus.COUNT_DOWN
-    assert side[Ota.file_offset] == len(IMAGE)
+    assert side[Ota.file_offset] == len(image)

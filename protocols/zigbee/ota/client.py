@@ -26,6 +26,7 @@ from protocols.zigbee.clusters.ota import Ota, Status, UpgradeStatus
 from protocols.zigbee.node import MINUTE, S
 from protocols.zigbee.ota import image
 from protocols.zigbee.ota.image import File, InvalidImage, Octets
+from protocols.zigbee.ota.signing import Trust
 
 ANSWER: Final = 5 * S
 """For an answer; twice as long at each repetition."""
@@ -139,14 +140,17 @@ class Client:
 
     def __init__(
         self, device: Device, store: Store, random: Callable[[], float], *, block: int = 48, page: int = 0,
-        period: int = 0, spacing: int = S // 5,
+        period: int = 0, spacing: int = S // 5, trust: Trust | None = None,
     ) -> None:  # fmt: skip
-        """`period`: least time between block requests (ns); `spacing`: between the blocks of a page."""
+        """`trust`: who signs what it runs (None: an integrity code will do). `period`: least time between block requests (ns);
+        `spacing`: between the blocks of a page.
+        """
         self.deadline: int | None = None
         self.state = State.IDLE
         self.device = device
         self.period = period
         self._store = store
+        self._trust = trust
         self._random = random
         self._block_size = block
         self._page = page
@@ -352,7 +356,7 @@ class Client:
         wrong = self._wrong_header()
         if wrong is None:
             try:
-                image.judge(self._store)
+                image.judge(self._store, self._trust)
             except InvalidImage as error:
                 wrong = str(error)
         return [Verified(file), *self._end(now)] if wrong is None else self._refuse(wrong, now)

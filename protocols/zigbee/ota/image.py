@@ -1,10 +1,11 @@
-"""The image file: a header, elements behind it, and what makes a file one to be activated (07-5123 clauses 11.4, 11.7.2).
+"""The image file: a header, elements behind it, and what makes a file one to be activated (07-5123 clauses 11.4, 11.7).
 
     header | tag length octets | tag length octets | ... | Image Integrity Code: AES-MMO hash of all before these 16 octets
+    header | ... | certificate | signature: signer's EUI-64, and r and s over the hash of all before them
 
-A file is read where it lies, by pieces. `judge` takes a file whose lengths all agree, that holds one upgrade image, and whose
-last element is the hash of the rest. The hash shows that nothing was lost or changed on the way; who made the file it does
-not show: signatures (tags 1, 2, 5, 6) are elements like others here, and are not verified.
+A file is read where it lies, by pieces. A file in order has lengths that all agree, one upgrade image, and as its last element
+the hash of the rest or a signature. The hash shows that nothing was lost or changed on the way; who made it a signature shows,
+and a device that trusts somebody takes nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Final, NamedTuple, Protocol
 
 from protocols.core.aes import BLOCK, Mmo
 from protocols.core.codec import Frame, const, le, octets, this, when
-from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.core.errors import DecodeError, LocalProtocolError, RemoteProtocolError
+from protocols.zigbee.key_establishment.certificates import SUITE_1, SUITE_2, Credentials, RandomBits
+from protocols.zigbee.ota.signing import Trust, sign
 
 MAGIC: Final = 0x0BEEF11E
 VERSION: Final = 0x0100
@@ -53,6 +56,9 @@ _FIXED: Final[dict[int, int]] = {
     Tag.CERTIFICATE_2: 74,
 }
 """Octets of an element that can have no other length."""
+_LAST: Final = (Tag.INTEGRITY_CODE, Tag.SIGNATURE, Tag.SIGNATURE_2)
+_SIGNED: Final = {SUITE_1.bit: (Tag.SIGNATURE, Tag.CERTIFICATE), SUITE_2.bit: (Tag.SIGNATURE_2, Tag.CERTIFICATE_2)}
+_SIGNER: Final = 8
 
 
 class File(NamedTuple):
@@ -160,8 +166,8 @@ def elements(source: Octets, head: Header) -> Iterator[Element]:
         at = start + length
 
 
-def judge(source: Octets) -> Header:
-    """The header of a file that may be activated. Raises InvalidImage, with the first thing that is wrong."""
+def inspect(source: Octets) -> tuple[Header, list[Element]]:
+    """The header and the elements of a file in order, whose hash is right where it has one. Raises InvalidImage."""
     head = header(source)
     if source.held != head.total_size:
         raise InvalidImage(f"{source.held} octets, and the header says {head.total_size}")
@@ -169,11 +175,35 @@ def judge(source: Octets) -> Header:
     tags = [part.tag for part in parts]
     if tags.count(Tag.UPGRADE_IMAGE) != 1:
         raise InvalidImage(f"{tags.count(Tag.UPGRADE_IMAGE)} upgrade images")
-    if tags.count(Tag.INTEGRITY_CODE) != 1 or tags[-1] != Tag.INTEGRITY_CODE:
-        raise InvalidImage("no integrity code at the end")
+    if sum(tags.count(tag) for tag in _LAST) != 1 or tags[-1] not in _LAST:
+        raise InvalidImage("no integrity code or signature at the end")
     code = parts[-1]
-    if not hmac.compare_digest(_hash(source, code.offset), source.read(code.offset, BLOCK)):
+    if code.tag == Tag.INTEGRITY_CODE and not hmac.compare_digest(_hash(source, code.offset), source.read(code.offset, BLOCK)):
         raise InvalidImage("the integrity code is wrong")
+    return head, parts
+
+
+def judge(source: Octets, trust: Trust | None = None) -> Header:
+    """The header of a file that may be activated: of somebody trusted, or, where nobody need be, with an integrity code.
+
+    Raises InvalidImage, with the first thing that is wrong.
+    """
+    head, parts = inspect(source)
+    last = parts[-1]
+    if trust is None:
+        if last.tag != Tag.INTEGRITY_CODE:
+            raise InvalidImage("no integrity code at the end")
+        return head
+    signature_tag, certificate_tag = _SIGNED[trust.suite.bit]
+    certificates = [part for part in parts if part.tag == certificate_tag]
+    if last.tag != signature_tag or len(certificates) != 1:
+        raise InvalidImage("not signed")
+    signed = last.offset + _SIGNER
+    signer = int.from_bytes(source.read(last.offset, _SIGNER), "little")
+    certificate = source.read(certificates[0].offset, certificates[0].length)
+    signature = source.read(signed, last.length - _SIGNER)
+    if not trust.believes(signer, certificate, _hash(source, signed), signature):
+        raise InvalidImage("the signature is wrong")
     return head
 
 
@@ -193,21 +223,34 @@ def seal(
     destination: int | None = None,
     hardware: tuple[int, int] | None = None,
     beside: tuple[tuple[int, bytes], ...] = (),
+    signer: Credentials | None = None,
+    random: RandomBits | None = None,
 ) -> bytes:
     """A file with these contents as its upgrade image, other elements `beside` it (tag, octets), and the integrity code.
 
-    `hardware`: first and last version that can run it.
+    `hardware`: first and last version that can run it. With a `signer` (and a source of random bits) it is signed instead.
     """
     control = (HAS_DESTINATION if destination is not None else 0) | (HAS_HARDWARE if hardware is not None else 0)
     body = b"".join(element(tag, part) for tag, part in ((Tag.UPGRADE_IMAGE, contents), *beside))
+    tag, front_of_last, size = Tag.INTEGRITY_CODE, b"", BLOCK
+    if signer is not None:
+        tag, certificate_tag = _SIGNED[signer.suite.bit]
+        body += element(certificate_tag, signer.certificate)
+        front_of_last, size = signer.subject.to_bytes(_SIGNER, "little"), 2 * signer.suite.curve.scalar_octets
     first, last = hardware or (None, None)
     length = SHORTEST_HEADER + (8 if destination is not None else 0) + (4 if hardware is not None else 0)
+    end = element(tag, front_of_last + bytes(size))[:-size]
     head = Header(
         VERSION, length, control, file.manufacturer, file.image_type, file.version, stack_version,
-        text.encode()[:32].ljust(32, b"\0"), length + len(body) + ELEMENT_HEADER + BLOCK, None, destination, first, last,
+        text.encode()[:32].ljust(32, b"\0"), length + len(body) + len(end) + size, None, destination, first, last,
     )  # fmt: skip
-    front = head.build() + body + element(Tag.INTEGRITY_CODE, bytes(BLOCK))[:-BLOCK]
-    return front + Mmo(front).digest()
+    front = head.build() + body + end
+    digest = Mmo(front).digest()
+    if signer is None:
+        return front + digest
+    if random is None:
+        raise LocalProtocolError("a signature needs a source of random bits")
+    return front + sign(signer, digest, random)
 
 
 def element(tag: int, contents: bytes) -> bytes:

@@ -101,10 +101,10 @@ class Server:
     # --- the owner's calls
 
     def offer(self, source: Octets, upgrade_time: int = AT_ONCE) -> Offer:
-        """Have a file whose header is here, at least. Raises InvalidImage."""
+        """Have a file whose header is here, at least. Raises InvalidImage. Signatures are the devices' to judge."""
         header = image.header(source)
         if source.held >= header.total_size:
-            image.judge(source)
+            image.inspect(source)
         offer = self._offers[header.file] = Offer(header, source, upgrade_time)
         return offer
 

@@ -69,7 +69,7 @@ def test_what_is_sealed_is_taken() -> None:
     head = judge(Memory(IMAGE))
     assert head.file == FILE
     assert [part.tag for part in elements(Memory(IMAGE), head)] == [Tag.UPGRADE_IMAGE, Tag.INTEGRITY_CODE]
-    more = seal(FILE, b"x", destination=7, beside=((Tag.CERTIFICATE, bytes(48)), (Tag.SIGNATURE, bytes(50)), (0xF001, b"ours")))
+    more = seal(FILE, b"x", destination=7, beside=((Tag.CERTIFICATE, bytes(48)), (Tag.PICTURE, b""), (0xF001, b"ours")))
     assert judge(Memory(more)).destination == 7
 
 
@@ -101,7 +101,7 @@ def test_the_hash_by_pieces_is_the_hash(data: bytes, cuts: list[int]) -> None:
         (resealed(changed(60, b"\x03\x00")), "element 0x0003 at octet 60"),
         (changed(len(IMAGE) - 1, bytes([IMAGE[-1] ^ 1])), "the integrity code is wrong"),
         (changed(100, b"\x00"), "the integrity code is wrong"),
-        (changed(len(IMAGE) - 22, b"\x04\x00"), "no integrity code at the end"),
+        (changed(len(IMAGE) - 22, b"\x04\x00"), "no integrity code or signature at the end"),
     ],
 )  # fmt: skip
 def test_a_file_that_lies_is_refused(image: bytes, reason: str) -> None:
