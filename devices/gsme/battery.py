@@ -1,8 +1,8 @@
 """What the radio costs a battery: how long it was on, and what is left of the cell.
 
-The radio is on from a frame's hand-over until its confirm, and while it listens: after a beacon request for a scan, and
-after a data request until the held frame has come. Overlaps count once. Currents are the configured ones; temperature, ageing and
-self-discharge are not modelled.
+The radio is on from a frame's hand-over until its confirm, back-off and retries included, and while it listens: after a beacon
+request for a scan, and after a data request until the held frame has come and is acknowledged. Overlaps count once. Currents are
+the configured ones, the same for sending and listening; temperature, ageing and self-discharge are not modelled.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ SCAN = 507 * MS
 """Listening after a beacon request."""
 HELD = 100 * MS
 """Longest listening for a frame that the parent holds."""
+ACKNOWLEDGING = 544_000
+"""From the end of a frame to the end of its acknowledgement at 2.4 GHz."""
 MOST_DAYS = 0xFFFE
 
 _COMMAND, _BEACON_REQUEST = 3, 7
+_ACK_REQUEST = 0x20
 
 
 class RadioTime:
@@ -70,6 +73,8 @@ class RadioTime:
         if window is not None and window[1] - window[0] == HELD:
             self._close_window(self._han.now)
             self._listening = None
+        if psdu[0] & _ACK_REQUEST:
+            self._count(self._han.now, self._han.now + ACKNOWLEDGING)
         self._receive(psdu, lqi)
 
     def _close_window(self, now: int) -> None:

@@ -10,7 +10,7 @@ from devices import gsme
 from devices.gsme.battery import DAY, HOUR, Battery
 from devices.gsme.config import Cell
 from devices.runtime.air import OnAir
-from devices.runtime.kernel import MIN, MS, S
+from devices.runtime.kernel import MIN, MS, US, S
 from protocols.zigbee.clusters.metering import Metering, Status
 
 CELL = Cell(capacity_mah=1000, sleep_ua=100, radio_ua=20_000, low_percent=10)
@@ -59,6 +59,33 @@ def test_radio_time_is_at_least_its_frames_and_not_much_more(premises, scripted_
     premises.run(30 * MIN)
     wake = meter.firmware.radio_time.total - joined
     assert airtime - sent < wake < 500 * MS
+
+
+def test_radio_time_is_what_the_air_shows(premises, scripted_hub, install_code):
+    """From the start of each frame to the end of its acknowledgement, and from "frame pending" to the held frame."""
+    frames = []
+
+    def hear(now, who, kind, data):
+        if kind == "air.frame" and OnAir.unpack(data).psdu[5:7] != b"\xff\xff":  # the hub's broadcasts are not for it
+            frames.append((who, OnAir.unpack(data).start, now, OnAir.unpack(data).psdu))
+
+    meter = premises.put("gsme", partial(gsme.Firmware, config=gsme.Config(install_code, wake_offset=0)), 2, battery=True)
+    premises.run(40 * MIN)
+    before = meter.firmware.radio_time.total
+    premises.kernel.log.subscribe(hear)
+    premises.run(60 * MIN)
+    counted = meter.firmware.radio_time.total - before
+    shown, since = 0, None
+    for who, start, end, psdu in frames:
+        acknowledgement, asked, pending = psdu[0] & 7 == 2, psdu[0] & 0x20, psdu[0] & 0x10
+        if since is None:
+            since = start
+        if (acknowledgement and (who == "gsme" or not pending)) or not (acknowledgement or asked):
+            shown += end - since
+            since = None
+    assert len(frames) > 50
+    exchanges = sum(psdu[0] & 7 == 2 for *_, psdu in frames)
+    assert 0 <= counted - shown < exchanges * 640 * US  # interframe spacing is waited awake
 
 
 def test_it_reports_a_low_battery(premises, scripted_hub, install_code):
