@@ -17,11 +17,12 @@ from protocols.dlms import hdlc
 from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Terms
 from protocols.dlms.authentication import Authentication, Security
-from protocols.dlms.client import LARGEST_PDU, Client
+from protocols.dlms.client import LARGEST_PDU, AssociationRefused, Client
 from protocols.dlms.meter import Meter
+from protocols.dlms.requester import Refused
 from protocols.dlms.security.context import PLAIN, Kind, Protection
 from tools import keyring
-from tools.errors import BadInput, MissingEnvironment
+from tools.errors import BadInput, CheckFailed, MissingEnvironment
 from tools.links import LinkSpec, Stream, open_stream, parse
 from tools.links.exchange import Exchange, HdlcExchange, WrapperExchange
 from tools.links.sign_on import FASTEST, enter_hdlc
@@ -98,7 +99,7 @@ def link_of(text: str) -> LinkSpec:
 
 @contextmanager
 def associated(spec: LinkSpec, options: Options) -> Iterator[Meter]:
-    """An open association with the meter at a link. What the peer does wrong is MissingEnvironment, in one line."""
+    """An open association with the meter at a link. What it refuses is CheckFailed, what it does wrong MissingEnvironment."""
     with ExitStack() as stack:
         client = _client(options, stack)
         try:
@@ -110,6 +111,8 @@ def associated(spec: LinkSpec, options: Options) -> Iterator[Meter]:
             else:
                 with Meter(exchange, client) as meter:
                     yield meter
+        except (AssociationRefused, Refused) as error:
+            raise CheckFailed(f"{spec}: {error}") from error
         except RemoteProtocolError as error:
             raise MissingEnvironment(f"{spec}: {error}") from error
 

@@ -148,7 +148,7 @@ def test_with_a_password_as_client_one(meterbench) -> None:
 def test_a_wrong_password_is_one_line(meterbench) -> None:
     with on_tcp(Answers("wrapper").feed) as link:
         code, out, err = meterbench("read", link, "1-0:1.8.0", "--auth", "lls", "--password", "wrong")
-    assert (code, out) == (3, "")
+    assert (code, out) == (1, "")
     assert "association rejected" in err
     assert err.count("\n") == 1
 
