@@ -8,7 +8,7 @@ import pytest
 
 from devices import ihd
 from devices.runtime.board import Board
-from devices.runtime.kernel import HOUR, MIN, S
+from devices.runtime.kernel import HOUR, MIN, MS, S
 from devices.runtime.supply import MainsSupply
 from protocols.core.crc import x25
 from tools.bench.commissioning import commission
@@ -160,3 +160,16 @@ def test_two_routers_that_lose_their_hub_find_it_again(build):
     for name in ("esme1", "esme2"):
         assert home.head_end.meter(name).register("1-0:1.8.0").value > 0
     assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
+
+
+def test_a_device_whose_announcement_was_lost_has_joined_once_it_has_its_key(build):
+    """Nobody acknowledges a broadcast: a collision takes it, and the device does not know."""
+    home = build(HUB + METER, commissioned=False)
+    home.until(lambda: bool(home.times("han.joined", "home1/esme")))
+    home.shield("esme", "hub")
+    home.run(for_=4 * MS)
+    home.shield("esme", "hub", loss=0.0)
+    home.run(for_=MIN)
+    arrived, established = home.times("hub.arrived"), home.times("han.key-establishment", "home1/hub")
+    assert arrived == established[:1]
+    assert home.commissioned
