@@ -18,6 +18,7 @@ from protocols.dlms.acse import Context, Mechanism
 from protocols.dlms.association import CONFORMANCE, Terms
 from protocols.dlms.authentication import Authentication, Security
 from protocols.dlms.client import LARGEST_PDU, AssociationRefused, Client
+from protocols.dlms.cosem.access import AccessError
 from protocols.dlms.meter import Meter
 from protocols.dlms.requester import Refused
 from protocols.dlms.security.context import PLAIN, Kind, Protection
@@ -111,7 +112,7 @@ def associated(spec: LinkSpec, options: Options) -> Iterator[Meter]:
             else:
                 with Meter(exchange, client) as meter:
                     yield meter
-        except (AssociationRefused, Refused) as error:
+        except (AccessError, AssociationRefused, Refused) as error:
             raise CheckFailed(f"{spec}: {error}") from error
         except RemoteProtocolError as error:
             raise MissingEnvironment(f"{spec}: {error}") from error
