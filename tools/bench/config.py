@@ -105,6 +105,9 @@ class _Device(_Declared, frozen=True, kw_only=True, tag_field="kind"):
     """Drift of its real-time clock."""
     supplier: Name | None = None
     """Whose device it is, where premises have two suppliers."""
+    elsewhere: bool = False
+    """It runs in a process of its own behind a dongle (`meterbench device --air spinel:LINK`); `serve` leaves it out, the hub
+    knows it."""
 
     def __post_init__(self) -> None:
         if self.eui64 is not None and not _EUI64.fullmatch(self.eui64):
@@ -208,6 +211,9 @@ class Home(_Declared, frozen=True, kw_only=True):
                 raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
+        rooted = [device for device in self.device if device.elsewhere and isinstance(device, Hub | Hht | Rcp)]
+        if rooted:
+            raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
         if len(wired) > 1:
             raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")

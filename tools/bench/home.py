@@ -116,13 +116,15 @@ class Home:
         self.channel = declared.air.channel
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key
+        self.whole = not any(device.elsewhere for device in declared.device)
+        """No device of it runs elsewhere."""
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
         suite = SUITES.get(declared.air.key_establishment)
         self.authority = None if suite is None else authority(kernel.seed, suite)
         self.boards: dict[str, Board] = {}
         self._radio = radio or self.seat
         for device in declared.device:
-            if here is None or device.label in here:
+            if device.label in here if here is not None else not device.elsewhere:
                 self.boards[device.label] = self._board(device)
         for label, board in self.boards.items():
             if _wired(self.declared[label]) and here is None:

@@ -49,7 +49,7 @@ class Run:
         shared = None if plan is None else street(self.kernel, plan, [(each.at, each.air) for each in declared.home])
         self.homes = {each.name: Home(self.kernel, self.net, each, declared, air=shared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
-        doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in declared.endpoints())
+        doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
         self.endpoints = {name: self._bridge(name) for name in doors}
         self.exit = self._exit()
 
@@ -171,9 +171,11 @@ class Run:
     def commissioned(self) -> bool:
         """Whether every listed device has joined, every meter can be reached, and the gas mirrors are full.
 
-        A home without a hub waits for nobody: who forms its network is outside.
+        A home without a hub waits for nobody: who forms its network is outside. So does one with devices that run elsewhere.
         """
-        return all(home.foreign or getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values())
+        return all(
+            home.foreign or not home.whole or getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values()
+        )
 
     def services(self) -> Iterator[tuple[str, Service]]:
         """Of each home whose medium has contention, by name: what its radios got from it."""
@@ -184,8 +186,11 @@ class Run:
     # --- the outside ---
 
     def links(self) -> Iterator[tuple[str, LinkSpec]]:
-        """(endpoint in full, link) of the bench file, for whoever opens them."""
-        return self.declared.endpoints()
+        """(endpoint in full, link) of the bench file, for whoever opens them; not of devices that run elsewhere."""
+        for endpoint, spec in self.declared.endpoints():
+            home, _, label = endpoint.rpartition(".")[0].partition("/")
+            if label in self.homes[home].boards:
+                yield endpoint, spec
 
     def _bridge(self, name: str) -> PortBridge | EntryBridge | DatagramBridge:
         home, _, label = name.partition(".")[0].partition("/")

@@ -244,3 +244,20 @@ def test_another_seed_is_another_bench(start):
     assert code == 2
     assert "home1/esme is refused: the bench file or the seed is another one" in error
     end(hub)
+
+
+def test_a_display_behind_a_dongle_joins_a_served_home_and_shows_its_meter(tmp_path: Path) -> None:
+    path = tmp_path / "dongle.toml"
+    shipped = (ROOT / "fixtures/benches/dongle.toml").read_text()
+    path.write_text(shipped.replace('kind = "ihd"\n', 'kind = "ihd"\nelsewhere = true\n'))
+    with ExitStack() as stack:
+        served = Program("serve", str(path), "--ready-json", "--after", "5m")
+        stack.callback(served.end)
+        link = served.says("endpoints")["air.rcp"]
+        display = Program("device", "ihd", "--config", str(path), "--air", f"spinel:{link}", "--screen", "--json")
+        stack.callback(display.end)
+        assert display.says("dongle") == link
+        assert re.fullmatch("0x[0-9a-f]{4}", display.says("joined"))
+        shown = display.until(lambda said: any(re.search("total +4321.*kWh", line) for line in said.get("screen", ())))
+        assert shown
+        assert (display.end()[0], served.end()[0]) == (0, 0)

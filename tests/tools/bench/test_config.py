@@ -88,6 +88,7 @@ RCP = '[[home]]\n[[home.device]]\nkind = "rcp"\n'
         (RCP + '[[home.device]]\nkind = "ihd"\n', '"ihd" needs a device of kind hub'),
         (RCP + '[[home.device]]\nkind = "esme"\ninterface = "wired"\n', '"esme" needs a device of kind hub'),
         (HUB + "[home.air]\ndefault_link_key = true\n", "`default_link_key` is for a home without a hub"),
+        (HUB + "elsewhere = true\n", '"hub" cannot be `elsewhere`'),
     ],
 )
 def test_what_needs_a_hub_and_what_a_hub_forbids_is_refused(text: str, reason: str) -> None:

@@ -111,6 +111,17 @@ def test_an_endpoint_with_two_links_is_bound_once_and_nothing_is_opened():
     assert run.exit is None
 
 
+def test_a_device_that_runs_elsewhere_is_known_to_the_hub_and_not_built():
+    device = '[[home.device]]\nkind = "{}"\n'
+    text = "[[home]]\n" + device.format("hub") + device.format("esme") + "elsewhere = true\n"
+    run = Run(loads(text + '[links]\n"hub.wan" = "tcp-listen:0"\n"esme.optical" = "pty:"\n'))
+    assert run.commissioned
+    assert list(run.endpoints) == ["home1/hub.wan"]
+    run.run(for_=10 * S)
+    assert list(run.only.boards) == ["hub"]
+    assert [device.kind for device in run.hub.firmware.coordinator.missing] == ["esme"]
+
+
 def test_a_home_without_a_hub_waits_for_nobody():
     run = Run(load(BENCHES / "foreign-coordinator.toml"))
     assert run.commissioned
