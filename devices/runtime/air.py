@@ -70,6 +70,9 @@ class Air:
     With a `propagation` the link quality is by its path loss and walls, and `range_m` is its own; without one, by distance alone.
     """
 
+    contended = False
+    """Whether frames may disturb each other: not on a serial channel."""
+
     def __init__(
         self,
         kernel: Kernel,
@@ -157,10 +160,11 @@ class Air:
                 sender.listen_until = kernel.now + SCAN_WINDOW
             sender.finished(frame, TxStatus.ACKED, False)
             return
-        self._sniffed(frame)
+        if frame.channel.sniffers:
+            self._sniffed(frame)
         answers = None
         pending = False
-        for receiver in frame.channel.addressed(destination):
+        for receiver in frame.channel.by_address.get(destination, ()):
             if receiver is sender or not receiver.in_pan(header.pan):
                 continue
             held = header.data_request and receiver.holds(header.source)  # as of now: the answer cannot wait for firmware
@@ -195,7 +199,9 @@ class Air:
         link = self.link(sender, receiver)
         if not link.lqi or not (receiver.rx_on_when_idle or receiver.listen_until > self.kernel.now):
             return False
-        if link.loses() or self._disturbed(sender, receiver, frame.channel, frame.start, psdu):
+        if link.rng is not None and link.rng.random() < link.loss:
+            return False
+        if self.contended and self._disturbed(sender, receiver, frame.channel, frame.start, psdu):
             return False
         copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
         whole = False
@@ -211,7 +217,7 @@ class Air:
         return whole
 
     def _disturbed(self, sender: Transceiver, receiver: Transceiver, channel: Channel, start: int, psdu: bytes) -> bool:
-        """Whether something else spoilt at the receiver what was sent from `start` to now. Nothing can on a serial channel."""
+        """Whether something else spoilt at the receiver what was sent from `start` to now. Asked only where radios contend."""
         return False
 
     def _answer(self, frame: Transmission, receiver: Transceiver, pending: bool) -> None:
@@ -226,7 +232,11 @@ class Air:
         start = kernel.now - ACK_OCTETS * channel.octet
         kernel.log.emit(receiver.who, "air.frame", channel.prefix + start.to_bytes(8, "big") + psdu)
         link = self.link(receiver, sender)
-        lost = not link.lqi or link.loses() or self._disturbed(receiver, sender, channel, start, psdu)
+        lost = (
+            not link.lqi
+            or (link.rng is not None and link.rng.random() < link.loss)
+            or (self.contended and self._disturbed(receiver, sender, channel, start, psdu))
+        )
         if not lost and self.faults is not None:
             lost = all(copy != psdu for _, copy in self.faults.apply(receiver.who, sender.who, psdu))
         if lost:
@@ -261,15 +271,11 @@ class Link:
     margin: float
     """dB above the receiver's sensitivity, where the air has a propagation."""
 
-    def loses(self) -> bool:
-        """Whether this frame is lost."""
-        return self.rng is not None and self.rng.random() < self.loss
-
 
 class Channel:
     """One (page, channel): who is tuned in, and until when it is taken."""
 
-    __slots__ = ("_by_address", "band", "free_at", "number", "octet", "page", "prefix", "radios", "reply", "sniffers")
+    __slots__ = ("band", "by_address", "free_at", "number", "octet", "page", "prefix", "radios", "reply", "sniffers")
 
     def __init__(self, page: int, channel: int) -> None:
         self.page = page
@@ -281,26 +287,23 @@ class Channel:
         self.free_at = 0
         self.radios: list[Transceiver] = []
         self.sniffers: list[Transceiver] = []
-        self._by_address: dict[bytes, list[Transceiver]] = {}
-
-    def addressed(self, address: bytes) -> list[Transceiver]:
-        return self._by_address.get(address, [])
+        self.by_address: dict[bytes, list[Transceiver]] = {}
 
     def enter(self, radio: Transceiver) -> None:
         self.radios.append(radio)
         if radio.promiscuous:
             self.sniffers.append(radio)
         for address in radio.addresses:
-            self._by_address.setdefault(address, []).append(radio)
+            self.by_address.setdefault(address, []).append(radio)
 
     def leave(self, radio: Transceiver) -> None:
         self.radios.remove(radio)
         if radio in self.sniffers:
             self.sniffers.remove(radio)
         for address in radio.addresses:
-            self._by_address[address].remove(radio)
-            if not self._by_address[address]:
-                del self._by_address[address]
+            self.by_address[address].remove(radio)
+            if not self.by_address[address]:
+                del self.by_address[address]
 
 
 class Transmission:

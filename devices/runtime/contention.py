@@ -94,6 +94,8 @@ class _Burst(NamedTuple):
 class ContendedAir(Air):
     """An `Air` whose radios contend. `duty`: by channel page, the share of an hour (0..1) for which a radio may send."""
 
+    contended = True
+
     def __init__(
         self,
         kernel: Kernel,
