@@ -76,3 +76,18 @@ def test_a_hub_that_is_gone_is_missed_and_found_again(home):
     assert len(home.events(LOST)) == misses
     assert home.screen("ihd")[1].endswith("kW")
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+
+
+def test_a_display_that_is_sent_away_while_it_looks_for_its_network_stops_looking(home):
+    home.run(for_=MIN)
+    home.shield("ihd")
+    home.run(for_=20 * MIN)
+    han = home.ihd.firmware.han
+    assert not han._search.done
+    home.shield("ihd", loss=0.0)
+    home.hub.firmware.coordinator.unregister(home.ihd.eui64)
+    home.run(for_=S)
+    assert [data["rejoin"] for data in home.events("han.left", "home1/ihd")] == [False]
+    assert han._search.done
+    home.run(for_=HOUR)
+    assert not han.stack.joined
