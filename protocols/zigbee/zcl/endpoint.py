@@ -363,6 +363,35 @@ def _discover(endpoint: Endpoint, instance: Instance, command: Frame, request: R
     return foundation.DiscoverAttributesResponse(len(found) <= command.maximum, rows)
 
 
+def _discover_extended(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
+    assert isinstance(command, foundation.DiscoverAttributesExtended)
+    held = instance.cluster.attributes[instance.side]
+    found = sorted(id for id in instance.values if id >= command.start)
+    rows = [
+        foundation.ExtendedDiscovered(id, held[id].type.id, _READ | _WRITE * held[id].writes | _REPORT * held[id].reports)
+        for id in found[: command.maximum]
+    ]
+    return foundation.DiscoverAttributesExtendedResponse(len(found) <= command.maximum, rows)
+
+
+def _discover_received(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
+    assert isinstance(command, foundation.DiscoverCommandsReceived)
+    received = instance.cluster.commands[instance.side]
+    found = sorted(id for id, frame in received.items() if frame in instance.handlers and id >= command.start)
+    complete = len(found) <= command.maximum
+    return foundation.DiscoverCommandsReceivedResponse(complete, bytes(found[: command.maximum]))
+
+
+def _discover_generated(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
+    assert isinstance(command, foundation.DiscoverCommandsGenerated)
+    found = sorted(id for id in instance.cluster.commands[instance.side.other] if id >= command.start)
+    complete = len(found) <= command.maximum
+    return foundation.DiscoverCommandsGeneratedResponse(complete, bytes(found[: command.maximum]))
+
+
+_READ, _WRITE, _REPORT = 1, 2, 4
+"""Attribute access control field (07-5123 2.5.23.1.4)."""
+
 GENERAL_ACTS: dict[int, Callable[[Endpoint, Instance, Frame, Request], Outcome]] = {
     0x00: _read,
     0x02: _write,
@@ -372,4 +401,7 @@ GENERAL_ACTS: dict[int, Callable[[Endpoint, Instance, Frame, Request], Outcome]]
     0x08: _read_reporting,
     0x0A: _reported,
     0x0C: _discover,
+    0x11: _discover_received,
+    0x13: _discover_generated,
+    0x15: _discover_extended,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from protocols.core.codec import Frame, Leaf, field, le, switch, this, to_end, when
+from protocols.core.codec import Frame, Leaf, field, le, rest, switch, this, to_end, when
 from protocols.core.errors import EncodeError
 from protocols.zigbee.zcl.cluster import Side, command_of
 from protocols.zigbee.zcl.types import Type, Value, type_at, uint16
@@ -245,6 +245,56 @@ class DiscoverAttributesResponse(Frame):
     attributes: list[Discovered] = to_end(Discovered)
 
 
+class DiscoverCommandsReceived(Frame):
+    """Clause 2.5.18: which commands of a cluster do you act on, from an identifier on?"""
+
+    start: le.u8
+    maximum: le.u8
+
+
+class DiscoverCommandsReceivedResponse(Frame):
+    """Clause 2.5.19."""
+
+    complete: le.boolean
+    commands: bytes = rest()
+
+
+class DiscoverCommandsGenerated(Frame):
+    """Clause 2.5.20: which commands of a cluster may you send, from an identifier on?"""
+
+    start: le.u8
+    maximum: le.u8
+
+
+class DiscoverCommandsGeneratedResponse(Frame):
+    """Clause 2.5.21."""
+
+    complete: le.boolean
+    commands: bytes = rest()
+
+
+class DiscoverAttributesExtended(Frame):
+    """Clause 2.5.22."""
+
+    start: le.u16
+    maximum: le.u8
+
+
+class ExtendedDiscovered(Frame):
+    """An attribute, its type, and what may be done with it: bit 0 read, bit 1 write, bit 2 report."""
+
+    attribute: le.u16
+    type: le.u8
+    access: le.u8
+
+
+class DiscoverAttributesExtendedResponse(Frame):
+    """Clause 2.5.23."""
+
+    complete: le.boolean
+    attributes: list[ExtendedDiscovered] = to_end(ExtendedDiscovered)
+
+
 GENERAL: dict[int, type[Frame]] = {
     0x00: ReadAttributes,
     0x01: ReadAttributesResponse,
@@ -260,6 +310,12 @@ GENERAL: dict[int, type[Frame]] = {
     0x0B: DefaultResponse,
     0x0C: DiscoverAttributes,
     0x0D: DiscoverAttributesResponse,
+    0x11: DiscoverCommandsReceived,
+    0x12: DiscoverCommandsReceivedResponse,
+    0x13: DiscoverCommandsGenerated,
+    0x14: DiscoverCommandsGeneratedResponse,
+    0x15: DiscoverAttributesExtended,
+    0x16: DiscoverAttributesExtendedResponse,
 }
 GENERAL_IDS: dict[type[Frame], int] = {frame: id for id, frame in GENERAL.items()}
 ANSWERS = frozenset((0x01, 0x04, 0x07, 0x09, 0x0B, 0x0D, 0x0F, 0x10, 0x12, 0x14, 0x16))

@@ -246,6 +246,27 @@ def test_discovery_in_pieces(endpoint):
     assert found.complete == 0
 
 
+def test_discovery_of_attributes_with_their_access(endpoint):
+    request = foundation.general(1, foundation.DiscoverAttributesExtended(0x0000, 3), to=SERVER)
+    (found,) = answers(endpoint, request)
+    assert isinstance(found, foundation.DiscoverAttributesExtendedResponse)
+    assert [(row.attribute, row.type) for row in found.attributes] == [(0x0000, 0x25), (0x0200, 0x18), (0x0301, 0x22)]
+    assert [row.access for row in found.attributes] == [0b101, 0b101, 0b101]  # readable and reportable, none writable
+    assert found.complete == 0
+
+
+def test_discovery_of_commands(endpoint):
+    endpoint.client(Metering).on(Metering.ConfigureMirror, lambda command, request: None)
+    endpoint.client(Metering).on(Metering.RemoveMirror, lambda command, request: None)
+    for start, maximum, complete, commands in ((0, 5, 1, [0x02, 0x08]), (0, 1, 0, [0x02]), (3, 5, 1, [0x08]), (9, 5, 1, [])):
+        request = foundation.general(1, foundation.DiscoverCommandsReceived(start, maximum), to=CLIENT)
+        (found,) = answers(endpoint, request)
+        assert found == foundation.DiscoverCommandsReceivedResponse(complete, bytes(commands))
+    request = foundation.general(1, foundation.DiscoverCommandsGenerated(0x00, 255), to=CLIENT)
+    (found,) = answers(endpoint, request)
+    assert set(found.commands) == set(Metering.commands[SERVER])
+
+
 def test_reports_keep_the_order_and_the_limit(endpoint):
     wanted = [Metering.current_summation_delivered, Metering.multiplier, Metering.divisor, Metering.site_id]
     frames = endpoint.report(Metering, wanted, limit=20)
