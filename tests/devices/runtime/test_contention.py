@@ -259,6 +259,7 @@ def test_neighbours_on_the_channel_cost_delivery_and_time_and_elsewhere_nothing(
 # --- sub-GHz ---
 
 
+@pytest.mark.req("S-092", part=True)
 def test_a_duty_cycle_silences_a_radio_until_the_hour_has_passed():
     street = Street(duty={28: 0.001})  # 3.6 s an hour; a frame of 71 octets takes 6.16 ms
     street.put(1, page=28, channel=5)
