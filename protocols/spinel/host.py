@@ -99,6 +99,11 @@ class Host:
         self._tuning: Tuning | None = None
         self._set: dict[Property, bytes] = {}
 
+    @property
+    def tuned(self) -> bool:
+        """It is set up as it shall be, and nothing waits."""
+        return self.ready and self._current is None and bool(self._set)
+
     # --- the radio's user ---
 
     def start(self, now: int) -> list[Effect]:

@@ -19,6 +19,7 @@ from tools.errors import ToolError, suggest
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "capture": "Record what a radio dongle hears, for Wireshark.",
         "demo": "One virtual day of a home: joining, reads, an outage, a visit.",
         "decode": "Show octets or a capture as a tree of layers and fields.",
         "device": "One device of a bench in a process of its own, in real time.",
