@@ -36,15 +36,25 @@ class Host(Firmware):
         self.han.apply(self.han.stack.permit(254, self.now))
 
 
+class CertifiedHost(Host):
+    """One that does have certificates, of the meter's authority."""
+
+    def boot(self, why: Reset) -> None:
+        super().boot(why)
+        endpoint = self.han.endpoints[1]
+        self.han.certify(endpoint, (AUTHORITY.issue(HOST, self.board.rng("certificate").getrandbits),))
+        self.han.add(endpoint)
+
+
 class Scene:
-    def __init__(self):
+    def __init__(self, firmware=Host):
         self.kernel = kernel = Kernel(seed=3)
         self.polls = Counter()
         self.events = []
         kernel.log.subscribe(self._frame, ["air.frame"])
         kernel.log.subscribe(lambda now, who, kind, data: self.events.append(data), ["han.key-establishment"])
         air = Air(kernel, "home1/air")
-        self.host = Board(kernel, "host", firmware=Host, supply=Battery(kernel), eui64=HOST, radio=air.radio("host"))
+        self.host = Board(kernel, "host", firmware=firmware, supply=Battery(kernel), eui64=HOST, radio=air.radio("host"))
         credentials = AUTHORITY.issue(METER, kernel.rng("certificate").getrandbits)
         config = gsme.Config(INSTALL_CODE, credentials=(credentials,), foreign=True)
         self.meter = Board(
@@ -86,4 +96,12 @@ def test_that_nobody_offers_key_establishment_is_said_once_and_is_no_obstacle():
     scene = Scene()
     scene.run(2 * MIN)
     assert scene.events == [{"eui64": HOST, "outcome": "not offered"}]
+    assert scene.read() > 0
+
+
+def test_key_establishment_is_done_where_it_is_offered():
+    scene = Scene(CertifiedHost)
+    scene.run(2 * MIN)
+    assert [event["outcome"] for event in scene.events] == ["established", "established"]
+    assert scene.meter.firmware.han.stack.has_link_key(HOST)
     assert scene.read() > 0
