@@ -96,12 +96,13 @@ class DeviceLog:
             self._store.put({_key(eui64): [True, utc]})
         return True
 
-    def hear(self, eui64: int | None, utc: int) -> None:
-        """A frame came from a device; strangers do not count."""
+    def hear(self, eui64: int | None, utc: int) -> Device | None:
+        """A frame came from a device, which is returned; strangers do not count."""
         device = None if eui64 is None else self._devices.get(eui64)
         if device is not None:
             device.last_heard = utc
             self._unsaved[device.eui64] = None
+        return device
 
     def save(self) -> None:
         """Write down who was heard of since the last time."""

@@ -52,7 +52,7 @@ class Coordinator:
             ),
         )
         self.han.on(DeviceAnnounced, self._announced)
-        self.han.on(Message, lambda message: log.hear(message.source_eui64, firmware.board.rtc.read()))
+        self.han.on(Message, self._heard)
 
     def certify(self, endpoint: Endpoint) -> None:
         """Establish keys on an endpoint, where the hub has certificates."""
@@ -124,6 +124,12 @@ class Coordinator:
             self._arrived(device)
         else:
             self._firmware.after(PATIENCE, self._expel_uncertified, device.eui64)
+
+    def _heard(self, message: Message) -> None:
+        device = self._log.hear(message.source_eui64, self._firmware.board.rtc.read())
+        if device is not None and not device.joined and message.secured and not self._config.credentials:
+            self._joined(device, message.source)  # as in `_certified`; its install code's key says that it is the one
+            self._arrived(device)
 
     def _joined(self, device: Device, short: int) -> None:
         self._log.join(device.eui64, self._firmware.board.rtc.read())
