@@ -36,7 +36,7 @@ def test_devices_speak_smart_energy_and_nothing_else(day):
     """Profile identifier 0x0109 for applications, 0x0000 for the ZigBee device objects; clusters of the Smart Energy standard."""
     assert day.capture.profiles == {0x0109, 0x0000}
     smart_energy = {0x0700, 0x0701, 0x0702, 0x0703, 0x0704, 0x0705}
-    general = {0x0000, 0x000A, 0x0800}
+    general = {0x0000, 0x000A, 0x0019, 0x0025, 0x0800}
     assert {0x0700, 0x0702, 0x0704} <= day.capture.clusters <= smart_energy | general
 
 
