@@ -42,7 +42,9 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "han.refused": lambda e: f"refuses {_eui64(e['eui64'])}: {e['reason']}",
     "han.partner-key": lambda e: f"shares a link key with {_eui64(e['eui64'])}",
     "han.key-establishment": lambda e: (
-        None if e["outcome"] == "established" else f"key establishment with {_eui64(e['eui64'])}: {e['outcome']}"
+        f"has made a link key with {_eui64(e['eui64'])}, by certificates"
+        if e["outcome"] == "established"
+        else f"has made no link key with {_eui64(e['eui64'])} yet: {e['outcome']}"
     ),
     "han.key-kept": lambda e: f"keeps the link key that it joined with: {e['reason']}",
     "han.parent-lost": lambda e: "has lost its parent",
