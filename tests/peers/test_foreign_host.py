@@ -94,7 +94,7 @@ def test_key_establishment_is_looked_for_and_its_absence_said(story: tuple[dict[
     for meter in learnt.values():
         assert 0x0800 in meter["looked for"]
     for name in ("esme", "gsme"):
-        assert f"{name:<10} key establishment with 00124B0001020304: not offered" in said
+        assert f"{name:<10} has made no link key with 00124B0001020304 yet: not offered" in said
 
 
 @pytest.mark.needs("peers")
