@@ -7,11 +7,13 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import aps, mac, nwk, security
 from protocols.zigbee.clusters.tunneling import Tunneling
 from protocols.zigbee.zcl import foundation
+from tests.compliance.nonces import Nonces
 from tools.bench.run import Run
 
 
 class Capture:
-    """Listens to the homes of a run from now on. What it could not open is in `closed`, a nonce used for two frames in `reused`."""
+    """Listens to the homes of a run from now on. What it could not open is in `closed`, a counter of a key that its holder
+    used for two frames in `reused`."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -28,7 +30,7 @@ class Capture:
         self._keys: list[security.LinkKey] = []
         self._last: dict[tuple[int, bytes], security.LinkKey] = {}
         self._known: dict[int, bytes] = {}
-        self._seen: dict[tuple[bytes, bytes], bytes] = {}
+        self._nonces = Nonces()
         run.log.subscribe(self._frame, ["air.frame"])
 
     def _refresh(self) -> None:
@@ -108,8 +110,7 @@ class Capture:
                 except RemoteProtocolError:
                     continue
                 self._last[frame[at] & 0x18, sender] = key
-                nonce = secret, sender + frame[at + 1 : at + 5] + frame[at : at + 1]
-                if self._seen.setdefault(nonce, frame) != frame:
+                if self._nonces.reused(secret, sender, int.from_bytes(frame[at + 1 : at + 5], "little"), frame):
                     self.reused.append((now, who, layer))
                 return plain
         self.closed.append((now, who, layer))
