@@ -14,8 +14,9 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
 from protocols.dlms.association import SMALLEST_PDU
 from protocols.dlms.server import Server, Session
-from protocols.zigbee.clusters import tunneling
-from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC, TRANSFER_LIMIT, Closed, Opened, Received
+from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC, TRANSFER_LIMIT
+from protocols.zigbee.tunneling import server as tunneling
+from protocols.zigbee.tunneling.effects import Closed, Opened, Received
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 LARGEST_APDU: Final = TRANSFER_LIMIT - wrapper.HEADER_SIZE

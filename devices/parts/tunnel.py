@@ -1,4 +1,4 @@
-"""Tunnels on a HAN endpoint: the machines of `protocols.zigbee.clusters.tunneling` between a `Han` and the firmware.
+"""Tunnels on a HAN endpoint: the machines of `protocols.zigbee.tunneling` between a `Han` and the firmware.
 
 The firmware's `listen` is called with `Opened`, `Received` and `Closed`. What cannot be delivered is lost as on the air: who
 awaits an answer through a tunnel has a time-out of his own.
@@ -13,21 +13,11 @@ from devices.parts.deadline import Deadline
 from devices.parts.han import Han, NoAnswer
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
-from protocols.zigbee.clusters.tunneling import (
-    GB_HRGP,
-    TRANSFER_LIMIT,
-    Answer,
-    Client,
-    Closed,
-    Command,
-    Opened,
-    Peer,
-    Received,
-    Refuse,
-    Server,
-    Tunneling,
-)
+from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT, Tunneling
 from protocols.zigbee.node import DeviceAnnounced, S
+from protocols.zigbee.tunneling.client import Client
+from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, Peer, Received, Refuse
+from protocols.zigbee.tunneling.server import Server
 from protocols.zigbee.zcl.endpoint import Endpoint, Instance, Outcome, Request
 
 Listener = Callable[[Opened | Received | Closed], object]

@@ -19,7 +19,9 @@ from devices.runtime.tasks import Task
 from hubfw.meter import Meter
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
-from protocols.zigbee.clusters.tunneling import DLMS, Client, Closed, Opened, Peer, Received, State, Tunneling
+from protocols.zigbee.clusters.tunneling import DLMS, Tunneling
+from protocols.zigbee.tunneling.client import Client, State
+from protocols.zigbee.tunneling.effects import Closed, Opened, Peer, Received
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:

@@ -22,13 +22,15 @@ from protocols.dlms import axdr, cosem, wrapper
 from protocols.dlms.client import Client, drive
 from protocols.dlms.server import LogicalDevice, Server, open_profile
 from protocols.dlms.xdlms import DataNotification
-from protocols.zigbee.clusters import tunneling
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.metering import Metering, Status
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import Time
+from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC
 from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.tunneling import server as tunneling
+from protocols.zigbee.tunneling.effects import Opened, Received
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 START = 1_767_225_600 * S  # 2026-01-01 00:00 UTC
@@ -79,7 +81,7 @@ class Meter(Device):
         self.tunnel = None
         metering = {Metering.status: lambda: self.status, Metering.current_summation_delivered: 4711}
         self.endpoint.serve(Metering, metering)
-        server = tunneling.Server(((tunneling.NOT_MANUFACTURER_SPECIFIC, tunneling.DLMS),))
+        server = tunneling.Server(((NOT_MANUFACTURER_SPECIFIC, DLMS),))
         self.tunnels = TunnelServer(self.han, self.endpoint, server, self.listen)
         name = b"MBE" + f"{self.board.eui64:016X}"[3:].encode()
         register = cosem.Register("1-0:1.8.0", value=axdr.u32(4711), scaler_unit=(0, cosem.Unit.WATT_HOUR))
@@ -87,9 +89,9 @@ class Meter(Device):
         self.sessions = {}
 
     def listen(self, effect):
-        if isinstance(effect, tunneling.Opened):
+        if isinstance(effect, Opened):
             self.tunnel = effect.tunnel
-        if not isinstance(effect, tunneling.Received):
+        if not isinstance(effect, Received):
             return
         pdu = wrapper.unwrap(effect.data)
         self.requests.append(pdu)

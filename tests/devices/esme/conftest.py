@@ -20,7 +20,8 @@ from protocols.dlms.client import Client
 from protocols.dlms.direct import Direct
 from protocols.dlms.meter import Meter
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.tunneling import DLMS, Closed, Opened, Peer, Received
+from protocols.zigbee.clusters.tunneling import DLMS
+from protocols.zigbee.tunneling.effects import Closed, Opened, Peer, Received
 
 PASSWORD = b"00000000"
 PARAMETERS = hdlc.Parameters(hdlc.Limits(512, 512, 1, 1))

@@ -8,7 +8,8 @@ from devices.runtime.kernel import HOUR, S
 from protocols.dlms import wrapper
 from protocols.dlms.client import Client, Refused
 from protocols.dlms.meter import Meter
-from protocols.zigbee.clusters.tunneling import TRANSFER_LIMIT, Closed
+from protocols.zigbee.clusters.tunneling import TRANSFER_LIMIT
+from protocols.zigbee.tunneling.effects import Closed
 
 GET_CLOCK = bytes.fromhex("C001C100080000010000FF0200")
 

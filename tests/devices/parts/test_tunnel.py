@@ -11,19 +11,11 @@ from devices.runtime.board import Board, Reset
 from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import Kernel, S
 from devices.runtime.supply import Mains, MainsSupply
-from protocols.zigbee.clusters.tunneling import (
-    DLMS,
-    NOT_MANUFACTURER_SPECIFIC,
-    Closed,
-    Opened,
-    Peer,
-    Protocol,
-    Received,
-    Server,
-    State,
-    Tunneling,
-)
+from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC, Protocol, Tunneling
 from protocols.zigbee.node import DeviceAnnounced, NodeConfig, NodeType
+from protocols.zigbee.tunneling.client import State
+from protocols.zigbee.tunneling.effects import Closed, Opened, Peer, Received
+from protocols.zigbee.tunneling.server import Server
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 INSTALL_CODE = bytes.fromhex("83FED3407A939723A5C639B26916D505C3B5")  # ZigBee base device behaviour, with its CRC

@@ -9,22 +9,14 @@ from protocols.zigbee.clusters.tunneling import (
     DLMS,
     GB_HRGP,
     NOT_MANUFACTURER_SPECIFIC,
-    RETRY,
-    Answer,
-    Client,
-    Closed,
-    Command,
-    Opened,
-    Peer,
     Protocol,
-    Received,
-    Refuse,
-    Server,
-    State,
     TransferStatus,
     Tunneling,
     TunnelStatus,
 )
+from protocols.zigbee.tunneling.client import RETRY, Client, State
+from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, Peer, Received, Refuse
+from protocols.zigbee.tunneling.server import Server
 from protocols.zigbee.zcl.status import Status
 
 S = 1_000_000_000
