@@ -1,7 +1,8 @@
 """One tunnel at one server, kept open from `open` to `close`.
 
-It is opened again when it is gone: at once when the server no longer knows it, after 180 s when the server was busy. Flow
-control is never offered. Nothing here queues: what is sent into a tunnel goes out at once.
+It is opened again when it is gone: at once when the server no longer knows it, after 180 s when the server was busy, or, for
+a device that sleeps, when its owner says so. Flow control is never offered. Nothing here queues: what is sent into a tunnel
+goes out at once.
 """
 
 from __future__ import annotations
@@ -58,12 +59,16 @@ class Client:
 
     def __init__(
         self, peer: Peer, protocol: int = GB_HRGP, *, manufacturer: int = NOT_MANUFACTURER_SPECIFIC,
-        limit: int = TRANSFER_LIMIT,
+        limit: int = TRANSFER_LIMIT, retry: int | None = RETRY,
     ) -> None:
+        """`retry`: ns from a refusal to the next attempt; None: the owner opens it again."""
         self.peer = peer
         self.protocol = protocol
         self.manufacturer = manufacturer
         self.limit = limit
+        self.retry = retry
+        self.last: int | None = None
+        """The identifier it had last."""
         self.state = State.CLOSED
         self.tunnel: int | None = None
         self.peer_limit = 0
@@ -102,7 +107,7 @@ class Client:
                     late = status == TunnelStatus.SUCCESS and id != self.tunnel
                     return [Answer(Tunneling.CloseTunnel(id))] if late else []
                 if status == TunnelStatus.SUCCESS:
-                    self.tunnel, self.peer_limit = id, TRANSFER_LIMIT if size is None else size
+                    self.tunnel, self.last, self.peer_limit = id, id, TRANSFER_LIMIT if size is None else size
                 return self._step(ANSWERS.get(status, Event.REFUSED), now)
             case Tunneling.TransferDataServerToClient(tunnel_id=id, data=data):
                 if id != self.tunnel:
@@ -140,7 +145,7 @@ def _opened(client: Client, now: int) -> Sequence[Effect]:
 
 
 def _wait(client: Client, now: int) -> Sequence[Effect]:
-    client.deadline = now + RETRY
+    client.deadline = None if client.retry is None else now + client.retry
     return ()
 
 
@@ -151,6 +156,12 @@ def _rest(client: Client, now: int) -> Sequence[Effect]:
 
 def _close(client: Client, now: int) -> Sequence[Effect]:
     return () if client.tunnel is None else (Command(client.peer, Tunneling.CloseTunnel(client.tunnel)),)
+
+
+def _close_last(client: Client, now: int) -> Sequence[Effect]:
+    """The server has no identifier left: what may be an old one of ours is given back before the next attempt."""
+    last, client.last = client.last, None
+    return () if last is None else (Command(client.peer, Tunneling.CloseTunnel(last)),)
 
 
 def _lost(reason: str) -> Callable[[Client, int], Sequence[Effect]]:
@@ -172,7 +183,7 @@ RULES: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.CLOSED, Event.CLOSE): (State.CLOSED, ()),
     (State.OPENING, Event.GRANTED): (State.OPEN, (_opened,)),
     (State.OPENING, Event.BUSY): (State.WAITING, (_wait, _lost("busy"))),
-    (State.OPENING, Event.NO_IDS): (State.WAITING, (_wait, _lost("no more tunnel identifiers"))),
+    (State.OPENING, Event.NO_IDS): (State.WAITING, (_close_last, _wait, _lost("no more tunnel identifiers"))),
     (State.OPENING, Event.REFUSED): (State.CLOSED, (_rest, _lost("refused"))),
     (State.OPENING, Event.TIME): (State.WAITING, (_wait, _lost("no answer"))),
     (State.OPENING, Event.CLOSE): (State.CLOSED, (_rest,)),

@@ -6,6 +6,7 @@ sent into a tunnel goes out at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from protocols.core.codec import Frame
@@ -41,12 +42,16 @@ class Tunnel:
 
 @dataclass(slots=True)
 class Server:
-    """The tunnels of one endpoint. `protocols` are (manufacturer code, protocol id); one tunnel a peer."""
+    """The tunnels of one endpoint. `protocols` are (manufacturer code, protocol id); one tunnel a peer.
+
+    `admits`: whether a peer may have one; the others are NOT_AUTHORIZED.
+    """
 
     protocols: tuple[tuple[int, int], ...] = ((NOT_MANUFACTURER_SPECIFIC, GB_HRGP),)
     capacity: int = 4
     limit: int = TRANSFER_LIMIT
     timeout: int = CLOSE_TIMEOUT
+    admits: Callable[[Peer], bool] = lambda peer: True
     tunnels: dict[int, Tunnel] = field(default_factory=dict)
     _last_id: int = -1
 
@@ -116,6 +121,8 @@ class Server:
         return None if tunnel.peer == peer else TransferStatus.WRONG_DEVICE
 
     def _request(self, request: Tunneling.RequestTunnel, peer: Peer, now: int) -> list[Effect]:
+        if not self.admits(peer):
+            return [Refuse(Status.NOT_AUTHORIZED)]
         status = TunnelStatus.SUCCESS
         if (request.manufacturer_code, request.protocol_id) not in self.protocols:
             status = TunnelStatus.PROTOCOL_NOT_SUPPORTED

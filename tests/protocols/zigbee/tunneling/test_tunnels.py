@@ -236,3 +236,29 @@ def test_client_and_server_agree():
     assert server.receive(data.command, HUB, 0) == [Received(HUB, opened.tunnel, b"to the meter")]
     (data,) = server.send(opened.tunnel, b"to the hub", 0)
     assert client.receive(data.command, 0) == [Received(METER, opened.tunnel, b"to the hub")]
+
+
+def test_a_client_that_sleeps_waits_for_its_owner_after_busy():
+    client = Client(METER, retry=None)
+    client.open(0)
+    assert client.receive(granted(0xFFFF, TunnelStatus.BUSY), 0) == [Closed(METER, 0xFFFF, "busy")]
+    assert (client.state, client.deadline) == (State.WAITING, None)
+    assert client.open(1) == [REQUEST]
+
+
+def test_without_identifiers_left_the_last_tunnel_is_given_back_before_the_next_attempt():
+    client = Client(METER)
+    client.open(0)
+    client.receive(granted(7), 0)
+    client.receive(Tunneling.TunnelClosureNotification(7), 0)
+    answered = client.receive(granted(0xFFFF, TunnelStatus.NO_MORE_TUNNEL_IDS), 0)
+    assert answered[0] == Command(METER, Tunneling.CloseTunnel(7))
+    assert client.deadline == RETRY
+    client.expire(RETRY)
+    assert [type(effect) for effect in client.receive(granted(0xFFFF, TunnelStatus.NO_MORE_TUNNEL_IDS), 0)] == [Closed]
+
+
+def test_who_is_not_admitted_gets_no_tunnel():
+    server = Server(admits=lambda peer: peer == HUB)
+    assert server.receive(request(), STRANGER, 0) == [Refuse(Status.NOT_AUTHORIZED)]
+    assert server.receive(request(), HUB, 0)[0].command.tunnel_status == TunnelStatus.SUCCESS
