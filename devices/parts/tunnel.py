@@ -1,24 +1,30 @@
 """Tunnels on a HAN endpoint: the machines of `protocols.zigbee.tunneling` between a `Han` and the firmware.
 
-The firmware's `listen` is called with `Opened`, `Received` and `Closed`. What cannot be delivered is lost as on the air: who
-awaits an answer through a tunnel has a time-out of his own.
+The firmware's `listen` is called with `Opened`, `Received` and `Closed`. What `send` cannot deliver is lost as on the air: who
+awaits an answer through a tunnel has a time-out of his own. `transfer` waits until its message has arrived.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Final
 
 from devices.parts.deadline import Deadline
 from devices.parts.han import Han, NoAnswer
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
-from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT, Tunneling
+from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT, Tunneling, TunnelStatus
 from protocols.zigbee.node import DeviceAnnounced, S
-from protocols.zigbee.tunneling.client import Client
+from protocols.zigbee.tunneling.client import RETRY, Client
 from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, Peer, Received, Refuse
 from protocols.zigbee.tunneling.server import Server
 from protocols.zigbee.zcl.endpoint import Endpoint, Instance, Outcome, Request
+
+TUNNEL_REFUSED: Final = 0x81BA
+"""Event: a RequestTunnel command was rejected (GB)."""
+CLOSE_REFUSED: Final = 0x81A4
+"""Event: a CloseTunnel command was rejected (GB)."""
 
 Listener = Callable[[Opened | Received | Closed], object]
 
@@ -58,6 +64,12 @@ class _Tunnels:
             self.apply(effects)
         return refused[0] if refused else answers or None
 
+    async def _transfer(self, effects: Iterable[Effect]) -> None:
+        """Carry out a machine's `send` and await that the message arrived. Raises NoAnswer."""
+        for effect in effects:
+            assert isinstance(effect, Command)
+            await self.han.tell(*effect.peer, effect.command, source=self.endpoint.number)
+
     def apply(self, effects: Iterable[Effect]) -> None:
         """Send what goes to the peer, tell the firmware what concerns it."""
         for effect in effects:
@@ -82,11 +94,32 @@ class TunnelServer(_Tunnels):
         """A message into a tunnel. Raises LocalProtocolError for no tunnel, or more than the peer takes."""
         self.apply(self.server.send(tunnel, data, self.han.now))
 
+    async def transfer(self, tunnel: int, data: bytes) -> None:
+        """As `send`, and await that it arrived. Raises NoAnswer, too."""
+        await self._transfer(self.server.send(tunnel, data, self.han.now))
+        self.arm()
+
     def forget(self, address: int) -> list[Effect]:
         return self.server.forget(address)
 
     def receive(self, command: Frame, peer: Peer, now: int) -> list[Effect]:
-        return self.server.receive(command, peer, now)
+        effects = self.server.receive(command, peer, now)
+        self._report_refusal(command, peer, effects)
+        return effects
+
+    def _report_refusal(self, command: Frame, peer: Peer, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            code, status = None, 0
+            match effect:
+                case Answer(command=Tunneling.RequestTunnelResponse(tunnel_status=status)) if status != TunnelStatus.SUCCESS:
+                    code = TUNNEL_REFUSED
+                case Refuse(status=status) if isinstance(command, Tunneling.RequestTunnel):
+                    code = TUNNEL_REFUSED
+                case Refuse(status=status) if isinstance(command, Tunneling.CloseTunnel):
+                    code = CLOSE_REFUSED
+            if code is not None:
+                told = {"code": code, "eui64": self.han.stack.eui64_of(peer.address), "status": int(status)}
+                self.han.board.log("event", told)
 
     def arm(self) -> None:
         self._timer.arm()
@@ -102,10 +135,11 @@ class TunnelClients(_Tunnels):
         self._attach(endpoint.use(Tunneling))
 
     def open(
-        self, peer: Peer, protocol: int = GB_HRGP, *, limit: int = TRANSFER_LIMIT, stale: int | None = None
+        self, peer: Peer, protocol: int = GB_HRGP, *, limit: int = TRANSFER_LIMIT, stale: int | None = None,
+        retry: int | None = RETRY,
     ) -> Client:
-        """Open a tunnel and keep it open. `stale`: the identifier it had before a restart."""
-        client = self.clients[peer] = Client(peer, protocol, limit=limit)
+        """Open a tunnel and keep it open. `stale`: the identifier it had before a restart; `retry`: as `Client` has it."""
+        client = self.clients[peer] = Client(peer, protocol, limit=limit, retry=retry)
         now = self.han.now
         self._timers[peer] = Deadline(
             self.han.firmware, lambda: client.deadline, lambda: self.apply(client.expire(self.han.now))
@@ -121,6 +155,10 @@ class TunnelClients(_Tunnels):
     def send(self, peer: Peer, data: bytes) -> None:
         """A message into the tunnel to a peer. KeyError; LocalProtocolError when it is not open, or takes less."""
         self.apply(self.clients[peer].send(data, self.han.now))
+
+    async def transfer(self, peer: Peer, data: bytes) -> None:
+        """As `send`, and await that it arrived. Raises NoAnswer, too."""
+        await self._transfer(self.clients[peer].send(data, self.han.now))
 
     def forget(self, address: int) -> list[Effect]:
         clients = [client for peer, client in self.clients.items() if peer.address == address]

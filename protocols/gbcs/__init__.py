@@ -1,0 +1,1 @@
+"""GBCS messages, as far as who carries them looks into them."""
