@@ -14,6 +14,7 @@ ESME = "esme"
 GSME = "gsme"
 IHD = "ihd"
 PPMID = "ppmid"
+LOAD_CONTROLLER = "load-controller"
 
 
 @dataclass(frozen=True, slots=True)

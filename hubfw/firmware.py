@@ -24,6 +24,7 @@ from hubfw.gas_mirror import Reading
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.images import Images
+from hubfw.han.load_control import LoadControl
 from hubfw.han.messages import UNTIL_CHANGED, Messages
 from hubfw.han.mirrors import Mirrors
 from hubfw.han.tunnels import Tunnels
@@ -67,6 +68,7 @@ class Firmware(firmware.Firmware):
             reported=lambda eui64, endpoint, status: self.supply_watch.reported(eui64, endpoint, status),
         )  # fmt: skip
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
+        self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.tunnels = Tunnels(self, self.han, self.esi.endpoint)
@@ -114,6 +116,7 @@ class Firmware(firmware.Firmware):
         for meter in self.meters.values():
             self._learn(meter)
         self.messages.start()
+        self.load_control.start()
         self.supply_watch.boot(why)
         self.every(HOUR, self.log.save)
 

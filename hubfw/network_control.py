@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from hubfw.config import ESME, GSME, IHD, PPMID, Entry
+from hubfw.config import ESME, GSME, IHD, LOAD_CONTROLLER, PPMID, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.core import aes, crc
 from protocols.dlms import cosem
@@ -29,7 +29,7 @@ NETWORK_CONTROL: Final = "0-0:30.3.0"
 LONGEST_JOINING: Final = 3600
 DEFAULT_JOINING: Final = 254
 """Seconds."""
-KINDS: Final = {0: GSME, 1: ESME, 5: PPMID, 6: IHD}
+KINDS: Final = {0: GSME, 1: ESME, 4: LOAD_CONTROLLER, 5: PPMID, 6: IHD}
 """GB's device types, as far as such devices exist here."""
 _TIMEOUT = "joining/timeout"
 _JOINED, _EXPECTED = "11000000", "10000000"

@@ -168,6 +168,16 @@ class Ppmid(_Device, frozen=True, kw_only=True, tag="ppmid"):
     """Prepayment interface."""
 
 
+class LoadController(_Device, frozen=True, kw_only=True, tag="load-controller"):
+    """Switch in an appliance's supply that obeys load control events."""
+
+    appliance: Literal["water-heater", "baseboard-heater", "electric-vehicle", "pool-pump", "smart-appliance", "simple-load"] = (
+        "water-heater"
+    )
+    start_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 30
+    duration_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 0
+
+
 class Hht(_Device, frozen=True, kw_only=True, tag="hht"):
     """Hand-held terminal: visits on the optical port."""
 
@@ -178,7 +188,7 @@ class Rcp(_Device, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | Ihd | Ppmid | Hht | Rcp
+Device = Hub | Esme | Gsme | Ihd | Ppmid | LoadController | Hht | Rcp
 
 
 class Home(_Declared, frozen=True, kw_only=True):
@@ -205,7 +215,8 @@ class Home(_Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | Ihd | Ppmid) or (isinstance(device, Esme) and device.interface == "wired")
+                if isinstance(device, Hub | Ihd | Ppmid | LoadController)
+                or (isinstance(device, Esme) and device.interface == "wired")
             ]
             if lost:
                 raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
@@ -347,7 +358,9 @@ def _explain(reason: str, where: str, document: dict[str, object]) -> str:
     return f"{path}: {reason[0].lower()}{reason[1:]}"
 
 
-_KINDS: dict[str, type[_Device]] = {str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, Hht, Rcp)}
+_KINDS: dict[str, type[_Device]] = {
+    str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, LoadController, Hht, Rcp)
+}
 _TABLES: dict[str, type[msgspec.Struct]] = {
     "$": Bench,
     "$.access": Access,

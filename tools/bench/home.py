@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 
 import hubfw
-from devices import esme, gsme, hht, ihd, ppmid, rcp
+from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp
 from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
 from devices.runtime.faults import Effect, Fault, Faults
@@ -23,6 +23,7 @@ from devices.runtime.net import Net
 from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
+from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config
 from tools.bench.identity import Identity, authority, identify
@@ -35,7 +36,7 @@ LISTENER = "listener"
 """The host behind which a listener of the real world stands."""
 GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
-LISTED = ("esme", "gsme", "ihd", "ppmid")
+LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller")
 """Kinds that join the network; the hand-held terminal does not."""
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
@@ -281,6 +282,19 @@ def _gsme(parts: Parts) -> gsme.Config:
     )
 
 
+def _load_controller(parts: Parts) -> load_controller.Config:
+    device = parts.device
+    assert isinstance(device, config.LoadController)
+    return load_controller.Config(
+        parts.identity.install_code,
+        _network(parts.home),
+        parts.credentials,
+        appliance=DeviceClass[device.appliance.upper().replace("-", "_")],
+        start_randomisation=device.start_randomisation_minutes,
+        duration_randomisation=device.duration_randomisation_minutes,
+    )
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
@@ -294,6 +308,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
         buttons=("ok",),
+    ),
+    "load-controller": Kind(
+        lambda p: partial(load_controller.Firmware, config=_load_controller(p)), _mains(0), buttons=("opt",)
     ),
     "hht": Kind(lambda p: partial(hht.Firmware, config=hht.Config()), _cell(False), radio=False),
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
