@@ -1,7 +1,8 @@
-"""AES modes of ZigBee and DLMS: CCM*, GCM with a 12-octet tag, key wrap, MMO hash, HMAC-MMO.
+"""AES modes of ZigBee, DLMS and M-Bus: CCM*, GCM with a 12-octet tag, key wrap, MMO hash, HMAC-MMO, CBC, CMAC.
 
 CCM*: ZigBee R23 annex A (encryption with M = 4 is the level smart energy uses). GCM: NIST SP 800-38D, cut to 96 bits
 as DLMS asks (Green Book 9.2.3.3). Key wrap: RFC 3394. MMO and keyed MMO: ZigBee R23 annex B.6 and B.1.4.
+CBC: SP 800-38A. CMAC: SP 800-38B.
 Cipher objects are kept per key: making one costs more than using it. Not here: key handling, nonces, counters.
 """
 
@@ -13,6 +14,7 @@ from hmac import compare_digest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from protocols.core.errors import RemoteProtocolError
@@ -94,6 +96,25 @@ def _encryptor(key: bytes) -> CipherContext:
 def ecb(key: bytes, block: bytes) -> bytes:
     """One or more 16-octet blocks, each encrypted by itself."""
     return _encryptor(key).update(block)
+
+
+def cbc_encrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """Whole blocks of 16 octets, chained; nothing is filled up."""
+    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return cipher.update(data) + cipher.finalize()
+
+
+def cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """The plaintext of whole blocks, filling included."""
+    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    return cipher.update(data) + cipher.finalize()
+
+
+def cmac(key: bytes, data: bytes) -> bytes:
+    """AES-CMAC of `data`, 16 octets."""
+    mac = CMAC(algorithms.AES(key))
+    mac.update(data)
+    return mac.finalize()
 
 
 def mmo(data: bytes) -> bytes:

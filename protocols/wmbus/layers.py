@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from protocols.core.codec import Frame, le, octets, prefixed, rest, this, when
+from protocols.core.codec import Frame, le, octets, prefixed, rest
 from protocols.core.errors import RemoteProtocolError
 
 
@@ -54,22 +54,17 @@ ACCESSIBLE: Final = 0x10
 """Of the communication control: access to the meter is limited, or it is within an access cycle."""
 SYNCHRONOUS: Final = 0x20
 
-_HAS_CONTROL: Final = 0x2000
-_HAS_LENGTH: Final = 0x1000
-_HAS_COUNTER: Final = 0x0800
-_HAS_MAC: Final = 0x0400
-_HAS_KEY: Final = 0x0200
-_MORE: Final = 0x4000
+_WHOLE: Final = 0x2C00
+"""Of the fragmentation field: in one piece; control, counter and MAC follow."""
 _MAC_OCTETS: Final = {3: 2, 4: 4, 5: 8, 6: 12, 7: 16}
 """Octets of a truncated CMAC for each authentication type (EN 13757-7 table 4)."""
 
 
 class _Authentication(Frame):
     fragmentation: le.u16
-    control: int | None = when(this.fragmentation & _HAS_CONTROL, le.u8)
-    key: int | None = when(this.fragmentation & _HAS_KEY, le.u16)
-    counter: bytes | None = when(this.fragmentation & _HAS_COUNTER, octets(4))
-    rest: bytes = rest()
+    control: le.u8
+    counter: bytes = octets(4)
+    mac: bytes = rest()
 
 
 class _Prefixed(Frame):
@@ -92,22 +87,19 @@ class Authentication:
 
     def build(self) -> bytes:
         """With its length, without its CI field."""
-        flags = _HAS_CONTROL | _HAS_COUNTER | _HAS_MAC
-        return _Prefixed(_Authentication(flags, self.control, None, self.counter, self.mac).build(), b"").build()
+        return _Prefixed(_Authentication(_WHOLE, self.control, self.counter, self.mac).build(), b"").build()
 
     @classmethod
     def parse(cls, data: bytes) -> tuple[Authentication, bytes]:
         """The layer and the octets behind it, which its MAC covers. Raises RemoteProtocolError."""
         whole = _Prefixed.parse(data)
         layer = _Authentication.parse(whole.layer)
-        if layer.fragmentation & (_MORE | _HAS_LENGTH):
-            raise RemoteProtocolError("authentication layer: fragments are not supported")
-        if layer.control is None or layer.counter is None or not layer.fragmentation & _HAS_MAC:
-            raise RemoteProtocolError("authentication layer: control, counter and MAC are needed")
+        if layer.fragmentation != _WHOLE:
+            raise RemoteProtocolError(f"authentication layer: fragmentation field {layer.fragmentation:04X} is not supported")
         size = _MAC_OCTETS.get(layer.control & 0x0F)
-        if size is None or len(layer.rest) != size:
-            raise RemoteProtocolError(f"authentication layer: {len(layer.rest)} octets of MAC for type {layer.control & 0x0F}")
-        return cls(layer.counter, layer.rest, layer.control), whole.after
+        if len(layer.mac) != size:
+            raise RemoteProtocolError(f"authentication layer: {len(layer.mac)} octets of MAC for type {layer.control & 0x0F}")
+        return cls(layer.counter, layer.mac, layer.control), whole.after
 
 
 class Transport(Frame):

@@ -51,6 +51,8 @@ class DeviceType(IntEnum):
 
 _LETTERS: Final = 3
 _DIGITS: Final = 99_999_999
+_TEMPORARY: Final = 0x8000
+"""Of the M-field: unique within reach only (clause 12.5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ class Address:
 
     @classmethod
     def parse(cls, data: bytes) -> Address:
-        """Of eight octets. Raises RemoteProtocolError on digits that are none."""
+        """Of eight octets. Raises RemoteProtocolError on letters or digits that are none."""
         header = _Address.parse(data)
-        letters = (header.maker >> shift & 0x1F for shift in (10, 5, 0))
+        letters = [header.maker >> shift & 0x1F for shift in (10, 5, 0)]
+        if header.maker & _TEMPORARY or not all(1 <= letter <= 26 for letter in letters):
+            raise RemoteProtocolError(f"maker {header.maker:04X}: not three letters of an address for good")
         digits = header.identification[::-1].hex()
         if not digits.isdecimal():
             raise RemoteProtocolError(f"identification number {digits.upper()}")

@@ -76,7 +76,7 @@ class Meter:
         self._key, self._mode, self._form, self._count, self._heard = key, mode, form, count, heard
         self._closes: int | None = None
         self._request: bytes | None = None
-        self._answer: bytes | None = None
+        self._answer: Content | None = None
         self._waiting: tuple[int, int] | None = None
         """What was asked, and under which access number."""
 
@@ -110,7 +110,7 @@ class Meter:
             octets = framing.parse(self._mode.to_meter.decode(chips), self._form)
             telegram = Telegram.parse(octets)
             if octets == self._request and self._answer is not None:
-                return self._transmit(self._answer, now)
+                return self._send(self._answer, now)
             content = unseal(octets, self._key)
             if content.meter != self.address:
                 return [Dropped(f"for {content.meter}")]
@@ -146,14 +146,11 @@ class Meter:
         return [effect]
 
     def _send(self, content: Content, now: int) -> list[Effect]:
+        if content.control != Control.SND_NR:
+            self._answer = content
         if self._count is not None and self._key.profile is Profile.B:
             content = replace(content, counter=self._count())
-        frame = framing.build(seal(content, self._key), self._form)
-        chips = self._mode.from_meter.encode(frame)
-        self._answer = None if content.control == Control.SND_NR else chips
-        return self._transmit(chips, now)
-
-    def _transmit(self, chips: bytes, now: int) -> list[Effect]:
+        chips = self._mode.from_meter.encode(framing.build(seal(content, self._key), self._form))
         end = now + self._mode.from_meter.airtime(chips)
         self._closes = end + self._mode.closes
         return [Transmit(chips), Listen(end + self._mode.opens, self._closes)]

@@ -151,7 +151,7 @@ class Record:
         if self.quantity is Quantity.DATE and self.coding is Coding.I16:
             return _date(self.value)
         if self.quantity is Quantity.POINT_IN_TIME and self.coding is Coding.I32:
-            day = _date(self.value >> 16)
+            day = _date(self.value >> 16, self.value >> 13 & 3)
             minute, hour = self.value & 0x3F, self.value >> 8 & 0x1F
             if day is None or self.value & 0x80 or minute > 59 or hour > 23:
                 return None
@@ -197,8 +197,8 @@ class Record:
 
 
 def point_in_time(when: datetime, *, storage: int = 0) -> Record:
-    """A record of type F: to the minute, 1981 to 2080 without the century's bits."""
-    value = when.minute | when.hour << 8 | _type_g(when.date()) << 16
+    """A record of type F: to the minute, from 2000 on."""
+    value = when.minute | when.hour << 8 | (when.year // 100 - 19) << 13 | _type_g(when.date()) << 16
     return Record.of(Quantity.POINT_IN_TIME, value, Coding.I32, storage=storage)
 
 
@@ -304,10 +304,11 @@ def _type_g(day: date) -> int:
     return day.day | day.month << 8 | (year & 7) << 5 | (year >> 3) << 12
 
 
-def _date(value: int) -> date | None:
-    """Type G: years from 81 on are of the last century (EN 13757-3 annex B)."""
+def _date(value: int, hundreds: int = 0) -> date | None:
+    """Type G, or type F's part of it with its count of hundreds of years; 0 of them: from 81 on 1900 (EN 13757-3 annex B)."""
     year = value >> 5 & 7 | value >> 9 & 0x78
+    century = 1900 + 100 * hundreds if hundreds or year > 80 else 2000
     try:
-        return date(year + (1900 if year > 80 else 2000), value >> 8 & 0x0F, value & 0x1F)
+        return date(century + year, value >> 8 & 0x0F, value & 0x1F)
     except ValueError:
         return None

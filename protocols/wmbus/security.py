@@ -11,9 +11,7 @@ from __future__ import annotations
 from hmac import compare_digest
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.cmac import CMAC
-
+from protocols.core import aes
 from protocols.core.errors import RemoteProtocolError
 
 BLOCK: Final = 16
@@ -45,21 +43,14 @@ def blocks_of(configuration: int) -> int:
     return (configuration & _BLOCKS) >> 4
 
 
-def cmac(key: bytes, data: bytes) -> bytes:
-    """AES-128-CMAC, 16 octets."""
-    mac = CMAC(algorithms.AES(key))
-    mac.update(data)
-    return mac.finalize()
-
-
 def derive(key: bytes, counter: bytes, identification: bytes, direction: int, purpose: int = _ENCRYPTION) -> bytes:
     """The key of one message (OMS volume 2, 9.6.2). `counter` and `identification`: four octets each, low octet first."""
-    return cmac(key, bytes((direction | purpose,)) + counter + identification + _KDF_FILL)
+    return aes.cmac(key, bytes((direction | purpose,)) + counter + identification + _KDF_FILL)
 
 
 def mac_of(key: bytes, counter: bytes, identification: bytes, direction: int, data: bytes, size: int) -> bytes:
     """The authentication layer's MAC over `data` (control, counter, and everything behind the layer), cut to `size` octets."""
-    return cmac(derive(key, counter, identification, direction, _MAC), data)[:size]
+    return aes.cmac(derive(key, counter, identification, direction, _MAC), data)[:size]
 
 
 def check_mac(expected: bytes, got: bytes) -> None:
@@ -76,9 +67,7 @@ def vector(address: bytes, access: int) -> bytes:
 def encrypt(key: bytes, iv: bytes, records: bytes) -> bytes:
     """Records behind two filling octets, filled to whole blocks, in AES-128-CBC."""
     plain = _MARK + records
-    plain += FILL * (-len(plain) % BLOCK)
-    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-    return cipher.update(plain) + cipher.finalize()
+    return aes.cbc_encrypt(key, iv, plain + FILL * (-len(plain) % BLOCK))
 
 
 def decrypt(key: bytes, iv: bytes, data: bytes, blocks: int) -> bytes:
@@ -86,8 +75,7 @@ def decrypt(key: bytes, iv: bytes, data: bytes, blocks: int) -> bytes:
     size = blocks * BLOCK
     if not size or len(data) < size:
         raise RemoteProtocolError(f"{blocks} encrypted blocks in {len(data)} octets")
-    cipher = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
-    plain = cipher.update(data[:size]) + cipher.finalize()
+    plain = aes.cbc_decrypt(key, iv, data[:size])
     if not compare_digest(plain[:2], _MARK):
         raise RemoteProtocolError("the key is wrong: decrypted data does not begin as it must")
     return plain[2:] + data[size:]

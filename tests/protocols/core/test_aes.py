@@ -94,3 +94,13 @@ def test_what_is_too_short_for_a_tag_is_the_peers_fault(size: int):
     if size < aes.MIC:
         with pytest.raises(RemoteProtocolError):
             aes.ccm_open(bytes(16), bytes(13), b"", bytes(size))
+
+
+def test_cmac_and_cbc_of_the_nist_examples() -> None:
+    """SP 800-38B example 2 (AES-128, one block); SP 800-38A F.2.1, F.2.2 (first two blocks)."""
+    key = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
+    plain = bytes.fromhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51")
+    sealed = bytes.fromhex("7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2")
+    assert aes.cmac(key, plain[:16]).hex() == "070a16b46b4d4144f79bdd9dd04a287c"
+    assert aes.cbc_encrypt(key, bytes(range(16)), plain) == sealed
+    assert aes.cbc_decrypt(key, bytes(range(16)), sealed) == plain
