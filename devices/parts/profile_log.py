@@ -78,6 +78,25 @@ class ProfileLog:
         newest: int = self._nvm.get(f"{self._name}/next", 0)
         return [self._row(number) for number in range(max(0, newest - self._size), newest)]
 
+    def at(self, utc: int) -> Row | None:
+        """The row of the period that ended then (ns), None where there is none. Quick where the log has no gaps, or few."""
+        slot, last = utc // self._period, self.last
+        if slot not in self._kept or last is None:
+            return None
+        newest: int = self._nvm.get(f"{self._name}/next", 0)
+        oldest = max(0, newest - self._size)
+        guess = min(max(newest - 1 - (last.at // self._period - slot), oldest), newest - 1)  # or later, by as much as is missing
+        for number in (*range(guess, newest), *range(oldest, guess)):
+            if self._nvm.get(self._key(number))[0] == slot:
+                return self._row(number)
+        return None
+
+    @property
+    def first(self) -> Row | None:
+        """The row captured first of those that are kept."""
+        newest: int = self._nvm.get(f"{self._name}/next", 0)
+        return self._row(max(0, newest - self._size)) if newest else None
+
     @property
     def last(self) -> Row | None:
         """The row captured last."""

@@ -1,8 +1,8 @@
 """Supply control: changes of the supply, now or at a time, and what the supply does by itself (SE 1.4 annex D.3, Change Supply).
 
 An order for now does not touch one that waits; a later order that waits takes the place of an earlier one; 0xFFFFFFFF takes back
-the one that waits. Orders are counted by their issuer event: one that is not newer than the last is refused, so that none is carried
-out twice. An order whose time passed without power is carried out at the next chance, once. Who may order is the owner's to
+the one that waits. Orders are counted by their issuer event: one that is not newer than the last is refused, so that none is
+carried out twice. An order whose time passed without power is carried out at the next chance, once. Who may order is the owner's to
 say, and so is what becomes of an order to switch on: where a hand is needed it only arms. Times are seconds since 2000.
 """
 

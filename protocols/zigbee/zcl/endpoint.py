@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
@@ -84,6 +84,10 @@ class SequenceNumber:
         return self.last
 
 
+_ABSENT: Final = object()
+_NOTHING_DERIVED: Final[tuple[Mapping[int, object], Callable[[int], object]]] = ({}, lambda identifier: None)
+
+
 class Instance:
     """One side of a cluster on an endpoint: its attribute values and the handlers of the commands it receives."""
 
@@ -94,6 +98,7 @@ class Instance:
         self.handlers: dict[type[Frame], Callable[[Frame, Request], Outcome]] = {}
         self.reported: Callable[[dict[Attribute[object], object], Request], Outcome] | None = None
         self.written: Callable[[Attribute[object], object], None] | None = None
+        self._derived: tuple[Mapping[int, object], Callable[[int], object]] = _NOTHING_DERIVED
         for attribute, value in values.items():
             self[attribute] = value
 
@@ -104,11 +109,25 @@ class Instance:
 
     def __getitem__(self, attribute: Attribute[object]) -> object:
         """The present value. KeyError when the endpoint does not hold the attribute."""
-        value = self.values[attribute.id]
+        value = self.values.get(attribute.id, _ABSENT)
+        if value is _ABSENT:
+            table, read = self._derived
+            if attribute.id not in table:
+                raise KeyError(attribute.id)
+            return read(attribute.id)
         return value() if callable(value) else value
 
     def __contains__(self, attribute: Attribute[object]) -> bool:
-        return attribute.id in self.values
+        return attribute.id in self.values or attribute.id in self._derived[0]
+
+    @property
+    def held(self) -> list[int]:
+        """Identifiers of all attributes it holds, in order."""
+        return sorted({*self.values, *self._derived[0]})
+
+    def derive(self, table: Mapping[int, object], read: Callable[[int], object]) -> None:
+        """Hold the attributes of a table, too, which devices of a kind share. `read(identifier)` gives the value asked for."""
+        self._derived = table, read
 
     def on(self, command: type[C], handler: Callable[[C, Request], Outcome]) -> None:
         """Have `handler(command, request)` act on a command that this side receives."""
@@ -282,8 +301,8 @@ def _read(endpoint: Endpoint, instance: Instance, command: Frame, request: Reque
     assert isinstance(command, foundation.ReadAttributes)
     held, records = instance.cluster.attributes[instance.side], []
     for id in command.attributes:
-        if id in instance.values:
-            attribute = held[id]
+        attribute = held.get(id)
+        if attribute is not None and attribute in instance:
             value = Value(attribute.type, instance[attribute])
             records.append(foundation.ReadRecord(id, Status.SUCCESS, value))
         else:
@@ -294,9 +313,10 @@ def _read(endpoint: Endpoint, instance: Instance, command: Frame, request: Reque
 def _refusal(instance: Instance, record: AttributeValue) -> Status:
     """Why this write is refused; SUCCESS when it is not."""
     attribute = instance.cluster.attributes[instance.side].get(record.attribute)
-    if attribute is None or record.attribute not in instance.values:
+    if attribute is None or attribute not in instance:
         return Status.UNSUPPORTED_ATTRIBUTE
-    if not attribute.writes or (instance.written is None and callable(instance.values[record.attribute])):
+    bound = instance.values.get(record.attribute, _ABSENT)
+    if not attribute.writes or bound is _ABSENT or (instance.written is None and callable(bound)):
         return Status.READ_ONLY
     if record.value.type is not attribute.type:
         return Status.INVALID_DATA_TYPE
@@ -358,7 +378,7 @@ def _reported(endpoint: Endpoint, instance: Instance, command: Frame, request: R
 def _discover(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
     assert isinstance(command, foundation.DiscoverAttributes)
     held = instance.cluster.attributes[instance.side]
-    found = sorted(id for id in instance.values if id >= command.start)
+    found = [id for id in instance.held if id >= command.start]
     rows = [foundation.Discovered(id, held[id].type.id) for id in found[: command.maximum]]
     return foundation.DiscoverAttributesResponse(len(found) <= command.maximum, rows)
 
@@ -366,7 +386,7 @@ def _discover(endpoint: Endpoint, instance: Instance, command: Frame, request: R
 def _discover_extended(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
     assert isinstance(command, foundation.DiscoverAttributesExtended)
     held = instance.cluster.attributes[instance.side]
-    found = sorted(id for id in instance.values if id >= command.start)
+    found = [id for id in instance.held if id >= command.start]
     rows = [
         foundation.ExtendedDiscovered(id, held[id].type.id, _READ | _WRITE * held[id].writes | _REPORT * held[id].reports)
         for id in found[: command.maximum]

@@ -141,7 +141,7 @@ class Reporting:
         states = []
         for query in command.records:
             entry = self.entries.get((instance.cluster.id, int(instance.side), query.attribute))
-            if query.attribute not in instance.values or query.direction != REPORTED_BY_YOU:
+            if query.attribute not in instance.held or query.direction != REPORTED_BY_YOU:
                 states.append(ReportingState(Status.UNSUPPORTED_ATTRIBUTE, query.direction, query.attribute))
             elif entry is None:
                 states.append(ReportingState(Status.NOT_FOUND, query.direction, query.attribute))
