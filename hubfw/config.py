@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
 
 S = 1_000_000_000
@@ -51,6 +52,8 @@ class Config:
     wired_meter: int | None = None
     """EUI-64 of the electricity meter on the UART `wired`; it is reached over HDLC there and never through a tunnel."""
     tariff: Tariff = STANDARD
+    tunnel_protocol: int = DLMS
+    """What goes through the tunnels to devices that are awake: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
     channel: int = 15
     mirrors: int = 4
     """Battery meters that can have a mirror."""

@@ -2,12 +2,14 @@
 
     WAN  --- wan.endpoint --- SAP 1 Local(hub_device), SAP 2 Local(gas_device), SAP 3.. Meter --- han.tunnels | wired
     HAN  --- han.coordinator --- esi, messages, images, mirrors -> translation -> gas_device; reports -> supply_watch -> notifier
+    deliver --- han.mailbox (gas meters) | han.tunnels (who is awake) --- on_message
 
 Every part takes up from non-volatile memory what it was before the power went.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from devices.parts.dlms_access import Clients
@@ -17,7 +19,7 @@ from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.tasks import Task
-from hubfw.config import ESME, GSME, Config
+from hubfw.config import ESME, GSME, PPMID, Config
 from hubfw.device_log import Device, DeviceLog
 from hubfw.gas_device import gas_device
 from hubfw.gas_mirror import Reading
@@ -25,6 +27,7 @@ from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.images import Images
 from hubfw.han.load_control import LoadControl
+from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import UNTIL_CHANGED, Messages
 from hubfw.han.mirrors import Mirrors
 from hubfw.han.tunnels import Tunnels
@@ -37,10 +40,12 @@ from hubfw.supply_watch import SupplyWatch
 from hubfw.wan.endpoint import Endpoint, Shared, Target
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
-from protocols.core.errors import RemoteProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.cosem import date_time
 from protocols.dlms.server import Server
+from protocols.gbcs.message import message_code
 from protocols.zigbee.clusters.mirror import Functional
+from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 
 ASK_AGAIN: Final = MIN
 """After a meter that did not tell its name, or a network that did not tell the time."""
@@ -71,7 +76,11 @@ class Firmware(firmware.Firmware):
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
-        self.tunnels = Tunnels(self, self.han, self.esi.endpoint)
+        self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
+        """Hears of each message of a device (EUI-64) for remote parties."""
+        self.mailbox = Mailbox(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._message)
+        self.tunnels = Tunnels(self, self.han, self.esi.endpoint, config.tunnel_protocol, self._message)
+        self._tunnelled = (ESME, PPMID) if config.tunnel_protocol == GB_HRGP else (ESME,)
         self.meters: dict[int, Meter] = {}
         self._learning: dict[int, Task[None]] = {}
         self.record = SupplyRecord()
@@ -110,12 +119,13 @@ class Firmware(firmware.Firmware):
             meter = self._serve(self.config.wired_meter)
             meter.path = Wired(self, self.board.uart("wired"), meter)
             self.spawn(self._keep_clock(meter))
-        for device in self.log.of(ESME):
+        for device in self.log.of(*self._tunnelled):
             if device.joined:
                 self._open_tunnel(device)
         for meter in self.meters.values():
             self._learn(meter)
         self.messages.start()
+        self.mailbox.start()
         self.load_control.start()
         self.supply_watch.boot(why)
         self.every(HOUR, self.log.save)
@@ -150,6 +160,26 @@ class Firmware(firmware.Firmware):
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
         return self.messages.display(text, minutes)
 
+    def deliver(self, eui64: int, message: bytes) -> None:
+        """Carry a remote party's message (GBCS) to a device, as it is; what comes back is for `on_message`.
+
+        One for a gas meter waits until the meter fetches it, for a day; one for a device that is awake goes at once. Raises
+        LocalProtocolError for a device that has no mirror or no tunnel of GB's protocol, for too many messages, or a long one.
+        """
+        if self.log.kind(eui64) == GSME:
+            self.mailbox.put(eui64, message)
+            return
+        tunnel = self.tunnels.of(eui64)
+        if tunnel is None or tunnel.protocol != GB_HRGP:
+            raise LocalProtocolError(f"{eui64:016X} has no tunnel of GB's protocol")
+        if not 0 < len(message) <= TRANSFER_LIMIT:
+            raise LocalProtocolError(f"a message of {len(message)} octets, and 1 to {TRANSFER_LIMIT} go through a tunnel")
+        tunnel.deliver(message)
+
+    def _message(self, eui64: int, message: bytes) -> None:
+        self.board.log("hub.message", {"eui64": eui64, "message": message_code(message), "octets": len(message)})
+        self.on_message(eui64, message)
+
     def _reachable(self, meter: Meter) -> bool:
         tunnel = self.tunnels.of(meter.eui64)
         return _NAME + f"{meter.eui64:016X}" in self.board.nvm and (tunnel is None or tunnel.open)
@@ -157,14 +187,16 @@ class Firmware(firmware.Firmware):
     # --- devices come ---
 
     def _arrived(self, device: Device) -> None:
-        if device.kind == ESME:
-            meter = self._serve(device.eui64)
+        meter = self._serve(device.eui64) if device.kind == ESME else None
+        if device.kind in self._tunnelled:
             self._open_tunnel(device)
+        if meter is not None:
             self._learn(meter)
 
     def _gone(self, eui64: int) -> None:
         """A device is struck off the log."""
         self.tunnels.close(eui64)
+        self.mailbox.forget(eui64)
         self.mirrors.remove(eui64)
 
     def _serve_gas(self) -> None:
@@ -188,7 +220,7 @@ class Firmware(firmware.Firmware):
 
     def _open_tunnel(self, device: Device) -> None:
         if device.eui64 != self.config.wired_meter:
-            self.tunnels.open(self.meters[device.eui64])
+            self.tunnels.open(device.eui64, self.meters.get(device.eui64))
 
     def _learn(self, meter: Meter) -> None:
         """Ask a meter its logical device name, once for good."""
@@ -231,7 +263,7 @@ class Firmware(firmware.Firmware):
             self.after(ASK_AGAIN, self._set_clock)
             return
         self.board.rtc.set(utc)
-        self.mirrors.tell(Functional.TIME_SYNC)
+        self.mirrors.notify(Functional.TIME_SYNC)
         self.after(DAY, self._set_clock)
 
     async def _keep_clock(self, meter: Meter) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
 
 MS = 1_000_000
@@ -33,6 +34,8 @@ class Config:
     """Test keys of the access profile lab; None: the profile open."""
     interface: Literal["han", "wired"] = "han"
     """How it talks to the hub: by radio, or on its UART `wired`."""
+    tunnel_protocol: int = DLMS
+    """What the hub may tunnel to it: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
     start_wh: int = 4_321_000
     """What its import register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR

@@ -24,6 +24,7 @@ from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.inbox import Inbox
 from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.network_clock import NetworkClock
 from devices.parts.optical_port import OpticalPort
@@ -51,6 +52,7 @@ class Firmware(firmware.Firmware):
         self.supply: Supply
         self.server: Server
         self.clients: Clients
+        self.inbox = Inbox(board)
         self.han: Han | None = None
         self.clock: NetworkClock | None = None
         self.running = False
@@ -105,7 +107,7 @@ class Firmware(firmware.Firmware):
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
             self._trust_centre = TrustCentreWatch(self.han, endpoint)
-            self._tunnel = DlmsTunnel(self.han, endpoint, self.server)
+            self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
             self.han.add(endpoint)
             self.spawn(self._live(self.han, self.clock))
         else:

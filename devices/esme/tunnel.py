@@ -1,6 +1,7 @@
-"""DLMS through the HAN tunnel (protocol 0): each transfer is one whole wrapper PDU, and its APDU reaches the server unchanged.
+"""What comes through the HAN tunnel: DLMS, or, where the bench tunnels GB's protocol, messages of remote parties as well.
 
-A tunnel's sessions are by client and server address and end with the tunnel. Server addresses that nobody has, and transfers
+Protocol 0: each transfer is one whole wrapper PDU, and its APDU reaches the server unchanged. Protocol 6 (GB-HRGP): each is one
+message; one that begins like a wrapper PDU goes to the server, the others to the inbox. A tunnel's sessions are by client and server address and end with the tunnel. Server addresses that nobody has, and transfers
 that are no wrapper PDU, meet with silence.
 """
 
@@ -9,28 +10,32 @@ from __future__ import annotations
 from typing import Final
 
 from devices.parts.han import Han
+from devices.parts.inbox import Inbox
 from devices.parts.tunnel import TunnelServer
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
 from protocols.dlms.association import SMALLEST_PDU
 from protocols.dlms.server import Server, Session
-from protocols.zigbee.clusters.tunneling import DLMS, NOT_MANUFACTURER_SPECIFIC, TRANSFER_LIMIT
+from protocols.zigbee.clusters.tunneling import GB_HRGP, NOT_MANUFACTURER_SPECIFIC, TRANSFER_LIMIT
 from protocols.zigbee.tunneling import server as tunneling
 from protocols.zigbee.tunneling.effects import Closed, Opened, Received
 from protocols.zigbee.zcl.endpoint import Endpoint
 
+WRAPPER_VERSION: Final = wrapper.VERSION.to_bytes(2, "big")
 LARGEST_APDU: Final = TRANSFER_LIMIT - wrapper.HEADER_SIZE
 
 
 class DlmsTunnel:
     """The server side of the endpoint's Tunneling cluster, with a COSEM server behind it."""
 
-    def __init__(self, han: Han, endpoint: Endpoint, server: Server) -> None:
+    def __init__(self, han: Han, endpoint: Endpoint, server: Server, protocol: int, inbox: Inbox) -> None:
         self._han = han
+        self._messages = protocol == GB_HRGP
+        self._inbox = inbox
         self._server = server
         self._limits: dict[int, int] = {}
         self._sessions: dict[tuple[int, int, int], Session] = {}
-        machine = tunneling.Server(protocols=((NOT_MANUFACTURER_SPECIFIC, DLMS),))
+        machine = tunneling.Server(protocols=((NOT_MANUFACTURER_SPECIFIC, protocol),))
         self._tunnels = TunnelServer(han, endpoint, machine, self._hear)
 
     def _hear(self, event: Opened | Received | Closed) -> None:
@@ -45,6 +50,10 @@ class DlmsTunnel:
                 self._transfer(tunnel, data)
 
     def _transfer(self, tunnel: int, data: bytes) -> None:
+        if self._messages and data[:2] != WRAPPER_VERSION:
+            for message in self._inbox.take(data):
+                self._tunnels.send(tunnel, message)
+            return
         try:
             pdu = wrapper.unwrap(data)
         except RemoteProtocolError as error:

@@ -2,26 +2,33 @@
 
 A gas meter of the device log asks for a mirror on the energy services interface and gets the same endpoint each time. Into the
 mirror only its owner reports; everybody on the HAN reads there, and sees the last complete set (`gas_mirror`). The answer to a
-complete set tells the meter what waits for it, after the acknowledgement of its last report.
+complete set tells the meter what waits for it, after the acknowledgement of its last report; the same flags can be read on the
+client side of the mirror's Metering cluster. Who has something for a meter that sleeps says so:
 
-Not here: GetNotifiedMessage and what it would fetch; it comes with commands for the meter.
+    mirrors.notify(Functional.NEW_OTA_FIRMWARE)                            every mirrored meter learns of it, once
+    mirrors.notify(Functional.STAY_AWAKE_REQUEST_HAN, eui64)               this one does, until `withdraw`
+    mirrors.hold(eui64, Functional.GET_SNAPSHOT, Metering.GetSnapshot(...))   it fetches this command with GetNotifiedMessage
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han, NoAnswer
 from hubfw.config import GSME
 from hubfw.device_log import DeviceLog
 from hubfw.gas_mirror import GasMirror, Reading
+from protocols.core.codec import Frame
+from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering
-from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Functional, Scheme
+from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Flag, Scheme
 from protocols.zigbee.clusters.prepayment import Prepayment
-from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster
+from protocols.zigbee.mirror.notification import ATTRIBUTES, Notifications, Place
+from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Attribute, Cluster
 from protocols.zigbee.zcl.endpoint import Endpoint, Instance, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -31,20 +38,21 @@ if TYPE_CHECKING:
 FIRST_ENDPOINT: Final = 0x10
 DEVICE: Final = 0x0501
 MIRRORED: Final[tuple[type[Cluster], ...]] = (Basic, Metering, Prepayment)
-NOTHING: Final = Functional(0)
 OFFSET: Final = DeviceType.MIRRORED_ELECTRIC - DeviceType.ELECTRIC
 
 _KEY = "mirror/"
+_FLAGS_KEY = "mirror-flags/"
 
 
 @dataclass(slots=True)
 class Mirror:
-    """One mirror. `scheme`: how the meter wants to be told what waits, None: not at all. `waiting`: functional flags."""
+    """One mirror. `scheme`: how the meter wants to be told what waits, None: not at all. `event`: of its last configuration."""
 
     endpoint: Endpoint
     gas: GasMirror
     scheme: Scheme | None = None
-    waiting: Functional = NOTHING
+    event: int | None = None
+    notifications: Notifications = field(default_factory=Notifications)
     servers: dict[int, Instance] = field(default_factory=dict)
 
     def show(self, reading: Reading | None) -> None:
@@ -75,8 +83,11 @@ class Mirrors:
         metering.on(Metering.RemoveMirror, self._removed)
         for key in self._board.nvm.keys(_KEY):
             stored = self._board.nvm.get(key)
-            scheme = stored["scheme"]
-            self._add(stored["endpoint"], GasMirror.from_plain(stored), None if scheme is None else Scheme(scheme))
+            scheme, gas = stored["scheme"], GasMirror.from_plain(stored)
+            flags = self._board.nvm.get(_flags_key(gas.meter))
+            notifications = Notifications() if flags is None else Notifications.from_plain(flags, MIRRORED)
+            mirror = self._add(stored["endpoint"], gas, notifications)
+            mirror.scheme, mirror.event = None if scheme is None else Scheme(scheme), stored.get("event")
 
     @property
     def room(self) -> bool:
@@ -87,10 +98,36 @@ class Mirrors:
         """A meter's mirror."""
         return self._mirrors.get(eui64)
 
-    def tell(self, flag: Functional) -> None:
-        """Have every mirrored meter learn of this at its next report."""
-        for mirror in self._mirrors.values():
-            mirror.waiting |= flag
+    # --- what waits for the meters ---
+
+    def notify(self, flag: Flag, eui64: int | None = None) -> None:
+        """Have a meter, or every mirrored one, learn of this at its next report."""
+        for mirror in self._chosen(eui64):
+            if mirror.notifications.set(flag):
+                self._keep_flags(mirror)
+
+    def withdraw(self, flag: Flag, eui64: int | None = None) -> None:
+        """There is nothing to learn any more."""
+        for mirror in self._chosen(eui64):
+            if mirror.notifications.withdraw(flag):
+                self._keep_flags(mirror)
+
+    def hold(self, eui64: int, flag: Flag, command: Frame) -> None:
+        """Keep a command of Basic, Metering or Prepayment for a meter, which fetches it by this flag.
+
+        Raises LocalProtocolError when it has no mirror, or for a flag that cannot stand for a command.
+        """
+        mirror = self._mirrors.get(eui64)
+        if mirror is None:
+            raise LocalProtocolError(f"{eui64:016X} has no mirror")
+        mirror.notifications.hold(flag, command)
+        self._keep_flags(mirror)
+
+    def _chosen(self, eui64: int | None) -> list[Mirror]:
+        return [mirror for mirror in self._mirrors.values() if eui64 in (None, mirror.gas.meter)]
+
+    def _keep_flags(self, mirror: Mirror) -> None:
+        self._board.nvm.put({_flags_key(mirror.gas.meter): mirror.notifications.plain()})
 
     # --- asking for one, giving it up ---
 
@@ -106,7 +143,7 @@ class Mirrors:
                 return Metering.RequestMirrorResponse(MIRROR_REFUSED)
             taken = [mirror.endpoint.number for mirror in self._mirrors.values()]
             number = next(number for number in range(FIRST_ENDPOINT, FIRST_ENDPOINT + self._count) if number not in taken)
-            mirror = self._add(number, GasMirror(eui64), None)
+            mirror = self._add(number, GasMirror(eui64), Notifications())
             self._store(mirror)
             self._board.log("mirror.made", {"eui64": eui64, "endpoint": number})
         return Metering.RequestMirrorResponse(mirror.endpoint.number)
@@ -122,23 +159,28 @@ class Mirrors:
         if mirror is None:
             return None
         self._han.remove(mirror.endpoint.number)
-        self._board.nvm.delete(_key(eui64))
+        self._board.nvm.delete(_key(eui64), _flags_key(eui64))
         self._board.log("mirror.removed", {"eui64": eui64, "endpoint": mirror.endpoint.number})
         return mirror.endpoint.number
 
-    def _add(self, number: int, gas: GasMirror, scheme: Scheme | None) -> Mirror:
-        mirror = self._mirrors[gas.meter] = Mirror(Endpoint(number, DEVICE), gas, scheme)
+    def _add(self, number: int, gas: GasMirror, notifications: Notifications) -> Mirror:
+        mirror = self._mirrors[gas.meter] = Mirror(Endpoint(number, DEVICE), gas, notifications=notifications)
         for cluster in MIRRORED:
             mirror.servers[cluster.id] = mirror.endpoint.serve(cluster)
             mirror.endpoint.use(cluster).on_report(self._taker(mirror, cluster))
         metering = mirror.endpoint.client(Metering)
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
+        metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
+        for attribute in Metering.attributes[CLIENT].values():
+            if attribute.id < ATTRIBUTES:
+                metering[attribute] = partial(_word, notifications, attribute.id)
         mirror.show(gas.reading)
         self._han.add(mirror.endpoint)
         return mirror
 
     def _store(self, mirror: Mirror) -> None:
-        own = {"endpoint": mirror.endpoint.number, "scheme": None if mirror.scheme is None else int(mirror.scheme)}
+        scheme = None if mirror.scheme is None else int(mirror.scheme)
+        own = {"endpoint": mirror.endpoint.number, "scheme": scheme, "event": mirror.event}
         self._board.nvm.put({_key(mirror.gas.meter): mirror.gas.plain() | own})
 
     # --- what the owner sends into it ---
@@ -158,7 +200,9 @@ class Mirrors:
             scheme = next((known for known in FLAG_WORDS if known == command.notification_scheme), None)
             if scheme is None:
                 return Status.INVALID_FIELD
-        mirror.scheme = scheme
+        if mirror.event is not None and command.issuer_event_id <= mirror.event:
+            return Status.SUCCESS  # not newer than what applies
+        mirror.scheme, mirror.event = scheme, command.issuer_event_id
         mirror.gas.configure()
         self._store(mirror)
         return Status.SUCCESS
@@ -187,16 +231,45 @@ class Mirrors:
             self._firmware.spawn(self._notify(mirror, mirror.scheme, message.source, message.source_endpoint))
 
     async def _notify(self, mirror: Mirror, scheme: Scheme, address: int, endpoint: int) -> None:
-        """Tell the meter what waits. What it was told waits no longer."""
-        told = mirror.waiting
-        words = [int(told), *[0] * (FLAG_WORDS[scheme] - 1)]
+        """Tell the meter what waits."""
+        words = mirror.notifications.answer(scheme)
         response = Metering.MirrorReportAttributeResponse(scheme, words)
         try:
             await self._han.tell(address, endpoint, response, source=mirror.endpoint.number)
         except NoAnswer:
             return
-        mirror.waiting &= ~told
+        if mirror.notifications.told(words):
+            self._keep_flags(mirror)
+
+    def _fetch(self, mirror: Mirror, command: Metering.GetNotifiedMessage, request: Request) -> Outcome:
+        if not self._owns(mirror, request):
+            return Status.NOT_AUTHORIZED
+        if command.notification_scheme != mirror.scheme:
+            return Status.INVALID_FIELD
+        found = mirror.notifications.fetched(command.notification_flag_attribute_id, command.notification_flags_n)
+        if not found:
+            return Status.NOT_FOUND
+        self._firmware.spawn(self._give(mirror, found, request.message.source, request.message.source_endpoint))
+        return ()
+
+    async def _give(self, mirror: Mirror, found: list[tuple[Place, Frame]], address: int, endpoint: int) -> None:
+        """The commands that the meter asked for; what does not arrive is held on."""
+        for place, command in found:
+            try:
+                await self._han.tell(address, endpoint, command, source=mirror.endpoint.number)
+            except NoAnswer:
+                return
+            mirror.notifications.gone(place, command)
+            self._keep_flags(mirror)
+
+
+def _word(notifications: Notifications, attribute: int) -> int:
+    return notifications.words[attribute]
 
 
 def _key(eui64: int) -> str:
     return f"{_KEY}{eui64:016X}"
+
+
+def _flags_key(eui64: int) -> str:
+    return f"{_FLAGS_KEY}{eui64:016X}"
