@@ -12,15 +12,27 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from protocols.core.crc import x25
-from protocols.core.errors import LocalProtocolError
-from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.access import Access, LabKeys
+from tools.bench.device_config import (
+    KINDS,
+    AnyDevice,
+    Declared,
+    Device,
+    Esme,
+    Gsme,
+    Hht,
+    Hub,
+    Ihd,
+    LoadController,
+    Name,
+    Ppmid,
+    Rcp,
+)
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Wall
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -30,20 +42,11 @@ STARTS = range(946_684_800_000_000_000, 4_102_444_800_000_000_000)
 """Years 2000 to 2099, in ns since 1970: ZigBee's time begins with the first, and 32 bits of seconds end soon after the last."""
 JOINING = 16
 """Devices on one hub's network (GB)."""
-_EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
-_INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_. \"-]+?)\s*\]\]?\s*(#.*)?")
 _KEY = re.compile(r"\s*(?:\"([^\"]*)\"|([A-Za-z0-9_-]+))\s*=")
 
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
-
-class _Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fields are exactly those declared."""
-
-
-class Wan(_Declared, frozen=True, kw_only=True):
+class Wan(Declared, frozen=True, kw_only=True):
     """The wide-area network between hubs and head end."""
 
     latency_ms: Annotated[float, Meta(ge=0, le=60_000)] = 40
@@ -53,7 +56,7 @@ class Wan(_Declared, frozen=True, kw_only=True):
 HEAD_END = "head-end"
 
 
-class Notifications(_Declared, frozen=True, kw_only=True):
+class Notifications(Declared, frozen=True, kw_only=True):
     """Where hubs send DataNotifications: the bench's own head end, or a listener on a real network (`serve` only)."""
 
     to: str = HEAD_END
@@ -63,135 +66,7 @@ class Notifications(_Declared, frozen=True, kw_only=True):
             raise ValueError('`to` is "head-end" or tcp:HOST:PORT')
 
 
-class DeviceCertificate(_Declared, frozen=True, kw_only=True):
-    """A device's implicit certificate with its private key, and the public key of its issuer, in hexadecimal. Test keys only."""
-
-    certificate: str
-    private_key: str
-    authority: str
-
-    def __post_init__(self) -> None:
-        try:
-            self.credentials.check()
-        except (ValueError, LocalProtocolError) as error:
-            raise ValueError(f"the certificate cannot be used: {error}") from None
-
-    @property
-    def credentials(self) -> Credentials:
-        """As key establishment takes them."""
-        certificate = bytes.fromhex(self.certificate)
-        suite = next((each for each in SUITES.values() if each.size == len(certificate)), None)
-        if suite is None:
-            raise ValueError(f"it has {len(certificate)} octets, and 48 or 74 are possible")
-        return Credentials(suite, certificate, int(self.private_key, 16), bytes.fromhex(self.authority))
-
-
-class _Device(_Declared, frozen=True, kw_only=True, tag_field="kind"):
-    """What every device has. Identity is derived from seed, home and name where it is not given."""
-
-    ports: ClassVar[tuple[str, ...]] = ()
-    """Byte interfaces that `links` can name."""
-
-    name: Name | None = None
-    """Default: the kind."""
-    at: tuple[Metres, Metres] = (0.0, 0.0)
-    """Position in metres, for the radio's range."""
-    eui64: str | None = None
-    install_code: str | None = None
-    """With its CRC, as printed on the device."""
-    credentials: DeviceCertificate | None = None
-    """Its certificate, where it is not one of the bench's own authority."""
-    clock_ppm: Annotated[float, Meta(ge=-200, le=200)] = 0
-    """Drift of its real-time clock."""
-    supplier: Name | None = None
-    """Whose device it is, where premises have two suppliers."""
-    elsewhere: bool = False
-    """It runs in a process of its own behind a dongle (`meterbench device --air spinel:LINK`); `serve` leaves it out, the hub
-    knows it."""
-
-    def __post_init__(self) -> None:
-        if self.eui64 is not None and not _EUI64.fullmatch(self.eui64):
-            raise ValueError("`eui64` is 16 hexadecimal digits, such as 00-DB-12-34-56-78-90-A0")
-        if self.install_code is not None:
-            _check_install_code(self.install_code)
-        if self.credentials is not None and self.eui64 is not None:
-            subject = self.credentials.credentials.subject
-            if int(re.sub("[-:]", "", self.eui64), 16) != subject:
-                raise ValueError(f"the certificate is for {subject:016X}: leave `eui64` out, or give that")
-
-    @property
-    def kind(self) -> str:
-        """The word in the file."""
-        return str(self.__struct_config__.tag)
-
-    @property
-    def label(self) -> str:
-        """Its name in this home."""
-        return self.name or self.kind
-
-
-class Hub(_Device, frozen=True, kw_only=True, tag="hub"):
-    """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
-
-    ports: ClassVar[tuple[str, ...]] = ("wan",)
-
-    outage_after_s: Seconds = 180
-    """A loss longer than this is an outage."""
-    reserve_s: Seconds = 240
-    """How long its reserve energy lasts after mains loss."""
-
-
-class Esme(_Device, frozen=True, kw_only=True, tag="esme"):
-    """Electricity meter."""
-
-    ports: ClassVar[tuple[str, ...]] = ("optical", "wired")
-
-    hold_up_s: Seconds = 1
-    """How long it runs on after mains loss."""
-    interface: Literal["han", "wired"] = "han"
-    """How it talks to the hub: by radio, or by the wired meter interface."""
-
-
-class Gsme(_Device, frozen=True, kw_only=True, tag="gsme"):
-    """Battery gas meter."""
-
-    ports: ClassVar[tuple[str, ...]] = ("optical",)
-
-    wake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
-
-
-class Ihd(_Device, frozen=True, kw_only=True, tag="ihd"):
-    """In-home display."""
-
-
-class Ppmid(_Device, frozen=True, kw_only=True, tag="ppmid"):
-    """Prepayment interface."""
-
-
-class LoadController(_Device, frozen=True, kw_only=True, tag="load-controller"):
-    """Switch in an appliance's supply that obeys load control events."""
-
-    appliance: Literal["water-heater", "baseboard-heater", "electric-vehicle", "pool-pump", "smart-appliance", "simple-load"] = (
-        "water-heater"
-    )
-    start_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 30
-    duration_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 0
-
-
-class Hht(_Device, frozen=True, kw_only=True, tag="hht"):
-    """Hand-held terminal: visits on the optical port."""
-
-
-class Rcp(_Device, frozen=True, kw_only=True, tag="rcp"):
-    """Radio co-processor: a dongle on the air of this home, for a host stack outside that drives one over Spinel."""
-
-    ports: ClassVar[tuple[str, ...]] = ("rcp",)
-
-
-Device = Hub | Esme | Gsme | Ihd | Ppmid | LoadController | Hht | Rcp
-
-
-class Home(_Declared, frozen=True, kw_only=True):
+class Home(Declared, frozen=True, kw_only=True):
     """One premises: one hub, and what joins it, or meters without one and a dongle for a host that forms their network.
 
     `name` is the first part of its node ids (`home1/esme`).
@@ -241,7 +116,7 @@ class Home(_Declared, frozen=True, kw_only=True):
         return not any(isinstance(device, Hub) for device in self.device)
 
 
-class Bench(_Declared, frozen=True, kw_only=True):
+class Bench(Declared, frozen=True, kw_only=True):
     """A whole bench file."""
 
     name: Name = "bench"
@@ -352,15 +227,12 @@ def _explain(reason: str, where: str, document: dict[str, object]) -> str:
         return f'{path}: no field "{unknown[1]}"{hint}'
     invalid = re.fullmatch(r"Invalid (?:value|enum value) '(.*)'", reason)
     if invalid and path.endswith(".kind"):
-        kinds = list(_KINDS)
+        kinds = list(KINDS)
         hint = suggest(invalid[1], kinds) or f" (kinds: {', '.join(kinds)})"
         return f'{path}: no kind of device "{invalid[1]}"{hint}'
     return f"{path}: {reason[0].lower()}{reason[1:]}"
 
 
-_KINDS: dict[str, type[_Device]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, LoadController, Hht, Rcp)
-}
 _TABLES: dict[str, type[msgspec.Struct]] = {
     "$": Bench,
     "$.access": Access,
@@ -386,7 +258,7 @@ def _fields(where: str, document: dict[str, object]) -> list[str]:
     for key in re.findall(r"[A-Za-z_]\w*|\d+", where):
         value = value[int(key)] if isinstance(value, list) else value[key] if isinstance(value, dict) else None
     kind = value.get("kind") if isinstance(value, dict) else None
-    return ["kind", *_KINDS.get(str(kind), _Device).__struct_fields__]
+    return ["kind", *KINDS.get(str(kind), AnyDevice).__struct_fields__]
 
 
 def _line(text: str, where: str) -> int:
@@ -426,15 +298,6 @@ def _link(text: str) -> LinkSpec:
     if spec.scheme == "pty" and (path.is_absolute() or ".." in path.parts):
         raise ValueError(f'link "{text}": a bench names a pty inside its own folder')
     return spec
-
-
-def _check_install_code(text: str) -> None:
-    digits = re.sub(r"[\s:-]", "", text)
-    if not re.fullmatch(r"([0-9A-Fa-f]{2})+", digits) or len(digits) // 2 not in _INSTALL_CODE_OCTETS:
-        raise ValueError("`install_code` is 6, 8, 12 or 16 octets and 2 of CRC, in hexadecimal digits")
-    code = bytes.fromhex(digits)
-    if x25(code[:-2]).to_bytes(2, "little") != code[-2:]:
-        raise ValueError("`install_code`: the CRC in its last two octets does not fit the rest")
 
 
 def _utc(text: str) -> int | None:

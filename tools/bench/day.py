@@ -14,7 +14,7 @@ from hubfw.sap_table import FIRST_METER, GAS
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.client import Client, Procedure
 from protocols.dlms.reading import Quantity, register
-from tools.bench import config
+from tools.bench import config, device_config
 from tools.bench.run import Run
 from tools.headend.head_end import Schedule
 from tools.headend.notices import FirstBreath, LastGasp
@@ -26,12 +26,12 @@ BENCH = config.Bench(
     home=[
         config.Home(
             device=[
-                config.Hub(),
-                config.Esme(at=(0.3, 0.0)),
-                config.Gsme(at=(6.0, 2.0)),
-                config.Ihd(at=(8.0, -3.0)),
-                config.Ppmid(at=(5.0, -4.0)),
-                config.Hht(),
+                device_config.Hub(),
+                device_config.Esme(at=(0.3, 0.0)),
+                device_config.Gsme(at=(6.0, 2.0)),
+                device_config.Ihd(at=(8.0, -3.0)),
+                device_config.Ppmid(at=(5.0, -4.0)),
+                device_config.Hht(),
             ]
         )
     ],

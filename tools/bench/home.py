@@ -25,7 +25,7 @@ from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
-from tools.bench import config
+from tools.bench import config, device_config
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
 from tools.errors import BadInput
@@ -56,7 +56,7 @@ class Parts:
     """What a row of `KINDS` builds a board from."""
 
     home: Home
-    device: config.Device
+    device: device_config.Device
     identity: Identity
     password: bytes
 
@@ -150,7 +150,7 @@ class Home:
         x, y = self.declared[label].at
         return self.air.radio(self.identities[label].node, self.at[0] + x, self.at[1] + y)
 
-    def _board(self, device: config.Device) -> Board:
+    def _board(self, device: device_config.Device) -> Board:
         kind, identity = KINDS[device.kind], self.identities[device.label]
         parts = Parts(self, device, identity, self.bench.access.password.encode())
         return Board(
@@ -218,7 +218,13 @@ def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
 
 def _reserve(parts: Parts) -> Supply:
     device = parts.device
-    seconds = device.reserve_s if isinstance(device, config.Hub) else device.hold_up_s if isinstance(device, config.Esme) else 0.0
+    seconds = (
+        device.reserve_s
+        if isinstance(device, device_config.Hub)
+        else device.hold_up_s
+        if isinstance(device, device_config.Esme)
+        else 0.0
+    )
     return MainsSupply(parts.home.mains, int(seconds * S))
 
 
@@ -228,7 +234,7 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
 
 def _hub(parts: Parts) -> hubfw.Config:
     home, device = parts.home, parts.device
-    assert isinstance(device, config.Hub)
+    assert isinstance(device, device_config.Hub)
     listed = [label for label, each in home.declared.items() if each.kind in LISTED and not _wired(each)]
     wired = [label for label, each in home.declared.items() if _wired(each)]
     return hubfw.Config(
@@ -247,8 +253,8 @@ def _hub(parts: Parts) -> hubfw.Config:
     )
 
 
-def _wired(device: config.Device) -> bool:
-    return isinstance(device, config.Esme) and device.interface == "wired"
+def _wired(device: device_config.Device) -> bool:
+    return isinstance(device, device_config.Esme) and device.interface == "wired"
 
 
 def _network(home: Home) -> int | None:
@@ -271,7 +277,7 @@ def _esme(parts: Parts) -> esme.Config:
 
 def _gsme(parts: Parts) -> gsme.Config:
     device = parts.device
-    assert isinstance(device, config.Gsme)
+    assert isinstance(device, device_config.Gsme)
     return gsme.Config(
         parts.identity.install_code,
         _network(parts.home),
@@ -284,7 +290,7 @@ def _gsme(parts: Parts) -> gsme.Config:
 
 def _load_controller(parts: Parts) -> load_controller.Config:
     device = parts.device
-    assert isinstance(device, config.LoadController)
+    assert isinstance(device, device_config.LoadController)
     return load_controller.Config(
         parts.identity.install_code,
         _network(parts.home),

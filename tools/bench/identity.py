@@ -13,7 +13,7 @@ from random import Random
 
 from protocols.core.crc import x25
 from protocols.zigbee.key_establishment.certificates import Authority, Suite, scalar
-from tools.bench.config import Device
+from tools.bench.device_config import Device
 
 ISSUER = b"BENCHECA"
 """Identifier of the certificate authority."""

@@ -17,7 +17,7 @@ from protocols.dlms.direct import Direct
 from protocols.dlms.initiate import Conformance
 from protocols.dlms.meter import Meter
 from protocols.dlms.session import Session
-from tools.bench import config
+from tools.bench import config, device_config
 from tools.bench.commissioning import commission
 from tools.bench.run import Run
 from tools.headend.notices import FirstBreath, LastGasp
@@ -65,7 +65,7 @@ class Probe:
 
 def home(interface, hold_up_s=1.0):
     """A commissioned home of hub, electricity meter and a terminal in the van."""
-    devices = [config.Hub(), config.Esme(at=(0.3, 0), interface=interface, hold_up_s=hold_up_s), config.Hht()]
+    devices = [device_config.Hub(), device_config.Esme(at=(0.3, 0), interface=interface, hold_up_s=hold_up_s), device_config.Hht()]
     run = Run(config.Bench(name="home", seed=11, start="2026-01-14T00:00:00Z", home=[config.Home(device=devices)]))
     commission(run)
     run.run(for_=MIN)
