@@ -21,6 +21,8 @@ TOU, BLOCK, BLOCK_TOU, BLOCK_TOU_OWN_THRESHOLDS = range(4)
 TARIFF_TYPES: Final = 2
 TOU_BASED: Final = 0x01
 """Sub-payload control of a price matrix: entries are tiers. Else tier in the high nibble, block from 0 in the low one."""
+CPP: Final = (0xFE, 0xFF)
+"""In place of a tier: the prices of critical peaks."""
 ALL_TIERS: Final = 0x01
 """Sub-payload control of thresholds: these are every tier's."""
 NOT_USED: Final = 0xFF
@@ -47,7 +49,7 @@ def _matrix(frame: Frame) -> Status:
     named = [entry.tier_block_id for entry in frame.payload]
     if len(set(named)) < len(named):
         return Status.INVALID_FIELD
-    if frame.sub_payload_control & TOU_BASED and not all(1 <= tier <= TIERS for tier in named):
+    if frame.sub_payload_control & TOU_BASED and not all(1 <= tier <= TIERS or tier in CPP for tier in named):
         return Status.INVALID_FIELD
     return Status.SUCCESS
 
@@ -59,7 +61,7 @@ def _matrix_fits(head: Frame, part: Frame) -> Status:
     tiers, blocks = head.number_of_price_tiers_in_use, head.number_of_block_thresholds_in_use
     for entry in part.payload:
         if part.sub_payload_control & TOU_BASED:
-            if entry.tier_block_id > tiers:
+            if entry.tier_block_id > tiers and entry.tier_block_id not in CPP:
                 return Status.INVALID_FIELD
         elif entry.tier_block_id >> 4 > tiers or entry.tier_block_id & 0x0F > blocks:
             return Status.INVALID_FIELD

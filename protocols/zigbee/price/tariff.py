@@ -14,7 +14,7 @@ from typing import Final
 
 from protocols.zigbee.calendar.schedule import UTC_ZONE, Schedule, Zone, schedule
 from protocols.zigbee.clusters.price import Price
-from protocols.zigbee.price.table import ALL_TIERS, BLOCK, TOU, TOU_BASED
+from protocols.zigbee.price.table import ALL_TIERS, BLOCK, CPP, TOU, TOU_BASED
 from protocols.zigbee.publication.store import Store
 
 DELIVERED: Final = 0
@@ -22,7 +22,6 @@ BOTH: Final = 2
 WHOLE: Final = 0
 """Instead of a tier: consumption in all of them."""
 ONE_TIER: Final = 1
-CPP_TIERS: Final = 2
 
 Used = Callable[[int], Fraction | None]
 """Consumption since the block period began, in the tariff's unit: in all tiers (WHOLE), or in one. None: not known."""
@@ -80,6 +79,10 @@ class Tariff:
             return None
         scaled = consumption * information.block_threshold_divisor / information.block_threshold_multiplier
         return 1 + sum(scaled > threshold for threshold in thresholds)
+
+    def peak(self, cpp_price_tier: int) -> int | None:
+        """The price of a critical peak, by its number from 0."""
+        return self.prices.get((CPP[cpp_price_tier], 0)) if cpp_price_tier < len(CPP) else None
 
     def active(self, utc: int, used: Used = unknown, zone: Zone = UTC_ZONE) -> Active:
         """Tier, block and price at a time."""
