@@ -1,12 +1,12 @@
 """ZigBee APS frames: data, acknowledgement and command headers, the extended header of fragments, the key commands.
 
 05-3474 clauses 2.2.5 (frames) and 4.4.9 (commands). Frames only: acknowledging, repeating, putting together and securing are in
-`protocols.zigbee.delivery`. Not here: Tunnel (a home is one hop), authentication by entity, inter-PAN.
+`protocols.zigbee.delivery`. Not here: authentication by entity, inter-PAN.
 """
 
 from __future__ import annotations
 
-from protocols.core.codec import Choice, Frame, choice, const, le, octets, this, when
+from protocols.core.codec import Choice, Frame, choice, const, le, octets, rest, this, when
 
 TYPE = 0x03
 DATA, COMMAND, ACK = range(3)
@@ -152,6 +152,14 @@ class SwitchKey(Frame):
     sequence: le.u8
 
 
+class Tunnel(Frame):
+    """The trust centre has a router hand an APS command, secured, to a child that has no network key yet."""
+
+    command: int = const(0x0E, le.u8)
+    destination: le.u64
+    frame: bytes = rest()
+
+
 class VerifyKey(Frame):
     """`verification` is the hash of the key, `source` who holds it."""
 
@@ -180,6 +188,7 @@ commands: Choice[Frame] = choice(
         RemoveDevice,
         RequestKey,
         SwitchKey,
+        Tunnel,
         VerifyKey,
         ConfirmKey,
     ],

@@ -43,6 +43,10 @@ class Timers:
         if gone is not None and gone[0] == self.deadline:
             self._recompute()
 
+    def running(self, name: Hashable) -> bool:
+        """Whether a timer is there."""
+        return name in self._timers
+
     def clear(self) -> None:
         """Forget all timers."""
         self._timers.clear()

@@ -1,7 +1,8 @@
 """The APS layer's data path: acknowledged delivery, fragments, link-key security, commands (05-3474 clauses 2.2.8, 4.4).
 
 An acknowledgement is secured like the data it answers. A repetition keeps its APS counter but gets new frame counters, so that
-replay protection never meets it. Not here: groups, binding, Tunnel, and what the commands mean (`keys`, `trust_centre`).
+replay protection never meets it. Frames for a group go to each endpoint of ours in it. Not here: binding, link keys (`links`), and
+what the commands mean (`keys`, `trust_centre`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from struct import Struct
 from typing import TypeVar, cast
 
 from protocols.core.codec import Frame
-from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import aps, mac, nwk, security
-from protocols.zigbee.context import Context
+from protocols.zigbee.context import Confirm, Context
 from protocols.zigbee.devices import Devices, Relation
 from protocols.zigbee.duplicates import Duplicates
-from protocols.zigbee.fragments import MAX_PAYLOAD, Assembler, Key, cut
+from protocols.zigbee.fragments import LARGEST_WINDOW, MAX_PAYLOAD, Assembler, Key, cut
+from protocols.zigbee.groups import Groups
+from protocols.zigbee.links import Links
 from protocols.zigbee.network import Network
-from protocols.zigbee.node import MS, Delivered, Message, S, TxStatus, Undelivered
+from protocols.zigbee.node import MS, RX_ON_DEVICES, Delivered, Message, S, TxStatus, Undelivered
 from protocols.zigbee.outgoing import Outgoing
 from protocols.zigbee.polling import Poller
 
@@ -30,16 +33,19 @@ INDIRECT_WAIT = 7680 * MS
 """How much longer a sleeper may take: macTransactionPersistenceTime."""
 RETRIES = 3
 """apscMaxFrameRetries."""
+BETWEEN_BLOCKS = 50 * MS
+"""apsInterframeDelay, between the blocks of one window (SE 1.4 5.3.8)."""
 TRANSFER_LIFE = 12 * S
 QUEUE = 64
 """Deliveries under way at once."""
 
 _HEADER = Struct("<BBHHBB")
-_COUNTER = Struct("<BI")
+_GROUP_HEADER = Struct("<BHHHBB")
 _ROOM = mac.MAX_PSDU - mac.FCS - 9 - nwk.HEADER - 14 - security.MIC
 """Octets for an APS frame behind short MAC addresses and a secured NWK header."""
 _SECURITY = 5 + security.MIC
 _EXTENSION = 2
+_MODES = (aps.UNICAST, aps.BROADCAST, aps.GROUP)
 
 
 _F = TypeVar("_F", bound=Frame)
@@ -73,7 +79,12 @@ class Delivery:
         self.devices = devices
         self.poller = poller
         self.deliver = deliver
-        self.link_keys: dict[int, security.LinkKey] = {}
+        self.links = links = Links(context, network, devices)
+        self.link_keys = links.keys
+        self.groups = Groups()
+        self._window = context.config.aps_window
+        if not 1 <= self._window <= LARGEST_WINDOW:
+            raise LocalProtocolError(f"a window of {self._window} blocks; 1 to {LARGEST_WINDOW} are possible")
         self._commands: dict[type[Frame], CommandHandler] = {}
         self._counter = context.rng.getrandbits(8)
         self._outgoing: dict[Key, Outgoing] = {}
@@ -81,9 +92,8 @@ class Delivery:
         self._duplicates = Duplicates()
 
     def trusts(self, partner: int) -> bool:
-        """Whether a link key protects application data: where certificates are asked for, that of an install code does not."""
-        link = self.link_keys.get(partner)
-        return link is not None and (link.kind in security.AGREED or not self.context.config.certified)
+        """Whether the link key with a partner protects application data."""
+        return self.links.trusts(partner)
 
     def on(self, command: type[_F], handler: Callable[[CommandOrigin, _F], None]) -> None:
         """Hand this APS command, when it comes for us, to `handler`."""
@@ -138,57 +148,76 @@ class Delivery:
         self._transmit(outgoing, ack)
         return handle
 
+    def send_to_group(self, group: int, profile: int, cluster: int, source_endpoint: int, payload: bytes) -> int:
+        """Send a payload to every endpoint in a group, ours not; the handle that Delivered or Undelivered will name.
+
+        Raises LocalProtocolError when it does not fit into one frame.
+        """
+        if len(payload) > _ROOM - _GROUP_HEADER.size:
+            raise LocalProtocolError("a frame for a group has no fragments")
+        self._counter = counter = self._counter + 1 & 0xFF
+        handle = self.context.handle()
+        header = _GROUP_HEADER.pack(aps.GROUP, group, cluster, profile, source_endpoint, counter)
+        self.network.broadcast(RX_ON_DEVICES, header + payload, confirm=partial(self._first_hop, handle))
+        return handle
+
     def _transmit(self, outgoing: Outgoing, ack: bool) -> None:
-        blocks = outgoing.blocks
-        control = aps.ACK_REQUEST if ack else aps.DATA
-        extension = b""
-        if len(blocks) > 1:
-            control |= aps.EXTENDED
-            if outgoing.index:
-                extension = bytes((aps.LATER_FRAGMENT, outgoing.index))
-            else:
-                extension = bytes((aps.FIRST_FRAGMENT, len(blocks)))
-        if outgoing.link:
-            control |= aps.SECURITY
-        header = _HEADER.pack(
-            control,
-            outgoing.endpoint,
-            outgoing.cluster,
-            outgoing.profile,
-            outgoing.source_endpoint,
-            outgoing.counter,
-        )
-        frame = header + extension
-        if outgoing.link:
-            sealed = self._seal(outgoing.destination, frame, blocks[outgoing.index])
-            if sealed is None:
-                self._finish(outgoing, "no link key with the destination")
+        later = 0
+        if len(outgoing.blocks) == 1:
+            confirm = partial(self._sent, outgoing) if ack else partial(self._first_hop, outgoing.handle)
+            if not self._put(outgoing, aps.ACK_REQUEST if ack else aps.DATA, b"", outgoing.blocks[0], confirm):
                 return
-            frame = sealed
         else:
-            frame += blocks[outgoing.index]
-        confirm = partial(self._sent, outgoing) if ack else partial(self._first_hop, outgoing.handle)
-        self.network.unicast(outgoing.destination, frame, confirm=confirm)
+            first, *others = outgoing.missing(self._window)
+            later = len(others) * BETWEEN_BLOCKS
+            if not self._put_block(outgoing, first):
+                return
+            for place, block in enumerate(others, 1):
+                name = ("block", outgoing.handle, block)
+                self.context.after(name, place * BETWEEN_BLOCKS, partial(self._put_later, outgoing, block))
         if ack:
             device = self.devices.at(outgoing.destination)
             indirect = device is not None and device.relation is Relation.CHILD and device.sleepy
             wait = ACK_WAIT + INDIRECT_WAIT if indirect else ACK_WAIT
-            self.context.after(("ack", outgoing.handle), wait, partial(self._unanswered, outgoing))
+            self.context.after(("ack", outgoing.handle), wait + later, partial(self._unanswered, outgoing))
             self.poller.want(("ack", outgoing.handle))
 
-    def _seal(self, destination: int, header: bytes, payload: bytes) -> bytes | None:
-        device = self.devices.at(destination)
-        link = None if device is None else self.link_keys.get(device.eui64)
-        if device is None or link is None:
-            return None
-        auxiliary = _COUNTER.pack(security.DATA_KEY, self._frame_counter(device.eui64))
-        return security.seal(link.key, self.context.eui64_octets, header, auxiliary, payload)
+    def _put_later(self, outgoing: Outgoing, block: int) -> None:
+        self._put_block(outgoing, block)
 
-    def _frame_counter(self, partner: int) -> int:
-        counter = self.context.counters.next(f"aps.{partner:016x}")
-        if counter >= security.COUNTER_LIMIT:
-            raise LocalProtocolError("the link key's outgoing frame counter is used up")
-        return counter
+    def _put_block(self, outgoing: Outgoing, block: int) -> bool:
+        if self._outgoing.get(outgoing.key) is not outgoing or block not in outgoing.missing(self._window):
+            return False
+        extension = bytes((aps.LATER_FRAGMENT, block) if block else (aps.FIRST_FRAGMENT, len(outgoing.blocks)))
+        control = aps.ACK_REQUEST | aps.EXTENDED
+        return self._put(outgoing, control, extension, outgoing.blocks[block], partial(self._sent, outgoing))
+
+    def _put(self, outgoing: Outgoing, control: int, extension: bytes, payload: bytes, confirm: Confirm) -> bool:
+        """Send one data frame; False when there is no link key for it."""
+        if outgoing.link:
+            control |= aps.SECURITY
+        frame = (
+            _HEADER.pack(
+                control,
+                outgoing.endpoint,
+                outgoing.cluster,
+                outgoing.profile,
+                outgoing.source_endpoint,
+                outgoing.counter,
+            )
+            + extension
+        )
+        if outgoing.link:
+            device = self.devices.at(outgoing.destination)
+            sealed = None if device is None else self.links.seal(device.eui64, frame, payload)
+            if sealed is None:
+                self._finish(outgoing, "no link key with the destination")
+                return False
+            frame = sealed
+        else:
+            frame += payload
+        self.network.unicast(outgoing.destination, frame, confirm=confirm)
+        return True
 
     def _first_hop(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
         done = status is TxStatus.ACKED
@@ -214,24 +243,33 @@ class Delivery:
             handle = outgoing.handle
             self.context.effects.append(Delivered(handle) if reason is None else Undelivered(handle, reason))
 
-    def command(self, destination: int, partner: int, frame: Frame, identifier: int | None, *, secure_network: bool = True) -> None:
-        """Send an APS command, protected by the key `identifier` derives from the link key with `partner` (None: by no key)."""
+    def command(
+        self,
+        destination: int,
+        partner: int,
+        frame: Frame,
+        identifier: int | None,
+        *,
+        secure_network: bool = True,
+        network_key: int | None = None,
+        confirm: Confirm | None = None,
+    ) -> None:
+        """Send an APS command, protected by the key `identifier` derives from the link key with `partner` (None: by no key).
+
+        `network_key`: the sequence number of the network key, where it is not the active one. Raises LocalProtocolError.
+        """
+        octets = self._command_frame(partner, frame, identifier)
+        self.network.unicast(destination, octets, secure=secure_network, key=network_key, confirm=confirm)
+
+    def tunnel(self, router: int, partner: int, frame: Frame, identifier: int) -> None:
+        """Send an APS command by way of a router whose child `partner` has no network key. Raises LocalProtocolError."""
+        self.command(router, 0, aps.Tunnel(partner, self._command_frame(partner, frame, identifier)), None)
+
+    def _command_frame(self, partner: int, frame: Frame, identifier: int | None) -> bytes:
         self._counter = counter = self._counter + 1 & 0xFF
         if identifier is None:
-            octets = bytes((aps.COMMAND, counter)) + frame.build()
-        else:
-            link = self.link_keys.get(partner)
-            if link is None:
-                raise LocalProtocolError("no link key with the partner")
-            auxiliary = _COUNTER.pack(identifier | security.EXTENDED_NONCE, self._frame_counter(partner))
-            octets = security.seal(
-                link.derived(identifier),
-                self.context.eui64_octets,
-                bytes((aps.COMMAND | aps.SECURITY, counter)),
-                auxiliary + self.context.eui64_octets,
-                frame.build(),
-            )
-        self.network.unicast(destination, octets, secure=secure_network)
+            return bytes((aps.COMMAND, counter)) + frame.build()
+        return self.links.seal_named(partner, bytes((aps.COMMAND | aps.SECURITY, counter)), frame.build(), identifier)
 
     def broadcast_command(self, destination: int, frame: Frame) -> None:
         """Broadcast an APS command under the network key alone."""
@@ -259,53 +297,17 @@ class Delivery:
         else:
             context.drop("inter-PAN inside a network")
 
-    def _open(self, header: nwk.Header, frame: bytes, at: int) -> tuple[int, int, bytes] | None:
-        """The sender's EUI-64, the key identifier and the plain payload of a secured frame; None when refused."""
-        context = self.context
-        auxiliary, end = security.Auxiliary.parse_from(frame, at)
-        sender = auxiliary.source if auxiliary.source is not None else self._eui64(header)
-        if sender is None:
-            context.drop("the sender's EUI-64 is unknown")
-            return None
-        link = self.link_keys.get(sender)
-        if link is None:
-            context.drop("no link key with the sender")
-            return None
-        if auxiliary.counter <= link.incoming or auxiliary.counter >= security.COUNTER_LIMIT:
-            context.drop("replayed frame counter")
-            return None
-        identifier = auxiliary.control & security.KEY_IDENTIFIER
-        key = link.derived(identifier)
-        try:
-            payload = security.unseal(key, sender.to_bytes(8, "little"), frame, at, end)
-        except RemoteProtocolError:
-            if self.network.awaiting_key and context.config.default_link_key and link.kind != security.DEFAULT:
-                self.link_keys[sender] = security.LinkKey(security.DEFAULT_LINK_KEY, security.DEFAULT)
-                opened = self._open(header, frame, at)
-                if opened is None:
-                    self.link_keys[sender] = link
-                return opened
-            context.drop("the MIC does not fit")
-            return None
-        link.incoming = auxiliary.counter
-        return sender, identifier, payload
-
-    def _eui64(self, header: nwk.Header) -> int | None:
-        if header.source_eui64 is not None:
-            return header.source_eui64
-        device = self.devices.at(header.source)
-        return None if device is None else device.eui64
-
     def _data(self, nwk_header: nwk.Header, frame: bytes) -> None:
         context = self.context
         header, at = aps.DataHeader.parse_from(frame, 0)
         control = header.control
-        if header.destination_endpoint is None or control & aps.DELIVERY not in (aps.UNICAST, aps.BROADCAST):
-            context.drop("not unicast or broadcast")
+        mode = control & aps.DELIVERY
+        if mode not in _MODES:
+            context.drop("a reserved delivery mode")
             return
         link: int | None = None
         if control & aps.SECURITY:
-            opened = self._open(nwk_header, frame, at)
+            opened = self.links.open(nwk_header, frame, at)
             if opened is None:
                 return
             link, identifier, payload = opened
@@ -324,7 +326,9 @@ class Delivery:
             if not duplicate:
                 whole = self._fragment(source, header, link, header.extension.block, first, payload)
                 if whole is None:
-                    self._acknowledge(source, header, link, block)
+                    received = self._assembler.received((source, header.counter), block, self._window)
+                    if received is not None:
+                        self._acknowledge(source, header, link, block, received)
                     return
                 payload = whole
         acknowledged = bool(control & aps.ACK_REQUEST) and not broadcast
@@ -334,20 +338,22 @@ class Delivery:
             context.ignore("duplicate")
             return
         self._duplicates.note(source, header.counter, context.now)
-        self.deliver(
-            Message(
-                source,
-                self._eui64(nwk_header) if link is None else link,
-                header.profile,
-                header.cluster,
-                header.source_endpoint,
-                header.destination_endpoint,
-                payload,
-                link is not None and self.trusts(link),
-                broadcast,
-                acknowledged,
+        endpoint = header.destination_endpoint
+        for each in self.groups.members(header.group or 0) if endpoint is None else (endpoint,):
+            self.deliver(
+                Message(
+                    source,
+                    self.links.eui64(nwk_header) if link is None else link,
+                    header.profile,
+                    header.cluster,
+                    header.source_endpoint,
+                    each,
+                    payload,
+                    link is not None and self.trusts(link),
+                    broadcast or mode == aps.GROUP,
+                    acknowledged,
+                )
             )
-        )
 
     def _fragment(
         self, source: int, header: aps.DataHeader, link: int | None, number: int, first: bool, payload: bytes
@@ -372,13 +378,16 @@ class Delivery:
         self.poller.done(("transfer", *key))
         self.context.drops["aps", "an unfinished transfer"] += 1
 
-    def _acknowledge(self, destination: int, header: aps.DataHeader, link: int | None, block: int | None) -> None:
+    def _acknowledge(
+        self, destination: int, header: aps.DataHeader, link: int | None, block: int | None, received: int = 0xFF
+    ) -> None:
         control = aps.ACK
         extension = b""
         if block is not None:
             control |= aps.EXTENDED
-            kind = aps.LATER_FRAGMENT if block else aps.FIRST_FRAGMENT
-            extension = bytes((kind, block, 0xFF))
+            start = block - block % self._window
+            kind = aps.LATER_FRAGMENT if start else aps.FIRST_FRAGMENT
+            extension = bytes((kind, start, received))
         if link is not None:
             control |= aps.SECURITY
         frame = _HEADER.pack(
@@ -391,8 +400,7 @@ class Delivery:
         )
         frame += extension
         if link is not None:
-            auxiliary = _COUNTER.pack(security.DATA_KEY, self._frame_counter(link))
-            frame = security.seal(self.link_keys[link].key, self.context.eui64_octets, frame, auxiliary, b"")
+            frame = self.links.seal(link, frame, b"") or b""
         self.network.unicast(destination, frame)
 
     def _ack(self, nwk_header: nwk.Header, frame: bytes) -> None:
@@ -411,19 +419,21 @@ class Delivery:
             context.ignore("an acknowledgement of nothing")
             return
         if header.control & aps.SECURITY:
-            if self._open(nwk_header, frame, at) is None:
+            if self.links.open(nwk_header, frame, at) is None:
                 return
         elif outgoing.link:
             context.drop("an unsecured acknowledgement of secured data")
             return
         if len(outgoing.blocks) > 1:
             extension = header.extension
-            if extension is None or extension.block != outgoing.index or not (extension.received or 0) & 1:
+            if extension is None or extension.block != outgoing.start:
                 context.ignore("an acknowledgement of another block")
                 return
-            outgoing.index += 1
+            if not outgoing.acknowledged(extension.received or 0, self._window):
+                context.ignore("an acknowledgement of nothing new")
+                return
             outgoing.tries = 0
-            if outgoing.index < len(outgoing.blocks):
+            if outgoing.missing(self._window):
                 self._transmit(outgoing, True)
                 return
         self._finish(outgoing, None)
@@ -432,9 +442,9 @@ class Delivery:
         context = self.context
         header, at = aps.CommandHeader.parse_from(frame, 0)
         identifier: int | None = None
-        sender = self._eui64(nwk_header)
+        sender = self.links.eui64(nwk_header)
         if header.control & aps.SECURITY:
-            opened = self._open(nwk_header, frame, at)
+            opened = self.links.open(nwk_header, frame, at)
             if opened is None:
                 return
             sender, identifier, payload = opened
@@ -456,12 +466,5 @@ class Delivery:
         if link is None:
             self.network.unicast(destination, bytes((aps.ACK | aps.ACK_FORMAT, counter)))
             return
-        auxiliary = _COUNTER.pack(security.DATA_KEY | security.EXTENDED_NONCE, self._frame_counter(link))
-        frame = security.seal(
-            self.link_keys[link].key,
-            self.context.eui64_octets,
-            bytes((aps.ACK | aps.ACK_FORMAT | aps.SECURITY, counter)),
-            auxiliary + self.context.eui64_octets,
-            b"",
-        )
+        frame = self.links.seal_named(link, bytes((aps.ACK | aps.ACK_FORMAT | aps.SECURITY, counter)), b"")
         self.network.unicast(destination, frame)

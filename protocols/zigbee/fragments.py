@@ -1,7 +1,8 @@
 """Cutting long APS payloads into fragments and putting them together again (05-3474 clause 2.2.8.4.5).
 
-Window 1, as SE 1.4 clause 5.3.8 sets it: each block is acknowledged before the next is sent. Memory is bounded by the octets that
-arrived, never by a declared count. Not here: acknowledging, repeating, time (`delivery`).
+Blocks go in windows, each acknowledged before the next is sent: of one block, as SE 1.4 clause 5.3.8 sets it, or of up to 8 where
+both ends are configured so. Memory is bounded by the octets that arrived, never by a declared count. Not here: acknowledging,
+repeating, time (`delivery`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from protocols.core.errors import RemoteProtocolError
 MAX_PAYLOAD = 4096
 """Octets of the longest payload, either way."""
 MAX_BLOCKS = 96
+LARGEST_WINDOW = 8
 TRANSFERS = 8
 TRANSFERS_OF_PEER = 2
 
@@ -79,6 +81,17 @@ class Assembler:
         if not 1 <= number < transfer.total:
             raise RemoteProtocolError(f"fragment {number} of {transfer.total}")
         return self._add(key, transfer, number, block)
+
+    def received(self, key: Key, block: int, window: int) -> int | None:
+        """The blocks of `block`'s window that are there, by bits, if they are to be acknowledged now; bits not used are 1.
+
+        That is so when the window's last block came, or the last one that was missing.
+        """
+        transfer = self._transfers[key]
+        start = block - block % window
+        end = min(start + window, transfer.total)
+        missing = sum(1 << place - start for place in range(start, end) if place not in transfer.blocks)
+        return None if missing and block != end - 1 else 0xFF & ~missing
 
     def _add(self, key: Key, transfer: Transfer, number: int, block: bytes) -> bytes | None:
         if number not in transfer.blocks:

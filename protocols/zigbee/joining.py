@@ -1,8 +1,9 @@
-"""Getting onto a network: scan, associate, await the key, announce; secured rejoin; keeping the parent's interest.
+"""Getting onto a network: scan, associate, await the key, announce; rejoin; keeping the parent's interest.
 
 802.15.4-2006 clauses 7.5.2.1 and 7.5.3; 05-3474 clauses 3.6.1.4, 4.6.3 and 3.6.10 (end device time-out); SE 1.4 clause 5.4 for the
-number of scans and the back-off. A node associates with the coordinator only (a home is one hop and its trust centre is there); it
-rejoins through any router of its network. Not here: trust centre rejoin, orphan scan, channel changes.
+number of scans and the back-off. A node rejoins through any router of its network: under the network key, and where that is not
+understood, without it (trust centre rejoin); then it is sent the key anew. Which keys it may come under is `keys`' to say.
+Not here: orphan scan, channel changes.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class Joining:
         self._joined = joined
         self.state = State.OFF
         self.trust_centre = 0
-        self._again = False
+        self.again = False
+        """A rejoin is under way, or was the last attempt."""
+        self._secured = True
         self._scans = 0
         self._candidates: list[Candidate] = []
         self._retry = RETRY_FIRST
@@ -99,7 +102,7 @@ class Joining:
 
     def join(self) -> None:
         """Look for a network that lets us in."""
-        self._again = False
+        self.again = False
         self._delivery.link_keys.clear()
         self._network.reset()
         self._devices.clear()
@@ -108,7 +111,7 @@ class Joining:
     def rejoin(self) -> None:
         """Look for our network and a parent in it."""
         network = self._network
-        self._again = True
+        self.again = True
         self._before = Candidate(
             network.depth, 0, network.channel, network.pan_id, network.parent, network.extended_pan_id, network.update_id
         )
@@ -144,9 +147,9 @@ class Joining:
         beacon = mac.Beacon.parse(msdu)
         told = mac.BeaconPayload.parse(beacon.payload)
         network = self._network
-        wanted = network.extended_pan_id if self._again else self._context.config.extended_pan_id
+        wanted = network.extended_pan_id if self.again else self._context.config.extended_pan_id
         capacity = told.router_capacity if network.routing else told.end_device_capacity
-        open_to_us = self._again or (beacon.association_permit and header.source == COORDINATOR)
+        open_to_us = self.again or beacon.association_permit
         if told.stack_profile != _PRO or wanted not in (None, told.extended_pan_id) or not (capacity and open_to_us):
             self._context.ignore("a network not for us")
             return
@@ -174,9 +177,9 @@ class Joining:
             return
         candidate = self._candidates.pop(0)
         self._adopt(candidate)
-        network.short = self._old_short if self._again else UNASSIGNED
+        network.short = self._old_short if self.again else UNASSIGNED
         network.configure()
-        if self._again:
+        if self.again:
             self._ask_rejoin(candidate)
         else:
             self._ask_association(candidate)
@@ -194,7 +197,7 @@ class Joining:
         network = self._network
         self.reset()
         self._poller.reset()
-        if self._again and self._before is not None:
+        if self.again and self._before is not None:
             # The old parent may only have been away: go on as we were, so that its return needs nothing.
             self._adopt(self._before)
             network.depth = self._before.depth
@@ -248,25 +251,33 @@ class Joining:
             self._next("association refused")
             return
         network.short = response.short
-        self.trust_centre = header.source_eui64
         self._know_parent(header.source_eui64)
+        self._await_key()
+
+    def _await_key(self) -> None:
         self.state = State.AWAITING_KEY
-        network.awaiting_key = True
-        network.configure()
-        key = security.preconfigured_link_key(context.config.install_code)
-        self._delivery.link_keys[self.trust_centre] = security.LinkKey(key, security.INSTALL_CODE)
-        context.after("key", KEY_WAIT, partial(self._next, "no network key"))
+        self._network.joined = False
+        self._network.awaiting_key = True
+        self._network.configure()
+        self._context.after("key", KEY_WAIT, partial(self._next, "no network key"))
         self._poller.want("key")
 
-    def network_key(self, sequence: int, key: bytes) -> None:
+    def network_key(self, trust_centre: int, sequence: int, key: bytes) -> None:
         """The trust centre gave us the network key: we are in."""
         network = self._network
         network.awaiting_key = False
-        network.keys = {sequence: security.NetworkKey(key)}
+        held = network.keys.get(sequence)
+        # Neighbours' counters hold on for as long as the key does.
+        network.keys = {sequence: security.NetworkKey(key) if held is None or held.key != key else held}
         network.active_key = sequence
+        self.trust_centre = trust_centre
+        centre = self._devices.get(trust_centre)
+        if centre is None:
+            centre = self._devices.learn(trust_centre, COORDINATOR)
+        centre.partner = True
         self._context.timers.cancel("key")
         self._poller.done("key")
-        self._on(rejoined=False)
+        self._on(rejoined=self.again)
 
     def _know_parent(self, eui64: int) -> None:
         for device in self._devices:
@@ -288,8 +299,9 @@ class Joining:
 
     # --- rejoin --------------------------------------------------------------------------------------------------
 
-    def _ask_rejoin(self, candidate: Candidate) -> None:
+    def _ask_rejoin(self, candidate: Candidate, secured: bool = True) -> None:
         self.state = State.REJOINING
+        self._secured = secured
         network = self._network
         network.joined = True
         known = self._devices.at(candidate.short)
@@ -298,13 +310,18 @@ class Joining:
             nwk.RejoinRequest(self._network.capability).build(),
             kind=nwk.COMMAND,
             radius=1,
+            secure=secured,
             hop=candidate.short,
             source_eui64=self._context.config.eui64,
-            destination_eui64=None if known is None else known.eui64,
+            destination_eui64=known.eui64 if known is not None and secured else None,
             confirm=self._rejoin_sent,
         )
         self._poller.want("rejoin")
-        self._context.after("rejoin", REJOIN_WAIT, partial(self._next, "no rejoin response"))
+        if secured and self._delivery.trusts(self.trust_centre):
+            otherwise = partial(self._ask_rejoin, candidate, secured=False)
+        else:
+            otherwise = partial(self._next, "no rejoin response")
+        self._context.after("rejoin", REJOIN_WAIT, otherwise)
 
     def _rejoin_sent(self, status: TxStatus, frame_pending: bool) -> None:
         if self.state is State.REJOINING and status is not TxStatus.ACKED:
@@ -315,6 +332,7 @@ class Joining:
         network = self._network
         if (
             self.state is not State.REJOINING
+            or origin.secured is not self._secured
             or origin.header.source != network.parent
             or origin.header.destination_eui64 not in (None, self._context.config.eui64)
         ):
@@ -327,8 +345,11 @@ class Joining:
             return
         network.short = frame.short
         self._know_parent(origin.sender)
-        network.configure()
-        self._on(rejoined=True)
+        if self._secured:
+            network.configure()
+            self._on(rejoined=True)
+        else:
+            self._await_key()
 
     # --- end device time-out -------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-"""What a device does with the trust centre's key commands (05-3474 clauses 4.4.2 to 4.4.6).
+"""What a device does with the trust centre's key commands (05-3474 clauses 4.4.2 to 4.4.9).
 
 A key is believed only from the trust centre, under the key derived for that purpose, addressed to us. Everything else is
-refused before it is stored. A trust centre of ZigBee 3.0 gives a link key for the one that the node joined with; it is proved
-with Verify-Key and kept once confirmed (05-3474-22 clause 4.7.3.8). Not here: what the trust centre itself does
+refused before it is stored. Who joins knows no trust centre: it is whoever has the key of our install code. Who comes back without
+the network key may find another trust centre than it left: that one is believed if it has the hash of the link key held with the
+one before (swap-out, SE 1.4 clause 5.4.2.2.3). A trust centre of ZigBee 3.0 gives a link key for the one that the node joined with;
+it is proved with Verify-Key and kept once confirmed (05-3474-22 clause 4.7.3.8). Not here: what the trust centre itself does
 (`trust_centre`), the exchange of certificates.
 """
 
@@ -15,16 +17,17 @@ from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import aps, security
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import CommandOrigin, Delivery
-from protocols.zigbee.devices import Devices
+from protocols.zigbee.devices import Devices, Relation
 from protocols.zigbee.joining import Joining
 from protocols.zigbee.network import TRUST_CENTRE_ADDRESS, Network
-from protocols.zigbee.node import UNASSIGNED, PartnerKey, PartnerKeyFailed, S
+from protocols.zigbee.node import UNASSIGNED, PartnerKey, PartnerKeyFailed, S, TrustCentreReplaced
 from protocols.zigbee.polling import Poller
 
 PARTNER_WAIT = 5 * S
 """How long the trust centre may take to broker a key (SE 1.4 clause 5.4.7.4)."""
 
 _OWN_REQUESTS = 8
+_SECURED_COMMAND = bytes((aps.COMMAND | aps.SECURITY,))
 
 
 class Keys:
@@ -56,12 +59,14 @@ class Keys:
         self._find = find
         self._requested: dict[int, None] = {}
         self._joined_with: security.LinkKey | None = None
+        delivery.links.alternatives = self._alternatives
         delivery.on(aps.NetworkKeyDescriptor, self._network_key)
         delivery.on(aps.ApplicationKeyDescriptor, self._application_key)
         delivery.on(aps.TrustCentreKeyDescriptor, self._trust_centre_key)
         delivery.on(aps.ConfirmKey, self._confirm_key)
         delivery.on(aps.SwitchKey, self._switch_key)
         delivery.on(aps.RemoveDevice, self._remove_device)
+        delivery.on(aps.Tunnel, self._tunnel)
 
     def request_partner(self, eui64: int) -> None:
         """Ask the trust centre for a key with a partner, or with itself. Raises LocalProtocolError when off the network."""
@@ -93,15 +98,47 @@ class Keys:
         self._context.drop("a key command not from the trust centre or under the wrong key")
         return False
 
+    def _alternatives(self, sender: int) -> list[security.LinkKey]:
+        """The link keys, besides the one held with the sender, that the awaited network key may come under."""
+        config, held = self._context.config, self._delivery.link_keys
+        if self._joining.again:
+            link = held.get(self._joining.trust_centre)
+            return [] if link is None else [security.successor(link)]
+        keys = []
+        if sender not in held:
+            keys.append(security.LinkKey(security.preconfigured_link_key(config.install_code), security.INSTALL_CODE))
+        if config.default_link_key:
+            keys.append(security.LinkKey(security.DEFAULT_LINK_KEY, security.DEFAULT))
+        return keys
+
+    def _awaited_key(self, origin: CommandOrigin, command: aps.NetworkKeyDescriptor) -> None:
+        before, sender, links = self._joining.trust_centre, origin.sender, self._delivery.link_keys
+        link = None if sender is None else links.get(sender)
+        if sender is None or link is None or origin.identifier != security.KEY_TRANSPORT_KEY:
+            self._context.drop("a network key under the wrong key")
+            return
+        swapped = link.kind == security.SWAPPED and self._joining.again
+        if command.source != sender or command.destination != self._context.config.eui64:
+            self._context.drop("a network key for another device")
+        elif sender != before and link.kind == security.APPLICATION:
+            self._context.drop("a network key from a device that is not the trust centre")
+        else:
+            if swapped and sender != before:
+                links.pop(before, None)
+                self._devices.forget(before)
+            self._joining.network_key(sender, command.sequence, command.key)
+            if swapped:
+                self._context.effects.append(TrustCentreReplaced(sender, before))
+
     def _network_key(self, origin: CommandOrigin, command: aps.NetworkKeyDescriptor) -> None:
+        network = self._network
+        if network.awaiting_key:
+            self._awaited_key(origin, command)
+            return
         if not self._from_trust_centre(origin, security.KEY_TRANSPORT_KEY):
             return
         if command.source != origin.sender or command.destination != self._context.config.eui64:
             self._context.drop("a network key for another device")
-            return
-        network = self._network
-        if network.awaiting_key:
-            self._joining.network_key(command.sequence, command.key)
         elif command.sequence not in network.keys:
             # The next key: kept beside the active one until Switch-Key.
             network.keys = {
@@ -168,3 +205,15 @@ class Keys:
     def _remove_device(self, origin: CommandOrigin, command: aps.RemoveDevice) -> None:
         if self._from_trust_centre(origin, security.DATA_KEY):
             self._remove(command.device)
+
+    def _tunnel(self, origin: CommandOrigin, command: aps.Tunnel) -> None:
+        """Hand a command to a child without network key; it goes out unsecured by the network, so it must be secured itself."""
+        child = self._devices.get(command.destination)
+        if origin.source != TRUST_CENTRE_ADDRESS:
+            self._context.drop("a tunnel not from the trust centre")
+        elif child is None or child.relation is not Relation.CHILD:
+            self._context.drop("a tunnel to no child of ours")
+        elif command.frame[:1] != _SECURED_COMMAND:
+            self._context.drop("a tunnel for a frame that is not a secured command")
+        else:
+            self._network.unicast(child.short, command.frame, secure=False)

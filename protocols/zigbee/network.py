@@ -66,13 +66,17 @@ class Upper(Protocol):
 
 
 class Origin:
-    """Where a NWK command came from: its header, and the EUI-64 of the device that secured it for this hop."""
+    """Where a NWK command came from: its header, and the EUI-64 of the device that secured it for this hop.
 
-    __slots__ = ("header", "sender")
+    Not `secured`, as a device without the network key rejoins: the EUI-64 is only what the header says.
+    """
 
-    def __init__(self, header: nwk.Header, sender: int) -> None:
+    __slots__ = ("header", "secured", "sender")
+
+    def __init__(self, header: nwk.Header, sender: int, secured: bool = True) -> None:
         self.header = header
         self.sender = sender
+        self.secured = secured
 
 
 CommandHandler = Callable[[Origin, Frame], None]
@@ -151,11 +155,13 @@ class Network:
         source_eui64: int | None = None,
         hop: int | None = None,
         indirect: bool = False,
+        key: int | None = None,
         confirm: Confirm | None = None,
     ) -> None:
         """Send a NWK frame towards `destination`, through `hop` when given, else by our own idea of the next hop.
 
-        It is held for a sleepy child, and for any hop when `indirect`.
+        It is held for a sleepy child, and for any hop when `indirect`. `key`: the sequence number of its network key, where
+        it is not the active one.
         """
         self._sequence = sequence = self._sequence + 1 & 0xFF
         control = kind | nwk.VERSION_PRO
@@ -165,7 +171,7 @@ class Network:
             header = _NWK.pack(control, destination, self.short, radius, sequence)
         else:
             header = self._header(control, destination, radius, sequence, destination_eui64, source_eui64)
-        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm, indirect)
+        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm, indirect, key)
 
     def broadcast(
         self,
@@ -204,15 +210,25 @@ class Network:
             control |= nwk.SOURCE_EUI64
         return nwk.Header(control, destination, self.short, radius, sequence, to, source).build()
 
-    def _secured(self, header: bytes, payload: bytes) -> bytes:
+    def _secured(self, header: bytes, payload: bytes, key: int | None = None) -> bytes:
         counter = self.context.counters.next("nwk")
         if counter >= security.COUNTER_LIMIT:
             raise LocalProtocolError("the network key's outgoing frame counter is used up")
-        auxiliary = _AUXILIARY.pack(_NWK_SECURITY, counter, self.context.config.eui64, self.active_key)
-        return security.seal(self.keys[self.active_key].key, self.context.eui64_octets, header, auxiliary, payload)
+        sequence = self.active_key if key is None else key
+        auxiliary = _AUXILIARY.pack(_NWK_SECURITY, counter, self.context.config.eui64, sequence)
+        return security.seal(self.keys[sequence].key, self.context.eui64_octets, header, auxiliary, payload)
 
-    def _hop(self, hop: int, header: bytes, payload: bytes, secure: bool, confirm: Confirm | None, indirect: bool = False) -> None:
-        frame = self._secured(header, payload) if secure else header + payload
+    def _hop(
+        self,
+        hop: int,
+        header: bytes,
+        payload: bytes,
+        secure: bool,
+        confirm: Confirm | None,
+        indirect: bool = False,
+        key: int | None = None,
+    ) -> None:
+        frame = self._secured(header, payload, key) if secure else header + payload
         self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
         psdu = crc.append_kermit(mac.SHORT_HEADER.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
         if len(psdu) > mac.MAX_PSDU:
@@ -362,15 +378,18 @@ class Network:
         if not header.control & nwk.TYPE:
             self.upper.nsdu(header, payload, sender is not None)
             return
-        if sender is None:
-            self.context.drop("an unsecured command")
-            return
         frame = nwk.commands.parse(payload)
+        secured = sender is not None
+        if sender is None:
+            sender = header.source_eui64 if isinstance(frame, nwk.RejoinRequest | nwk.RejoinResponse) else None
+            if sender is None:
+                self.context.drop("an unsecured command")
+                return
         handler = self._commands.get(type(frame))
         if handler is None:
             self.context.ignore("a command of no use here")
         else:
-            handler(Origin(header, sender), frame)
+            handler(Origin(header, sender, secured), frame)
 
     def _relay(self, header: nwk.Header, octets: bytes, payload: bytes) -> None:
         context = self.context

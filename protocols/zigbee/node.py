@@ -104,6 +104,8 @@ class NodeConfig:
     poll_period: int = 250 * MS
     """How often a sleeper asks its parent while it waits for something."""
     max_children: int = 32
+    aps_window: int = 1
+    """Blocks of a long payload on their way at once, 1..8: the same at both ends (apsMaxWindowSize; 1 in smart energy)."""
     certified: bool = False
     """Smart energy data needs a link key that certificates made (SE 1.4 5.4.6); else that of the install code will do."""
     default_link_key: bool = False
@@ -164,6 +166,14 @@ class Left(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class TrustCentreReplaced(Effect):
+    """Another trust centre knew the hash of the link key held with the one before: it is ours now, under that hash."""
+
+    eui64: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
 class ParentLost(Effect):
     """The parent has not acknowledged several frames in a row: rejoin is due."""
 
@@ -178,7 +188,7 @@ class DeviceJoined(Effect):
 
 @dataclass(frozen=True, slots=True)
 class JoinRefused(Effect):
-    """Trust centre: a device associated that is not in the log, and gets no key."""
+    """Trust centre: a device that asks for the network key gets none."""
 
     eui64: int
     reason: str
@@ -327,6 +337,8 @@ class NetworkState:
     addresses: list[tuple[int, int]] = field(default_factory=list)
     children: list[ChildRecord] = field(default_factory=list)
     brokered: list[tuple[int, int, bytes]] = field(default_factory=list, repr=False)
+    groups: list[tuple[int, int]] = field(default_factory=list)
+    bindings: list[bytes] = field(default_factory=list)
 
     def plain(self) -> dict[str, object]:
         """The same as plain values, for `Persist`."""

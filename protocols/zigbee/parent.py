@@ -1,7 +1,7 @@
 """The parent's side: beacons, association, rejoin, end device time-outs and ageing (05-3474 clauses 3.6.1.4, 3.6.1.6, 3.6.10).
 
-Only the coordinator opens for association. A device that associates and then shows no knowledge of the network key within 10 s is
-forgotten. Not here: whether a device may have the key (`trust_centre`), holding frames for sleepers (the medium).
+A device that associates, or rejoins without the network key, and then shows no knowledge of it within 10 s is forgotten. Not here:
+whether a device may have the key (`trust_centre`), holding frames for sleepers (the medium).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _DEEPEST = 15
 class Parent:
     """Parent side of one coordinator or router.
 
-    `associated` is called with a device that just got its address, `rejoined` with one that came back, `changed` when the
-    children did.
+    `associated` is called with a device that just got its address, `rejoined` with one that came back and whether it has the
+    network key, `changed` when the children did. `admits` says whether a device without the key may come back.
     """
 
     def __init__(
@@ -46,7 +46,8 @@ class Parent:
         network: Network,
         devices: Devices,
         associated: Callable[[Device], None],
-        rejoined: Callable[[Device], None],
+        rejoined: Callable[[Device, bool], None],
+        admits: Callable[[int], bool],
         changed: Callable[[], None],
     ) -> None:
         self._context = context
@@ -54,6 +55,7 @@ class Parent:
         self._devices = devices
         self._associated = associated
         self._rejoined = rejoined
+        self._admits = admits
         self._changed = changed
         self.permitted = False
         self._sent_away: dict[int, int] = {}
@@ -157,34 +159,52 @@ class Parent:
         if header.source_eui64 != origin.sender or not network.routing:
             context.drop("a rejoin request that is not the sender's own")
             return
+        if not origin.secured and not self._admits(origin.sender):
+            return
         device = self._devices.get(origin.sender)
         full = len(self._devices.children()) >= context.config.max_children
         if full and (device is None or device.relation is not Relation.CHILD):
-            self._answer_rejoin(header, origin.sender, mac.BROADCAST, 1, not frame.capability & mac.CAPABILITY_RX_ON)
+            self._answer_rejoin(origin, mac.BROADCAST, 1, not frame.capability & mac.CAPABILITY_RX_ON)
             return
-        wanted = header.source
-        usable = 0 < wanted < _ADDRESSES and wanted != network.short
-        # `learn` has mapped the address to this sender already; an address of ours or a reserved one is replaced.
-        device = self._devices.learn(origin.sender, wanted if usable else self._free_address())
+        device = self._devices.learn(origin.sender, self._address(origin, device))
         device.relation = Relation.CHILD
         device.capability = frame.capability
         device.timeout = DEFAULT_TIMEOUT
         device.heard = context.now
-        self._answer_rejoin(header, origin.sender, device.short, 0, device.sleepy)
+        self._answer_rejoin(origin, device.short, 0, device.sleepy)
+        if not origin.secured:
+            context.after(("authenticate", device.eui64), AUTHENTICATION, partial(self._drop_unauthenticated, device))
         self._age()
-        self._rejoined(device)
+        self._rejoined(device, origin.secured)
         self._changed()
 
-    def _answer_rejoin(self, header: nwk.Header, eui64: int, short: int, status: int, sleepy: bool) -> None:
+    def _address(self, origin: Origin, device: Device | None) -> int:
+        """The short address of a device that comes back: the one it has, unless that is ours, reserved or another's.
+
+        Who has no key may claim any address: a device that we know keeps the one we know.
+        """
+        if not origin.secured and device is not None and device.short < _ADDRESSES:
+            return device.short
+        wanted = origin.header.source
+        usable = 0 < wanted < _ADDRESSES and wanted != self._network.short
+        # A secured frame has mapped the address to its sender already.
+        if usable and not origin.secured:
+            usable = self._devices.at(wanted) is None
+        return wanted if usable else self._free_address()
+
+    def _answer_rejoin(self, origin: Origin, short: int, status: int, sleepy: bool) -> None:
+        source = origin.header.source
+        self._sent_away[source] = self._context.now + AUTHENTICATION  # it may poll under the old address for the answer
         self._network.unicast(
-            header.source,
+            source,
             nwk.RejoinResponse(short, status).build(),
             kind=nwk.COMMAND,
             radius=1,
-            hop=header.source,
+            secure=origin.secured,
+            hop=source,
             indirect=sleepy,
             source_eui64=self._context.config.eui64,
-            destination_eui64=eui64,
+            destination_eui64=origin.sender,
         )
 
     def _timeout_request(self, origin: Origin, frame: nwk.EndDeviceTimeoutRequest) -> None:

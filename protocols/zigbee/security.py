@@ -73,6 +73,7 @@ DEFAULT = "default link"
 TRUST_CENTRE = "trust centre link"
 CERTIFIED = "key establishment"
 APPLICATION = "application"
+SWAPPED = "swap-out"
 AGREED = (CERTIFIED, APPLICATION)
 """Link keys that certificates stand behind."""
 
@@ -81,7 +82,7 @@ class LinkKey:
     """A key shared with one partner, the keys derived from it, and the counter the partner must exceed.
 
     `kind` says where it comes from: `INSTALL_CODE`, `DEFAULT`, `TRUST_CENTRE` (asked for after joining), `CERTIFIED` (agreed
-    on with certificates), `APPLICATION` (brokered).
+    on with certificates), `APPLICATION` (brokered), `SWAPPED` (the hash of the key held with the trust centre before).
     """
 
     def __init__(self, key: bytes, kind: str, incoming: int = -1) -> None:
@@ -116,6 +117,11 @@ class LinkKey:
         if identifier == KEY_LOAD_KEY:
             return self.load
         raise RemoteProtocolError("APS security under the network key")
+
+
+def successor(link: LinkKey) -> LinkKey:
+    """The link key with a trust centre that takes over: the hash of the key held with the one before (SE 1.4 5.4.2.2.3)."""
+    return LinkKey(aes.mmo(link.key), SWAPPED)
 
 
 class NetworkKey:

@@ -33,6 +33,7 @@ def take(network: Network, devices: Devices, delivery: Delivery, joining: Joinin
         addresses=[(device.eui64, device.short) for device in devices if device.short != UNASSIGNED],
         children=[ChildRecord(child.eui64, child.short, child.capability, child.timeout) for child in devices.children()],
         brokered=[(one, other, key) for (one, other), key in brokered.items()],
+        groups=delivery.groups.plain(),
     )
 
 
@@ -59,6 +60,7 @@ def give(
         partner = devices.get(record.partner)
         if partner is not None:
             partner.partner = True
+    delivery.groups.restore(stored.groups)
     for child in stored.children:
         device = devices.learn(child.eui64, child.short)
         device.relation, device.capability, device.timeout = Relation.CHILD, child.capability, child.timeout

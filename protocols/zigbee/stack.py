@@ -4,8 +4,8 @@
 that can do anything returns the effects, in the order in which they are to be carried out. The radio's side is
 `receive`, `confirm`, `expire` and `deadline`; everything else is the firmware's.
 
-It does not discover routes (a home is one hop around its hub, and parents relay for their children), does not bind and
-holds no groups. MAC acknowledgements and MAC retries are the medium's.
+It does not discover routes (a home is one hop around its hub, and parents relay for their children). MAC acknowledgements and
+MAC retries are the medium's.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from random import Random
 from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee import aps, mac, nwk, security, snapshot, zdo
+from protocols.zigbee.backup import Backup
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
 from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.inquiries import Inquiries
 from protocols.zigbee.joining import Joining, State
 from protocols.zigbee.keys import Keys
 from protocols.zigbee.network import Network, Origin
@@ -37,7 +39,6 @@ from protocols.zigbee.node import (
     NodeConfig,
     NodeType,
     Persist,
-    SimpleDescriptor,
     TxStatus,
     Undelivered,
 )
@@ -46,7 +47,7 @@ from protocols.zigbee.polling import Poller
 from protocols.zigbee.trust_centre import TrustCentre
 
 
-class Stack:
+class Stack(Inquiries):
     """A node. `rng` is the node's own random stream; `counters` its reserve-ahead outgoing frame counters."""
 
     def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None:
@@ -61,7 +62,7 @@ class Stack:
         self._delivery = Delivery(context, network, self._devices, self._poller, self._deliver)
         self._joining = Joining(context, network, self._devices, self._delivery, self._poller, self._on_network)
         self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leave_now)
-        self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._store)
+        self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._admits, self._store)
         self._centre: TrustCentre | None = None
         self._keys: Keys | None = None
         if config.type is NodeType.COORDINATOR:
@@ -190,10 +191,19 @@ class Stack:
             self._parent.association_request(header, command)
         else:
             self._parent.data_request(header)
+            self._heard(header.source)
 
     def nsdu(self, header: nwk.Header, payload: bytes, secured: bool) -> None:
         """From the NWK data path, not for callers: an APS frame for us."""
         self._delivery.nsdu(header, payload, secured)
+        self._heard(header.source)
+
+    def _heard(self, short: int | None) -> None:
+        centre = self._centre
+        if centre is not None and centre.without_key and short is not None:
+            device = self._devices.at(short)
+            if device is not None:
+                centre.heard(device)
 
     def _deliver(self, message: Message) -> None:
         if message.destination_endpoint != zdo.ENDPOINT:
@@ -205,14 +215,20 @@ class Stack:
 
     # --- network life --------------------------------------------------------------------------------------------
 
-    def form(self, now: int) -> list[Effect]:
-        """Coordinator: start a network. Effects: Configure, Joined, Persist."""
+    def form(self, now: int, successor_of: Backup | None = None) -> list[Effect]:
+        """Coordinator: start a network; as `successor_of` another hub, that one's. Effects: Configure, Joined, Persist.
+
+        Raises DeviceLogFull, or LocalProtocolError on a node that is no coordinator.
+        """
         centre = self.trust_centre
         self._context.now = now
         network, config = self._network, self.config
         network.reset()
         network.pan_id = self._context.rng.getrandbits(14) | 1 if config.pan_id is None else config.pan_id
         network.extended_pan_id = config.eui64 if config.extended_pan_id is None else config.extended_pan_id
+        if successor_of is not None:
+            network.extended_pan_id = successor_of.extended_pan_id
+            centre.take_over(successor_of)
         network.short = COORDINATOR
         network.keys = {0: security.NetworkKey(centre.new_network_key())}
         self._joining.trust_centre = config.eui64
@@ -340,12 +356,24 @@ class Stack:
         network.start_link_status()
 
     def _associated(self, device: Device) -> None:
-        self.trust_centre.associated(device)
-
-    def _rejoined(self, device: Device) -> None:
         if self._centre is None:
-            update = aps.UpdateDevice(device.eui64, device.short, aps.SECURED_REJOIN)
-            self._delivery.command(COORDINATOR, self._joining.trust_centre, update, security.DATA_KEY)
+            self._update(device, aps.UNSECURED_JOIN)
+        else:
+            self._centre.associated(device)
+
+    def _rejoined(self, device: Device, secured: bool) -> None:
+        if self._centre is None:
+            self._update(device, aps.SECURED_REJOIN if secured else aps.UNSECURED_REJOIN)
+        elif not secured:
+            self._centre.rejoined(device)
+
+    def _update(self, device: Device, status: int) -> None:
+        update = aps.UpdateDevice(device.eui64, device.short, status)
+        self._delivery.command(COORDINATOR, self._joining.trust_centre, update, security.DATA_KEY)
+
+    def _admits(self, eui64: int) -> bool:
+        """Whether a device may come back without the network key: a router lets the trust centre decide."""
+        return self._centre is None or self._centre.admits(eui64)
 
     def _leave_now(self, rejoin: bool) -> None:
         network = self._network
@@ -388,8 +416,12 @@ class Stack:
         device = self._devices.get(eui64)
         if device is None or device.short == UNASSIGNED:
             return
+        router = None if self._centre is None else self._devices.get(self._centre.routers.get(eui64, 0))
         if device.relation is Relation.CHILD:
             self._network.unicast(device.short, nwk.Leave(nwk.Leave.REQUEST).build(), kind=nwk.COMMAND, radius=1)
+            self._gone(device, False)
+        elif router is not None and router.eui64 in self._delivery.link_keys:
+            self._delivery.command(router.short, router.eui64, aps.RemoveDevice(eui64), security.DATA_KEY)
             self._gone(device, False)
         else:
             self._context.ignore("no child of ours to send away")
@@ -425,65 +457,28 @@ class Stack:
             )
         return handle, self._done()
 
-    # --- endpoints and ZDO requests ------------------------------------------------------------------------------
-
-    def register(self, descriptor: SimpleDescriptor) -> None:
-        """Offer an endpoint, in place of one with the same number."""
-        self._zdo.endpoints[descriptor.endpoint] = descriptor
-
-    def unregister(self, endpoint: int) -> None:
-        """Withdraw an endpoint."""
-        self._zdo.endpoints.pop(endpoint, None)
-
-    def match(
-        self, destination: int, profile: int, inputs: tuple[int, ...], outputs: tuple[int, ...], now: int
+    def send_to_group(
+        self, group: int, profile: int, cluster: int, source_endpoint: int, payload: bytes, now: int
     ) -> tuple[int, list[Effect]]:
-        """Match_Desc_req to a device or RX_ON_DEVICES. Returns the sequence number that MatchResponse carries."""
+        """Send to every endpoint of other nodes in a group: one frame that nobody acknowledges.
+
+        Returns the handle of Delivered (it was sent) or Undelivered. Raises LocalProtocolError off the network, or too long.
+        """
         self._needs_network()
         self._context.now = now
-        return self._zdo.match(destination, profile, list(inputs), list(outputs)), self._done()
+        return self._delivery.send_to_group(group, profile, cluster, source_endpoint, payload), self._done()
 
-    def active_endpoints(self, destination: int, now: int) -> tuple[int, list[Effect]]:
-        """Active_EP_req; the answer is a ZdoResponse with this sequence number."""
-        return self._ask(destination, zdo.ACTIVE_ENDPOINTS, zdo.AddressOfInterest(self._next(), destination), now)
+    def add_group(self, group: int, endpoint: int) -> list[Effect]:
+        """Have an endpoint of ours hear a group (APSME-ADD-GROUP). Effect: Persist. Raises LocalProtocolError: no room."""
+        self._delivery.groups.add(group, endpoint)
+        self._store()
+        return self._done()
 
-    def node_descriptor(self, destination: int, now: int) -> tuple[int, list[Effect]]:
-        """Node_Desc_req; the answer is a ZdoResponse with this sequence number."""
-        return self._ask(destination, zdo.NODE_DESCRIPTOR, zdo.AddressOfInterest(self._next(), destination), now)
-
-    def simple_descriptor(self, destination: int, endpoint: int, now: int) -> tuple[int, list[Effect]]:
-        """Simple_Desc_req; the answer is a ZdoResponse with this sequence number."""
-        request = zdo.SimpleDescriptorRequest(self._next(), destination, endpoint)
-        return self._ask(destination, zdo.SIMPLE_DESCRIPTOR, request, now)
-
-    def extended_address(self, short: int, now: int) -> tuple[int, list[Effect]]:
-        """IEEE_addr_req to the device itself; `eui64_of` knows it after the answer."""
-        return self._ask(short, zdo.IEEE_ADDRESS, zdo.ExtendedAddressRequest(self._next(), short, 0, 0), now)
-
-    def find(self, eui64: int, now: int) -> tuple[int, list[Effect]]:
-        """NWK_addr_req to everybody for a device's short address; `address_of` knows it after the answer."""
-        self._needs_network()
-        self._context.now = now
-        return self._zdo.find(eui64), self._done()
-
-    def _next(self) -> int:
-        return self._zdo.next_sequence()
-
-    def _needs_network(self) -> None:
-        if not self.joined:
-            raise LocalProtocolError("not on a network")
-
-    def _ask(
-        self,
-        destination: int,
-        cluster: int,
-        request: zdo.AddressOfInterest | zdo.SimpleDescriptorRequest | zdo.ExtendedAddressRequest,
-        now: int,
-    ) -> tuple[int, list[Effect]]:
-        self._needs_network()
-        self._context.now = now
-        self._zdo.ask(destination, cluster, request)
-        return request.sequence, self._done()
+    def remove_group(self, endpoint: int, group: int | None = None) -> list[Effect]:
+        """Take an endpoint out of a group, or out of all. Effect: Persist."""
+        self._delivery.groups.remove(endpoint, group)
+        self._store()
+        return self._done()
 
     # --- keys ----------------------------------------------------------------------------------------------------
 
