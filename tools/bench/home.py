@@ -217,14 +217,10 @@ def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
 
 
 def _reserve(parts: Parts) -> Supply:
-    device = parts.device
-    seconds = (
-        device.reserve_s
-        if isinstance(device, device_config.Hub)
-        else device.hold_up_s
-        if isinstance(device, device_config.Esme)
-        else 0.0
-    )
+    seconds = 0.0
+    match parts.device:
+        case device_config.Hub(reserve_s=seconds) | device_config.Esme(hold_up_s=seconds):
+            pass
     return MainsSupply(parts.home.mains, int(seconds * S))
 
 
