@@ -14,13 +14,17 @@ from protocols.zigbee import mac, nwk, zdo
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
-from protocols.zigbee.network import TRUST_CENTRE_ADDRESS, Network
+from protocols.zigbee.leaving import Leaving
+from protocols.zigbee.management import Management
+from protocols.zigbee.network import Network
 from protocols.zigbee.node import (
+    ROUTERS,
     RX_ON_DEVICES,
     DeviceAnnounced,
     MatchResponse,
     Message,
     NodeType,
+    S,
     SimpleDescriptor,
     ZdoResponse,
 )
@@ -40,11 +44,12 @@ _SERVER = 0x2C00
 """Server mask: stack compliance revision 22."""
 _BINDINGS = 16
 _BINDINGS_A_FRAME = 3
+_CHILDREN_A_FRAME = 24
 _PRIMARY_TRUST_CENTRE = 0x0001
 
 
 class DeviceObjects:
-    """Endpoint 0 of one node. `leave` is called when the trust centre asks us to leave, with the rejoin flag."""
+    """Endpoint 0 of one node."""
 
     def __init__(
         self,
@@ -52,13 +57,13 @@ class DeviceObjects:
         network: Network,
         devices: Devices,
         delivery: Delivery,
-        leave: Callable[[bool], None],
+        leaving: Leaving,
     ) -> None:
         self._context = context
         self._network = network
         self._devices = devices
         self._delivery = delivery
-        self._leave = leave
+        self.management = Management(context, network, devices, leaving)
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
         self._bindings: dict[bytes, zdo.Binding] = {}
@@ -74,9 +79,10 @@ class DeviceObjects:
             zdo.BIND: self._bind,
             zdo.UNBIND: self._unbind,
             zdo.BINDINGS: self._bound,
-            zdo.LEAVE: self._leave_request,
-            zdo.PERMIT_JOINING: self._permit_request,
+            **self.management.requests,
         }
+        self.management.answer = self._answer
+        self._open_until = 0
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -118,6 +124,17 @@ class DeviceObjects:
         sequence = self.next_sequence()
         self.ask(RX_ON_DEVICES, zdo.NWK_ADDRESS, zdo.NetworkAddressRequest(sequence, eui64, 0, 0))
         return sequence
+
+    def open_routers(self, seconds: int) -> None:
+        """Trust centre: have the routers there are, and those that come, let devices associate for so long."""
+        self._open_until = self._context.now + seconds * S
+        if self._network.neighbours.known():
+            self.ask(ROUTERS, zdo.PERMIT_JOINING, zdo.PermitJoiningRequest(self.next_sequence(), seconds, 1))
+
+    def _let_join(self, router: int) -> None:
+        seconds = (self._open_until - self._context.now) // S
+        if seconds > 0:
+            self.ask(router, zdo.PERMIT_JOINING, zdo.PermitJoiningRequest(self.next_sequence(), seconds, 1))
 
     # --- receiving -----------------------------------------------------------------------------------------------
 
@@ -163,18 +180,26 @@ class DeviceObjects:
             if message.broadcast:
                 return None
             return zdo.AddressResponse(request.sequence, zdo.DEVICE_NOT_FOUND, request.eui64, mac.BROADCAST, b"")
-        return zdo.AddressResponse(request.sequence, zdo.SUCCESS, request.eui64, short, b"")
+        return zdo.AddressResponse(request.sequence, zdo.SUCCESS, request.eui64, short, self._associated(request))
 
     def _extended_address(self, message: Message) -> Frame | None:
         request = zdo.ExtendedAddressRequest.parse(message.payload)
         if request.short == self._network.short:
-            return zdo.AddressResponse(request.sequence, zdo.SUCCESS, self._context.config.eui64, request.short, b"")
+            eui64 = self._context.config.eui64
+            return zdo.AddressResponse(request.sequence, zdo.SUCCESS, eui64, request.short, self._associated(request))
         device = self._devices.at(request.short)
         if device is not None and device.relation is Relation.CHILD:
             return zdo.AddressResponse(request.sequence, zdo.SUCCESS, device.eui64, request.short, b"")
         if message.broadcast:
             return None
         return zdo.AddressResponse(request.sequence, zdo.DEVICE_NOT_FOUND, 0, request.short, b"")
+
+    def _associated(self, request: zdo.NetworkAddressRequest | zdo.ExtendedAddressRequest) -> bytes:
+        """Our children, where the request is for them, too."""
+        if request.type != zdo.EXTENDED:
+            return b""
+        shorts = [child.short for child in self._devices.children()][request.start : request.start + _CHILDREN_A_FRAME]
+        return zdo.AssociatedDevices(len(shorts), request.start, shorts).build()
 
     def _for_us(self, short: int) -> bool:
         return short == self._network.short
@@ -248,6 +273,8 @@ class DeviceObjects:
             return None
         device = self._devices.learn(request.eui64, request.short)
         device.capability = request.capability
+        if device.router:
+            self._let_join(request.short)
         self._context.effects.append(DeviceAnnounced(request.eui64, request.short, request.capability))
         return None
 
@@ -275,34 +302,13 @@ class DeviceObjects:
             return zdo.INVALID_ENDPOINT
         if request.source != self._context.config.eui64 or request.destination is None or request.destination_endpoint is None:
             return zdo.NOT_SUPPORTED
-        return zdo.Binding(
-            request.source, request.endpoint, request.cluster, request.destination, request.destination_endpoint
-        )
+        return zdo.Binding(request.source, request.endpoint, request.cluster, request.destination, request.destination_endpoint)
 
     def _bound(self, message: Message) -> Frame | None:
         request = zdo.BindingsRequest.parse(message.payload)
         entries = list(self._bindings.values())
         told = entries[request.start : request.start + _BINDINGS_A_FRAME]
         return zdo.BindingsResponse(request.sequence, zdo.SUCCESS, len(entries), request.start, len(told), told)
-
-    def _leave_request(self, message: Message) -> Frame | None:
-        request = zdo.LeaveRequest.parse(message.payload)
-        if request.eui64 not in (0, self._context.config.eui64):
-            return zdo.StatusResponse(request.sequence, zdo.DEVICE_NOT_FOUND)
-        if message.source != TRUST_CENTRE_ADDRESS or self._network.short == TRUST_CENTRE_ADDRESS:
-            return zdo.StatusResponse(request.sequence, zdo.NOT_AUTHORIZED)
-        self._answer(message, zdo.StatusResponse(request.sequence, zdo.SUCCESS))
-        self._leave(bool(request.flags & zdo.LeaveRequest.REJOIN))
-        return None
-
-    def _permit_request(self, message: Message) -> Frame | None:
-        request = zdo.PermitJoiningRequest.parse(message.payload)
-        if self._network.short == TRUST_CENTRE_ADDRESS:
-            # Who may join is the device log's business, opening the network the hub's own: nobody else's over the air.
-            status = zdo.NOT_AUTHORIZED
-        else:
-            status = zdo.SUCCESS
-        return None if message.broadcast else zdo.StatusResponse(request.sequence, status)
 
 
 def _octets(descriptor: SimpleDescriptor) -> bytes:

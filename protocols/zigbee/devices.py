@@ -1,8 +1,8 @@
 """The devices a node knows: addresses that belong together, who is parent, child or neighbouring router (05-3474 clause 3.6.1.5).
 
 One fixed-size table serves as neighbour table, child table and address map. When it is full the entry that has been
-there longest goes, except parent, children, the trust centre and partners with a link key: strangers cannot push out those
-we need. Not here: frame counters (they belong to keys), routes.
+there longest goes, a neighbouring router only when nobody else can, and never parent, children, the trust centre and partners
+with a link key: strangers cannot push out those we need. Not here: frame counters (they belong to keys), routes (`routing`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Relation(Enum):
 
 @dataclass(slots=True)
 class Device:
-    """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last beacon or link status.
+    """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last link status.
 
-    `hop`: the neighbour that relays its frames, where it has another parent than us.
+    `lost`: a neighbour that neither acknowledges nor is heard. `hop`: the router whose child it is, as the trust centre was told.
     """
 
     eui64: int
@@ -40,6 +40,7 @@ class Device:
     heard: int = 0
     lqi: int = 255
     outgoing_cost: int = 0
+    lost: bool = False
     hop: int | None = None
 
     @property
@@ -97,14 +98,6 @@ class Devices:
                 self._by_short[short] = device
         return device
 
-    def relayed(self, short: int, hop: int) -> None:
-        """A neighbour relayed a frame of this device to us: it can be reached through it, and is no child of ours (any more)."""
-        device = self._by_short.get(short)
-        if device is not None:
-            device.hop = hop
-            if device.relation is Relation.CHILD:
-                device.relation = Relation.NONE
-
     def forget(self, eui64: int) -> None:
         """Drop a device, if it is known."""
         device = self._by_eui64.pop(eui64, None)
@@ -129,6 +122,7 @@ class Devices:
             return
         devices = self._by_eui64.values()
         # There is always somebody: children and a parent alone cannot fill the table.
-        oldest = next((device for device in devices if device.evictable), None)
+        oldest = next((device for device in devices if device.evictable and device.relation is Relation.NONE), None)
+        oldest = oldest or next((device for device in devices if device.evictable), None)
         oldest = oldest or next(device for device in devices if device.relation in _EVICTABLE)
         self.forget(oldest.eui64)

@@ -17,6 +17,7 @@ from protocols.zigbee import mac, nwk, security
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.neighbours import cost
 from protocols.zigbee.network import Network, Origin
 from protocols.zigbee.node import COORDINATOR, MINUTE, MS, UNASSIGNED, JoinFailed, NodeType, S, TxStatus
 from protocols.zigbee.polling import Poller
@@ -32,6 +33,9 @@ REJOIN_WAIT = 2 * S
 TIMEOUT_WAIT = 2 * S
 RETRY_FIRST = MINUTE
 RETRY_MOST = 15 * MINUTE
+
+GOOD_ENOUGH = 3
+"""Link cost up to which a parent nearer to the coordinator is the better one (05-3474 clause 3.6.1.4.1.1)."""
 
 _CANDIDATES = 16
 _PRO = 2
@@ -164,7 +168,7 @@ class Joining:
         if not self._candidates and self._scans < SCANS:
             self._context.after("scan", BETWEEN_SCANS, partial(self._scan, 0))
             return
-        self._candidates.sort(key=lambda candidate: (candidate.depth, -candidate.lqi))
+        self._candidates.sort(key=lambda each: (cost(each.lqi) > GOOD_ENOUGH, each.depth, -each.lqi))
         self._next("no network found")
 
     def _next(self, reason: str) -> None:

@@ -1,10 +1,8 @@
 """The NWK layer's data path: securing, next hop, relaying, broadcasts, and what the MAC hands up (05-3474 clauses 3.6, 4.3).
 
-One hop around the hub: an end device sends everything to its parent; a router or the coordinator delivers to children and
-neighbouring routers and relays for its children, securing each hop anew. What a neighbour relays shows the way back: a child that
-moved to another parent is reached through it. A router without a better idea asks its parent.
-Broadcasts are relayed once by routers and remembered for 9 s; passive acknowledgement and repetition are left out. Not here:
-route discovery, source routing, address conflicts, joining (`joining`, `parent`).
+An end device sends everything to its parent; a router or the coordinator delivers to children and neighbouring routers, and asks
+`routing` for the way to others; it relays for everybody, securing each hop anew. Broadcasts are `broadcasts`, who is near
+`neighbours`. Not here: address conflicts, joining (`joining`, `parent`).
 """
 
 from __future__ import annotations
@@ -18,27 +16,28 @@ from protocols.core import crc
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee import mac, nwk, security
+from protocols.zigbee.broadcasts import Broadcasts
+from protocols.zigbee.changes import Changes
 from protocols.zigbee.context import Confirm, Context
-from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.neighbours import Neighbours
 from protocols.zigbee.node import (
     COORDINATOR,
-    MS,
+    MINUTE,
     ROUTERS,
     RX_ON_DEVICES,
     UNASSIGNED,
     Configure,
     NodeType,
     ParentLost,
-    S,
     TxStatus,
 )
+from protocols.zigbee.relaying import Relay, onward
+from protocols.zigbee.routing import Routing, Waiting
 
-BROADCAST_DELIVERY = 9 * S
-BROADCAST_JITTER = 64 * MS
 PARENT_FAILURES = 3
 """Frames in a row the parent must not acknowledge before it counts as lost."""
 
-_BROADCASTS = 64
 _NEIGHBOURS_OF_KEY = 128
 
 _NWK = Struct("<HHHBB")
@@ -46,8 +45,8 @@ _AUXILIARY = Struct("<BIQB")
 _UNICAST = mac.SHORT_DATA | mac.ACK_REQUEST
 _NWK_SECURITY = security.NETWORK_KEY | security.EXTENDED_NONCE
 _SECURITY_FORM = security.KEY_IDENTIFIER | security.EXTENDED_NONCE
-_RADIUS = 6
-"""Where the radius is in a header."""
+_ROOM = mac.MAX_PSDU - mac.SHORT_HEADER.size - mac.FCS - _AUXILIARY.size - security.MIC
+"""Octets for the header and payload of a secured frame."""
 
 ROUTING = frozenset({NodeType.COORDINATOR, NodeType.ROUTER})
 
@@ -94,9 +93,15 @@ class Network:
         self.routing = self.type in ROUTING
         self.sleepy = self.type is NodeType.SLEEPY_END_DEVICE
         self._commands: dict[type[Frame], CommandHandler] = {}
-        self.on(nwk.LinkStatus, self._link_status)
         self.mac_sequence = context.rng.getrandbits(8)
         self._sequence = context.rng.getrandbits(8)
+        self.lqi = 255
+        self.broadcasts = Broadcasts(self)
+        self.neighbours = Neighbours(self)
+        self.routes = Routing(self)
+        self.changes = Changes(self)
+        self._relay = Relay(self)
+        self._skipped = -MINUTE
         self.reset()
 
     def on(self, command: type[_F], handler: Callable[[Origin, _F], None]) -> None:
@@ -117,7 +122,8 @@ class Network:
         self.joined = False
         self.awaiting_key = False
         self._parent_failures = 0
-        self._broadcasts: dict[tuple[int, int], int] = {}
+        self.broadcasts.clear()
+        self.routes.clear()
 
     @property
     def capability(self) -> int:
@@ -156,22 +162,58 @@ class Network:
         hop: int | None = None,
         indirect: bool = False,
         key: int | None = None,
+        source: int | None = None,
         confirm: Confirm | None = None,
     ) -> None:
         """Send a NWK frame towards `destination`, through `hop` when given, else by our own idea of the next hop.
 
         It is held for a sleepy child, and for any hop when `indirect`. `key`: the sequence number of its network key, where
-        it is not the active one.
+        it is not the active one. `source`: the child for which a parent speaks.
         """
+        source = self.short if source is None else source
         self._sequence = sequence = self._sequence + 1 & 0xFF
         control = kind | nwk.VERSION_PRO
         if secure:
             control |= nwk.SECURITY
+        routes = self.routes
+        if hop is None:
+            if destination == COORDINATOR and routes.concentrator is not None:
+                routes.record(routes.concentrator, self.short)
+            hop = self.next_hop(destination)
+            if (
+                hop != destination
+                and destination in routes.records
+                and self._source_routed(control, destination, radius, sequence, payload, confirm)
+            ):
+                return
         if destination_eui64 is None and source_eui64 is None:
-            header = _NWK.pack(control, destination, self.short, radius, sequence)
+            header = _NWK.pack(control, destination, source, radius, sequence)
         else:
             header = self._header(control, destination, radius, sequence, destination_eui64, source_eui64)
-        self._hop(self.next_hop(destination) if hop is None else hop, header, payload, secure, confirm, indirect, key)
+        if hop is None:
+            routes.wait(Waiting(destination, self.short, header, payload, secure, confirm, indirect))
+        else:
+            self._hop(hop, header, payload, secure, confirm, indirect, key)
+
+    def _source_routed(
+        self, control: int, destination: int, radius: int, sequence: int, payload: bytes, confirm: Confirm | None
+    ) -> bool:
+        """Send along the way that the destination's route record told, if a frame has room for that."""
+        relays = self.routes.records[destination]
+        route = nwk.SourceRoute(len(relays), len(relays) - 1, list(relays))
+        header = nwk.Header(control | nwk.SOURCE_ROUTE, destination, self.short, radius, sequence, route=route).build()
+        if len(header) + len(payload) > _ROOM:
+            return False
+        self._hop(relays[-1], header, payload, True, confirm)
+        return True
+
+    def hand(self, hop: int, header: bytes, payload: bytes) -> None:
+        """Hand another device's frame to a neighbour."""
+        self._hop(hop, header, payload, True, None)
+
+    def forward(self, hop: int, frame: Waiting) -> None:
+        """Hand over a frame that waited for a route."""
+        self._hop(hop, frame.header, frame.payload, frame.secure, frame.confirm, frame.indirect)
 
     def broadcast(
         self,
@@ -184,24 +226,29 @@ class Network:
         confirm: Confirm | None = None,
     ) -> None:
         """Send a NWK frame to everybody a broadcast address names; a sleeper has its parent do it."""
-        self._sequence = sequence = self._sequence + 1 & 0xFF
-        header = self._header(kind | nwk.VERSION_PRO | nwk.SECURITY, destination, radius, sequence, None, source_eui64)
-        self._remember(self.short, sequence)
+        header = self.header(kind, destination, radius, source_eui64)
+        key = self.short, self._sequence
+        self.broadcasts.remember(key)
         if self.sleepy:
             self._hop(self.parent, header, payload, True, confirm)
+        elif radius > 1:
+            self.broadcasts.spread(key, destination, header, payload, confirm)
         else:
-            self._spread(destination, header, payload, confirm)
+            self.spread(destination, header, payload, confirm)
 
-    def next_hop(self, destination: int) -> int:
-        """Short address of the device to hand a frame to."""
+    def next_hop(self, destination: int) -> int | None:
+        """Short address of the device to hand a frame to; None: a route has to be found."""
         if not self.routing:
             return self.parent
         device = self.devices.at(destination)
-        if device is not None and (device.relation is not Relation.NONE or device.router):
+        if device is not None and device.relation is not Relation.NONE and not device.lost:
             return destination
-        if device is not None and device.hop is not None:
-            return device.hop
-        return destination if self.type is NodeType.COORDINATOR else self.parent
+        return self.routes.next_hop(destination)
+
+    def header(self, kind: int, destination: int, radius: int, source_eui64: int | None = None) -> bytes:
+        """The header of a new secured frame, with the next sequence number."""
+        self._sequence = sequence = self._sequence + 1 & 0xFF
+        return self._header(kind | nwk.VERSION_PRO | nwk.SECURITY, destination, radius, sequence, None, source_eui64)
 
     def _header(self, control: int, destination: int, radius: int, sequence: int, to: int | None, source: int | None) -> bytes:
         if to is not None:
@@ -233,10 +280,13 @@ class Network:
         psdu = crc.append_kermit(mac.SHORT_HEADER.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
         if len(psdu) > mac.MAX_PSDU:
             raise LocalProtocolError(f"a PSDU of {len(psdu)} octets")
+        device = self.devices.at(hop)
+        if self.routing and secure and (device is None or device.relation is not Relation.CHILD or not device.sleepy):
+            destination = int.from_bytes(header[2:4], "little")
+            confirm = partial(self.routes.sent, hop, destination, int.from_bytes(header[4:6], "little"), confirm)
         if hop == self.parent:
             self.context.transmit(psdu, False, partial(self._parent_confirm, confirm))
             return
-        device = self.devices.at(hop)
         held = indirect or (device is not None and device.relation is Relation.CHILD and device.sleepy)
         self.context.transmit(psdu, held, confirm)
 
@@ -254,11 +304,14 @@ class Network:
         """A data request ended: that too shows whether the parent is there."""
         self._parent_confirm(None, status, False)
 
-    def _spread(self, destination: int, header: bytes, payload: bytes, confirm: Confirm | None = None) -> None:
+    def spread(
+        self, destination: int, header: bytes, payload: bytes, confirm: Confirm | None = None, children: bool = True
+    ) -> None:
+        """Send a broadcast once to who listens, and leave it out for sleeping `children` where it is for all."""
         frame = self._secured(header, payload)
         head = mac.SHORT_HEADER.pack(mac.SHORT_DATA, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
         self.context.transmit(crc.append_kermit(head + frame), False, confirm)
-        if destination == mac.BROADCAST:
+        if children and destination == mac.BROADCAST:
             for child in self.devices.children():
                 if child.sleepy:
                     self._hop(child.short, header, payload, True, None)
@@ -269,6 +322,7 @@ class Network:
         """Take a PSDU from the radio. Raises RemoteProtocolError on malformed octets."""
         context = self.context
         context.layer = "mac"
+        self.lqi = lqi
         mac.check(psdu)
         addresses = mac.short_data(psdu)
         if addresses is not None:
@@ -301,8 +355,8 @@ class Network:
         if control & nwk.VERSION != nwk.VERSION_PRO or control & nwk.TYPE > nwk.COMMAND:
             context.drop("another protocol version or frame type")
             return
-        if control & (nwk.MULTICAST | nwk.SOURCE_ROUTE):
-            context.drop("multicast or source route")
+        if control & nwk.MULTICAST:
+            context.drop("multicast")
             return
         if header.destination == ROUTERS and not self.routing:
             context.ignore("for routers")  # before it is decrypted: every link status of every router comes by here
@@ -323,8 +377,8 @@ class Network:
         if header.source_eui64 is not None and sender is not None and header.source_eui64 != context.config.eui64:
             self.devices.learn(header.source_eui64, header.source)
         if header.source != previous and unicast and sender is not None and self.routing:
-            self.devices.relayed(header.source, previous)
-        self._route(header, frame[:at], payload, sender, unicast)
+            self.routes.relayed(header.source, previous)
+        self._route(header, frame[:at], payload, sender, previous, unicast)
 
     def _unsecured(self, frame: bytes, at: int, previous: int) -> tuple[int | None, bytes]:
         """The sender's EUI-64 and the plain payload; no sender when the frame was refused."""
@@ -361,16 +415,17 @@ class Network:
         if device is None or device.short != previous:
             device = self.devices.learn(sender, previous)
         device.heard = context.now
+        device.lost = False
         return sender, payload
 
-    def _route(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, unicast: bool) -> None:
+    def _route(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, previous: int, unicast: bool) -> None:
         destination = header.destination
         if destination == self.short:
             self._take(header, payload, sender)
         elif destination >= nwk.LOWEST_BROADCAST:
-            self._broadcast_heard(header, octets, payload, sender)
-        elif self.routing and unicast:
-            self._relay(header, octets, payload)
+            self._broadcast_heard(header, octets, payload, sender, previous)
+        elif self.routing and unicast and sender is not None:
+            self._relay.relay(header, octets, payload, previous)
         else:
             self.context.ignore("not for us")
 
@@ -391,89 +446,38 @@ class Network:
         else:
             handler(Origin(header, sender, secured), frame)
 
-    def _relay(self, header: nwk.Header, octets: bytes, payload: bytes) -> None:
-        context = self.context
-        if header.radius <= 1:
-            context.drop("radius used up")
-            return
-        hop = self.next_hop(header.destination)
-        if hop == header.source or (self.devices.at(hop) is None and hop != self.parent):
-            context.drop("no route")
-            status = nwk.NetworkStatus(nwk.NO_ROUTE, header.destination).build()
-            self.unicast(header.source, status, kind=nwk.COMMAND)
-            return
-        self._hop(hop, _onward(octets), payload, True, None)
-
-    def _broadcast_heard(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None) -> None:
+    def _broadcast_heard(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, previous: int) -> None:
         destination = header.destination
-        if not self._remember(header.source, header.sequence):
+        if header.control & nwk.TYPE and payload[:1] == _ROUTE_REQUEST:
+            self._take(header, payload, sender)  # known by its identifier and cost, not by its sequence number
+            return
+        key = header.source, header.sequence
+        if not self.broadcasts.heard(key, previous):
             self.context.ignore("a broadcast heard before")
+            return
+        if header.source == self.short:
+            self.context.drop("our own address as source")
             return
         if destination not in _BROADCASTS_KNOWN:
             self.context.drop("a reserved broadcast address")
             return
         if self.routing and header.radius > 1:
-            jitter = int(self.context.rng.random() * BROADCAST_JITTER)
-            relay = partial(self._spread, destination, _onward(octets), payload)
-            self.context.after(("relay", header.source, header.sequence), jitter, relay)
+            self.broadcasts.relay(key, destination, onward(octets), payload)
         self._take(header, payload, sender)
 
-    def _remember(self, source: int, sequence: int) -> bool:
-        """Enter a broadcast into the transaction table; False when it is there already."""
+    # --- frame counters ------------------------------------------------------------------------------------------
+
+    def counter_refused(self, origin: Origin) -> None:
+        """A neighbour that restarted cannot tell our frame counter from a replay: go on well above it, once a minute at most."""
         now = self.context.now
-        table = self._broadcasts
-        if table.get((source, sequence), 0) > now:
-            return False
-        while table:  # in order of time
-            oldest = next(iter(table))
-            if table[oldest] > now and len(table) < _BROADCASTS:
-                break
-            del table[oldest]
-        table[source, sequence] = now + BROADCAST_DELIVERY
-        return True
-
-    # --- link status ---------------------------------------------------------------------------------------------
-
-    def start_link_status(self) -> None:
-        """Routers: say every period which routers we hear."""
-        period = self.context.config.link_status_period
-        if self.routing and period is not None:
-            first = int(self.context.rng.random() * period)
-            self.context.after("link status", first, partial(self._send_link_status, period))
-
-    def _send_link_status(self, period: int) -> None:
-        links = [nwk.LinkCost(device.short, cost(device.lqi) | device.outgoing_cost << 4) for device in self._routers()]
-        frame = nwk.LinkStatus(len(links) | nwk.LinkStatus.FIRST_AND_LAST, links)
-        self.broadcast(ROUTERS, frame.build(), kind=nwk.COMMAND, radius=1, source_eui64=self.context.config.eui64)
-        self.context.after("link status", period, partial(self._send_link_status, period))
-
-    def _routers(self) -> list[Device]:
-        routers = [device for device in self.devices if device.router and device.relation is not Relation.NONE]
-        return sorted(routers, key=lambda device: device.short)[:24]
-
-    def _link_status(self, origin: Origin, frame: nwk.LinkStatus) -> None:
-        device = self.devices.at(origin.header.source)
-        if device is None or not self.routing:
-            return
-        if device.relation is Relation.NONE:
-            device.relation = Relation.NEIGHBOUR
-        device.capability |= mac.CAPABILITY_ROUTER
-        for link in frame.links:
-            if link.neighbour == self.short:
-                device.outgoing_cost = link.costs & 0x07
+        if origin.header.destination == self.short and self._skipped + MINUTE <= now:
+            self._skipped = now
+            for _ in range(security.COUNTERS_AHEAD):
+                self.context.counters.next("nwk")
 
 
+_ROUTE_REQUEST = b"\x01"
 _BROADCASTS_KNOWN = frozenset({mac.BROADCAST, RX_ON_DEVICES, ROUTERS})
-
-
-def _onward(octets: bytes) -> bytes:
-    """The header for the next hop."""
-    return octets[:_RADIUS] + bytes((octets[_RADIUS] - 1,)) + octets[_RADIUS + 1 :]
-
-
-def cost(lqi: int) -> int:
-    """Link cost of a link quality: 1 for a good link to 7."""
-    return max(1, min(7, 8 - lqi // 32))
 
 
 TRUST_CENTRE_ADDRESS = COORDINATOR

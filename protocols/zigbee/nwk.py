@@ -1,8 +1,8 @@
 """ZigBee NWK frames: the header and the commands of 05-3474 clauses 3.3 and 3.4.
 
-Frames only: who sends them, when, and under which key is `protocols.zigbee.network`, `joining` and `parent`. The auxiliary
-header of a secured frame follows the header and is in `protocols.zigbee.security`. Not here: inter-PAN frames, network
-report and update, the commands of later revisions.
+Frames only: who sends them, when, and under which key is `protocols.zigbee.network`, `routing`, `joining` and `parent`. The
+auxiliary header of a secured frame follows the header and is in `protocols.zigbee.security`. Not here: inter-PAN frames,
+multicast, the commands of later revisions.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Header(Frame):
 
 
 class RouteRequest(Frame):
-    """Clause 3.4.1. Read, never sent: parents relay for their children."""
+    """Clause 3.4.1. `cost` grows with each hop. Many to one: a concentrator wants routes to itself, from every router."""
 
     command: int = const(0x01, le.u8)
     options: le.u8
@@ -59,16 +59,44 @@ class RouteRequest(Frame):
     cost: le.u8
     destination_eui64: int | None = when(this.options & 0x20, le.u64, default=None)
 
+    MANY_TO_ONE = 0x08
+    """The concentrator keeps a table of route records."""
+    TO_ONE = 0x18
+
+
+class RouteReply(Frame):
+    """Clause 3.4.2. From hop to hop, back along the way that the request came."""
+
+    command: int = const(0x02, le.u8)
+    options: le.u8
+    identifier: le.u8
+    originator: le.u16
+    responder: le.u16
+    cost: le.u8
+    originator_eui64: int | None = when(this.options & 0x10, le.u64, default=None)
+    responder_eui64: int | None = when(this.options & 0x20, le.u64, default=None)
+
 
 class NetworkStatus(Frame):
-    """Clause 3.4.3. `status` 0 is no route, 0D a conflict of short addresses."""
+    """Clause 3.4.3."""
 
     command: int = const(0x03, le.u8)
     status: le.u8
     destination: le.u16
 
 
-NO_ROUTE = 0x00
+NO_ROUTE, LINK_FAILURE = 0x00, 0x02
+SOURCE_ROUTE_FAILURE, MANY_TO_ONE_FAILURE = 0x0B, 0x0C
+BAD_FRAME_COUNTER = 0x11
+"""Status codes of a network status (table 3-42)."""
+
+
+class RouteRecord(Frame):
+    """Clause 3.4.5: the relays that it passed, the sender's own neighbour first."""
+
+    command: int = const(0x05, le.u8)
+    count: le.u8
+    relays: list[int] = array(le.u16, count=this.count)
 
 
 class Leave(Frame):
@@ -114,6 +142,25 @@ class LinkStatus(Frame):
     FIRST_AND_LAST = 0x60
 
 
+class NetworkReport(Frame):
+    """Clause 3.4.9: another network uses our PAN identifier; `pan_ids` are those in use around the sender."""
+
+    command: int = const(0x09, le.u8)
+    options: le.u8
+    extended_pan_id: le.u64
+    pan_ids: list[int] = array(le.u16, count=this.options & 0x1F)
+
+
+class NetworkUpdate(Frame):
+    """Clause 3.4.10: the network's new PAN identifier."""
+
+    command: int = const(0x0A, le.u8)
+    options: int = const(0x01, le.u8)
+    extended_pan_id: le.u64
+    update_id: le.u8
+    pan_id: le.u16
+
+
 class EndDeviceTimeoutRequest(Frame):
     """05-3474-21 clause 3.4.11. `timeout`: 0 is 10 s, n is 2^n minutes, to 14."""
 
@@ -137,11 +184,15 @@ commands: Choice[Frame] = choice(
     "NWK command",
     [
         RouteRequest,
+        RouteReply,
         NetworkStatus,
         Leave,
+        RouteRecord,
         RejoinRequest,
         RejoinResponse,
         LinkStatus,
+        NetworkReport,
+        NetworkUpdate,
         EndDeviceTimeoutRequest,
         EndDeviceTimeoutResponse,
     ],

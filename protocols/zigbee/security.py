@@ -27,6 +27,9 @@ KEY_LOAD_KEY = 0x18
 COUNTER_LIMIT = 0xFFFFFFFF
 """A key whose counter has come this far is used up (4.3.1.1)."""
 
+COUNTERS_AHEAD = 1024
+"""How far a stored incoming counter is ahead of the last one heard: one write in as many frames, and no replay after a restart."""
+
 _INSTALL_CODES = (6, 8, 12, 16)
 
 

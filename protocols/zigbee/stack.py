@@ -21,19 +21,17 @@ from protocols.zigbee.backup import Backup
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
-from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.devices import Device, Devices
 from protocols.zigbee.inquiries import Inquiries
 from protocols.zigbee.joining import Joining, State
 from protocols.zigbee.keys import Keys
-from protocols.zigbee.network import Network, Origin
+from protocols.zigbee.leaving import Leaving
+from protocols.zigbee.network import Network
 from protocols.zigbee.node import (
     COORDINATOR,
-    RX_ON_DEVICES,
     UNASSIGNED,
     Counters,
-    DeviceLeft,
     Joined,
-    Left,
     Message,
     NetworkState,
     NodeConfig,
@@ -61,7 +59,8 @@ class Stack(Inquiries):
         self._poller = Poller(context, network)
         self._delivery = Delivery(context, network, self._devices, self._poller, self._deliver)
         self._joining = Joining(context, network, self._devices, self._delivery, self._poller, self._on_network)
-        self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leave_now)
+        self._leaving = Leaving(context, network, self._devices, self._delivery, self._forget, self._store)
+        self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leaving)
         self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._admits, self._store)
         self._centre: TrustCentre | None = None
         self._keys: Keys | None = None
@@ -76,10 +75,11 @@ class Stack(Inquiries):
                 self._joining,
                 self._poller,
                 self._store,
-                self._send_away,
+                self._leaving.send_away,
                 self._zdo.find,
             )
-        network.on(nwk.Leave, self._leave_heard)
+        self._zdo.management.permit = self._parent.permit
+        network.changes.changed = self._store
 
     # --- what it is ----------------------------------------------------------------------------------------------
 
@@ -174,6 +174,9 @@ class Stack(Inquiries):
 
     def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
         """From the NWK data path, not for callers: a beacon was heard."""
+        network = self._network
+        if network.joined and network.routing and header.source_pan is not None:
+            network.changes.beacon(header.source_pan, mac.BeaconPayload.parse(mac.Beacon.parse(msdu).payload))
         self._joining.beacon(header, msdu, lqi)
 
     def mac_command(self, header: mac.Header, msdu: bytes) -> None:
@@ -241,7 +244,7 @@ class Stack(Inquiries):
         network.joined = True
         self._joining.state = State.ON
         network.configure()
-        network.start_link_status()
+        network.neighbours.start()
         self._context.effects.append(Joined(network.short, network.pan_id, network.extended_pan_id, network.channel, resumed))
 
     def permit(self, seconds: int, now: int) -> list[Effect]:
@@ -249,6 +252,7 @@ class Stack(Inquiries):
         _ = self.trust_centre
         self._context.now = now
         self._parent.permit(seconds)
+        self._zdo.open_routers(seconds)
         return self._done()
 
     def join(self, now: int) -> list[Effect]:
@@ -298,21 +302,21 @@ class Stack(Inquiries):
         """Coordinator: send a device away that stays in the log. Effect: DeviceLeft, if it was on the network."""
         _ = self.trust_centre
         self._context.now = now
-        self._send_away(eui64)
+        self._leaving.send_away(eui64)
         return self._done()
 
     def leave(self, now: int, *, rejoin: bool = False) -> list[Effect]:
         """Tell the neighbours, forget the network (not with `rejoin`). Effect: Left."""
         self._context.now = now
         if self.joined:
-            self._leave_now(rejoin)
+            self._leaving.leave(rejoin)
         return self._done()
 
     def remove(self, eui64: int, now: int) -> list[Effect]:
         """Coordinator: strike a device off the log and send it away. Effect: DeviceLeft, if it was on the network."""
         centre = self.trust_centre
         self._context.now = now
-        self._send_away(eui64)
+        self._leaving.send_away(eui64)
         centre.remove(eui64)
         return self._done()
 
@@ -353,7 +357,7 @@ class Stack(Inquiries):
         self._context.effects.append(Joined(network.short, network.pan_id, network.extended_pan_id, network.channel, rejoined))
         self._store()
         self._zdo.announce()
-        network.start_link_status()
+        network.neighbours.start()
 
     def _associated(self, device: Device) -> None:
         if self._centre is None:
@@ -375,14 +379,8 @@ class Stack(Inquiries):
         """Whether a device may come back without the network key: a router lets the trust centre decide."""
         return self._centre is None or self._centre.admits(eui64)
 
-    def _leave_now(self, rejoin: bool) -> None:
-        network = self._network
-        frame = nwk.Leave(nwk.Leave.REJOIN if rejoin else 0).build()
-        network.broadcast(RX_ON_DEVICES, frame, kind=nwk.COMMAND, radius=1, source_eui64=self.config.eui64)
-        self._left(rejoin)
-
-    def _left(self, rejoin: bool) -> None:
-        self._context.effects.append(Left(rejoin))
+    def _forget(self, rejoin: bool) -> None:
+        """We have left: nothing of the network stays, unless we come back."""
         self._poller.reset()
         if rejoin:
             return
@@ -394,37 +392,6 @@ class Stack(Inquiries):
         if self._centre is None:
             self._delivery.link_keys.clear()
             self._joining.trust_centre = 0
-
-    def _leave_heard(self, origin: Origin, frame: nwk.Leave) -> None:
-        device = self._devices.get(origin.sender)
-        if device is None or device.short != origin.header.source:
-            self._context.drop("a leave on behalf of another device")
-        elif not frame.options & nwk.Leave.REQUEST:
-            self._gone(device, bool(frame.options & nwk.Leave.REJOIN))
-        elif self._centre is None and device.relation is Relation.PARENT:
-            self._leave_now(bool(frame.options & nwk.Leave.REJOIN))
-        else:
-            self._context.drop("a request to leave from one who may not")
-
-    def _gone(self, device: Device, rejoin: bool) -> None:
-        if not rejoin and device.relation is not Relation.PARENT:
-            self._context.effects.append(DeviceLeft(device.eui64, device.short))
-            self._devices.forget(device.eui64)
-            self._store()
-
-    def _send_away(self, eui64: int) -> None:
-        device = self._devices.get(eui64)
-        if device is None or device.short == UNASSIGNED:
-            return
-        router = None if self._centre is None else self._devices.get(self._centre.routers.get(eui64, 0))
-        if device.relation is Relation.CHILD:
-            self._network.unicast(device.short, nwk.Leave(nwk.Leave.REQUEST).build(), kind=nwk.COMMAND, radius=1)
-            self._gone(device, False)
-        elif router is not None and router.eui64 in self._delivery.link_keys:
-            self._delivery.command(router.short, router.eui64, aps.RemoveDevice(eui64), security.DATA_KEY)
-            self._gone(device, False)
-        else:
-            self._context.ignore("no child of ours to send away")
 
     # --- data ----------------------------------------------------------------------------------------------------
 

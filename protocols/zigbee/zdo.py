@@ -2,7 +2,7 @@
 
 Frames and the table of clusters only; `protocols.zigbee.device_objects` asks and answers. Every frame begins with a
 transaction sequence number. A response's other fields follow only when its status is 0 (and, for the address and
-descriptor responses, the address of interest always does). Not here: network management beyond leave and permit joining.
+descriptor responses, the address of interest always does). Not here: energy scans, and the servers of later revisions.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ NO_MATCH = 0x86
 NO_ENTRY = 0x88
 TABLE_FULL = 0x8C
 NOT_AUTHORIZED = 0x8D
+
+EXTENDED = 1
+"""Type of an address request: the associated devices, too."""
 
 WILDCARD_PROFILE = 0xFFFF
 
@@ -74,7 +77,6 @@ class NodeDescriptor(Frame):
     server: le.u16
     outgoing: le.u16
     capabilities: le.u8
-
 
     @property
     def revision(self) -> int:
@@ -203,6 +205,68 @@ class BindingsResponse(Frame):
     entries: list[Binding] = array(Binding, count=this.count)
 
 
+class TableRequest(Frame):
+    """Mgmt_Lqi_req and Mgmt_Rtg_req, 2.4.3.3.2 and 2.4.3.3.3: the table from entry `start` on."""
+
+    sequence: le.u8
+    start: le.u8
+
+
+class Neighbour(Frame):
+    """An entry of the neighbour table, 2.4.4.3.2. `kind`: two bits of type, two of rx-on, three of relation, from the lowest up."""
+
+    extended_pan_id: le.u64
+    eui64: le.u64
+    short: le.u16
+    kind: le.u8
+    permit: le.u8
+    depth: le.u8
+    lqi: le.u8
+
+    PERMIT_UNKNOWN = 0x02
+
+
+class NeighboursResponse(Frame):
+    """Mgmt_Lqi_rsp, 2.4.4.3.2."""
+
+    sequence: le.u8
+    status: le.u8
+    total: le.u8
+    start: le.u8
+    count: le.u8
+    entries: list[Neighbour] = array(Neighbour, count=this.count)
+
+
+class Route(Frame):
+    """An entry of the routing table, 2.4.4.3.3. `status`: 0 active, 1 discovery under way, 2 discovery failed, and flags."""
+
+    destination: le.u16
+    status: le.u8
+    hop: le.u16
+
+    MANY_TO_ONE = 0x10
+    RECORD_REQUIRED = 0x20
+
+
+class RoutesResponse(Frame):
+    """Mgmt_Rtg_rsp, 2.4.4.3.3."""
+
+    sequence: le.u8
+    status: le.u8
+    total: le.u8
+    start: le.u8
+    count: le.u8
+    entries: list[Route] = array(Route, count=this.count)
+
+
+class AssociatedDevices(Frame):
+    """What an address response of type 1 ends in: the children, by short address."""
+
+    count: le.u8
+    start: le.u8
+    shorts: list[int] = array(le.u16, count=this.count)
+
+
 class LeaveRequest(Frame):
     """Mgmt_Leave_req, 2.4.3.3.5. `flags`: 80 rejoin, 40 remove children; an address of 0 is the receiver."""
 
@@ -211,6 +275,7 @@ class LeaveRequest(Frame):
     flags: le.u8
 
     REJOIN = 0x80
+    REMOVE_CHILDREN = 0x40
 
 
 class PermitJoiningRequest(Frame):
@@ -219,6 +284,33 @@ class PermitJoiningRequest(Frame):
     sequence: le.u8
     duration: le.u8
     significance: le.u8
+
+    MOST = 254
+    """Seconds; 255 would be for ever."""
+
+
+class NetworkUpdateRequest(Frame):
+    """Mgmt_NWK_Update_req, 2.4.3.3.9. `duration` 0 to 5: an energy scan; FE: go to the channel; FF: who manages which channels."""
+
+    sequence: le.u8
+    channels: le.u32
+    duration: le.u8
+    count: int | None = when(this.duration <= 5, le.u8, default=None)
+    update_id: int | None = when(this.duration >= 0xFE, le.u8, default=None)
+    manager: int | None = when(this.duration == 0xFF, le.u16, default=None)
+
+    CHANGE_CHANNEL = 0xFE
+
+
+class NetworkUpdateNotify(Frame):
+    """Mgmt_NWK_Update_notify, 2.4.4.3.9."""
+
+    sequence: le.u8
+    status: le.u8
+    channels: int = const(0, le.u32)
+    transmissions: int = const(0, le.u16)
+    failures: int = const(0, le.u16)
+    count: int = const(0, le.u8)
 
 
 class StatusResponse(Frame):
@@ -245,9 +337,12 @@ MATCH_DESCRIPTOR = 0x0006
 DEVICE_ANNOUNCE = 0x0013
 BIND = 0x0021
 UNBIND = 0x0022
+NEIGHBOURS = 0x0031
+ROUTES = 0x0032
 BINDINGS = 0x0033
 LEAVE = 0x0034
 PERMIT_JOINING = 0x0036
+NETWORK_UPDATE = 0x0038
 
 responses: dict[int, type[Frame]] = {
     RESPONSE | NWK_ADDRESS: AddressResponse,
@@ -259,6 +354,8 @@ responses: dict[int, type[Frame]] = {
     RESPONSE | MATCH_DESCRIPTOR: ActiveEndpointsResponse,
     RESPONSE | BIND: StatusResponse,
     RESPONSE | UNBIND: StatusResponse,
+    RESPONSE | NEIGHBOURS: NeighboursResponse,
+    RESPONSE | ROUTES: RoutesResponse,
     RESPONSE | BINDINGS: BindingsResponse,
     RESPONSE | LEAVE: StatusResponse,
     RESPONSE | PERMIT_JOINING: StatusResponse,
