@@ -88,6 +88,7 @@ class Joining:
         self.again = False
         """A rejoin is under way, or was the last attempt."""
         self._secured = True
+        self._parent = 0
         self._scans = 0
         self._candidates: list[Candidate] = []
         self._retry = RETRY_FIRST
@@ -255,11 +256,11 @@ class Joining:
             self._next("association refused")
             return
         network.short = response.short
-        self._know_parent(header.source_eui64)
-        self._await_key()
+        self._await_key(header.source_eui64)
 
-    def _await_key(self) -> None:
+    def _await_key(self, parent: int) -> None:
         self.state = State.AWAITING_KEY
+        self._parent = parent  # known once the key came: before that it may be anybody
         self._network.joined = False
         self._network.awaiting_key = True
         self._network.configure()
@@ -275,6 +276,7 @@ class Joining:
         network.keys = {sequence: security.NetworkKey(key) if held is None or held.key != key else held}
         network.active_key = sequence
         self.trust_centre = trust_centre
+        self._know_parent(self._parent)
         centre = self._devices.get(trust_centre)
         if centre is None:
             centre = self._devices.learn(trust_centre, COORDINATOR)
@@ -348,12 +350,12 @@ class Joining:
             self._next("rejoin refused")
             return
         network.short = frame.short
-        self._know_parent(origin.sender)
         if self._secured:
+            self._know_parent(origin.sender)
             network.configure()
             self._on(rejoined=True)
         else:
-            self._await_key()
+            self._await_key(origin.sender)
 
     # --- end device time-out -------------------------------------------------------------------------------------
 
