@@ -24,6 +24,7 @@ from devices.runtime.rtc import Rtc
 from protocols.core.errors import LocalProtocolError
 
 if TYPE_CHECKING:
+    from devices.runtime.ether import Transceiver
     from devices.runtime.firmware import Firmware
     from devices.runtime.net import Host
     from devices.runtime.radio import Radio
@@ -55,6 +56,7 @@ class Board:
         flash: Flash | None = None,
         rtc: Rtc | None = None,
         radio: Radio | None = None,
+        ether: Transceiver | None = None,
         net: Host | None = None,
         buttons: Iterable[str] = (),
         display: tuple[int, int] = (20, 4),
@@ -75,6 +77,7 @@ class Board:
         self.scope.close()
         self._build = firmware
         self._radio = radio
+        self._ether = ether
         self._net = net
         self._uarts: dict[str, Port] = {}
         self._cut_for: int | None = None
@@ -86,6 +89,13 @@ class Board:
         if self._radio is None:
             raise LocalProtocolError(f"{self.name} has no radio")
         return self._radio
+
+    @property
+    def ether(self) -> Transceiver:
+        """The narrowband radio. Raises LocalProtocolError on a board without one."""
+        if self._ether is None:
+            raise LocalProtocolError(f"{self.name} has no narrowband radio")
+        return self._ether
 
     @property
     def net(self) -> Host:
@@ -139,6 +149,8 @@ class Board:
             port.reset()
         if self._radio is not None:
             self._radio.reset()
+        if self._ether is not None:
+            self._ether.reset()
         if self._net is not None:
             self._net.reset()
         self.rtc.reset()
