@@ -14,7 +14,9 @@ from devices.esme import cosem, face, zcl
 from devices.esme.config import Config
 from devices.esme.limits import Limits
 from devices.esme.meter import Meter
+from devices.esme.metering import Commands
 from devices.esme.prepayment import Prepayment
+from devices.esme.prepayment_face import PrepaymentFace
 from devices.esme.readout import IDENTIFICATION, Readout
 from devices.esme.supply import Supply
 from devices.esme.timed_objects import PUSH
@@ -85,7 +87,7 @@ class Firmware(firmware.Firmware):
         if wired:
             self._wired = DlmsPort(self, board.uart("wired"), self.server)
         device = self.server.devices[cosem.MANAGEMENT]
-        Prepayment(board, config, self.meter, device)
+        account = Prepayment(board, config, self.meter, device)
         limits = Limits(board, self.meter, device)
         clockwork = CosemClockwork(self, device)
         CosemPush(self, device, PUSH, self._say)
@@ -106,8 +108,10 @@ class Firmware(firmware.Firmware):
             endpoint = zcl.endpoint(board, config, self.meter, self.supply)
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
+            self.prepayment = PrepaymentFace(self, endpoint, account, self.meter, config.tariff.currency)
             self._trust_centre = TrustCentreWatch(self.han, endpoint)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
+            self.commands = Commands(self, self.han, endpoint, self.meter, limits, device)
             self.han.add(endpoint)
             self.spawn(self._live(self.han, self.clock))
         else:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from devices.esme.meter import VARH, WH, Meter
-from devices.parts.profile_log import HALF_HOUR, ProfileLog, Row
+from devices.parts.profile_log import HALF_HOUR, Row
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
 from protocols.zigbee.clusters.metering import Metering
@@ -54,11 +54,6 @@ class History:
         first, last = log.first, log.last
         ends = None if first is None or last is None else (_seconds(min(first.at, last.at)), _seconds(last.at))
         return Log(Period.MINUTES_30, total, ends)
-
-    @property
-    def midnights(self) -> ProfileLog:
-        """The register at the ends of days."""
-        return self._meter.days
 
     def _used(self, begin: Callable[[int, int], int], ago: int) -> int | None:
         """In the present period (`ago` 0) or one before it; `begin(utc, ago)` is when that period began."""

@@ -7,6 +7,7 @@ below for long enough the switch is armed. GB's thresholds of voltage are kept a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from devices.esme.meter import Meter
@@ -44,6 +45,8 @@ class Limits:
         self._meter = meter
         self._device = device
         self._timer: Timer | None = None
+        self.on_exceeded: Callable[[], object] = lambda: None
+        """Called when the load has been above its threshold for long enough."""
         self._state = cosem.ExtendedData(SUPPLY_STATE, value_active=axdr.boolean(False), value_passive=axdr.boolean(False))
         self._load = cosem.Limiter(
             LOAD_LIMIT,
@@ -76,6 +79,20 @@ class Limits:
             device.add(thing)
         self._load.watch(lambda thing, member: board.scope.after(0, self.watch))
 
+    @property
+    def threshold(self) -> int:
+        """Watts of load; NO_LIMIT: none."""
+        return int(self._load.threshold_normal.value)
+
+    @property
+    def opens(self) -> bool:
+        """Whether a load above its threshold opens the switch."""
+        return bool(self._state.value_active.python)
+
+    @opens.setter
+    def opens(self, wanted: bool) -> None:
+        self._state.write(2, axdr.boolean(wanted))
+
     def watch(self) -> None:
         """The load, the limit or the time is another."""
         if self._timer is not None:
@@ -83,7 +100,9 @@ class Limits:
             self._timer = None
         now = self._board.rtc.read()
         for call in self._load.evaluate(self._meter.watts, now):
-            if self._state.value_active.python:
+            if call.argument.value == DISABLE:
+                self.on_exceeded()
+            if self.opens:
                 self._execute(call.name, call.argument.value)
         deadline = self._load.deadline
         if deadline is not None:

@@ -1,4 +1,4 @@
-"""The meter's endpoint towards the home: Metering, Prepayment, Price and Basic, over the values that COSEM shows too."""
+"""The meter's endpoint towards the home: Metering, Price and Basic, over the values that COSEM shows too. Prepayment is `prepayment_face`'s."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Final
 
 from devices.esme.config import Config
 from devices.esme.meter import Extreme, Meter
+from devices.esme.metering import SUPPLY_STATES
 from devices.esme.supply import Supply
 from devices.parts.tariff import serve_price
 from devices.runtime.board import Board
-from protocols.dlms.cosem import ControlState
 from protocols.zigbee.clusters.basic import Basic
-from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
-from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, Unit
 from protocols.zigbee.clusters.time import EPOCH, Time
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -25,14 +24,6 @@ _WH_A_KWH: Final = 1000
 _FORMAT: Final = 0b0_0110_011
 """Six digits before the decimal point and three behind it."""
 _LARGEST_DEMAND: Final = 0x7FFFFF
-_CREDIT_MODE: Final = 0x0090
-"""A contactor is fitted, credit is displayed, no prepayment."""
-
-SUPPLY_STATES: Final = {
-    ControlState.DISCONNECTED: SupplyStatus.OFF,
-    ControlState.READY_FOR_RECONNECTION: SupplyStatus.OFF_ARMED,
-    ControlState.CONNECTED: SupplyStatus.ON,
-}
 
 
 def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endpoint:
@@ -56,19 +47,12 @@ def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endp
         Metering.divisor: _WH_A_KWH,
         Metering.summation_formatting: _FORMAT,
         Metering.demand_formatting: _FORMAT,
+        Metering.historical_consumption_formatting: _FORMAT,
         Metering.metering_device_type: DeviceType.ELECTRIC,
         Metering.status: lambda: _status(meter, supply),
         Metering.supply_status: lambda: SUPPLY_STATES[meter.switch.state],
         Metering.site_id: config.mpan,
         Metering.meter_serial_number: config.serial_number,
-    })  # fmt: skip
-    made.serve(Prepayment, {
-        Prepayment.payment_control_configuration: _CREDIT_MODE,
-        Prepayment.credit_remaining: 0,
-        Prepayment.emergency_credit_remaining: 0,
-        Prepayment.accumulated_debt: 0,
-        Prepayment.currency_scaling_factor: 1,
-        Prepayment.currency: config.tariff.currency,
     })  # fmt: skip
     serve_price(made, config.tariff, board.rtc)
     made.use(Time)

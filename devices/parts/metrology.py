@@ -17,7 +17,9 @@ from devices.runtime.firmware import Firmware
 
 STORED: Final = "meter/registers"
 _REACTIVE_PERCENT: Final = 33
-"""var for each 100 W: a power factor of 0.95."""
+"""var for each 100 W."""
+POWER_FACTOR: Final = 95
+"""What that makes, in hundredths."""
 
 
 class Metrology:

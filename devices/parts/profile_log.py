@@ -73,10 +73,11 @@ class ProfileLog:
         self._next += 1
         return {f"{self._name}/next": self._next, key: [slot, int(status), *totals]}
 
-    def rows(self) -> list[Row]:
-        """All rows in flash, in the order of capture."""
+    def rows(self, most: int | None = None) -> list[Row]:
+        """The rows in flash, or the last `most` of them, in the order of capture."""
         newest: int = self._nvm.get(f"{self._name}/next", 0)
-        return [self._row(number) for number in range(max(0, newest - self._size), newest)]
+        size = self._size if most is None else min(most, self._size)
+        return [self._row(number) for number in range(max(0, newest - size), newest)]
 
     def at(self, utc: int) -> Row | None:
         """The row of the period that ended then (ns), None where there is none. Quick where the log has no gaps, or few."""

@@ -57,6 +57,13 @@ class Policy:
     issuer_event_id: int = 0
 
 
+def local(command: Metering.LocalChangeSupply, status: SupplyStatus) -> Status:
+    """What somebody at a display may do: SUCCESS where an armed supply is to be switched on. `status`: what it is."""
+    if command.proposed_supply_status not in (ARMED, ON):
+        return Status.INVALID_FIELD
+    return Status.SUCCESS if command.proposed_supply_status == ON and status == ARMED else Status.NOT_AUTHORIZED
+
+
 class SupplyControl:
     """`obey(status)` moves the supply, and gives what it is then. `restores`: whether an order from afar may switch on.
 
@@ -126,15 +133,6 @@ class SupplyControl:
     def _carry_out(self, order: Pending, time: int) -> Metering.SupplyStatusResponse:
         status = self._obey(SupplyStatus(order.status))
         return Metering.SupplyStatusResponse(order.provider_id, order.issuer_event_id, time, status)
-
-    def local(self, command: Metering.LocalChangeSupply, status: SupplyStatus) -> Status:
-        """Somebody at a display: an armed supply is switched on, `status` being what it is, and nothing else is done from there."""
-        if command.proposed_supply_status not in (ARMED, ON):
-            return Status.INVALID_FIELD
-        if command.proposed_supply_status == ARMED or status != ARMED:
-            return Status.NOT_AUTHORIZED
-        self._obey(ON)
-        return Status.SUCCESS
 
     def set_policy(self, command: Metering.SetSupplyStatus) -> Status:
         """What the supply is to do by itself from now on."""
