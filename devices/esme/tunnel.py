@@ -1,8 +1,8 @@
 """What comes through the HAN tunnel: DLMS, or, where the bench tunnels GB's protocol, messages of remote parties as well.
 
 Protocol 0: each transfer is one whole wrapper PDU, and its APDU reaches the server unchanged. Protocol 6 (GB-HRGP): each is one
-message; one that begins like a wrapper PDU goes to the server, the others to the inbox. A tunnel's sessions are by client and server address and end with the tunnel. Server addresses that nobody has, and transfers
-that are no wrapper PDU, meet with silence.
+message; one that begins like a wrapper PDU goes to the server, the others to the inbox. A tunnel's sessions are by client and
+server address and end with the tunnel. Server addresses that nobody has, and transfers that are no wrapper PDU, meet with silence.
 """
 
 from __future__ import annotations

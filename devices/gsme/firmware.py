@@ -4,7 +4,7 @@ At a wake it sends one complete set of attributes, each piece delivered before t
 complete; the mirror's answer says what waits for the meter. A set that breaks off is begun anew at the next wake; only the very
 first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
 
-It acts on one flag, the wish that it set its clock. Not here: commands (they come through the tunnel later), the valve, tariffs.
+What it does about the answer's flags is `notified`'s, what remote parties tell it `messages`'. Not here: the valve, tariffs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from devices.gsme import zcl
+from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
 from devices.gsme.config import Config
+from devices.gsme.messages import Messages
 from devices.gsme.register import Register
 from devices.parts.han import HUB, Han, NoAnswer, Refused
+from devices.parts.inbox import Inbox
 from devices.parts.interview import Interview
 from devices.parts.network_clock import NetworkClock
 from devices.parts.node import NETWORK
@@ -26,7 +28,7 @@ from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
 from protocols.zigbee.clusters.metering import Metering, Unit
-from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Functional, Scheme
+from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
 from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Request
 
@@ -57,12 +59,16 @@ class Firmware(firmware.Firmware):
         self.sets = 0
         """Complete sets that the mirror has answered since boot."""
 
+        self.han: Han
+        self.messages: Messages
+
     def boot(self, why: Reset) -> None:
         board, config = self.board, self.config
         self._booted = self.now
         self._life: int
         self._life, radio = board.nvm.get(SPENT, [0, 0])
-        self._mirror: int | None = board.nvm.get(MIRROR)
+        self.mirror: int | None = board.nvm.get(MIRROR)
+        """Its endpoint."""
         self._answered = Event()
         self._synchronised: int | None = None
         node = NodeConfig(
@@ -86,11 +92,14 @@ class Firmware(firmware.Firmware):
         endpoint = zcl.endpoint(config, self.register, battery)
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
+        self.inbox = Inbox(board)
+        self.messages = Messages(self, self.han, endpoint, self.inbox)
         self.han.add(endpoint)
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
         self.han.on(Left, lambda left: None if left.rejoin else self._forget_mirror())
+        self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.forget())
         self.log = ProfileLog(board.nvm)
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()
@@ -130,15 +139,19 @@ class Firmware(firmware.Firmware):
             if NETWORK not in self.board.nvm:
                 await self.han.join()  # it was sent away
             if self._synchronised is None or self.now - self._synchronised >= DAY:
-                await self._synchronise()
-            if self._mirror is None:
-                self._mirror = await self._get_mirror()
-                self.board.nvm.put({MIRROR: self._mirror})
+                await self.synchronise()
+            if self.mirror is None:
+                self.mirror = await self._get_mirror()
+                self.board.nvm.put({MIRROR: self.mirror})
             self._read()
-            return await self._report(self._mirror)
+            taken = await self._report(self.mirror)
         except (NoAnswer, Refused) as reason:
             self.board.log("gsme.set-broken", {"reason": str(reason)})
             return False
+        if taken and self.messages.to_connect:
+            with suppress(NoAnswer):
+                await self.messages.connect()
+        return taken
 
     def _half_hour(self) -> None:
         rtc = self.board.rtc
@@ -150,7 +163,7 @@ class Firmware(firmware.Firmware):
         reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
         self.board.display.show([line("GAS", amount(reading.litres, 1, 1000, Unit.CUBIC_METRES))])
 
-    async def _synchronise(self) -> None:
+    async def synchronise(self) -> None:
         """Ask for the time; a hub that has none for us is no reason not to report."""
         with suppress(NoAnswer, Refused):
             if await self.clock.synchronise():
@@ -172,7 +185,7 @@ class Firmware(firmware.Firmware):
         return answer.endpoint_id
 
     def _forget_mirror(self) -> None:
-        self._mirror = None
+        self.mirror = None
         self.board.nvm.delete(MIRROR)
 
     async def _report(self, mirror: int) -> bool:
@@ -191,8 +204,13 @@ class Firmware(firmware.Firmware):
         self.board.log("gsme.set-taken", {"litres": self.register.reading.litres})
         return True
 
+    async def push(self) -> None:
+        """Report again, what the mirror has lost among the rest. Raises NoAnswer."""
+        if self.mirror is not None:
+            await self._report(self.mirror)
+
     def _told(self, command: Metering.MirrorReportAttributeResponse, request: Request) -> None:
-        """The mirror has a complete set; the first word of flags says what waits."""
+        """The mirror has a complete set; its flags say what waits."""
         self._answered.set()
-        if command.notification_flags and command.notification_flags[0] & Functional.TIME_SYNC:
-            self.spawn(self._synchronise())
+        if any(command.notification_flags):
+            self.spawn(notified.act(self, command.notification_flags))

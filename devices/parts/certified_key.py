@@ -68,6 +68,12 @@ class CertifiedKey:
             await self._han.firmware.sleep(pause + int(pause * self._random()))
         return True
 
+    async def renew(self) -> None:
+        """Have a new key with the trust centre; one that does not come leaves the old one. Raises NoAnswer."""
+        failed = await self._attempt()
+        if failed is not None:
+            raise NoAnswer("the trust centre did not establish a new key")
+
     async def _attempt(self) -> Failed | None:
         """One exchange; None when it gave a key."""
         han = self._han

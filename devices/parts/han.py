@@ -29,7 +29,7 @@ from protocols.core.errors import DecodeError
 from protocols.zigbee.key_establishment.certificates import Credentials
 from protocols.zigbee.node import Joined, Message, NodeConfig
 from protocols.zigbee.zcl import foundation
-from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, command_of
+from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, Side, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Rejected, Reply, SequenceNumber
 from protocols.zigbee.zcl.foundation import DefaultResponse, Header, ReadAttributes, ReadAttributesResponse
 from protocols.zigbee.zcl.security import needs_link_key
@@ -118,6 +118,11 @@ class Han(Node):
         self._certified_key = CertifiedKey(self, endpoint, credentials)
         return self._certified_key
 
+    async def renew_certified_key(self) -> None:
+        """Establish a key with the trust centre in place of the one there is, where this node has certificates. Raises NoAnswer."""
+        if self._certified_key is not None:
+            await self._certified_key.renew()
+
     async def join(self) -> Joined:
         """Be on the network, and where this node has certificates, have a key that they made (`CertifiedKey.take`)."""
         self.joining = True
@@ -189,14 +194,18 @@ class Han(Node):
         source: int = 1,
         timeout: int = ANSWER_TIMEOUT,
         acknowledged: bool = True,
+        to: Side = SERVER,
     ) -> F:
-        """Send any command to a cluster and await what answers it. Raises NoAnswer, and Refused on a status not SUCCESS."""
+        """Send any command to a cluster and await what answers it. Raises NoAnswer, and Refused on a status not SUCCESS.
+
+        `to`: the side that a general command is for.
+        """
         sequence = self.sequence.next()
         key = address, sequence
         if key in self._questions:
             raise NoAnswer(f"256 questions to {address:#06x} are open")
         if type(command) in foundation.GENERAL_IDS:
-            payload = foundation.general(sequence, command, to=SERVER, disable_default_response=expect is not DefaultResponse)
+            payload = foundation.general(sequence, command, to=to, disable_default_response=expect is not DefaultResponse)
         else:
             payload = foundation.cluster(sequence, command, disable_default_response=expect is not DefaultResponse)
         handle, effects = self._send(address, endpoint, cluster.id, payload, source, acknowledged)

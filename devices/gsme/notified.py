@@ -1,0 +1,110 @@
+"""What the gas meter does about the flags that its mirror's answer carries (GB; SE 1.4 annex D.3.3.3).
+
+It acts on firmware, new keys, the wish that it stays awake, attributes to be pushed, messages in the tunnel, snapshots, samples,
+and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices, calendars and device management it
+ignores, as GB has it: what they tell of comes as messages.
+
+Each row is done after the one before, and a hub that does not answer stops none of the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from devices.parts.han import HUB, NoAnswer, Refused
+from devices.runtime.kernel import MIN, S
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, PrepaymentCommand, Scheme
+from protocols.zigbee.zcl.cluster import CLIENT
+from protocols.zigbee.zcl.foundation import ReadAttributes, ReadAttributesResponse
+
+if TYPE_CHECKING:
+    from devices.gsme.firmware import Firmware
+
+STAY: Final = 20 * S
+"""It stays awake so long before it asks whether it still should, and for a key that is on its way."""
+LONGEST_STAY: Final = 5 * MIN
+"""Whatever the hub wishes: the cell has to last."""
+GIVEN: Final = 2 * S
+"""Awake so long for a command that it fetches."""
+
+PUSH: Final = (
+    Functional.PUSH_HISTORICAL_METERING_DATA
+    | Functional.PUSH_HISTORICAL_PREPAYMENT_DATA
+    | Functional.PUSH_STATIC_BASIC
+    | Functional.PUSH_STATIC_METERING
+    | Functional.PUSH_STATIC_PREPAYMENT
+)
+AWAKE: Final = Functional.STAY_AWAKE_REQUEST_HAN | Functional.STAY_AWAKE_REQUEST_WAN
+FETCHED: Final = Functional.GET_SNAPSHOT | Functional.GET_SAMPLED_DATA
+LOGS: Final = (
+    PrepaymentCommand.GET_PREPAY_SNAPSHOT | PrepaymentCommand.GET_TOP_UP_LOG | PrepaymentCommand.GET_DEBT_REPAYMENT_LOG
+)
+
+
+class Row(NamedTuple):
+    """What is done about these flags; `act` is given those of them that are set."""
+
+    flags: Flag
+    act: Callable[[Firmware, int], Awaitable[object]]
+
+
+async def act(meter: Firmware, words: Sequence[int]) -> None:
+    """Do what the flags in these words ask for."""
+    for row in ROWS:
+        word = WORD[type(row.flags)]
+        flags = words[word] & row.flags if word < len(words) else 0
+        if flags:
+            try:
+                await row.act(meter, flags)
+            except (NoAnswer, Refused) as reason:
+                meter.board.log("gsme.not-done", {"flags": flags, "word": word, "reason": str(reason)})
+
+
+async def _key_is_coming(meter: Firmware, flags: int) -> None:
+    with meter.han.awake:
+        await meter.sleep(STAY)
+
+
+async def _fetch_command(meter: Firmware, flags: int, word: int = 0) -> None:
+    """Each flag's own command comes to the cluster's server, and is answered there."""
+    if meter.mirror is not None:
+        fetch = Metering.GetNotifiedMessage(Scheme.B, word, flags)
+        with meter.han.awake:
+            await meter.han.tell(HUB, meter.mirror, fetch)
+            await meter.sleep(GIVEN)
+
+
+async def _fetch_log(meter: Firmware, flags: int) -> None:
+    await _fetch_command(meter, flags, WORD[PrepaymentCommand])
+
+
+async def _stay_awake(meter: Firmware, flags: int) -> None:
+    """Until the hub withdraws its wish."""
+    end = meter.now + LONGEST_STAY
+    with meter.han.awake:
+        while flags and meter.mirror is not None and meter.now < end:
+            await meter.sleep(STAY)
+            flags &= await _functional(meter, meter.mirror)
+
+
+async def _functional(meter: Firmware, mirror: int) -> int:
+    """The mirror's functional flags, which are on the client side of its cluster. Raises NoAnswer, Refused."""
+    attribute = Metering.functional_notification_flags
+    question = ReadAttributes([attribute.id])
+    answer = await meter.han.ask(HUB, mirror, Metering, question, ReadAttributesResponse, to=CLIENT)
+    value = answer.records[0].value if answer.records else None
+    return value.value if value is not None and isinstance(value.value, int) else 0
+
+
+ROWS: Final = (
+    Row(Functional.TIME_SYNC, lambda meter, flags: meter.synchronise()),
+    Row(Functional.NETWORK_KEY_ACTIVE, _key_is_coming),
+    Row(Functional.CBKE_UPDATE_REQUEST, lambda meter, flags: meter.han.renew_certified_key()),
+    Row(Functional.TUNNEL_MESSAGE_PENDING, lambda meter, flags: meter.messages.fetch()),
+    Row(FETCHED, _fetch_command),
+    Row(LOGS, _fetch_log),
+    Row(PUSH, lambda meter, flags: meter.push()),
+    Row(AWAKE, _stay_awake),
+)
