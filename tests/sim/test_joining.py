@@ -164,7 +164,7 @@ def test_two_routers_that_lose_their_hub_find_it_again(build):
 
 @pytest.mark.parametrize("suite", [0, 2])
 def test_a_device_whose_announcement_was_lost_has_joined_once_it_uses_its_key(build, suite):
-    """Nobody acknowledges a broadcast: a collision takes it, and the device does not know."""
+    """A collision takes a broadcast; the device repeats it, and may have used its key before that."""
     air = f"[home.air]\nkey_establishment = {suite}\n"
     home = build(HUB.replace("[[home]]\n", f"[[home]]\n{air}") + METER, commissioned=False)
     home.until(lambda: bool(home.times("han.joined", "home1/esme")))
@@ -173,6 +173,6 @@ def test_a_device_whose_announcement_was_lost_has_joined_once_it_uses_its_key(bu
     home.shield("esme", "hub", loss=0.0)
     home.run(for_=MIN)
     arrived, joined = home.times("hub.arrived"), home.times("han.joined", "home1/esme")
-    assert len(arrived) == 1
+    assert 1 <= len(arrived) <= 2
     assert arrived[0] > joined[0] + 4 * MS
     assert home.commissioned
