@@ -10,7 +10,8 @@ non-disablement, more rates than the one in force.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from devices.esme.config import Config
@@ -61,6 +62,11 @@ class Prepayment:
         self._board = board
         self._meter = meter
         self._busy = False
+        self.judge: Callable[[bytes], Judgement] = _refuse
+        """What a token is worth, for who can tell."""
+        self.kept_with: Callable[[], dict[str, object]] = dict
+        """What else goes to flash in the same transaction."""
+        self.find = device.find
         self._taken: int = board.nvm.get(_TAKEN, meter.import_wh)
         self._disabled: bool = board.nvm.get(_DISABLED, False)
         account = _account(ACCOUNT, credit_charge_configuration=CREDIT_MODE)
@@ -73,12 +79,38 @@ class Prepayment:
         )
         following.watch(lambda thing, member: self._renew(following, member))
         keep(board.nvm, following, *(following.attributes[number] for number in (2, 11, 13)))
-        gateway = cosem.TokenGateway(GATEWAY, accept=_refuse, time=lambda: date_time.encode(board.rtc.read()))
+        self.gateway = gateway = cosem.TokenGateway(
+            GATEWAY, accept=lambda token: self.judge(token), time=lambda: date_time.encode(board.rtc.read())
+        )
         for thing in (account, *credits, *charges):
             thing.watch(lambda thing, member: self._save())
         for thing in (account, following, *credits, *charges, gateway, *_to_come(board, account, credits)):
             device.add(thing)
         meter.on_half_hour.append(lambda row: self._advance())
+
+    def credit(self, name: Obis) -> cosem.Credit:
+        """One of the credits."""
+        return next(credit for credit in self.payment.credits if credit.name == name)
+
+    def charge(self, name: Obis) -> cosem.Charge:
+        """One of the charges."""
+        return next(charge for charge in self.payment.charges if charge.name == name)
+
+    @property
+    def disabled(self) -> bool:
+        """The supply is off for want of credit."""
+        return self._disabled
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Whatever is changed within goes to flash together."""
+        before, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = before
+        self.payment.judge()
+        self._save()
 
     def _advance(self) -> None:
         """Take what was used and what time has brought."""
@@ -91,9 +123,8 @@ class Prepayment:
         self._save()
 
     def _collect(self, name: Obis) -> None:
-        charge = next(charge for charge in self.payment.charges if charge.name == name)
         self._busy = True
-        self.payment.collect(charge, self._board.rtc.read())
+        self.payment.collect(self.charge(name), self._board.rtc.read())
         self._busy = False
 
     def _follow(self, following: cosem.Account) -> None:
@@ -119,6 +150,7 @@ class Prepayment:
             if value != self._made.get(key) or _STORED + key in nvm
         }
         kept[_TAKEN] = self._taken
+        kept |= self.kept_with()
         news = {key: value for key, value in kept.items() if nvm.get(key) != value}
         if news:
             nvm.put(news)

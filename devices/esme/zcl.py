@@ -1,4 +1,7 @@
-"""The meter's endpoint towards the home: Metering, Price and Basic, over the values that COSEM shows too. Prepayment is `prepayment_face`'s."""
+"""The meter's endpoint towards the home: Metering, Price and Basic, over the values that COSEM shows too.
+
+Prepayment is `prepayment_face`'s.
+"""
 
 from __future__ import annotations
 

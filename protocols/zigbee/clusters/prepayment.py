@@ -5,6 +5,9 @@ Amounts are in units of `currency` scaled by `currency_scaling_factor`.
 
 from __future__ import annotations
 
+from enum import IntEnum, IntFlag
+from typing import Final
+
 from protocols.core.codec import Frame, le, rest, to_end, zcl_string
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, attribute, attributes, command
 from protocols.zigbee.zcl.types import (
@@ -19,6 +22,96 @@ from protocols.zigbee.zcl.types import (
     uint48,
     utc_time,
 )
+
+ALL_DEBTS: Final = 0xFF
+NEWEST: Final = 0xFFFFFFFF
+"""As the latest end time of a log."""
+
+
+class PaymentControl(IntFlag):
+    """Bits of the payment control configuration."""
+
+    DISCONNECTION = 0x0001
+    PREPAYMENT = 0x0002
+    CREDIT_MANAGEMENT = 0x0004
+    CREDIT_DISPLAY = 0x0010
+    UNIT_BASED = 0x0040
+    CONTACTOR = 0x0080
+
+
+class CreditStatus(IntFlag):
+    """Bits of the credit status."""
+
+    OK = 0x01
+    LOW = 0x02
+    EMERGENCY_ENABLED = 0x04
+    EMERGENCY_AVAILABLE = 0x08
+    EMERGENCY_SELECTED = 0x10
+    EMERGENCY_IN_USE = 0x20
+    EXHAUSTED = 0x40
+
+
+class AlarmStatus(IntFlag):
+    """Bits of the prepayment alarm status."""
+
+    LOW_CREDIT = 0x0001
+    TOP_UP_ERROR = 0x0002
+    TOP_UP_USED = 0x0004
+    TOP_UP_INVALID = 0x0008
+    EMERGENCY_AVAILABLE = 0x0040
+    DISCONNECTED_BY_CREDIT = 0x0100
+
+
+class Originator(IntEnum):
+    """Who a command or a top-up comes from."""
+
+    ENERGY_SERVICE_INTERFACE = 0
+    METER = 1
+    DISPLAY = 2
+
+
+class TopUpResult(IntEnum):
+    """What became of a top-up."""
+
+    ACCEPTED = 0x00
+    INVALID = 0x01
+    DUPLICATE = 0x02
+    ERROR = 0x03
+    MAXIMUM_CREDIT = 0x04
+    KEYPAD_LOCKED = 0x05
+    TOO_LARGE = 0x06
+    SUPPLY_ON = 0x10
+    SUPPLY_OFF = 0x11
+    SUPPLY_ARMED = 0x12
+
+
+class DebtRecovery(IntEnum):
+    """How a debt is recovered."""
+
+    BY_TIME = 0
+    BY_PERCENTAGE = 1
+    CATCH_UP = 2
+
+
+class SnapshotCause(IntFlag):
+    """Why an account's snapshot was taken."""
+
+    GENERAL = 0x0000_0001
+    MANUAL = 0x0000_0400
+    CHANGE_OF_MODE = 0x0000_4000
+    TOP_UP = 0x0004_0000
+    DEBT_OR_CREDIT = 0x0008_0000
+
+
+class DebtCreditStatus(Frame):
+    """Payload 0 of a snapshot."""
+
+    accumulated_debt: le.i32
+    debt_1_remaining: le.u32
+    debt_2_remaining: le.u32
+    debt_3_remaining: le.u32
+    emergency_credit_remaining: le.i32
+    credit_remaining: le.i32
 
 
 class TopUp(Frame):

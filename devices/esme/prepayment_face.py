@@ -1,0 +1,424 @@
+"""The Prepayment cluster over the meter's one account: what COSEM shows as account, credits and charges, Smart Energy shows, too.
+
+Amounts are the account's, hundred-thousandths of a pound. Who stands at a display of the home may top up and select emergency
+credit; everything else is the supplier's, and comes from the trust centre or not at all. Commands of the supplier may be dated
+ahead: one of each kind waits in flash; an older issuer event than the last one is refused.
+Debts 1 and 2 are collected by time, debt 3 from top-ups. Not here: friendly credit (GB's non-disablement calendar), the cost of
+consumption, alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from devices.esme.meter import Meter
+from devices.esme.payment_log import PaymentLog
+from devices.esme.prepayment import (
+    ACCUMULATED,
+    BALANCE,
+    CREDIT_MODE,
+    EMERGENCY,
+    PAYMENT_DEBT,
+    SECONDARY,
+    STANDING,
+    TARIFF,
+    TIME_DEBT_1,
+    TIME_DEBT_2,
+)
+from devices.esme.prepayment import Prepayment as Account
+from devices.parts.deadline import Deadline
+from devices.parts.load_switch import ARMED
+from devices.runtime.kernel import S
+from protocols.core.codec import Frame
+from protocols.dlms import axdr, cosem
+from protocols.dlms.cosem import AccessError, InterfaceClass
+from protocols.dlms.cosem.account import PaymentMode
+from protocols.dlms.cosem.credit import CreditStatus as State
+from protocols.dlms.cosem.interface import Attribute as Member
+from protocols.dlms.cosem.interface import Method
+from protocols.dlms.cosem.token import Delivery, TokenStatus
+from protocols.dlms.obis import Obis
+from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.clusters.prepayment import (
+    AlarmStatus,
+    CreditStatus,
+    DebtCreditStatus,
+    DebtRecovery,
+    Originator,
+    PaymentControl,
+    Prepayment,
+    SnapshotCause,
+    TopUpResult,
+)
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.zcl.cluster import Attribute
+from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+from protocols.zigbee.zcl.status import Status
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+DEBTS: Final = (TIME_DEBT_1, TIME_DEBT_2, PAYMENT_DEBT)
+LARGEST_TOP_UP, LARGEST_BALANCE = Obis("0-0:94.44.2.10"), Obis("0-0:94.44.2.20")
+PREPAYMENT_MODE: Final = [
+    *((BALANCE, charge, "111") for charge in (TARIFF, STANDING, SECONDARY, *DEBTS)),
+    *((EMERGENCY, charge, "111") for charge in (TARIFF, SECONDARY)),
+    *((ACCUMULATED, charge, "111") for charge in (STANDING, TIME_DEBT_1, TIME_DEBT_2)),
+]
+"""Emergency credit pays for energy; the rest is owed meanwhile."""
+POUNDS_AT_MINUS_5: Final = 1
+"""currency_scaling_factor: hundred-thousandths."""
+_FREQUENCIES: Final = (3_600, 86_400, 604_800, 2_592_000, 7_776_000)
+"""Seconds of the recovery frequencies: hour, day, week, month, quarter."""
+_PENDING: Final = "prepayment/pending"
+_SETTINGS: Final = "prepayment/settings"
+_LAST: Final = "prepayment/issuer"
+_CANCEL: Final = 0xFFFFFFFF
+_NO_TIME: Final = 0xFFFFFFFF
+_U16: Final = 0xFFFF
+_U32: Final = 0xFFFFFFFF
+_FAILED: Final = {
+    TokenStatus.FORMAT_FAILURE: (TopUpResult.INVALID, AlarmStatus.TOP_UP_ERROR),
+    TokenStatus.AUTHENTICATION_FAILURE: (TopUpResult.INVALID, AlarmStatus.TOP_UP_INVALID),
+    TokenStatus.VALIDATION_FAILURE: (TopUpResult.DUPLICATE, AlarmStatus.TOP_UP_USED),
+    TokenStatus.EXECUTION_FAILURE: (TopUpResult.MAXIMUM_CREDIT, AlarmStatus(0)),
+}
+
+
+def signed(value: int) -> int:
+    """A number that the cluster sends as an unsigned one."""
+    return value - (1 << 32) if value >> 31 else value
+
+
+class PrepaymentFace:
+    """The server side of Prepayment on an endpoint."""
+
+    def __init__(self, firmware: Firmware, endpoint: Endpoint, account: Account, meter: Meter, currency: int) -> None:
+        self._board = board = firmware.board
+        self._account = account
+        self._meter = meter
+        self.log = PaymentLog(board.nvm)
+        account.kept_with = self.log.image
+        self._changed_at = self._now()
+        self._refused = AlarmStatus(0)
+        self._paid = {name: int(account.charge(name).total_amount_paid.value) for name in DEBTS}
+        self._last: dict[str, int] = dict(board.nvm.get(_LAST, {}))
+        self._settings: dict[str, int] = board.nvm.get(_SETTINGS, {})
+        for name in DEBTS:
+            account.charge(name).watch(self._collected)
+        account.credit(BALANCE).watch(self._touched)
+        server = self._server = endpoint.serve(Prepayment)
+        values: dict[Attribute[object], object] = {
+            Prepayment.payment_control_configuration: self._control,
+            Prepayment.credit_remaining: lambda: account.credit(BALANCE).amount,
+            Prepayment.emergency_credit_remaining: self._emergency,
+            Prepayment.credit_status: self._status,
+            Prepayment.credit_remaining_timestamp: lambda: self._changed_at,
+            Prepayment.accumulated_debt: lambda: max(-account.credit(ACCUMULATED).amount, 0),
+            Prepayment.overall_debt_cap: lambda: account.payment.account.max_provision.value,
+            Prepayment.emergency_credit_limit_allowance: lambda: account.credit(EMERGENCY).preset_credit_amount.value,
+            Prepayment.emergency_credit_threshold: lambda: account.credit(EMERGENCY).credit_available_threshold.value,
+            Prepayment.total_credit_added: lambda: self.log.added,
+            Prepayment.max_credit_limit: lambda: self._limit(LARGEST_BALANCE),
+            Prepayment.max_credit_per_top_up: lambda: self._limit(LARGEST_TOP_UP),
+            Prepayment.low_credit_warning_level: lambda: max(account.credit(BALANCE).warning_threshold.value, 0),
+            Prepayment.ihd_low_credit_warning_level: lambda: self._settings.get("display", 0),
+            Prepayment.cut_off_value: lambda: account.credit(BALANCE).limit.value,
+            Prepayment.prepayment_alarm_status: self._alarms,
+            Prepayment.currency_scaling_factor: POUNDS_AT_MINUS_5,
+            Prepayment.currency: currency,
+        }
+        for attribute, value in values.items():
+            server[attribute] = value
+        for number in range(1, 6):
+            self._show_top_up(number)
+        for number, name in enumerate(DEBTS, 1):
+            self._show_debt(number, account.charge(name))
+        server.on_write(self._written)
+        server.on(Prepayment.ConsumerTopUp, self._top_up)
+        server.on(Prepayment.SelectAvailableEmergencyCredit, self._select)
+        server.on(Prepayment.GetTopUpLog, lambda command, request: self.log.publish_top_ups(command) or Status.NOT_FOUND)
+        server.on(Prepayment.GetDebtRepaymentLog, lambda command, request: self.log.publish_repayments(command) or Status.NOT_FOUND)
+        server.on(Prepayment.GetPrepaySnapshot, lambda command, request: self.log.publish_snapshot(command) or Status.NOT_FOUND)
+        server.on(Prepayment.SetLowCreditWarningLevel, self._supplier(self._set_warning))
+        for command in _DATED:
+            server.on(command, self._dated)
+        self._timer = Deadline(firmware, self._next, self._due)
+        board.rtc.on_set.append(self._due)
+        self._timer.arm()
+
+    # --- what is shown ---
+
+    def _control(self) -> int:
+        control = PaymentControl.CONTACTOR | PaymentControl.CREDIT_DISPLAY
+        if self._account.payment.account.mode == PaymentMode.PREPAYMENT:
+            control |= PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION
+        return control
+
+    def _emergency(self) -> int:
+        """What there is of it; before somebody selects it, what there would be."""
+        credit = self._account.credit(EMERGENCY)
+        return credit.amount if credit.status >= State.SELECTED else int(credit.preset_credit_amount.value)
+
+    def _status(self) -> int:
+        balance, emergency = self._account.credit(BALANCE), self._account.credit(EMERGENCY)
+        status = CreditStatus(0)
+        low = balance.amount <= balance.warning_threshold.value
+        status |= CreditStatus.LOW if low else CreditStatus.OK
+        if emergency.preset_credit_amount.value:
+            status |= CreditStatus.EMERGENCY_ENABLED
+        if emergency.status == State.SELECTABLE:
+            status |= CreditStatus.EMERGENCY_AVAILABLE
+        if emergency.status in (State.SELECTED, State.IN_USE):
+            status |= CreditStatus.EMERGENCY_SELECTED
+        if emergency.status == State.IN_USE:
+            status |= CreditStatus.EMERGENCY_IN_USE
+        if self._account.payment.in_use is None:
+            status |= CreditStatus.EXHAUSTED
+        return status
+
+    def _alarms(self) -> int:
+        prepaid = self._account.payment.account.mode == PaymentMode.PREPAYMENT
+        status, alarms = self._status(), self._refused
+        if prepaid and status & CreditStatus.LOW:
+            alarms |= AlarmStatus.LOW_CREDIT
+        if prepaid and status & CreditStatus.EMERGENCY_AVAILABLE:
+            alarms |= AlarmStatus.EMERGENCY_AVAILABLE
+        return alarms | (AlarmStatus.DISCONNECTED_BY_CREDIT if self._account.disabled else 0)
+
+    def _show_top_up(self, number: int) -> None:
+        def cell(place: int, nothing: int | bytes) -> Callable[[], object]:
+            return lambda: self.log.top_ups[number - 1][place] if len(self.log.top_ups) >= number else nothing
+
+        self._server[Prepayment.top_up_code[number]] = cell(0, b"")
+        self._server[Prepayment.top_up_amount[number]] = cell(1, 0)
+        self._server[Prepayment.top_up_date_time[number]] = cell(2, _NO_TIME)
+        self._server[Prepayment.top_up_originating_device[number]] = cell(3, 0xFF)
+
+    def _show_debt(self, number: int, charge: cosem.Charge) -> None:
+        by_time = charge.name != PAYMENT_DEBT
+        method = DebtRecovery.BY_TIME if by_time else DebtRecovery.BY_PERCENTAGE
+        server = self._server
+        server[Prepayment.debt_label[number]] = f"Debt {number}".encode()
+        server[Prepayment.debt_amount[number]] = lambda: charge.remaining
+        server[Prepayment.debt_recovery_method[number]] = method
+        server[Prepayment.debt_recovery_frequency[number]] = lambda: _frequency(charge.period.value)
+        server[Prepayment.debt_recovery_amount[number]] = lambda: max(charge.price(), 0) if by_time else 0
+        server[Prepayment.debt_recovery_top_up_percentage[number]] = lambda: 0 if by_time else charge.proportion.value
+
+    def _limit(self, name: Obis) -> int:
+        thing = self._account.find(name)
+        return int(thing.value_active.value) if isinstance(thing, cosem.ExtendedData) else _U32
+
+    def _written(self, attribute: Attribute[object], value: object) -> None:
+        if attribute is Prepayment.ihd_low_credit_warning_level and isinstance(value, int):
+            self._settings = {**self._settings, "display": value}
+            self._board.nvm.put({_SETTINGS: self._settings})
+
+    def _now(self) -> int:
+        return max(self._board.rtc.read() // S - EPOCH, 0)
+
+    def _touched(self, thing: InterfaceClass, member: Member | Method) -> None:
+        if member is cosem.Credit.current_credit_amount:
+            self._changed_at = self._now()
+
+    def _collected(self, thing: InterfaceClass, member: Member | Method) -> None:
+        """Some of a debt was collected: the sum paid tells how much, before what remains is told."""
+        if isinstance(thing, cosem.Charge) and member is cosem.Charge.total_amount_paid:
+            paid = int(thing.total_amount_paid.value)
+            amount, self._paid[thing.name] = paid - self._paid[thing.name], paid
+            if amount > 0:
+                self.log.repaid(self._now(), amount, DEBTS.index(thing.name), max(thing.remaining - amount, 0))
+
+    def snapshot(self, cause: SnapshotCause) -> None:
+        """Keep how the account stands now."""
+        account = self._account
+        first, second, third = (max(account.charge(name).remaining, 0) for name in DEBTS)
+        accumulated = max(-account.credit(ACCUMULATED).amount, 0)
+        status = DebtCreditStatus(accumulated, first, second, third, self._emergency(), account.credit(BALANCE).amount)
+        self.log.snapshot(self._now(), cause, status.build())
+
+    # --- a person at a display ---
+
+    def _select(self, command: Prepayment.SelectAvailableEmergencyCredit, request: Request) -> Outcome:
+        credit = self._account.credit(EMERGENCY)
+        if self._account.payment.account.mode != PaymentMode.PREPAYMENT:
+            return Status.FAILURE
+        try:
+            credit.invoke(3, axdr.i8(0))
+        except AccessError:
+            return Status.FAILURE
+        return Status.SUCCESS
+
+    def _top_up(self, command: Prepayment.ConsumerTopUp, request: Request) -> Outcome:
+        result, amount = self.top_up(command.top_up_code or b"", command.originating_device)
+        credit = self._account.credit(BALANCE).amount & _U32
+        return Prepayment.ConsumerTopUpResponse(result, amount, command.originating_device, credit)
+
+    def top_up(self, code: bytes, originator: int) -> tuple[TopUpResult, int]:
+        """A token from somewhere: what became of it, and its worth."""
+        before = self._account.credit(BALANCE).amount, self.log.added
+        delivery = Delivery.REMOTE if originator == Originator.ENERGY_SERVICE_INTERFACE else Delivery.MANUAL
+        judgement = self._account.gateway.receive(code, delivery)
+        result, alarm = _FAILED.get(judgement.status, (None, AlarmStatus(0)))
+        self._refused = alarm
+        if result is not None:
+            return result, 0
+        switch = self._meter.switch
+        state = TopUpResult.SUPPLY_ARMED if switch.state is ARMED else TopUpResult.SUPPLY_OFF
+        return TopUpResult.SUPPLY_ON if switch.closed else state, self.log.added - before[1]
+
+    def pay(self, code: bytes, amount: int, originator: int = Originator.METER) -> TokenStatus:
+        """Credit an authentic token. Beyond the largest top-up or balance nothing is credited."""
+        balance = self._account.credit(BALANCE).amount
+        if amount > self._limit(LARGEST_TOP_UP) or balance + amount > self._limit(LARGEST_BALANCE):
+            return TokenStatus.EXECUTION_FAILURE
+        with self._account.change():
+            self._account.payment.paid(amount, self._board.rtc.read())
+            self.log.topped_up(code, amount, self._now(), originator)
+            self.snapshot(SnapshotCause.TOP_UP)
+        return TokenStatus.EXECUTION_OK
+
+    # --- the supplier ---
+
+    def _supplier(self, act: Callable[[Frame], Outcome]) -> Callable[[Frame, Request], Outcome]:
+        return lambda command, request: act(command) if self._from_supplier(request) else Status.NOT_AUTHORIZED
+
+    @staticmethod
+    def _from_supplier(request: Request) -> bool:
+        return request.message.source == 0 and request.message.secured
+
+    def _set_warning(self, command: Frame) -> Outcome:
+        assert isinstance(command, Prepayment.SetLowCreditWarningLevel)
+        if command.low_credit_warning_level > 0x7FFFFFFF:
+            return Status.INVALID_VALUE
+        self._account.credit(BALANCE).warning_threshold = command.low_credit_warning_level
+        return Status.SUCCESS
+
+    def _dated(self, command: Frame, request: Request) -> Outcome:
+        """A command of the supplier: now, later, or not at all."""
+        if not self._from_supplier(request):
+            return Status.NOT_AUTHORIZED
+        name = type(command).__name__
+        time, issuer = (getattr(command, field) for field in (_DATED[type(command)], "issuer_event_id"))
+        pending: dict[str, bytes] = dict(self._board.nvm.get(_PENDING, {}))
+        if time == _CANCEL:
+            if pending.pop(name, None) is None:
+                return Status.NOT_FOUND
+            self._board.nvm.put({_PENDING: pending})
+            return Status.SUCCESS
+        if issuer <= self._last.get(name, -1):
+            return Status.DUPLICATE_EXISTS if issuer == self._last[name] else Status.FAILURE
+        if time > self._now():
+            self._last[name] = issuer
+            self._board.nvm.put({_PENDING: {**pending, name: command.build()}, _LAST: self._last})
+            self._timer.arm()
+            return self._payment_mode() if isinstance(command, Prepayment.ChangePaymentMode) else Status.SUCCESS
+        status = self._carry_out(command)
+        if status is Status.SUCCESS:
+            self._last[name] = issuer
+            self._board.nvm.put({_LAST: self._last})
+            if isinstance(command, Prepayment.ChangePaymentMode):
+                return self._payment_mode()
+        return status
+
+    def _next(self) -> int | None:
+        times = [getattr(command, _DATED[type(command)]) for command in self._waiting()]
+        return self._board.rtc.when((min(times) + EPOCH) * S) if times else None
+
+    def _waiting(self) -> list[Frame]:
+        pending: dict[str, bytes] = self._board.nvm.get(_PENDING, {})
+        return [kind.parse(pending[kind.__name__]) for kind in _DATED if kind.__name__ in pending]
+
+    def _due(self) -> None:
+        for command in self._waiting():
+            if getattr(command, _DATED[type(command)]) <= self._now():
+                pending = dict(self._board.nvm.get(_PENDING, {}))
+                del pending[type(command).__name__]
+                self._board.nvm.put({_PENDING: pending})
+                self._carry_out(command)
+        self._timer.arm()
+
+    def _payment_mode(self) -> Prepayment.ChangePaymentModeResponse:
+        emergency = self._account.credit(EMERGENCY)
+        return Prepayment.ChangePaymentModeResponse(
+            0, 0, emergency.preset_credit_amount.value, emergency.credit_available_threshold.value
+        )
+
+    def _carry_out(self, command: Frame) -> Status:
+        try:
+            with self._account.change():
+                self._obey(command)
+        except AccessError:
+            return Status.INVALID_VALUE
+        return Status.SUCCESS
+
+    def _obey(self, command: Frame) -> None:
+        account, cause = self._account, SnapshotCause.DEBT_OR_CREDIT
+        match command:
+            case Prepayment.CreditAdjustment(credit_adjustment_type=kind, credit_adjustment_value=value) if kind <= 1:
+                credit = account.credit(BALANCE)
+                credit.invoke(2 if kind else 1, axdr.i32(signed(value)))
+            case Prepayment.ChangeDebt():
+                self._change_debt(command)
+            case Prepayment.EmergencyCreditSetup(emergency_credit_limit=limit, emergency_credit_threshold=threshold):
+                credit = account.credit(EMERGENCY)
+                credit.write(9, axdr.i32(_checked(limit)))
+                credit.write(10, axdr.i32(_checked(threshold)))
+            case Prepayment.ChangePaymentMode(proposed_payment_control_configuration=control, cut_off_value=cut_off):
+                prepaid = bool(control & PaymentControl.PREPAYMENT)
+                account.credit(BALANCE).limit = signed(cut_off)
+                account.payment.account.credit_charge_configuration = PREPAYMENT_MODE if prepaid else CREDIT_MODE
+                mode = PaymentMode.PREPAYMENT if prepaid else PaymentMode.CREDIT
+                account.payment.account.account_mode_and_status = (mode, account.payment.account.status)
+                cause = SnapshotCause.CHANGE_OF_MODE
+            case Prepayment.SetMaximumCreditLimit(maximum_credit_level=level, maximum_credit_per_top_up=largest):
+                for name, value in ((LARGEST_BALANCE, level), (LARGEST_TOP_UP, largest)):
+                    thing = account.find(name)
+                    assert thing is not None
+                    thing.write(2, axdr.i32(_checked(value)))
+            case Prepayment.SetOverallDebtCap(overall_debt_cap=cap):
+                if cap > _U16:
+                    raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"a cap of {cap}")
+                account.payment.account.write(18, axdr.u16(cap))
+            case _:
+                raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, type(command).__name__)
+        self.snapshot(cause)
+
+    def _change_debt(self, command: Prepayment.ChangeDebt) -> None:
+        if command.debt_amount_type >= 2 * len(DEBTS):
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"debt {command.debt_amount_type}")
+        name = DEBTS[command.debt_amount_type // 2]
+        charge = self._account.charge(name)
+        incremental = command.debt_amount_type % 2
+        charge.invoke(4 if incremental else 5, axdr.i32(signed(command.debt_amount)))
+        if name == PAYMENT_DEBT:
+            charge.write(13, axdr.u16(command.debt_recovery_balance_percentage))
+            return
+        if command.debt_recovery_frequency >= len(_FREQUENCIES) or command.debt_recovery_amount > 0x7FFF:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "frequency or amount of recovery")
+        charge.write(8, axdr.u32(_FREQUENCIES[command.debt_recovery_frequency]))
+        charge.invoke(1, axdr.array([axdr.structure(axdr.octets(b""), axdr.i16(command.debt_recovery_amount))]))
+        charge.invoke(2, axdr.i8(0))
+
+
+_DATED: Final[dict[type[Frame], str]] = {
+    Prepayment.ChangeDebt: "debt_recovery_start_time",
+    Prepayment.EmergencyCreditSetup: "start_time",
+    Prepayment.CreditAdjustment: "start_time",
+    Prepayment.ChangePaymentMode: "implementation_date_time",
+    Prepayment.SetMaximumCreditLimit: "implementation_date_time",
+    Prepayment.SetOverallDebtCap: "implementation_date_time",
+}
+"""Commands of the supplier, and the field that says from when on."""
+
+
+def _frequency(period: int) -> int:
+    return _FREQUENCIES.index(period) if period in _FREQUENCIES else 0xFF
+
+
+def _checked(value: int) -> int:
+    if value > 0x7FFFFFFF:
+        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{value}")
+    return value
