@@ -22,5 +22,7 @@ class Config:
     electricity_period: int = 30 * S
     gas_period: int = 300 * S
     """How often it asks the mirror. The meter behind it reports every half hour."""
+    messages: bool = False
+    """The hub tunnels messages of remote parties to it."""
     manufacturer: str = "meterbench"
     model: str = "PPMID"

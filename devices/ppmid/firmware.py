@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from devices.parts.consumer_display import ConsumerDisplay
+from devices.parts.inbox import Inbox
+from devices.parts.message_tunnel import MessageTunnel
 from devices.parts.screen import STALE, ago, clock_line, line, money
 from devices.parts.watch import Wanted, Watch, find
 from devices.ppmid.config import Config
@@ -42,8 +44,11 @@ class Firmware(ConsumerDisplay):
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
         self.config = config
+        self.inbox = Inbox(board)
 
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
+        if self.config.messages:
+            self._tunnel = MessageTunnel(self.han, endpoint, self.inbox)
         endpoint.use(Prepayment)
         seek = partial(find, self.han, DeviceType.ELECTRIC)
         self.electricity = Watch(self.han, seek, _ELECTRICITY, self.config.electricity_period, self.show)

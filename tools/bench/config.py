@@ -76,6 +76,8 @@ class Home(Declared, frozen=True, kw_only=True):
     at: tuple[Metres, Metres] = (0.0, 0.0)
     """Where it stands in a neighbourhood: its devices' positions count from there."""
     air: Air = Air()
+    tunnel_protocol: Literal["dlms", "gb-hrgp"] = "dlms"
+    """What the hub tunnels to devices that are awake: DLMS wrapper PDUs, or messages of GB."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
 
     def __post_init__(self) -> None:

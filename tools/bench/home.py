@@ -24,6 +24,7 @@ from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.clusters.demand_response import DeviceClass
+from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config, device_config
 from tools.bench.identity import Identity, authority, identify
@@ -38,6 +39,7 @@ GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
 LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller")
 """Kinds that join the network; the hand-held terminal does not."""
+TUNNEL_PROTOCOLS: Mapping[str, int] = MappingProxyType({"dlms": DLMS, "gb-hrgp": GB_HRGP})
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
@@ -117,6 +119,7 @@ class Home:
         self.channel = declared.air.channel
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key
+        self.tunnel_protocol = TUNNEL_PROTOCOLS[declared.tunnel_protocol]
         self.whole = not any(device.elsewhere for device in declared.device)
         """No device of it runs elsewhere."""
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
@@ -246,6 +249,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         outage_after_ns=int(device.outage_after_s * S),
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
+        tunnel_protocol=home.tunnel_protocol,
     )
 
 
@@ -266,6 +270,7 @@ def _esme(parts: Parts) -> esme.Config:
         lls_password=parts.password,
         lab=parts.home.bench.access.lab,
         interface="wired" if _wired(parts.device) else "han",
+        tunnel_protocol=parts.home.tunnel_protocol,
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
     )
@@ -297,6 +302,11 @@ def _load_controller(parts: Parts) -> load_controller.Config:
     )
 
 
+def _ppmid(parts: Parts) -> ppmid.Config:
+    messages = parts.home.tunnel_protocol == GB_HRGP
+    return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
@@ -307,7 +317,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         buttons=("ok",),
     ),
     "ppmid": Kind(
-        lambda p: partial(ppmid.Firmware, config=ppmid.Config(p.identity.install_code, _network(p.home), p.credentials)),
+        lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
         _mains(0),
         buttons=("ok",),
     ),
