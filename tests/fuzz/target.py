@@ -20,7 +20,6 @@ LARGEST: Final = 4096
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-
 class Target(NamedTuple):
     """One function to be fuzzed: `run(octets)`. `seeds()`: octets that get far."""
 

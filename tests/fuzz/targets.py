@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import firmware, machines, parsers
+from tests.fuzz import firmware, machines, network, parsers, spinel, zigbee
 from tests.fuzz.target import LARGEST, ROOT, TARGETS, Target, joined, parted
 
-__all__ = ["LARGEST", "ROOT", "TARGETS", "Target", "firmware", "joined", "machines", "parsers", "parted"]
+__all__ = [
+    "LARGEST", "ROOT", "TARGETS", "Target", "firmware", "joined", "machines", "network", "parsers", "parted", "spinel", "zigbee",
+]  # fmt: skip
