@@ -45,6 +45,7 @@ class Limits:
         self._meter = meter
         self._device = device
         self._timer: Timer | None = None
+        self._acting = False
         self.on_exceeded: Callable[[], object] = lambda: None
         """Called when the load has been above its threshold for long enough."""
         self._state = cosem.ExtendedData(SUPPLY_STATE, value_active=axdr.boolean(False), value_passive=axdr.boolean(False))
@@ -98,12 +99,21 @@ class Limits:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._acting:  # the switch it has opened made the load another: that is judged when the script is over
+            self._timer = self._board.scope.after(0, self.watch)
+            return
         now = self._board.rtc.read()
-        for call in self._load.evaluate(self._meter.watts, now):
-            if call.argument.value == DISABLE:
-                self.on_exceeded()
-            if self.opens:
-                self._execute(call.name, call.argument.value)
+        self._acting = True
+        try:
+            for call in self._load.evaluate(self._meter.watts, now):
+                if call.argument.value == DISABLE:
+                    self.on_exceeded()
+                if self.opens:
+                    self._execute(call.name, call.argument.value)
+        finally:
+            self._acting = False
+        if self._timer is not None:
+            return
         deadline = self._load.deadline
         if deadline is not None:
             self._timer = self._board.scope.after(max(deadline - now, 0), self.watch)

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from devices import esme
+from devices.parts.han import Refused
 from devices.parts.tunnel import TunnelClients
 from devices.runtime.board import Board
 from devices.runtime.flash import KIB, Flash
@@ -150,6 +151,23 @@ class Bench:
 
     def manager(self):
         return self.direct(1, PASSWORD)
+
+    def command(self, command, expect=None):
+        """The hub sends a command of Metering: the command that answers, None for a success, the status of a refusal."""
+        hub = self.hub.firmware
+
+        async def ask():
+            address = hub.han.stack.address_of(self.board.eui64)
+            try:
+                if expect is not None:
+                    return await hub.han.request(address, 1, command, expect)
+                return await hub.han.confirm(address, 1, command)
+            except Refused as refused:
+                return refused.status
+
+        task = hub.spawn(ask())
+        self.premises.until(lambda: task.done)
+        return task.result()
 
 
 @pytest.fixture
