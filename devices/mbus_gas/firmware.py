@@ -1,0 +1,177 @@
+"""The firmware: counts pulses, keeps a half-hour log, tells its index every half hour, and listens for an instant after that.
+
+A report has the index (litres), its time, error flags, and where the valve is. Two kinds of command are carried out, each whole or
+not at all: remote control (0 shut, 1 open, 2 arm) and the time; whatever else comes is refused by the meter's answer. What a
+command has changed and the counter that it came under are one record in flash, so a command is carried out once whatever happens.
+Not here: prepayment (a volume to shut at), encryption keys that change, installation telegrams.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final
+
+from devices.mbus_gas.config import Config
+from devices.parts.demand import Demand, gas
+from devices.parts.integrator import Integrator
+from devices.parts.profile_log import HALF_HOUR, ProfileLog
+from devices.runtime import firmware
+from devices.runtime.board import Board, Reset
+from protocols.core.effects import Effect
+from protocols.wmbus import records
+from protocols.wmbus.meter import NEVER, Asked, Command, Dropped, Listen, Meter, Transmit
+from protocols.wmbus.records import Coding, Quantity, Record
+from protocols.wmbus.telegram import Key, Profile
+
+S: Final = 1_000_000_000
+MOST_OFFSET: Final = 60
+"""Seconds over which meters spread their reports, by their numbers."""
+_STATE: Final = "mbus/state"
+_INDEX: Final = "mbus/index"
+
+
+class Control(IntEnum):
+    """Values of the remote control record."""
+
+    SHUT = 0
+    OPEN = 1
+    ARM = 2
+
+
+class Error(IntEnum):
+    """Bits of the error flags."""
+
+    CLOCK_UNSET = 0x01
+
+
+class Firmware(firmware.Firmware):
+    """The board has a narrowband radio, a battery, a display, a button and flash for the log."""
+
+    def __init__(self, board: Board, config: Config) -> None:
+        super().__init__(board)
+        self.config = config
+
+    def boot(self, why: Reset) -> None:
+        board, config = self.board, self.config
+        kept = board.nvm.get(_STATE, {"valve": int(Control.OPEN), "heard": NEVER})
+        index = board.nvm.get(_INDEX, {"litres": config.start_litres, "rest": 0, "access": 0})
+        self.valve = Control(kept["valve"])
+        self._heard: int = kept["heard"]
+        self.litres: int = index["litres"]
+        """The last reading."""
+        self._flow = Integrator(self.now, index["litres"], index["rest"])
+        self._demand = Demand(gas(config.kwh_a_year), board.rng("gas"))
+        self._level = 0
+        self.log = ProfileLog(board.nvm)
+        counts = board.nvm.counter("mbus/messages", step=64)
+        self.meter = Meter(
+            config.address, Key(config.profile, config.key), config.mode, access=index["access"], heard=self._heard,
+            count=counts.next if config.profile is Profile.B else None,
+        )  # fmt: skip
+        board.ether.on_receive = self._received
+        board.buttons.on_press = self._pressed
+        self._next_level()
+        self.every(HALF_HOUR, self._half_hour, align=True)
+        self.after(config.address.number % MOST_OFFSET * S, self._begin)
+        self._show()
+
+    def _begin(self) -> None:
+        self._report()
+        self.every(self.config.period, self._report)
+
+    # --- gas ---
+
+    def _next_level(self) -> None:
+        level = self._demand.next(self.board.rtc.read())
+        self._level = level.value
+        self._set_flow()
+        self.after(level.duration, self._next_level)
+
+    def _set_flow(self) -> None:
+        self._flow.set(self._level if self.valve is Control.OPEN else 0, self.now)
+
+    def _half_hour(self) -> None:
+        rtc = self.board.rtc
+        if rtc.valid:
+            self._read(self.log.record(rtc.read(), self._flow.total(self.now)))
+
+    def _read(self, row: dict[str, object] | None = None) -> None:
+        litres, rest = self._flow.state(self.now)
+        self.board.nvm.put({_INDEX: {"litres": litres, "rest": rest, "access": self.meter.access + 1 & 0xFF}, **(row or {})})
+        self.litres = litres
+        self._show()
+
+    def _show(self) -> None:
+        self.board.display.show([f"GAS {self.litres / 1000:.3f} m3", f"VALVE {self.valve.name}"])
+
+    # --- the radio ---
+
+    def _report(self) -> None:
+        self._read()
+        self._apply(self.meter.report(self._data(), self.now))
+
+    def _data(self) -> list[Record]:
+        rtc = self.board.rtc
+        moment = [records.point_in_time(datetime.fromtimestamp(rtc.read() // S, UTC))] if rtc.valid else []
+        return [
+            Record.of(Quantity.VOLUME, self.litres, Coding.BCD8, -3),
+            *moment,
+            Record.of(Quantity.ERROR_FLAGS, 0 if rtc.valid else Error.CLOCK_UNSET, Coding.I16),
+            Record.of(Quantity.VALVE, int(self.valve), Coding.I8),
+        ]
+
+    def _received(self, chips: bytes) -> None:
+        self._apply(self.meter.feed(chips, self.now))
+
+    def _apply(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Transmit(chips=chips):
+                    self.board.ether.transmit(chips, self.config.mode.from_meter.airtime(chips))
+                case Listen(opens=opens, closes=closes):
+                    self.board.ether.listen(opens, closes)
+                case Command(records=commands, counter=counter):
+                    done = self._obey(commands, counter)
+                    self._apply(self.meter.reply(self.now, done=done))
+                case Asked(counter=counter):
+                    self._keep(self.valve, counter)
+                    self._apply(self.meter.reply(self.now, self._data()))
+                case Dropped(reason=reason):
+                    self.board.log("mbus.dropped", {"reason": reason})
+
+    # --- commands ---
+
+    def _obey(self, commands: tuple[Record, ...], counter: int | None) -> bool:
+        """Carry out all of them, or none; True when they were."""
+        valve, utc = self.valve, None
+        for command in commands:
+            moment = command.when
+            if command.quantity is Quantity.CONTROL and isinstance(command.value, int) and command.value in list(Control):
+                wanted = Control(command.value)
+                valve = Control.ARM if wanted is Control.OPEN and not self.config.remote_open else wanted
+                if valve is Control.ARM and self.valve is Control.OPEN:
+                    valve = Control.OPEN
+            elif isinstance(moment, datetime):
+                utc = int(moment.replace(tzinfo=UTC).timestamp()) * S
+            else:
+                self._keep(self.valve, counter)
+                return False
+        self._keep(valve, counter)
+        if utc is not None:
+            self.board.rtc.set(utc)
+        return bool(commands)
+
+    def _pressed(self, button: str) -> None:
+        """A hand at the meter opens an armed valve, and no other."""
+        if self.valve is Control.ARM:
+            self._keep(Control.OPEN, None)
+
+    def _keep(self, valve: Control, counter: int | None) -> None:
+        self._heard = self._heard if counter is None else counter
+        self.board.nvm.put({_STATE: {"valve": int(valve), "heard": self._heard}})
+        if valve is not self.valve:
+            self.valve = valve
+            self.board.log("mbus.valve", {"state": valve.name})
+        self._set_flow()
+        self._show()
