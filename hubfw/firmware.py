@@ -30,6 +30,7 @@ from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import UNTIL_CHANGED, Messages
 from hubfw.han.mirrors import Mirrors
+from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
 from hubfw.local import Local
@@ -76,6 +77,7 @@ class Firmware(firmware.Firmware):
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+        self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""
         self.mailbox = Mailbox(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._message)
@@ -124,6 +126,7 @@ class Firmware(firmware.Firmware):
                 self._open_tunnel(device)
         for meter in self.meters.values():
             self._learn(meter)
+        self.tariffs.start()
         self.messages.start()
         self.mailbox.start()
         self.load_control.start()

@@ -39,6 +39,7 @@ class Firmware(ConsumerDisplay):
         return self.electricity, self.gas
 
     def _power_read(self) -> None:
+        self.price.metered(self.electricity.get(Metering.current_summation_delivered), self.electricity.meter)
         if self.electricity.meter is not self._priced_by:
             self._priced_by = self.electricity.meter
             self.spawn(self._fetch_price())
@@ -50,7 +51,12 @@ class Firmware(ConsumerDisplay):
 
     async def refresh(self) -> None:
         await super().refresh()
+        await self.price.subscription.catch_up()
         await self.price.fetch(self.electricity.meter)
+
+    def pressed(self) -> None:
+        self.price.accept_peak()
+        super().pressed()
 
     def face(self) -> list[str]:
         demand = self.electricity.get(Metering.instantaneous_demand)
@@ -63,7 +69,7 @@ class Firmware(ConsumerDisplay):
             line("ELECTRICITY", self._amount(self.electricity, demand, rate=True)),
             line("cost now", self.price.cost(demand, self.electricity.meter)),
             line("total", total),
-            line("price", self.price.text),
+            line(self.price.label, self.price.text),
             line("GAS", volume),
             line("read", STALE if volume == STALE else ago(read_at, self.clock.utc)),
         ]

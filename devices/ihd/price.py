@@ -1,17 +1,21 @@
 """The price of a kilowatt-hour now, as the meter or the hub publishes it (SE 1.4 annex D.4), and what it makes the power cost.
 
-The meter is asked first: it is what bills are made of. A publication is taken from either; one with an older issuer event
-than what the same device published before is not, nor one for a time to come: the price is asked for again every hour.
+Where the hub publishes a tariff, that is it: tier and block are worked out here, minute by minute, or are the hub's to say where
+consumption since the block period began is not known here. Else the meter is asked first: it is what bills are made of. A
+price is taken from either; one with an older issuer event than what the same device published before is not, nor one for a
+time to come: the price is asked for again every hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
 from devices.parts.screen import NO_VALUE, POUND_STERLING, STALE
+from devices.parts.subscription import Subscription
 from devices.parts.watch import Meter
 from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.price import Price
@@ -22,6 +26,11 @@ S = 1_000_000_000
 RX_ON_WHEN_IDLE = 1
 UNTIL_CHANGED = 0xFFFF
 NO_PRICE = 0xFFFFFFFF
+BEGIN = 120
+"""A register read within so many seconds is what it showed when a block period began."""
+BLOCK_PERIOD = "ihd/block-period"
+WHOLE = 0
+PENDING = 0
 
 
 class PriceTag:
@@ -35,10 +44,16 @@ class PriceTag:
         self._from = HUB
         self._end: int | None = None
         endpoint.use(Price).on(Price.PublishPrice, self._published)
+        self.subscription = Subscription(han, endpoint, clock, changed)
+        self._base: tuple[int, Fraction] | None = None
+        stored = han.board.nvm.get(BLOCK_PERIOD)
+        if stored is not None:
+            self._base = stored[0], Fraction(stored[1], stored[2])
+        self._shown: Fraction | None = None
 
     async def fetch(self, meter: Meter | None) -> None:
         """Ask for the price in force. Raises NoAnswer, and Refused when nobody tells."""
-        if meter is not None:
+        if meter is not None and self.subscription.store() is None:
             with suppress(NoAnswer, Refused):
                 await self._ask(await self._han.find(meter.eui64), meter.endpoint)
                 return
@@ -66,8 +81,77 @@ class PriceTag:
             self._end = start + 60 * price.duration_in_minutes
         self._changed()
 
+    # --- the hub's tariff ---
+
+    def metered(self, register: int | None, meter: Meter | None) -> None:
+        """What the electricity register shows now: consumption in a block period is counted from here."""
+        store, now = self.subscription.store(), self._now
+        if store is None or now is None or register is None or meter is None or not meter.divisor:
+            return
+        period = store.one(Price.PublishBlockPeriod, now)
+        self._shown = Fraction(register * meter.multiplier, meter.divisor)
+        if period is None or (self._base is not None and self._base[0] == period.block_period_start_time):
+            return
+        if now - period.block_period_start_time <= BEGIN:
+            self._base = period.block_period_start_time, self._shown
+            kept = [self._base[0], self._shown.numerator, self._shown.denominator]
+            self._han.board.nvm.put({BLOCK_PERIOD: kept})
+
+    def _used(self, tier: int) -> Fraction | None:
+        store, now = self.subscription.store(), self._now
+        period = None if store is None or now is None else store.one(Price.PublishBlockPeriod, now)
+        known = period is not None and self._base is not None and self._base[0] == period.block_period_start_time
+        return self._shown - self._base[1] if tier == WHOLE and known and self._base and self._shown is not None else None
+
+    @property
+    def _worked_out(self) -> Price.PublishPrice | None:
+        """The price that the hub's tariff makes now."""
+        store, now = self.subscription.store(), self._now
+        if store is None or now is None:
+            return None
+        from protocols.zigbee.price.current import current_price  # as Subscription does: only where there is a tariff
+
+        return current_price(store, now, used=self._used)
+
+    @property
+    def _now(self) -> int | None:
+        utc = self._clock.utc
+        return None if utc is None else utc // S - EPOCH
+
+    @property
+    def label(self) -> str:
+        """What the price is called: its tier and block, a peak that waits for the customer's answer."""
+        store, now = self.subscription.store(), self._now
+        if store is None or now is None:
+            return "price"
+        if self.pending_peak is not None:
+            return "peak? OK"
+        from protocols.zigbee.price.tariff import tariff
+
+        known, price = tariff(store, now), self._worked_out
+        block = known.active(now, self._used).block if known is not None else None
+        name = "" if price is None else (price.rate_label or b"").decode("utf-8", "replace")
+        return f"{name or 'price'} {block}" if block else name or "price"
+
+    @property
+    def pending_peak(self) -> int | None:
+        """The issuer event identifier of a critical peak, now or to come, that the customer may refuse."""
+        store = self.subscription.store()
+        events = [] if store is None else list(store.entries(Price.PublishCppEvent))
+        return next((each.event for each in events if getattr(each.first, "cpp_auth", None) == PENDING), None)
+
+    def accept_peak(self) -> None:
+        """The customer agrees to the peak that waits."""
+        if self.pending_peak is not None:
+            self.subscription.answer_peak(self.pending_peak, accept=True)
+
+    # --- what is shown ---
+
     @property
     def _in_force(self) -> Price.PublishPrice | None:
+        worked_out = self._worked_out
+        if worked_out is not None:
+            return worked_out
         utc = self._clock.utc
         over = self._end is not None and utc is not None and utc // S - EPOCH >= self._end
         return None if over or self._price is None or self._price.price == NO_PRICE else self._price
@@ -82,7 +166,7 @@ class PriceTag:
 
     @property
     def _minor_name(self) -> str:
-        price = self._price
+        price = self._in_force
         return "p" if price is not None and price.currency == POUND_STERLING else "c"
 
     @property

@@ -81,7 +81,7 @@ class ConsumerDisplay(firmware.Firmware):
         self.trust_centre = TrustCentreWatch(self.han, endpoint)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)
-        self.board.buttons.on_press = lambda name: self.messages.confirm() if name == OK else None
+        self.board.buttons.on_press = self.press
         self.show()
         self.every(MINUTE, self.show, align=True)
         self.han.on(Left, self._left)
@@ -99,6 +99,15 @@ class ConsumerDisplay(firmware.Firmware):
         """Ask the hub for what may have been missed. Raises NoAnswer, Refused."""
         await self.clock.synchronise()
         await self.messages.fetch()
+
+    def press(self, button: str) -> None:
+        """Somebody presses a button."""
+        if button == OK:
+            self.pressed()
+
+    def pressed(self) -> None:
+        """The button: a message that wants it is confirmed."""
+        self.messages.confirm()
 
     @property
     def commissioned(self) -> bool:

@@ -137,7 +137,7 @@ ROWS: Final = (
         start="billing_period_start_time", length=period("billing_period_duration", "billing_period_duration_type"), past=12,
         check=both(_type, _period_type)),
     Row(Price.PublishCppEvent,
-        start="start_time", length=minutes("duration_in_minutes"), kept=4,
+        start="start_time", length=minutes("duration_in_minutes"), kept=4, revised="cpp_auth",
         check=both(_type, limits(cpp_price_tier=(0, 1), cpp_auth=(0, 3), duration_in_minutes=(1, 1440)))),
     Row(Price.PublishCreditPayment, Price.GetCreditPayment,
         start="credit_payment_date", newest_first=True, most=5, check=limits(credit_payment_status=(0, 4))),

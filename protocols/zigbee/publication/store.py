@@ -33,6 +33,8 @@ class Result(NamedTuple):
 
     status: Status
     changed: bool = False
+    frame: Frame | None = None
+    """As it was taken: with the time of a start that was to be at once."""
 
 
 @dataclass(slots=True)
@@ -70,10 +72,8 @@ class Entry:
         return self.start <= time and ((end := self.end) is None or time < end)
 
     def commands(self) -> list[Frame]:
-        """Its commands in order, with the start time that it has."""
-        frames = [self.frames[index] for index in sorted(self.frames)]
-        name = self.row.start
-        return frames if not name else [frame if number(frame, name) else _starting(frame, name, self.start) for frame in frames]
+        """Its commands in order."""
+        return [self.frames[index] for index in sorted(self.frames)]
 
 
 def _starting(frame: F, name: str, start: int) -> F:
@@ -112,22 +112,23 @@ class Store:
         if row.cancels is not None:
             return self._cancel(row, frame, now)
         event = number(frame, "issuer_event_id") if _issued(row) else 0
-        start = number(frame, row.start) if row.start else NOW
+        if row.start and number(frame, row.start) == NOW:
+            frame = _starting(frame, row.start, now)
+        begins = number(frame, row.start) if row.start else NOW
         thing = row.thing(frame)
         entries = self._entries[row.command]
         same = [entry for entry in entries if entry.thing == thing]
         known = next((entry for entry in same if entry.event == event), None)
-        if start == NEVER:
+        if begins == NEVER:
             if known is None:
                 return Result(Status.NOT_FOUND)
             entries.remove(known)
-            return Result(Status.SUCCESS, True)
+            return Result(Status.SUCCESS, True, frame)
         refusal = self._fits(row, frame)
         if refusal:
             return Result(refusal)
         if known is not None:
             return self._another(known, frame)
-        begins = now if row.start and start == NOW else start
         if any(other.event > event and other.whole and other.covers(begins) for other in same):
             return Result(Status.SUCCESS)
         fresh = Entry(row, thing, event, begins, {_index(row, frame): frame})
@@ -147,11 +148,14 @@ class Store:
         entries.append(fresh)
         entries.sort(key=lambda entry: entry.start)
         self.expire(now)
-        return Result(Status.SUCCESS, True)
+        return Result(Status.SUCCESS, True, frame)
 
     def _another(self, entry: Entry, frame: Frame) -> Result:
         """A command of a publication that is known: another part, or the same again."""
         row = entry.row
+        if row.revised and number(frame, row.revised) != number(entry.first, row.revised):
+            entry.frames = {0: frame}
+            return Result(Status.SUCCESS, True, frame)
         if row.pieces is None or _index(row, frame) in entry.frames:
             return Result(Status.SUCCESS)
         index, (_, count) = _index(row, frame), row.pieces
@@ -162,7 +166,7 @@ class Store:
             self._entries[row.command] = [
                 other for other in self._entries[row.command] if other is entry or other not in self._superseded(entry)
             ]
-        return Result(Status.SUCCESS, True)
+        return Result(Status.SUCCESS, True, frame)
 
     def _superseded(self, fresh: Entry) -> list[Entry]:
         end = fresh.end
@@ -211,7 +215,7 @@ class Store:
             self._entries[row.cancels].remove(entry)
         self._drop_parts(row.cancels)
         self._entries[row.command] = [Entry(row, (), 0, now, {0: frame})]
-        return Result(Status.SUCCESS, True)
+        return Result(Status.SUCCESS, True, frame)
 
     def _drop_parts(self, head: type[Frame]) -> None:
         for row in self.rows.values():

@@ -37,8 +37,8 @@ def until_changed(frame: Frame) -> int | None:
 
 
 def number(frame: Frame, name: str) -> int:
-    """An integer field; 0 where an optional one was left out."""
-    value = getattr(frame, name)
+    """An integer field; 0 where there is none."""
+    value = getattr(frame, name, 0)
     return value if isinstance(value, int) else 0
 
 
@@ -77,6 +77,8 @@ class Row:
     """The field that a range in the question counts: `start_<first>` and how many."""
     cancels: type[Frame] | None = None
     """It withdraws those of this command with the same `by`, and their parts."""
+    revised: str = ""
+    """A field that may change in a publication that is known: an answer of the other side."""
     check: Check = fine
     """Whether its fields are in range."""
 
