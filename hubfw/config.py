@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.zigbee.backup import Backup
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
 
@@ -20,7 +21,8 @@ LOAD_CONTROLLER = "load-controller"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the device log: a device that may join. `install_code` is with its CRC; `kind` is `esme`, `gsme`, `ihd`, ..."""
+    """A line of the device log: a device that may join. `install_code` is with its CRC, or empty: it is known by `Config.restore`
+    alone; `kind` is `esme`, `gsme`, `ihd`, ..."""
 
     eui64: int
     install_code: bytes = field(repr=False)
@@ -37,6 +39,10 @@ class Config:
     """At most 16; an install code that is not valid, or one entry more, is refused at boot."""
     credentials: tuple[Credentials, ...] = ()
     """Its certificates, at most one of a suite; with none, the link keys of the install codes will do for everything."""
+    restore: Backup | None = None
+    """What another hub knew, whose network this one takes over at its first start (`Coordinator.backup`)."""
+    new_key_after_removal: bool = False
+    """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
     lls_password: bytes = field(default=b"12345678", repr=False)

@@ -1,8 +1,8 @@
 """The hub's network under the hand of a DLMS client: class 104, `0-0:30.3.0` (GB: CCS01, CCS02, CCS06, CCS07).
 
 A registered device's key is its install code of 16 octets without the CRC. Joining stays open for as long as `join_timeout` says,
-an hour at most. Restoring another hub's log would need devices that accept a new trust centre: it is not offered, and neither are
-making and removing the network.
+an hour at most. The backup is of the link keys that the devices have now. Restoring another hub's is not offered here (a hub is
+made with it, `hubfw.Config.restore`), and neither are making and removing the network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hubfw.config import ESME, GSME, IHD, LOAD_CONTROLLER, PPMID, Entry
 from hubfw.device_log import Device, DeviceLog
-from protocols.core import aes, crc
+from protocols.core import crc
 from protocols.dlms import cosem
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import AccessError, date_time
@@ -105,14 +105,11 @@ class NetworkControl:
 
     def _backup(self, argument: Data) -> Data:
         """The log, with a hash of each device's link key: the key itself never leaves the hub."""
-        stack = self._coordinator.han.stack
-        keys = stack.trust_centre.preconfigured
-        hashed = {device.eui64: aes.mmo(keys[device.eui64]) for device in self._log if device.eui64 in keys}
-        return backup(date_time.encode(self._board.rtc.read()), stack.config.extended_pan_id or self._board.eui64, hashed)
+        known = self._coordinator.backup()
+        return backup(date_time.encode(self._board.rtc.read()), known.extended_pan_id, known.devices)
 
     def _replace_key(self, argument: Data) -> None:
-        han = self._coordinator.han
-        han.apply(han.stack.replace_network_key(han.now))
+        self._coordinator.replace_network_key()
 
     def _devices(self) -> Plain:
         return [self._line(device) for device in self._log]

@@ -29,7 +29,7 @@ from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
 from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
-from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType
+from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType, TrustCentreReplaced
 from protocols.zigbee.zcl.endpoint import Request
 
 S = 1_000_000_000
@@ -99,6 +99,7 @@ class Firmware(firmware.Firmware):
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
         self.han.on(Left, lambda left: None if left.rejoin else self._forget_mirror())
+        self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
         self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.forget())
         self.log = ProfileLog(board.nvm)
         self.every(HALF_HOUR, self._half_hour, align=True)

@@ -27,7 +27,7 @@ from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.core.errors import DecodeError
 from protocols.zigbee.key_establishment.certificates import Credentials
-from protocols.zigbee.node import Joined, Message, NodeConfig
+from protocols.zigbee.node import Joined, Message, NodeConfig, TrustCentreReplaced
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, Side, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Rejected, Reply, SequenceNumber
@@ -97,6 +97,7 @@ class Han(Node):
         self._questions: dict[tuple[int, int], Question] = {}
         self._reports = Deadline(firmware, self._next_report, self._report_due)
         self.on(Message, self._message)
+        self.on(TrustCentreReplaced, self._replaced)
 
     def add(self, endpoint: Endpoint) -> Endpoint:
         """Have an endpoint on this node, now or while it runs; again after its clusters changed."""
@@ -134,6 +135,20 @@ class Han(Node):
                 self.joining = False
                 return joined
             await self.firmware.sleep(PAUSE)
+
+    def _replaced(self, replaced: TrustCentreReplaced) -> None:
+        # While it joins, `join` sees to the key.
+        if self._certified_key is not None and not self.joining:
+            self.joining = True
+            self.firmware.spawn(self._renew(self._certified_key))
+
+    async def _renew(self, certified_key: CertifiedKey) -> None:
+        """Put a key that certificates make in the place of the hash that a new trust centre knew us by."""
+        if await certified_key.take():
+            self.joining = False
+        else:
+            await self.firmware.sleep(PAUSE)
+            await self.join()
 
     # --- questions ---
 

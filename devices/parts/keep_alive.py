@@ -1,7 +1,7 @@
 """Whether the trust centre is still there (SE 1.4 annex A.3): asked at a base time and a random one on top, which it tells itself.
 
-Three questions in a row without an answer: it is lost, and the device looks for its network, until it is found. Any answer, a
-refusal too, shows that somebody is there. Not here: a trust centre that took another's place (swap-out).
+Three questions in a row without an answer: it is lost, and the device looks for its network, until it is found: that of a hub that
+took the lost one's place, too (`protocols.zigbee.keys`). Any answer, a refusal too, shows that somebody is there.
 """
 
 from __future__ import annotations

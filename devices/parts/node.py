@@ -18,6 +18,7 @@ from devices.runtime.tasks import Future, Task
 from protocols.core.effects import Effect
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import zdo
+from protocols.zigbee.backup import Backup
 from protocols.zigbee.node import (
     RX_ON_DEVICES,
     Configure,
@@ -38,6 +39,7 @@ from protocols.zigbee.node import (
     Persist,
     S,
     Transmit,
+    TrustCentreReplaced,
     TxStatus,
     Undelivered,
     ZdoResponse,
@@ -83,6 +85,7 @@ _TOLD: Mapping[type[Effect], tuple[str, tuple[str, ...]]] = MappingProxyType({
     JoinRefused: ("han.refused", ("eui64", "reason")),
     DeviceLeft: ("han.gone", ("eui64", "short", "aged")),
     PartnerKey: ("han.partner-key", ("eui64",)),
+    TrustCentreReplaced: ("han.trust-centre-replaced", ("eui64", "before")),
 })  # fmt: skip
 """What the event log tells of a node's network life: effect to kind and fields. No keys."""
 
@@ -171,10 +174,10 @@ class Node:
 
     # --- network life ---
 
-    def form(self) -> None:
-        """Coordinator: take up the stored network, or start one."""
+    def form(self, successor_of: Backup | None = None) -> None:
+        """Coordinator: take up the stored network, or start one: another hub's where there is a backup of that."""
         stored = self.board.nvm.get(NETWORK)
-        self.apply(self.stack.form(self.now) if stored is None else self.stack.resume(stored, self.now))
+        self.apply(self.stack.form(self.now, successor_of) if stored is None else self.stack.resume(stored, self.now))
 
     async def join(self) -> Joined:
         """Be on the network: take up the stored one without a frame, or join, as often and as late as the stack says."""

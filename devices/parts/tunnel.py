@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import Final
 
 from devices.parts.deadline import Deadline
-from devices.parts.han import Han, NoAnswer
+from devices.parts.han import HUB, Han, NoAnswer
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT, Tunneling, TunnelStatus
-from protocols.zigbee.node import DeviceAnnounced, S
+from protocols.zigbee.node import DeviceAnnounced, S, TrustCentreReplaced
 from protocols.zigbee.tunneling.client import RETRY, Client
 from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, Peer, Received, Refuse
 from protocols.zigbee.tunneling.server import Server
@@ -37,6 +37,7 @@ class _Tunnels:
         self.endpoint = endpoint
         self._listen = listen
         han.on(DeviceAnnounced, lambda announced: self.apply(self.forget(announced.short)))
+        han.on(TrustCentreReplaced, lambda replaced: self.apply(self.forget(HUB)))
 
     def forget(self, address: int) -> list[Effect]:
         """A device joined anew."""

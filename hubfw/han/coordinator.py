@@ -2,7 +2,8 @@
 
 The network is formed once and taken up from non-volatile memory ever after. Joining is open while a device of the log has
 never joined, until somebody closes it, and for as long as somebody opens it: for 254 s at most, opened anew every 240 s. Only
-devices of the log get a key.
+devices of the log get a key. A hub that is made with another one's backup takes over that one's network and devices, which find it
+by themselves.
 
 Not here: what is said to a device once it has joined (`esi`, `mirrors`, `tunnels`).
 """
@@ -16,6 +17,7 @@ from devices.parts.han import Han
 from devices.runtime.kernel import S
 from hubfw.config import Config, Entry
 from hubfw.device_log import Device, DeviceLog
+from protocols.zigbee.backup import Backup
 from protocols.zigbee.node import MINUTE, DeviceAnnounced, Message, NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -61,15 +63,20 @@ class Coordinator:
 
     def start(self) -> None:
         """Take up the network, or form it; let in whoever is missing. The endpoints are on the node by now."""
-        self.han.form()
+        self.han.form(self._config.restore)
         centre = self.han.stack.trust_centre
         listed = [device.eui64 for device in self._log]
         for eui64 in centre.devices:
             if eui64 not in listed:
                 self.han.apply(self.han.stack.remove(eui64, self.han.now))
         for device in self._log:
-            centre.add(device.eui64, device.entry.install_code)
+            if device.entry.install_code:
+                centre.add(device.eui64, device.entry.install_code)
         self._permit()
+
+    def backup(self) -> Backup:
+        """What a hub needs that is to take our place."""
+        return self.han.stack.trust_centre.export()
 
     @property
     def missing(self) -> list[Device]:
@@ -99,9 +106,16 @@ class Coordinator:
         self._log.add(entry)
 
     def unregister(self, eui64: int) -> None:
-        """Strike a device off the log, and send it away."""
+        """Strike a device off the log, and send it away; the network key it knows goes, too, if that is the hub's policy."""
         self._log.remove(eui64)
         self.han.apply(self.han.stack.remove(eui64, self.han.now))
+        if self._config.new_key_after_removal:
+            self.replace_network_key()
+
+    def replace_network_key(self) -> None:
+        """Hand everybody a new network key, which is used 10 s from now; a sleeper gets it when it next wakes."""
+        self.han.apply(self.han.stack.replace_network_key(self.han.now))
+        self._firmware.board.log("hub.network-key", {})
 
     def _permit(self) -> None:
         if self._renewal is not None:

@@ -1,4 +1,7 @@
-"""Devices ask whether their trust centre is there, and look for it when it is not (bad input F23, its first half)."""
+"""Devices ask whether their trust centre is there, and look for it when it is not (bad input F23).
+
+A hub that another one replaces is in test_swap_out.
+"""
 
 from __future__ import annotations
 
@@ -57,13 +60,13 @@ def test_a_time_of_nought_is_not_believed(build, asked):
     assert all(600 <= gap <= 601 for gap in gaps(times))
 
 
-def test_two_misses_are_no_loss(home):
+def test_f23_two_misses_are_no_loss(home):
     home.hub.cut(off_for=19 * MIN)
     home.run(for_=HOUR)
     assert home.events(LOST) == []
 
 
-def test_a_hub_that_is_gone_is_missed_and_found_again(home):
+def test_f23_a_hub_that_is_gone_is_missed_and_found_again(home):
     home.hub.cut(off_for=2 * HOUR)
     home.run(for_=2 * HOUR)
     for who in ("home1/esme", "home1/ihd", "home1/ppmid"):
