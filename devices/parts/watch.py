@@ -115,6 +115,10 @@ class Watch:
                 self._failed()
             await self._han.firmware.sleep(max(0, started + self._pause() - self._han.now))
 
+    async def look(self) -> None:
+        """Poll once, now. Raises NoAnswer, Refused."""
+        await self._poll()
+
     def _pause(self) -> int:
         if self.meter is None:
             return min(self._period, LONGEST_PAUSE) if self._failures < FORGET_AFTER else max(self._period, LONGEST_PAUSE)

@@ -1,28 +1,37 @@
 """The prepayment interface's firmware: whether the supply is on, and the balance, of electricity and of gas.
 
-Not here: switching the supply on, top-ups, emergency credit.
+The button `supply` closes an armed electricity supply, `credit` selects emergency credit, and a code on the keypad (`top_up`) is a
+top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all.
+Not here: the same for gas, whose meter sleeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from devices.parts.consumer_display import ConsumerDisplay
+from devices.parts.han import NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.message_tunnel import MessageTunnel
 from devices.parts.screen import STALE, ago, clock_line, line, money
 from devices.parts.watch import Wanted, Watch, find
 from devices.ppmid.config import Config
 from devices.runtime.board import Board
+from protocols.core.codec import Frame
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus
-from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.clusters.prepayment import CreditStatus, Originator, PaymentControl, Prepayment, TopUpResult
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 S = 1_000_000_000
-PREPAYMENT_ENABLED = 0x0002
-"""Bit of the payment control configuration."""
+SUPPLY, CREDIT = "supply", "credit"
+"""Buttons."""
+CODE_DIGITS: Final = 20
+SHOWN: Final = 30 * S
+"""How long an answer is shown."""
 
 _BALANCE = (
     Prepayment.payment_control_configuration,
@@ -30,14 +39,24 @@ _BALANCE = (
     Prepayment.currency_scaling_factor,
     Prepayment.currency,
 )
-_ELECTRICITY: Wanted = ((Metering, (Metering.supply_status,)), (Prepayment, _BALANCE))
+_EMERGENCY = (Prepayment.credit_status, Prepayment.emergency_credit_remaining)
+_ELECTRICITY: Wanted = ((Metering, (Metering.supply_status,)), (Prepayment, _BALANCE + _EMERGENCY))
 _GAS: Wanted = ((Metering, (Metering.supply_status, Metering.reading_snapshot_time)), (Prepayment, _BALANCE))
+
+_RESULTS: Final[Mapping[int, str]] = {
+    TopUpResult.ACCEPTED: "top-up accepted",
+    TopUpResult.SUPPLY_ON: "top-up accepted",
+    TopUpResult.SUPPLY_OFF: "top-up accepted",
+    TopUpResult.SUPPLY_ARMED: "accepted: press SUPPLY",
+    TopUpResult.DUPLICATE: "code was used already",
+    TopUpResult.MAXIMUM_CREDIT: "credit is at its limit",
+}
 
 _SUPPLY = {SupplyStatus.OFF: "supply OFF", SupplyStatus.OFF_ARMED: "supply armed", SupplyStatus.ON: "supply ON"}
 
 
 class Firmware(ConsumerDisplay):
-    """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells and a button `ok`."""
+    """Asks meter and hub, shows what they say. The board has a display of 24 x 8 cells, buttons `ok`, `supply` and `credit`."""
 
     page = 480
 
@@ -45,6 +64,8 @@ class Firmware(ConsumerDisplay):
         super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
         self.config = config
         self.inbox = Inbox(board)
+        self._answer = ""
+        self._answered = 0
 
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         if self.config.messages:
@@ -56,6 +77,60 @@ class Firmware(ConsumerDisplay):
         self.gas = Watch(self.han, seek, _GAS, self.config.gas_period, self.show)
         return self.electricity, self.gas
 
+    def press(self, button: str) -> None:
+        if button == SUPPLY:
+            self.spawn(self._ask(Metering.LocalChangeSupply(SupplyStatus.ON), "supply"))
+        elif button == CREDIT:
+            utc = self.clock.utc
+            now = 0xFFFFFFFF if utc is None else utc // S - EPOCH
+            self.spawn(self._ask(Prepayment.SelectAvailableEmergencyCredit(now, Originator.DISPLAY), "emergency"))
+        else:
+            super().press(button)
+
+    def top_up(self, code: str) -> None:
+        """Somebody types a code."""
+        if len(code) != CODE_DIGITS or not (code.isascii() and code.isdigit()):
+            self._tell("code not valid")
+        else:
+            self.spawn(self._top_up(Prepayment.ConsumerTopUp(Originator.DISPLAY, code.encode())))
+
+    async def _ask(self, command: Frame, what: str) -> None:
+        try:
+            address, endpoint = await self._meter()
+            await self.han.confirm(address, endpoint, command)
+            self._tell(f"{what}: done")
+        except Refused:
+            self._tell(f"{what}: refused")
+        except NoAnswer:
+            self._tell(f"{what}: no answer")
+        await self._look()
+
+    async def _top_up(self, command: Prepayment.ConsumerTopUp) -> None:
+        try:
+            address, endpoint = await self._meter()
+            answer = await self.han.request(address, endpoint, command, Prepayment.ConsumerTopUpResponse)
+            self._tell(_RESULTS.get(answer.result_type, "code refused"))
+        except (Refused, NoAnswer):
+            self._tell("top-up: no answer")
+        await self._look()
+
+    async def _meter(self) -> tuple[int, int]:
+        meter = self.electricity.meter
+        if meter is None:
+            raise NoAnswer("no meter is known")
+        return await self.han.find(meter.eui64), meter.endpoint
+
+    async def _look(self) -> None:
+        with suppress(NoAnswer, Refused):
+            await self.electricity.look()
+
+    def _tell(self, answer: str) -> None:
+        """Show it for a while in place of emergency credit."""
+        self._answer, self._answered = answer, self.now
+        self.board.log("ppmid.answer", {"text": answer})
+        self.show()
+        self.after(SHOWN, self.show)
+
     def face(self) -> list[str]:
         snapshot = self.gas.get(Metering.reading_snapshot_time)
         read_at = None if snapshot is None else (snapshot + EPOCH) * S
@@ -64,7 +139,7 @@ class Firmware(ConsumerDisplay):
             clock_line(self.clock.utc),
             line("ELECTRICITY", _supply(self.electricity)),
             line(_mode(self.electricity), _balance(self.electricity)),
-            "",
+            line("", self._answer) if self._answer and self.now < self._answered + SHOWN else _emergency(self.electricity),
             line("GAS", _supply(self.gas)),
             line(_mode(self.gas), _balance(self.gas)),
             line("  as of", ago(read_at, self.clock.utc) if known else STALE),
@@ -80,7 +155,22 @@ def _mode(watch: Watch) -> str:
     control = watch.get(Prepayment.payment_control_configuration)
     if control is None:
         return "  balance"
-    return "  prepaid" if control & PREPAYMENT_ENABLED else "  account"
+    return "  prepaid" if control & PaymentControl.PREPAYMENT else "  account"
+
+
+def _emergency(watch: Watch) -> str:
+    """Emergency credit that can be had or is in use, in prepayment mode; nothing else."""
+    control, status = watch.get(Prepayment.payment_control_configuration), watch.get(Prepayment.credit_status)
+    if not control or not status or not control & PaymentControl.PREPAYMENT:
+        return ""
+    if not status & (CreditStatus.EMERGENCY_AVAILABLE | CreditStatus.EMERGENCY_SELECTED):
+        return ""
+    label = "  emergency" if status & CreditStatus.EMERGENCY_SELECTED else "  press CREDIT"
+    return line(label, money(
+        watch.get(Prepayment.emergency_credit_remaining),
+        watch.get(Prepayment.currency_scaling_factor),
+        watch.get(Prepayment.currency),
+    ))  # fmt: skip
 
 
 def _balance(watch: Watch) -> str:

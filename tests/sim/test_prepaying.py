@@ -1,0 +1,108 @@
+"""A home pays before it uses: credit runs out, emergency credit is selected and the supply closed from the prepayment interface."""
+
+from __future__ import annotations
+
+import pytest
+
+from devices.runtime.kernel import HOUR, MIN, S
+from protocols.dlms.cosem.token import Judgement
+from protocols.zigbee.clusters.prepayment import Originator, PaymentControl, Prepayment
+
+POUND = 100_000
+CODE = "12345678901234567890"
+
+
+@pytest.fixture
+def home(home):
+    """The meter is in prepayment mode, with a penny."""
+    han, address = home.hub.firmware.han, home.hub.firmware.han.stack.address_of(home.esme.eui64)
+    prepaid = PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION
+    for command in (Prepayment.CreditAdjustment(1, 0, 1, POUND // 100), Prepayment.ChangePaymentMode(0, 1, 0, prepaid, 0)):
+        han.endpoints[1].use(Prepayment)
+        han.command(address, 1, command)
+        home.run(for_=S)
+    home.run(for_=31 * S)
+    return home
+
+
+def lines(home):
+    return home.ppmid.display.lines[1:4]
+
+
+def press(home, button):
+    home.ppmid.buttons.press(button)
+    home.run(for_=5 * S)
+
+
+@pytest.mark.req("S-115", part=True)
+@pytest.mark.req("S-105", part=True)
+def test_emergency_credit_and_supply_from_the_prepayment_interface(home):
+    assert lines(home)[0] == "ELECTRICITY    supply ON"
+    home.run(for_=4 * HOUR)
+    assert lines(home) == ("ELECTRICITY   supply OFF", "  prepaid         -£0.01", "  press CREDIT     £5.00")
+    press(home, "supply")  # nothing armed it
+    assert lines(home)[2].strip() == "supply: refused"
+    assert not home.esme.firmware.meter.switch.closed
+    press(home, "credit")
+    assert lines(home)[0] == "ELECTRICITY supply armed"
+    assert lines(home)[2].strip() == "emergency: done"
+    assert not home.esme.firmware.meter.switch.closed  # a person closes it, and nobody else
+    home.run(for_=MIN)
+    press(home, "supply")
+    assert lines(home)[0] == "ELECTRICITY    supply ON"
+    assert home.esme.firmware.meter.switch.closed
+    home.run(for_=MIN)
+    assert lines(home)[2].startswith("  emergency")
+    press(home, "credit")
+    assert lines(home)[2].strip() == "emergency: refused"
+
+
+def test_h9_a_code_typed_while_the_supply_is_off_credits_and_arms(home):
+    home.run(for_=4 * HOUR)
+    meter = home.esme.firmware
+    face = meter.prepayment
+    face._account.judge = lambda token: Judgement(face.pay(token, 20 * POUND, Originator.DISPLAY))
+    home.ppmid.firmware.top_up(CODE)
+    home.run(for_=5 * S)
+    assert lines(home)[2].strip() == "accepted: press SUPPLY"
+    assert lines(home)[0] == "ELECTRICITY supply armed"
+    assert not meter.meter.switch.closed
+    press(home, "supply")
+    assert meter.meter.switch.closed
+    assert "£1" in lines(home)[1]
+
+
+@pytest.mark.parametrize("code", ["", CODE[:-1], CODE + "1", CODE[:-1] + "x", "\N{ARABIC-INDIC DIGIT ONE}" * 20])
+def test_h1_what_cannot_be_a_code_goes_nowhere(home, code):
+    before = home.esme.firmware.prepayment._account.gateway.token.value
+    home.ppmid.firmware.top_up(code)
+    home.run(for_=5 * S)
+    assert lines(home)[2].strip() == "code not valid"
+    assert home.esme.firmware.prepayment._account.gateway.token.value == before
+
+
+def test_h2_a_code_that_is_not_authentic_is_refused_and_nothing_is_credited(home):
+    home.ppmid.firmware.top_up(CODE)
+    home.run(for_=5 * S)
+    assert lines(home)[2].strip() == "code refused"
+    assert home.esme.firmware.prepayment.log.added == 0
+
+
+def test_only_the_hub_speaks_for_the_supplier(home):
+    han = home.ppmid.firmware.han
+    address = han.stack.address_of(home.esme.eui64)
+    before = home.esme.firmware.prepayment._account.payment.available
+    for command in (
+        Prepayment.CreditAdjustment(99, 0, 1, 50 * POUND), Prepayment.ChangePaymentMode(0, 99, 0, 0, 0),
+        Prepayment.SetMaximumCreditLimit(0, 99, 0, 1, 1), Prepayment.SetOverallDebtCap(0, 99, 0, 1),
+        Prepayment.EmergencyCreditSetup(99, 0, 1, 1), Prepayment.ChangeDebt(99, b"", 1, 0, 0, 0, 0, 0, 0, 0),
+        Prepayment.SetLowCreditWarningLevel(1),
+    ):  # fmt: skip
+        home.kernel.spawn(_refused(han, address, command), who="test")
+        home.run(for_=5 * S)
+    assert home.esme.firmware.prepayment._account.payment.available <= before
+
+
+async def _refused(han, address, command):
+    with pytest.raises(Exception, match="NOT_AUTHORIZED"):
+        await han.confirm(address, 1, command)
