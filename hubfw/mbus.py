@@ -1,13 +1,16 @@
-"""Meters on wireless M-Bus: the hub as their other device (EN 13757-4). It hears them, and speaks to one after it has spoken.
+"""Gas by wireless M-Bus: the hub as the meter's other device (EN 13757-4). It hears it, and speaks to it after it has spoken.
 
-A report is given on with the time at which it came; what is kept in flash is the last message counter of each meter, before the
-report counts, so that none is taken twice. Commands wait in RAM for the meter's next report: whoever gave one is told how it
-ended, and a hub that lost its power has told nobody that it was done.
+A report is one complete set for the meter's mirror: `SET` says which record becomes which Smart Energy attribute, so displays on
+the HAN and the head end read this meter as any other. What is kept in flash is the last message counter of each meter, before the
+report counts: none is taken twice. Commands wait in RAM for the meter's next report: whoever gave one is told how it
+ended, and a hub that lost its power has told nobody that it was done. A meter whose clock is not set gets the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
@@ -16,15 +19,77 @@ from protocols.wmbus.coding import T2, Mode
 from protocols.wmbus.gateway import Done, Failed, Gateway, Reported, TransmitAt
 from protocols.wmbus.link import Address, DeviceType
 from protocols.wmbus.meter import NEVER, Dropped
-from protocols.wmbus.records import Record
+from protocols.wmbus.records import Quantity, Record, point_in_time
 from protocols.wmbus.telegram import Key
+from protocols.zigbee.clusters.metering import DeviceType as DeviceKind
+from protocols.zigbee.clusters.metering import Metering, SupplyStatus, Unit
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.zcl.cluster import Attribute
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
 
 Answer = Callable[[bool, tuple[Record, ...]], object]
 """Called once: whether a command was carried out, and the records of an answer."""
+Values = dict[tuple[int, int], object]
+"""By (cluster, attribute) identifiers, as in a mirror."""
 
+SUPPLY: Final = {0: SupplyStatus.OFF, 1: SupplyStatus.ON, 2: SupplyStatus.OFF_ARMED}
+"""Where the valve is."""
+CLOCK_UNSET: Final = 0x01
+"""Of the error flags."""
+LITRES_IN_CUBIC_METRE: Final = 1000
+FORMAT: Final = 0b0_0101_011
+"""Five digits before the decimal point and three behind it."""
+
+
+def _litres(record: Record) -> int | None:
+    return None if record.number is None else int(record.number * LITRES_IN_CUBIC_METRE)
+
+
+def _time(record: Record) -> int | None:
+    moment = record.when
+    return int(moment.replace(tzinfo=UTC).timestamp()) - EPOCH if isinstance(moment, datetime) else None
+
+
+def _valve(record: Record) -> int | None:
+    return SUPPLY.get(record.value) if isinstance(record.value, int) else None
+
+
+SET: Final[Mapping[Quantity, tuple[Attribute[object], Callable[[Record], int | None]]]] = MappingProxyType(
+    {
+        Quantity.VOLUME: (Metering.current_summation_delivered, _litres),
+        Quantity.POINT_IN_TIME: (Metering.reading_snapshot_time, _time),
+        Quantity.VALVE: (Metering.supply_status, _valve),
+    }
+)
+"""Record to attribute of Metering. What a record does not say is left out."""
+CONSTANT: Final[Mapping[Attribute[object], object]] = MappingProxyType(
+    {
+        Metering.unit_of_measure: Unit.CUBIC_METRES,
+        Metering.multiplier: 1,
+        Metering.divisor: LITRES_IN_CUBIC_METRE,
+        Metering.summation_formatting: FORMAT,
+        Metering.metering_device_type: DeviceKind.GAS,
+    }
+)
+"""What holds for every meter, whatever it says."""
+
+
+def attributes(meter: Address, records: tuple[Record, ...]) -> Values:
+    """A report as a mirror's set. Empty where it has no volume that could be read."""
+    values: Values = {(Metering.id, attribute.id): value for attribute, value in CONSTANT.items()}
+    values[Metering.id, Metering.current_meter_id.id] = str(meter).encode()
+    for record in records:
+        if record.quantity is not None and record.quantity in SET and record.storage == 0:
+            attribute, translate = SET[record.quantity]
+            value = translate(record)
+            if value is not None:
+                values[Metering.id, attribute.id] = value
+    return values if (Metering.id, Metering.current_summation_delivered.id) in values else {}
+
+
+S: Final = 1_000_000_000
 _HEARD: Final = "mbus/heard/"
 _ACCESS_A_BOOT: Final = 64
 _DIGITS: Final = 100_000_000
@@ -37,14 +102,10 @@ def address_of(eui64: int, kind: int) -> Address:
 
 
 class MBus:
-    """The part. `reported(meter, records, status)` is called for each report, after its counter is in flash."""
+    """The part. `reported(meter, set)` is called for each report with a volume, after its counter is in flash."""
 
     def __init__(
-        self,
-        firmware: Firmware,
-        meters: Mapping[Address, Key],
-        reported: Callable[[Address, tuple[Record, ...], int], object],
-        mode: Mode = T2,
+        self, firmware: Firmware, meters: Mapping[Address, Key], reported: Callable[[Address, Values], object], mode: Mode = T2
     ) -> None:
         self._firmware = firmware
         self._mode = mode
@@ -72,6 +133,17 @@ class MBus:
         """Commands that wait for a meter."""
         return self._gateway.waiting(meter)
 
+    def _take(self, meter: Address, records: tuple[Record, ...]) -> None:
+        values = attributes(meter, records)
+        if values:
+            self._reported(meter, values)
+        errors = next((record.value for record in records if record.quantity is Quantity.ERROR_FLAGS), 0)
+        if isinstance(errors, int) and errors & CLOCK_UNSET and self._firmware.board.rtc.valid and not self.waiting(meter):
+            self._answers[self._gateway.command_afresh(meter, self._now)] = lambda done, answer: None
+
+    def _now(self) -> list[Record]:
+        return [point_in_time(datetime.fromtimestamp(self._firmware.board.rtc.read() // S, UTC))]
+
     def _received(self, chips: bytes) -> None:
         self._apply(self._gateway.feed(chips, self._firmware.now))
 
@@ -84,10 +156,10 @@ class MBus:
             match effect:
                 case TransmitAt(when=when, chips=chips):
                     self._firmware.at(when, board.ether.transmit, chips, self._mode.to_meter.airtime(chips))
-                case Reported(meter=meter, records=records, status=status, counter=counter):
+                case Reported(meter=meter, records=records, counter=counter):
                     if counter is not None:
                         board.nvm.put({_HEARD + str(meter): counter})
-                    self._reported(meter, records, status)
+                    self._take(meter, records)
                 case Done(number=number, records=records):
                     self._answers.pop(number)(True, records)
                 case Failed(number=number, reason=reason):

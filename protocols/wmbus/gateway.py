@@ -66,7 +66,7 @@ class Failed(Effect):
 class _Waiting:
     number: int
     control: int
-    records: bytes
+    records: bytes | Callable[[], list[Record]]
     octets: bytes | None = None
     tries: int = 0
 
@@ -115,6 +115,10 @@ class Gateway:
         """Have a meter carry out records when it speaks next: the command's number. Raises LocalProtocolError: unknown, full."""
         return self._enqueue(meter, Control.SND_UD, records.build(data))
 
+    def command_afresh(self, meter: Address, data: Callable[[], list[Record]]) -> int:
+        """As `command`, with records made anew for each attempt: for what a meter may carry out twice, and stales, as the time."""
+        return self._enqueue(meter, Control.SND_UD, data)
+
     def ask(self, meter: Address) -> int:
         """Ask a meter for its data when it speaks next: the question's number. Raises LocalProtocolError as `command`."""
         return self._enqueue(meter, Control.REQ_UD2, b"")
@@ -152,7 +156,7 @@ class Gateway:
         known.queue.popleft()
         return [Failed(first.number, f"no answer to {TRIES} attempts")]
 
-    def _enqueue(self, meter: Address, control: int, data: bytes) -> int:
+    def _enqueue(self, meter: Address, control: int, data: bytes | Callable[[], list[Record]]) -> int:
         known = self._meters.get(meter)
         if known is None:
             raise LocalProtocolError(f"{meter} is not known here")
@@ -183,9 +187,11 @@ class Gateway:
         if not known.queue:
             return TransmitAt(when, self._chips(self._sealed(meter, known, Control.SND_NKE, b"")))
         first = known.queue[0]
-        if first.octets is None:
+        data = first.records
+        if first.octets is None or not isinstance(data, bytes):
             known.frame_count ^= FRAME_COUNT
-            first.octets = self._sealed(meter, known, first.control | known.frame_count, first.records)
+            octets = data if isinstance(data, bytes) else records.build(data())
+            first.octets = self._sealed(meter, known, first.control | known.frame_count, octets)
         first.tries += 1
         chips = self._chips(first.octets)
         self._asked, self._until = meter, when + self._mode.to_meter.airtime(chips) + PATIENCE

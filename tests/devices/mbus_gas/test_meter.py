@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 
@@ -16,12 +15,13 @@ from devices.runtime.ether import TELEGRAM, Ether
 from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import DAY, HOUR, MIN, MS, Kernel, S
 from devices.runtime.supply import Battery, Mains, MainsSupply
-from hubfw.mbus import MBus, address_of
+from hubfw.mbus import MBus, Values, address_of
 from protocols.wmbus.coding import C2, T2, Mode
 from protocols.wmbus.framing import parse
 from protocols.wmbus.link import Address, DeviceType, Telegram
 from protocols.wmbus.records import Coding, Quantity, Record, point_in_time
 from protocols.wmbus.telegram import Key, Profile
+from protocols.zigbee.clusters.metering import Metering, SupplyStatus
 
 START = 1_767_225_600 * S  # 2026-01-01 00:00:00 UTC
 KEY = bytes(range(16))
@@ -31,13 +31,13 @@ SHUT, OPEN, ARM = ([Record.of(Quantity.CONTROL, value, Coding.I8)] for value in 
 
 class Hub(Firmware):
     def boot(self, why: Reset) -> None:
-        self.reports: list[tuple[int, dict[Quantity | None, Record]]] = []
+        self.reports: list[tuple[int, dict[int, object]]] = []
         self.answers: list[bool] = []
         premises: Premises = self.board.premises  # type: ignore[attr-defined]  # put there below
         self.mbus = MBus(self, {GAS: Key(premises.profile, KEY)}, self.report, premises.mode)
 
-    def report(self, meter: Address, records: tuple[Record, ...], status: int) -> None:
-        self.reports.append((self.now, {record.quantity: record for record in records}))
+    def report(self, meter: Address, values: Values) -> None:
+        self.reports.append((self.now, {identifier: value for (_, identifier), value in values.items()}))
 
     def command(self, records: list[Record]) -> None:
         self.mbus.command(GAS, records, lambda done, answer: self.answers.append(done))
@@ -92,11 +92,10 @@ def test_the_index_is_told_each_half_hour(profile: Profile, mode: Mode) -> None:
     premises.run(DAY)
     reports = premises.heard.reports
     assert len(reports) == 48
-    volumes = [report[Quantity.VOLUME].number for _, report in reports]
-    assert volumes == sorted(volumes, key=lambda volume: volume or 0)
-    assert volumes[-1] == Decimal(premises.firmware.litres) / 1000
-    assert volumes[-1] is not None
-    assert volumes[-1] > 1
+    litres = [each for _, report in reports if isinstance(each := report[Metering.current_summation_delivered.id], int)]
+    assert len(litres) == 48
+    assert litres == sorted(litres)
+    assert litres[-1] == premises.firmware.litres > 1000
     assert {second[0] - first[0] for first, second in pairwise(reports)} == {30 * MIN}
 
 
@@ -115,7 +114,7 @@ def test_commands_wait_for_the_report_and_the_valve_moves() -> None:
     litres = premises.firmware.litres
     premises.run(DAY)
     assert premises.firmware.litres == litres
-    assert premises.heard.reports[-1][1][Quantity.VALVE].value == 0
+    assert premises.heard.reports[-1][1][Metering.supply_status.id] == SupplyStatus.OFF
 
 
 @pytest.mark.req("S-105", part=True)
