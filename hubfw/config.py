@@ -61,5 +61,7 @@ class Config:
     tunnel_protocol: int = DLMS
     """What goes through the tunnels to devices that are awake: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
     channel: int = 15
+    sub_ghz: tuple[tuple[int, int], ...] = ()
+    """(page, channel) of its radio below 1 GHz, the first one of which it takes; none: it has no such radio."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""

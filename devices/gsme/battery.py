@@ -26,6 +26,7 @@ ACKNOWLEDGING = 544_000
 MOST_DAYS = 0xFFFE
 
 _COMMAND, _BEACON_REQUEST = 3, 7
+_EVERYBODY = b"\xff\xff"
 _ACK_REQUEST = 0x20
 
 
@@ -55,7 +56,8 @@ class RadioTime:
     def _handed_over(self, transmit: Transmit) -> None:
         self._close_window(self._han.now)
         self._since[transmit.handle] = self._han.now
-        if transmit.psdu[0] & 7 == _COMMAND and transmit.psdu[7] == _BEACON_REQUEST and len(transmit.psdu) == 10:
+        psdu = transmit.psdu
+        if psdu[0] & 7 == _COMMAND and psdu[5:7] == _EVERYBODY and psdu[-3] == _BEACON_REQUEST:  # of either version
             self._beacon_requests.add(transmit.handle)
 
     def _confirmed(self, handle: int, status: TxStatus, frame_pending: bool) -> None:

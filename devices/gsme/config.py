@@ -37,6 +37,8 @@ class Config:
     """Its network is a home-automation host's: it stays awake until it was interviewed, and has no mirror there."""
     default_link_key: bool = False
     """It joins under the well-known default link key, too."""
+    sub_ghz: tuple[tuple[int, int], ...] = ()
+    """(page, channel) below 1 GHz on which it looks for its network; none: it does at 2.4 GHz."""
     wake_period: int = 30 * MINUTE
     """It reports at multiples of this (ns) on its own clock."""
     wake_offset: int | None = None

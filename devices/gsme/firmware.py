@@ -76,6 +76,7 @@ class Firmware(firmware.Firmware):
             NodeType.SLEEPY_END_DEVICE,
             install_code=config.install_code,
             extended_pan_id=config.extended_pan_id,
+            sub_ghz=config.sub_ghz,
             mains_powered=False,
             certified=bool(config.credentials),
             default_link_key=config.default_link_key,

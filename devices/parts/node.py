@@ -159,9 +159,11 @@ class Node:
         }
         for kind, act in appliers.items():
             self.on(kind, act)
-        radio = self.board.radio
-        radio.on_receive = self._receive
-        radio.on_confirm = self._confirm
+        dual = config.sub_ghz and config.type is NodeType.COORDINATOR
+        self._radios = (self.board.radio, self.board.sub_ghz) if dual else (self.board.radio,)
+        for interface, radio in enumerate(self._radios):
+            radio.on_receive = partial(self._receive, interface=interface) if interface else self._receive
+            radio.on_confirm = self._confirm
 
     @property
     def now(self) -> int:
@@ -319,16 +321,17 @@ class Node:
         self.board.log(told, {field: getattr(effect, field) for field in fields})
 
     def _transmit(self, effect: Transmit) -> None:
-        self.board.radio.transmit(effect.handle, effect.psdu, indirect=effect.indirect)
+        self._radios[effect.interface].transmit(effect.handle, effect.psdu, indirect=effect.indirect)
 
-    def _receive(self, psdu: bytes, lqi: int) -> None:
-        self.apply(self.stack.receive(psdu, self.now, lqi))
+    def _receive(self, psdu: bytes, lqi: int, interface: int = 0) -> None:
+        self.apply(self.stack.receive(psdu, self.now, lqi, interface))
 
     def _confirm(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
         self.apply(self.stack.confirm(handle, status, frame_pending, self.now))
 
     def _configure(self, effect: Configure) -> None:
-        self.board.radio.configure(
+        self._radios[effect.interface].configure(
+            page=effect.page,
             channel=effect.channel,
             pan_id=effect.pan_id,
             short=effect.short,

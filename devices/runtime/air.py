@@ -6,7 +6,7 @@ microseconds: address filter and FCS check (7.5.6.2), acknowledgements and up to
 until their data request or 7.68 s (7.5.6.3), the frame pending bit. It reads MAC addressing octets (7.2.1) and nothing behind them.
 
 Every frame and acknowledgement on the air is an event of kind "air.frame" (see `OnAir`), logged as it ends. Not modelled:
-interference between channels, MAC security, 802.15.4-2015 frames.
+interference between channels, MAC security, acknowledgements of 802.15.4-2015.
 """
 
 from __future__ import annotations
@@ -116,11 +116,12 @@ class Air:
             loss = self._losses.get((sender.who, receiver.who), self.loss)
             margin = 0.0
             if self.propagation is not None:
-                margin = self.propagation.margin((sender.x, sender.y), (receiver.x, receiver.y))
+                margin = self.propagation.margin((sender.x, sender.y), (receiver.x, receiver.y), sender.reach)
                 lqi = link_quality(margin)
             else:
                 distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
-                lqi = 255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0
+                range_m = self.range_m * sender.reach
+                lqi = 255 - int(200 * distance / range_m) if distance <= range_m else 0
             rng = self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}") if loss else None
             link = sender.links[receiver.who] = Link(lqi, loss, rng, margin)
         return link
@@ -354,6 +355,11 @@ class Transceiver:
             radio.links.pop(self.who, None)
         self.links.clear()
 
+    @property
+    def reach(self) -> float:
+        """How many times the medium's range it is heard, where it is tuned in."""
+        return 1.0 if self.tuned is None else self.tuned.band.reach
+
     def in_pan(self, pan: bytes) -> bool:
         """True when a frame for this PAN identifier (two octets) is for this radio's."""
         return pan == self._pan or pan == _ANY_PAN or self._pan == _ANY_PAN
@@ -372,8 +378,9 @@ class Transceiver:
         promiscuous: bool = False,
     ) -> None:
         """See `radio.Radio.configure`."""
-        if self.tuned is not None:
-            self.tuned.leave(self)
+        before = self.tuned
+        if before is not None:
+            before.leave(self)
         extended = eui64.to_bytes(8, "little")
         self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
         self._pan = pan_id.to_bytes(2, "little")
@@ -381,6 +388,8 @@ class Transceiver:
         self.promiscuous = promiscuous
         self.tuned = self.air.channel(page, channel)
         self.tuned.enter(self)
+        if before is not None and before.band is not self.tuned.band:
+            self.links.clear()
 
     def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None:
         """See `radio.Radio.transmit`."""

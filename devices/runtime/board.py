@@ -56,6 +56,7 @@ class Board:
         flash: Flash | None = None,
         rtc: Rtc | None = None,
         radio: Radio | None = None,
+        sub_ghz: Radio | None = None,
         ether: Transceiver | None = None,
         net: Host | None = None,
         buttons: Iterable[str] = (),
@@ -77,6 +78,7 @@ class Board:
         self.scope.close()
         self._build = firmware
         self._radio = radio
+        self._sub_ghz = sub_ghz
         self._ether = ether
         self._net = net
         self._uarts: dict[str, Port] = {}
@@ -89,6 +91,13 @@ class Board:
         if self._radio is None:
             raise LocalProtocolError(f"{self.name} has no radio")
         return self._radio
+
+    @property
+    def sub_ghz(self) -> Radio:
+        """The second radio of a dual-band board. Raises LocalProtocolError on any other."""
+        if self._sub_ghz is None:
+            raise LocalProtocolError(f"{self.name} has no radio below 1 GHz")
+        return self._sub_ghz
 
     @property
     def ether(self) -> Transceiver:
@@ -147,10 +156,9 @@ class Board:
         self.log("power", {"state": "off"})
         for port in self._uarts.values():
             port.reset()
-        if self._radio is not None:
-            self._radio.reset()
-        if self._ether is not None:
-            self._ether.reset()
+        for radio in (self._radio, self._sub_ghz, self._ether):
+            if radio is not None:
+                radio.reset()
         if self._net is not None:
             self._net.reset()
         self.rtc.reset()

@@ -212,7 +212,7 @@ class ContendedAir(Air):
         return [noise for noise in self.noise if noise.page == channel.page and channel.number in noise.channels]
 
     def _loudness(self, noise: Noise, radio: Transceiver) -> float:
-        return self.path.margin(noise.place, (radio.x, radio.y)) + noise.db
+        return self.path.margin(noise.place, (radio.x, radio.y), radio.reach) + noise.db
 
 
 class Contender(Transceiver):

@@ -1,7 +1,8 @@
-"""The MAC addressing octets of a PSDU, as radio hardware reads them (802.15.4-2006 clause 7.2.1).
+"""The MAC addressing octets of a PSDU, as radio hardware reads them (802.15.4-2006 clause 7.2.1, 802.15.4-2015 clause 7.2.2).
 
 Only what the medium's filter, acknowledgements and indirect queue need; `protocols.zigbee.mac` is the codec. Addresses stay the
-octets they are on the air. A header that contradicts its own frame control, or the frame's length, has a `fault` and no addresses.
+octets they are on the air. A frame of version 2 is never acknowledged, as none that ZigBee sends asks for it. A header that
+contradicts its own frame control, or the frame's length, has a `fault` and no addresses.
 """
 
 from __future__ import annotations
@@ -17,16 +18,35 @@ _ACK_REQUEST = 0x20
 _DATA_REQUEST = 0x04
 _BEACON_REQUEST = 0x07
 _FCS = 2
+_VERSION_2 = 0x2000
+_SUPPRESSED, _ELEMENTS = 0x0100, 0x0200
+_HEADER_ENDS, _HEADER_ENDS_ALL, _PAYLOAD_ENDS = 0x7E, 0x7F, 0x1F
 _ADDRESS = {0: 0, 2: 2, 3: 8}  # length by addressing mode; 1 is reserved
 
 
 def _layout(control: int) -> tuple[int, int, int] | None:
-    """Lengths of the destination address, the source address and the header; None for what is not 802.15.4-2006."""
+    """Lengths of the destination address, the source address and the header; None for what cannot be, or nobody sends."""
     destination, source = _ADDRESS.get(control >> 10 & 3), _ADDRESS.get(control >> 14 & 3)
-    if destination is None or source is None or control & 0x2000 or control & 7 > COMMAND:
+    if destination is None or source is None or control & 0x3000 == 0x3000 or control & 7 > COMMAND:
         return None
-    pans = 2 * bool(destination) + 2 * (bool(source) and not control & 0x0040)
+    compressed = bool(control & 0x0040)
+    if control & _VERSION_2 and (source == destination == 8 or (compressed and not (source and destination))):
+        return None  # combinations that mean something else in version 2
+    pans = 2 * bool(destination) + 2 * (bool(source) and not compressed)
     return destination, source, 3 + pans + destination + source
+
+
+def _past_elements(psdu: bytes, at: int) -> int:
+    """Where the information elements of a frame of version 2 end (802.15.4-2015 clause 7.4), if they end in the frame."""
+    payload = False
+    while at + 2 <= len(psdu):
+        descriptor = psdu[at] | psdu[at + 1] << 8
+        at += 2 + (descriptor & (0x07FF if payload else 0x7F))
+        if not payload and descriptor >> 7 == _HEADER_ENDS:
+            payload = True
+        elif descriptor >> 7 == _HEADER_ENDS_ALL or descriptor >> 11 == _PAYLOAD_ENDS:
+            break
+    return at
 
 
 # By the bits of the frame control that matter: type, PAN compression, both addressing modes, version.
@@ -54,7 +74,8 @@ class MacHeader:
         self.source = b""
         self.pan = BROADCAST
         layout = _LAYOUTS[control & _LAYOUT_BITS]
-        if layout is None:
+        version_2 = control & _VERSION_2
+        if layout is None or (version_2 and control & _SUPPRESSED):
             self.fault = "frame control"
             return
         destination, source, length = layout
@@ -72,6 +93,10 @@ class MacHeader:
             self.fault = "no destination"
         if self.destination == BROADCAST:
             self.acknowledge = False
+        if version_2:
+            self.acknowledge = False
+            if control & _ELEMENTS:
+                length = min(_past_elements(psdu, length), len(psdu) - 1)
         if kind == COMMAND:
             self.data_request = psdu[length] == _DATA_REQUEST
             self.beacon_request = psdu[length] == _BEACON_REQUEST

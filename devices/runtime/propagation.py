@@ -42,11 +42,11 @@ class Propagation:
         self.range_m = range_m
         self.walls = tuple(walls)
 
-    def margin(self, here: Place, there: Place) -> float:
-        """dB above the sensitivity of a receiver; below zero it hears nothing."""
+    def margin(self, here: Place, there: Place, reach: float = 1.0) -> float:
+        """dB above the sensitivity of a receiver; below zero it hears nothing. `reach`: how many times the range it is heard."""
         distance = max(hypot(here[0] - there[0], here[1] - there[1]), NEAREST)
         walls = sum(wall.db for wall in self.walls if wall.between(here, there))
-        return 10 * EXPONENT * log10(self.range_m / distance) - walls
+        return 10 * EXPONENT * log10(reach * self.range_m / distance) - walls
 
 
 def link_quality(margin: float) -> int:

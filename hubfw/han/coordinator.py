@@ -49,6 +49,7 @@ class Coordinator:
                 firmware.board.eui64,
                 NodeType.COORDINATOR,
                 channels=(config.channel,),
+                sub_ghz=config.sub_ghz,
                 extended_pan_id=config.gpf_eui64,
                 certified=bool(config.credentials),
             ),

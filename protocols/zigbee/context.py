@@ -65,7 +65,7 @@ class Timers:
 
 
 class Context:
-    """Shared by the layers of one node. `now` is the time of the call being served."""
+    """Shared by the layers of one node. `now` is the time of the call being served, `interface` the radio of the last frame."""
 
     __slots__ = (
         "_confirms",
@@ -75,6 +75,7 @@ class Context:
         "drops",
         "effects",
         "eui64_octets",
+        "interface",
         "layer",
         "now",
         "psdu",
@@ -91,6 +92,7 @@ class Context:
         self.effects: list[Effect] = []
         self.timers = Timers()
         self.drops: Counter[tuple[str, str]] = Counter()
+        self.interface = 0
         self.layer = ""
         self.psdu = b""
         self._handle = 0
@@ -107,14 +109,14 @@ class Context:
         self.effects = []
         return effects
 
-    def transmit(self, psdu: bytes, indirect: bool = False, confirm: Confirm | None = None) -> None:
-        """Hand a PSDU to the radio; `confirm` is called when it ends."""
+    def transmit(self, psdu: bytes, indirect: bool = False, confirm: Confirm | None = None, interface: int = 0) -> None:
+        """Hand a PSDU to a radio; `confirm` is called when it ends."""
         self._handle = handle = self._handle + 1
         if confirm is not None:
             if len(self._confirms) >= _OUTSTANDING:
                 del self._confirms[next(iter(self._confirms))]
             self._confirms[handle] = confirm
-        self.effects.append(Transmit(handle, psdu, indirect))
+        self.effects.append(Transmit(handle, psdu, indirect, interface))
 
     def confirmed(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
         """The radio's report on a transmission."""

@@ -29,6 +29,7 @@ class Device:
     """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last link status.
 
     `lost`: a neighbour that neither acknowledges nor is heard. `hop`: the router whose child it is, as the trust centre was told.
+    `interface`: the radio on which we hear it.
     """
 
     eui64: int
@@ -42,6 +43,7 @@ class Device:
     outgoing_cost: int = 0
     lost: bool = False
     hop: int | None = None
+    interface: int = 0
 
     @property
     def router(self) -> bool:

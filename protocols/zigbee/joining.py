@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from protocols.zigbee import mac, nwk, security
+from protocols.zigbee import enhanced, mac, nwk, security
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
@@ -63,6 +63,7 @@ class Candidate:
     short: int
     extended_pan_id: int
     update_id: int
+    page: int = 0
 
 
 class Joining:
@@ -96,6 +97,7 @@ class Joining:
         self._old_short = UNASSIGNED
         network.on(nwk.RejoinResponse, self._rejoin_response)
         network.on(nwk.EndDeviceTimeoutResponse, self._timeout_response)
+        network.on_enhanced.append(self._enhanced)
 
     def reset(self) -> None:
         """Forget any attempt."""
@@ -118,7 +120,14 @@ class Joining:
         network = self._network
         self.again = True
         self._before = Candidate(
-            network.depth, 0, network.channel, network.pan_id, network.parent, network.extended_pan_id, network.update_id
+            network.depth,
+            0,
+            network.channel,
+            network.pan_id,
+            network.parent,
+            network.extended_pan_id,
+            network.update_id,
+            network.page,
         )
         self._old_short = network.short
         network.joined = False
@@ -134,14 +143,20 @@ class Joining:
 
     def _scan(self, index: int) -> None:
         network = self._network
-        channels = self._context.config.channels
-        if index == len(channels):
+        config = self._context.config
+        places = config.sub_ghz or [(0, channel) for channel in config.channels]
+        if index == len(places):
             self._scanned()
             return
-        network.channel = channels[index]
+        network.page, network.channel = places[index]
         network.pan_id = mac.BROADCAST
         network.configure(rx_on=True)
-        self._context.transmit(mac.beacon_request(network.next_sequence()))
+        if not network.page:
+            request = mac.beacon_request(network.next_sequence())
+        else:
+            rejoin = enhanced.Rejoin(network.extended_pan_id, self._old_short) if self.again else None
+            request = enhanced.beacon_request(network.next_sequence(), config.eui64, rejoin)
+        self._context.transmit(request)
         self._context.after("scan", SCAN, partial(self._scan, index + 1))
 
     def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
@@ -151,15 +166,27 @@ class Joining:
             return
         beacon = mac.Beacon.parse(msdu)
         told = mac.BeaconPayload.parse(beacon.payload)
+        self._consider(told, header.source_pan, header.source, beacon.association_permit, lqi)
+
+    def _enhanced(self, frame: enhanced.Enhanced, lqi: int) -> None:
+        """The same of an enhanced beacon."""
+        if self.state is not State.SCANNING:
+            return
+        told = enhanced.answer(frame)
+        if told is not None:
+            permit = bool(told.superframe & mac.ASSOCIATION_PERMIT)
+            self._consider(told.payload, told.pan_id, told.source, permit, lqi)
+
+    def _consider(self, told: mac.BeaconPayload, pan_id: int, source: int, permit: bool, lqi: int) -> None:
         network = self._network
         wanted = network.extended_pan_id if self.again else self._context.config.extended_pan_id
         capacity = told.router_capacity if network.routing else told.end_device_capacity
-        open_to_us = self.again or beacon.association_permit
+        open_to_us = self.again or permit
         if told.stack_profile != _PRO or wanted not in (None, told.extended_pan_id) or not (capacity and open_to_us):
             self._context.ignore("a network not for us")
             return
         candidate = Candidate(
-            told.depth, lqi, network.channel, header.source_pan, header.source, told.extended_pan_id, told.update_id
+            told.depth, lqi, network.channel, pan_id, source, told.extended_pan_id, told.update_id, network.page
         )
         if candidate not in self._candidates and len(self._candidates) < _CANDIDATES:
             self._candidates.append(candidate)
@@ -191,7 +218,7 @@ class Joining:
 
     def _adopt(self, candidate: Candidate) -> None:
         network = self._network
-        network.channel = candidate.channel
+        network.page, network.channel = candidate.page, candidate.channel
         network.pan_id = candidate.pan_id
         network.extended_pan_id = candidate.extended_pan_id
         network.update_id = candidate.update_id

@@ -33,6 +33,9 @@ SOURCE_MODE = 0xC000
 SOURCE_SHORT = 0x8000
 SOURCE_EXTENDED = 0xC000
 
+ASSOCIATION_PERMIT = 0x8000
+"""Of a superframe specification."""
+
 _RESERVED_MODE = 0x0400
 
 SHORT_DATA = DATA | PAN_COMPRESSION | DESTINATION_SHORT | SOURCE_SHORT
@@ -77,7 +80,7 @@ class Beacon(Frame):
 
     @property
     def association_permit(self) -> bool:
-        return bool(self.superframe & 0x8000)
+        return bool(self.superframe & ASSOCIATION_PERMIT)
 
 
 class BeaconPayload(Frame):

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar, cast
 from protocols.core import crc
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
-from protocols.zigbee import mac, nwk, security
+from protocols.zigbee import enhanced, mac, nwk, security
 from protocols.zigbee.broadcasts import Broadcasts
 from protocols.zigbee.changes import Changes
 from protocols.zigbee.context import Confirm, Context
@@ -93,6 +93,8 @@ class Network:
         self.routing = self.type in ROUTING
         self.sleepy = self.type is NodeType.SLEEPY_END_DEVICE
         self._commands: dict[type[Frame], CommandHandler] = {}
+        self.on_enhanced: list[Callable[[enhanced.Enhanced, int], None]] = []
+        """Who hears of MAC frames of version 2, with their link quality."""
         self.mac_sequence = context.rng.getrandbits(8)
         self._sequence = context.rng.getrandbits(8)
         self.lqi = 255
@@ -110,7 +112,9 @@ class Network:
 
     def reset(self) -> None:
         """No network."""
-        self.channel = self.context.config.channels[0]
+        config = self.context.config
+        self.page, self.channel = 0, config.channels[0]
+        self.second = config.sub_ghz[0] if config.sub_ghz and self.type is NodeType.COORDINATOR else None
         self.pan_id = UNASSIGNED
         self.extended_pan_id = 0
         self.short = UNASSIGNED
@@ -140,7 +144,10 @@ class Network:
     def configure(self, rx_on: bool | None = None) -> None:
         """Tell the radio who we are."""
         on = not self.sleepy if rx_on is None else rx_on
-        self.context.effects.append(Configure(self.channel, self.pan_id, self.short, on))
+        self.context.effects.append(Configure(self.channel, self.pan_id, self.short, on, self.page))
+        if self.second is not None:
+            page, channel = self.second
+            self.context.effects.append(Configure(channel, self.pan_id, self.short, on, page, 1))
 
     def next_sequence(self) -> int:
         """Next MAC sequence number."""
@@ -288,7 +295,7 @@ class Network:
             self.context.transmit(psdu, False, partial(self._parent_confirm, confirm))
             return
         held = indirect or (device is not None and device.relation is Relation.CHILD and device.sleepy)
-        self.context.transmit(psdu, held, confirm)
+        self.context.transmit(psdu, held, confirm, self.context.interface if device is None else device.interface)
 
     def _parent_confirm(self, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:
         if status is TxStatus.ACKED:
@@ -310,7 +317,10 @@ class Network:
         """Send a broadcast once to who listens, and leave it out for sleeping `children` where it is for all."""
         frame = self._secured(header, payload)
         head = mac.SHORT_HEADER.pack(mac.SHORT_DATA, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
-        self.context.transmit(crc.append_kermit(head + frame), False, confirm)
+        psdu = crc.append_kermit(head + frame)
+        self.context.transmit(psdu, False, confirm)
+        if self.second is not None and destination != ROUTERS:  # there are no routers below 1 GHz (05-3474-22 annex D.5)
+            self.context.transmit(psdu, False, None, 1)
         if children and destination == mac.BROADCAST:
             for child in self.devices.children():
                 if child.sleepy:
@@ -327,6 +337,11 @@ class Network:
         addresses = mac.short_data(psdu)
         if addresses is not None:
             self._data(*addresses, psdu[mac.SHORT_HEADER.size : -mac.FCS])
+            return
+        if enhanced.is_enhanced(psdu):
+            frame = enhanced.parse(psdu)
+            for handler in self.on_enhanced:
+                handler(frame, lqi)
             return
         header, msdu = mac.split(psdu)
         kind = header.control & mac.TYPE
@@ -414,6 +429,7 @@ class Network:
         device = self.devices.get(sender)
         if device is None or device.short != previous:
             device = self.devices.learn(sender, previous)
+            device.interface = context.interface
         device.heard = context.now
         device.lost = False
         return sender, payload

@@ -92,6 +92,8 @@ class NodeConfig:
     type: NodeType
     install_code: bytes = b""
     channels: tuple[int, ...] = tuple(range(11, 27))
+    sub_ghz: tuple[tuple[int, int], ...] = ()
+    """(page, channel): a joiner with some scans these and no 2.4 GHz; a coordinator with some has a second radio, on the first."""
     extended_pan_id: int | None = None
     pan_id: int | None = None
     endpoints: tuple[SimpleDescriptor, ...] = ()
@@ -124,6 +126,8 @@ class Transmit(Effect):
     handle: int
     psdu: bytes
     indirect: bool = False
+    interface: int = 0
+    """Which of the node's radios; only a dual-band coordinator has a second one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class Configure(Effect):
     pan_id: int
     short: int
     rx_on_when_idle: bool
+    page: int = 0
+    interface: int = 0
 
 
 # --- Effects towards the firmware --------------------------------------------------------------------------------
@@ -311,12 +317,13 @@ class LinkKeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChildRecord:
-    """A child: EUI-64, short address, capability octet, end device time-out enumeration."""
+    """A child: EUI-64, short address, capability octet, end device time-out enumeration, and on which radio it is heard."""
 
     eui64: int
     short: int
     capability: int
     timeout: int
+    interface: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +344,9 @@ class NetworkState:
     addresses: list[tuple[int, int]] = field(default_factory=list)
     children: list[ChildRecord] = field(default_factory=list)
     brokered: list[tuple[int, int, bytes]] = field(default_factory=list, repr=False)
+    page: int = 0
+    second: tuple[int, int] | None = None
+    """Page and channel of a dual-band coordinator's second radio."""
     groups: list[tuple[int, int]] = field(default_factory=list)
     bindings: list[bytes] = field(default_factory=list)
 

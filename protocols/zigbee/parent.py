@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from protocols.core.errors import LocalProtocolError
-from protocols.zigbee import mac, nwk
+from protocols.zigbee import enhanced, mac, nwk
 from protocols.zigbee.context import Context
 from protocols.zigbee.devices import Device, Devices, Relation
 from protocols.zigbee.network import Network, Origin
@@ -61,6 +61,7 @@ class Parent:
         self._sent_away: dict[int, int] = {}
         network.on(nwk.RejoinRequest, self._rejoin_request)
         network.on(nwk.EndDeviceTimeoutRequest, self._timeout_request)
+        network.on_enhanced.append(self._enhanced)
 
     def permit(self, seconds: int) -> None:
         """Let devices associate for so many seconds; 0 closes. Raises LocalProtocolError over 254."""
@@ -79,17 +80,56 @@ class Parent:
 
     def beacon_request(self) -> None:
         """Somebody scans."""
+        network, context = self._network, self._context
+        psdu = mac.beacon(network.next_sequence(), network.pan_id, network.short, self._superframe(), self._beacon_payload())
+        context.transmit(psdu, interface=context.interface)
+
+    def _enhanced(self, frame: enhanced.Enhanced, lqi: int) -> None:
+        """Somebody scans below 1 GHz, and says whom it looks for."""
+        network, context = self._network, self._context
+        if not (network.routing and network.joined):
+            return
+        question = enhanced.question(frame)
+        if question is None or not self._meant(question, lqi):
+            context.ignore("an enhanced frame that asks for nothing of ours")
+            return
+        psdu = enhanced.beacon(
+            network.next_sequence(),
+            network.pan_id,
+            context.config.eui64,
+            network.short,
+            self._superframe(),
+            self._beacon_payload(),
+        )
+        context.transmit(psdu, interface=context.interface)
+
+    def _meant(self, question: enhanced.Question, lqi: int) -> bool:
+        if question.rejoin is not None and question.rejoin.extended_pan_id != self._network.extended_pan_id:
+            return False
+        wanted = question.filter
+        if wanted is None:
+            return True
+        return (
+            (self.permitted or not question.joining)
+            and lqi >= (wanted.lqi or 0)
+            and (wanted.percent is None or self._context.rng.random() * 100 < wanted.percent)
+        )
+
+    def _superframe(self) -> int:
         network = self._network
         superframe = _SUPERFRAME
         if network.short == 0:
             superframe |= _PAN_COORDINATOR
         if self.permitted:
             superframe |= _ASSOCIATION_PERMIT
+        return superframe
+
+    def _beacon_payload(self) -> mac.BeaconPayload:
+        network = self._network
         stack = _STACK | min(network.depth, _DEEPEST) << 11
         if len(self._devices.children()) < self._context.config.max_children:
             stack |= _ROUTER_CAPACITY | _END_DEVICE_CAPACITY
-        payload = mac.BeaconPayload(stack, network.extended_pan_id, 0xFFFFFF, network.update_id)
-        self._context.transmit(mac.beacon(network.next_sequence(), network.pan_id, network.short, superframe, payload))
+        return mac.BeaconPayload(stack, network.extended_pan_id, 0xFFFFFF, network.update_id)
 
     def association_request(self, header: mac.Header, request: mac.AssociationRequest) -> None:
         """A device asks for an address."""
@@ -107,6 +147,7 @@ class Parent:
             device = self._devices.learn(eui64, self._free_address())
         device.relation = Relation.CHILD
         device.capability = request.capability
+        device.interface = context.interface
         device.timeout = DEFAULT_TIMEOUT
         device.heard = context.now
         self._answer(eui64, device.short, 0, device)
@@ -115,7 +156,8 @@ class Parent:
     def _answer(self, eui64: int, short: int, status: int, device: Device | None) -> None:
         network = self._network
         psdu = mac.association_response(network.next_sequence(), network.pan_id, eui64, self._context.config.eui64, short, status)
-        self._context.transmit(psdu, True, None if device is None else partial(self._answered, device))
+        context = self._context
+        context.transmit(psdu, True, None if device is None else partial(self._answered, device), context.interface)
 
     def _answered(self, device: Device, status: TxStatus, frame_pending: bool) -> None:
         if status is not TxStatus.ACKED:
@@ -169,6 +211,7 @@ class Parent:
         device = self._devices.learn(origin.sender, self._address(origin, device))
         device.relation = Relation.CHILD
         device.capability = frame.capability
+        device.interface = context.interface
         device.timeout = DEFAULT_TIMEOUT
         device.heard = context.now
         self._answer_rejoin(origin, device.short, 0, device.sleepy)

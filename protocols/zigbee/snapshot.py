@@ -19,6 +19,8 @@ def take(network: Network, devices: Devices, delivery: Delivery, joining: Joinin
     """The state to store."""
     brokered = {} if centre is None else centre.brokered
     return NetworkState(
+        page=network.page,
+        second=network.second,
         channel=network.channel,
         pan_id=network.pan_id,
         extended_pan_id=network.extended_pan_id,
@@ -31,7 +33,9 @@ def take(network: Network, devices: Devices, delivery: Delivery, joining: Joinin
         network_keys={str(sequence): key.key for sequence, key in network.keys.items()},
         link_keys=[LinkKeyRecord(eui64, link.key, link.kind, link.incoming) for eui64, link in delivery.link_keys.items()],
         addresses=[(device.eui64, device.short) for device in devices if device.short != UNASSIGNED],
-        children=[ChildRecord(child.eui64, child.short, child.capability, child.timeout) for child in devices.children()],
+        children=[
+            ChildRecord(child.eui64, child.short, child.capability, child.timeout, child.interface) for child in devices.children()
+        ],
         brokered=[(one, other, key) for (one, other), key in brokered.items()],
         groups=delivery.groups.plain(),
     )
@@ -47,7 +51,7 @@ def give(
 ) -> None:
     """Put the layers of a fresh stack into the stored state."""
     network.reset()
-    network.channel, network.pan_id = stored.channel, stored.pan_id
+    network.page, network.channel, network.pan_id, network.second = stored.page, stored.channel, stored.pan_id, stored.second
     network.extended_pan_id, network.update_id = stored.extended_pan_id, stored.update_id
     network.short, network.parent, network.depth = stored.short, stored.parent, stored.depth
     network.active_key = stored.active_key
@@ -64,6 +68,7 @@ def give(
     for child in stored.children:
         device = devices.learn(child.eui64, child.short)
         device.relation, device.capability, device.timeout = Relation.CHILD, child.capability, child.timeout
+        device.interface = child.interface
     parent = devices.at(stored.parent)
     if parent is not None:
         parent.relation = Relation.PARENT

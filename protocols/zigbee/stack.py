@@ -140,11 +140,12 @@ class Stack(Inquiries):
 
     # --- the radio's side ----------------------------------------------------------------------------------------
 
-    def receive(self, psdu: bytes, now: int, lqi: int = 255) -> list[Effect]:
-        """A PSDU with its FCS arrived. Never raises on octets from the air: refuses, counts and says so (`Dropped`)."""
+    def receive(self, psdu: bytes, now: int, lqi: int = 255, interface: int = 0) -> list[Effect]:
+        """A PSDU with its FCS arrived on a radio. Never raises on octets from the air: refuses, counts and says so (`Dropped`)."""
         context = self._context
         context.now = now
         context.psdu = psdu
+        context.interface = interface
         try:
             self._network.receive(psdu, lqi)
         except RemoteProtocolError as reason:

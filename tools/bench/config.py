@@ -108,6 +108,10 @@ class Home(Declared, frozen=True, kw_only=True):
         gas = [device for device in self.device if isinstance(device, Gsme)]
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} devices of kind gsme, and a hub answers for one")
+        if any(device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
+            raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
+        if self.air.sub_ghz is not None and not hubs:
+            raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
         joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")

@@ -119,6 +119,8 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     ports: ClassVar[tuple[str, ...]] = ("optical",)
 
     wake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+    band: Literal["2.4-ghz", "sub-ghz"] = "2.4-ghz"
+    """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
 
 
 class Ihd(AnyDevice, frozen=True, kw_only=True, tag="ihd"):

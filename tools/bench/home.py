@@ -14,6 +14,7 @@ from types import MappingProxyType
 import hubfw
 from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp
 from devices.runtime.air import Air, Transceiver
+from devices.runtime.band import BANDS
 from devices.runtime.board import Board
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.firmware import Firmware
@@ -43,6 +44,9 @@ TUNNEL_PROTOCOLS: Mapping[str, int] = MappingProxyType({"dlms": DLMS, "gb-hrgp":
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
+SUB_GHZ = ".sub-ghz"
+"""What the radio of a hub below 1 GHz is called, behind the hub's name."""
+EVERY_SUB_GHZ = tuple((page, channel) for page in (28, 29, 30) for channel in sorted(BANDS[page].channels))
 
 
 def network(kernel: Kernel, wan: config.Wan) -> Net:
@@ -117,6 +121,7 @@ class Home:
         self.air = medium(kernel, f"{self.name}/air", declared.air) if air is None else air
         self.at = declared.at
         self.channel = declared.air.channel
+        self.sub_ghz = declared.air.sub_ghz
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key
         self.tunnel_protocol = TUNNEL_PROTOCOLS[declared.tunnel_protocol]
@@ -148,10 +153,10 @@ class Home:
         """Labels of the devices of a kind, in the order of the bench file."""
         return [label for label, device in self.declared.items() if device.kind == kind]
 
-    def seat(self, label: str) -> Transceiver:
+    def seat(self, label: str, suffix: str = "") -> Transceiver:
         """A radio on this home's air, where the device stands."""
         x, y = self.declared[label].at
-        return self.air.radio(self.identities[label].node, self.at[0] + x, self.at[1] + y)
+        return self.air.radio(self.identities[label].node + suffix, self.at[0] + x, self.at[1] + y)
 
     def _board(self, device: device_config.Device) -> Board:
         kind, identity = KINDS[device.kind], self.identities[device.label]
@@ -165,6 +170,7 @@ class Home:
             flash=Flash(kind.bank),
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
             radio=self._radio(device.label) if kind.radio else None,
+            sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
             net=self.net.host(identity.node) if kind.wan else None,
             buttons=kind.buttons,
             display=kind.display,
@@ -249,6 +255,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         outage_after_ns=int(device.outage_after_s * S),
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
+        sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
         tunnel_protocol=home.tunnel_protocol,
     )
 
@@ -285,6 +292,7 @@ def _gsme(parts: Parts) -> gsme.Config:
         parts.credentials,
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
+        sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
         wake_period=device.wake_minutes * MIN,
     )
 

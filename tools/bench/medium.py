@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from devices.runtime import contention, propagation
 from devices.runtime.air import Air as Medium
+from devices.runtime.band import BANDS, exists
 from devices.runtime.contention import ContendedAir, Contender, Service
 from devices.runtime.kernel import MS, Kernel
 from devices.runtime.propagation import Place, Propagation
@@ -30,6 +31,18 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     start: tuple[Metres, Metres]
     end: tuple[Metres, Metres]
     db: Decibels = 6
+
+
+class SubGhz(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hub's second radio: a channel page of 863 to 876 MHz, and a channel by its number there."""
+
+    page: Literal[28, 29, 30] = 28
+    channel: Annotated[int, Meta(ge=0, le=62)] = 0
+
+    def __post_init__(self) -> None:
+        if not exists(self.page, self.channel):
+            channels = sorted(BANDS[self.page].channels)
+            raise ValueError(f"there is no channel {self.channel} on page {self.page}, but {channels[0]} to {channels[-1]}")
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +64,8 @@ class Air(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The radio medium of one home."""
 
     channel: Channel = 15
+    sub_ghz: SubGhz | None = None
+    """With it the hub has two radios, and devices with `band = "sub-ghz"` join on the second."""
     range_m: Range = 30
     loss: Chance = 0
     walls: Walls = []

@@ -261,7 +261,7 @@ def test_a_bad_fcs_is_dropped_in_silence_and_said_in_the_log(ether: Ether) -> No
 @pytest.mark.parametrize("psdu, reason", [
     (append_kermit(bytes.fromhex("618801621a11")), "length"),  # 8 octets: the header says more than there is
     (append_kermit(bytes.fromhex("618401621a1111000000")), "frame control"),  # reserved addressing mode
-    (append_kermit(bytes.fromhex("61a801621a1111000000")), "frame control"),  # a later frame version
+    (append_kermit(bytes.fromhex("61b801621a1111000000")), "frame control"),  # a later frame version
     (append_kermit(bytes.fromhex("678801621a1111000000")), "frame control"),  # reserved type
     (append_kermit(bytes.fromhex("638801621a11110000")), "length"),  # a command without a command
     (append_kermit(bytes.fromhex("010001")), "no destination"),
