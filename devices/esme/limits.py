@@ -103,6 +103,10 @@ class Limits:
             self._timer = self._board.scope.after(0, self.watch)
             return
         now = self._board.rtc.read()
+        self._judge(now)
+        self._wait(now)
+
+    def _judge(self, now: int) -> None:
         self._acting = True
         try:
             for call in self._load.evaluate(self._meter.watts, now):
@@ -112,10 +116,10 @@ class Limits:
                     self._execute(call.name, call.argument.value)
         finally:
             self._acting = False
-        if self._timer is not None:
-            return
+
+    def _wait(self, now: int) -> None:
         deadline = self._load.deadline
-        if deadline is not None:
+        if deadline is not None and self._timer is None:
             self._timer = self._board.scope.after(max(deadline - now, 0), self.watch)
 
     def _execute(self, table: Obis, number: int) -> None:

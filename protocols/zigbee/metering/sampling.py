@@ -102,7 +102,7 @@ class Sampler:
 
     def changes(self) -> tuple[dict[str, object], list[str]]:
         """What is new since it was asked last, and what is gone: for one transaction of non-volatile memory."""
-        changes = self._changed, self._deleted
+        changes = self._changed, [key for key in self._deleted if key not in self._changed]
         self._changed, self._deleted = {}, []
         return changes
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from devices.runtime.kernel import DAY, HOUR, MIN, S
@@ -42,7 +44,7 @@ def test_a_profile_is_cosems_half_hour_log(meter, ask):
     rows = meter.direct().get("0-0:99.1.0", 7, 2).value
     cosem = [(date_time.instant(row.value[0].value) // S - EPOCH, row.value[2].value) for row in rows][::-1]
     assert (answer.status, answer.profile_interval_period, answer.end_time) == (Status.SUCCESS, Period.MINUTES_30, cosem[0][0])
-    assert answer.intervals == [newer - older for (_, newer), (_, older) in zip(cosem[:10], cosem[1:11], strict=True)]
+    assert answer.intervals == [newer - older for (_, newer), (_, older) in pairwise(cosem[:11])]
     assert sum(answer.intervals) > 0
 
 
@@ -88,13 +90,11 @@ def test_history_is_what_the_daily_log_says(meter, ask):
         begins.append(meter.meter.import_wh)
         meter.run(DAY)
     meter.run(5 * HOUR)
-    used = [later - sooner for sooner, later in zip(begins, begins[1:], strict=False)]
+    used = [later - sooner for sooner, later in pairwise(begins)]
     today = meter.read(Metering, Metering.current_day_consumption_delivered)
     assert today == meter.meter.import_wh - meter.meter.days.last.total
     days = [Metering.previous_day_consumption_delivered, *Metering.previous_days_consumption_delivered]
-    assert [meter.read(Metering, each) for each in days] == [today_before for today_before in (
-        meter.meter.days.last.total - begins[-1], *used[::-1][:7],
-    )]  # fmt: skip
+    assert [meter.read(Metering, each) for each in days] == [meter.meter.days.last.total - begins[-1], *used[::-1][:7]]
     cosem = [row.value[2].value for row in meter.direct().get("0-0:99.1.3", 7, 2).value]
     assert meter.read(Metering, Metering.dft_summation) == cosem[-1]
     assert meter.read(Metering, days[1]) == cosem[-2] - cosem[-3]
@@ -197,7 +197,7 @@ def test_a_billing_day_and_a_new_price_have_their_snapshots(meter, ask):
     billed = whole(ask(Metering.GetSnapshot(*ALWAYS, 0, Cause.END_OF_BILLING_PERIOD), Metering.PublishSnapshot))
     (row,) = manager.get("0-0:98.1.0", 7, 2).value
     assert billed[1].summation == row.value[1].value
-    changed, registers = whole(ask(Metering.GetSnapshot(*ALWAYS, 0, Cause.CHANGE_OF_CALENDAR), Metering.PublishSnapshot))
+    _, registers = whole(ask(Metering.GetSnapshot(*ALWAYS, 0, Cause.CHANGE_OF_CALENDAR), Metering.PublishSnapshot))
     assert registers.summation == billed[1].summation
     both = ask(Metering.GetSnapshot(*ALWAYS, 0, ANY_CAUSE), Metering.PublishSnapshot)
     assert both.total_snapshots_found >= 2
