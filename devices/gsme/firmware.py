@@ -150,9 +150,8 @@ class Firmware(firmware.Firmware):
         except (NoAnswer, Refused) as reason:
             self.board.log("gsme.set-broken", {"reason": str(reason)})
             return False
-        if taken and self.messages.to_connect:
-            with suppress(NoAnswer):
-                await self.messages.connect()
+        if taken and not self.config.foreign:
+            await self.messages.wake()
         return taken
 
     def _half_hour(self) -> None:

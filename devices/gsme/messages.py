@@ -55,7 +55,10 @@ class Messages:
         self._opening: Future[None] | None = None
         self._answer: Future[GetResponse] | None = None
         self._busy = False
+        self._wanted = False
         self._tried = False
+        self._closed = 0
+        """How often the tunnel was found to be gone; identifiers may come again after a restart of the hub."""
         state = self._nvm.get(_STATE, {"last": b"", "waiting": []})
         self._last: bytes = state["last"]
         self._waiting: list[bytes] = state["waiting"]
@@ -87,14 +90,41 @@ class Messages:
             raise NoAnswer("the hub has no tunnels")
         return Peer(*found[0]), None
 
-    @property
-    def to_connect(self) -> bool:
-        """Whether the tunnel is to be opened at this wake: it never was since boot, or the hub was busy."""
-        return not self._tried or (self._client is not None and self._client.state is State.WAITING)
+    async def wake(self) -> None:
+        """At each wake: open the tunnel if it never was since boot, or the hub was busy, and give what waits."""
+        await self._work()
 
-    @property
-    def _open(self) -> bool:
-        return self._client is not None and self._client.state is State.OPEN
+    async def fetch(self) -> None:
+        """Give what waits, and fetch what the hub has."""
+        self._wanted = True
+        await self._work()
+
+    async def _work(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            if not self._tried or (self._client is not None and self._client.state is State.WAITING):
+                await self.connect()
+            await self.give()
+            while self._wanted:
+                self._wanted = False
+                await self._fetch()
+        except NoAnswer as reason:
+            self._wanted = False
+            self._log("gsme.tunnel-silent", {"reason": str(reason)})
+        finally:
+            self._busy = False
+
+    async def _fetch(self) -> None:
+        for _ in range(MOST):
+            response = await self._get()
+            if not response.message:
+                break  # whatever number the one before promised
+            self._take(response.message)
+            await self.give()
+            if not response.remaining:
+                break
 
     def forget(self) -> None:
         """The meter joined anew, and has no tunnel."""
@@ -118,32 +148,12 @@ class Messages:
                 return
             message = self._waiting[0]
             peer = await self.connect()
-            tunnel = self._nvm.get(_TUNNEL)
+            closed = self._closed
             with self._han.awake:
                 await self._tunnels.transfer(peer, Put(message).build())
                 await self._firmware.sleep(SETTLE)
-            if self._nvm.get(_TUNNEL) == tunnel and self._open and self._waiting[:1] == [message]:
+            if self._closed == closed and self._waiting[:1] == [message]:
                 self._keep(self._last, self._waiting[1:])
-
-    async def fetch(self) -> None:
-        """Give what waits, and fetch what the hub has."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await self.give()
-            for _ in range(MOST):
-                response = await self._get()
-                if not response.message:
-                    break  # whatever number the one before promised
-                self._take(response.message)
-                await self.give()
-                if not response.remaining:
-                    break
-        except NoAnswer as reason:
-            self._log("gsme.fetch-broken", {"reason": str(reason)})
-        finally:
-            self._busy = False
 
     async def _get(self) -> GetResponse:
         """One answer of the hub; through a new tunnel where the hub does not know this one. Raises NoAnswer."""
@@ -184,6 +194,7 @@ class Messages:
                 self._opening.set_result(None)
                 self._opening = None
         elif isinstance(effect, Closed):
+            self._closed += 1
             self._log("gsme.tunnel-closed", {"reason": effect.reason})
             answer, self._answer = self._answer, None
             if answer is not None and not answer.done:

@@ -127,7 +127,9 @@ class Mirrors:
         return [mirror for mirror in self._mirrors.values() if eui64 in (None, mirror.gas.meter)]
 
     def _keep_flags(self, mirror: Mirror) -> None:
-        self._board.nvm.put({_flags_key(mirror.gas.meter): mirror.notifications.plain()})
+        key, flags = _flags_key(mirror.gas.meter), mirror.notifications.plain()
+        if self._board.nvm.get(key, Notifications().plain()) != flags:
+            self._board.nvm.put({key: flags})
 
     # --- asking for one, giving it up ---
 

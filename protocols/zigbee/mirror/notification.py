@@ -78,12 +78,13 @@ class Notifications:
             self.words[place[0]] &= ~place[1]
 
     def plain(self) -> dict[str, object]:
-        """As plain values, for non-volatile memory."""
+        """As plain values, for non-volatile memory; who keeps the messages of the tunnel tells of them again after a restart."""
         held = []
         for (attribute, bit), command in self.held.items():
             declared = command_of(type(command))
             held.append([attribute, bit, declared.cluster.id, int(declared.to), declared.id, command.build()])
-        return {"words": self.words, "held": held}
+        words = [self.words[0] & ~Functional.TUNNEL_MESSAGE_PENDING, *self.words[1:]]
+        return {"words": words, "held": held}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, object], clusters: Sequence[type[Cluster]]) -> Notifications:
