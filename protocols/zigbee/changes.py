@@ -8,7 +8,6 @@ firmware), conflicts of short addresses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,14 +27,13 @@ _LAST_PAN = 0x3FFF
 
 
 class Changes:
-    """One node's part. `changed` asks for the state to be stored."""
+    """One node's part."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._context = network.context
         self._others: dict[int, None] = {}
         self._reported = -REPORT_PAUSE
-        self.changed: Callable[[], None] = lambda: None
         network.on(nwk.NetworkReport, self._report)
         network.on(nwk.NetworkUpdate, self._update)
 
@@ -104,4 +102,4 @@ class Changes:
         if network.joined:
             network.pan_id, network.channel, network.update_id = pan_id, channel, update_id
             network.configure()
-            self.changed()
+            network.changed()

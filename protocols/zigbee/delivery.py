@@ -90,6 +90,7 @@ class Delivery:
         self._outgoing: dict[Key, Outgoing] = {}
         self._assembler = Assembler()
         self._duplicates = Duplicates()
+        network.freshness.repeat = self._repeat
 
     def trusts(self, partner: int) -> bool:
         """Whether the link key with a partner protects application data."""
@@ -233,6 +234,11 @@ class Delivery:
         if outgoing.tries > RETRIES:
             self._finish(outgoing, "no acknowledgement")
         else:
+            self._transmit(outgoing, True)
+
+    def _repeat(self) -> None:
+        """Send what is not acknowledged yet once more: it was refused on its way."""
+        for outgoing in list(self._outgoing.values()):
             self._transmit(outgoing, True)
 
     def _finish(self, outgoing: Outgoing, reason: str | None) -> None:

@@ -43,8 +43,8 @@ class Neighbours:
         return sorted(routers, key=lambda device: device.short)
 
     def others(self, *but: int) -> bool:
-        """Whether there is a router to try other than these."""
-        return any(not device.lost and device.short not in but for device in self.known())
+        """Whether there is a router to ask other than these; a lost one may hear us all the same."""
+        return any(device.short not in but for device in self.known())
 
     def met(self, eui64: int) -> Device | None:
         """A router sent us something only routers send: it is our neighbour. None: it is unknown (its entry was evicted)."""

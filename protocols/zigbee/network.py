@@ -20,10 +20,10 @@ from protocols.zigbee.broadcasts import Broadcasts
 from protocols.zigbee.changes import Changes
 from protocols.zigbee.context import Confirm, Context
 from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.freshness import Freshness
 from protocols.zigbee.neighbours import Neighbours
 from protocols.zigbee.node import (
     COORDINATOR,
-    MINUTE,
     ROUTERS,
     RX_ON_DEVICES,
     UNASSIGNED,
@@ -103,7 +103,9 @@ class Network:
         self.routes = Routing(self)
         self.changes = Changes(self)
         self._relay = Relay(self)
-        self._skipped = -MINUTE
+        self.freshness = Freshness(self)
+        self.changed: Callable[[], None] = lambda: None
+        """Set by the stack: the state is to be stored."""
         self.reset()
 
     def on(self, command: type[_F], handler: Callable[[Origin, _F], None]) -> None:
@@ -413,6 +415,8 @@ class Network:
             context.ignore("our own frame")
             return None, b""
         if counter <= key.incoming.get(sender, -1):
+            if sender in key.doubted:
+                self.freshness.doubt(key, sender, frame, at, end, previous)
             context.drop("replayed frame counter")
             return None, b""
         if counter >= security.COUNTER_LIMIT:
@@ -432,6 +436,9 @@ class Network:
             device.interface = context.interface
         device.heard = context.now
         device.lost = False
+        if counter > key.stored.get(sender, -1) and not device.evictable:  # strangers cost no writes
+            key.doubted.pop(sender, None)
+            self.changed()
         return sender, payload
 
     def _route(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, previous: int, unicast: bool) -> None:
@@ -480,16 +487,6 @@ class Network:
         if self.routing and header.radius > 1:
             self.broadcasts.relay(key, destination, onward(octets), payload)
         self._take(header, payload, sender)
-
-    # --- frame counters ------------------------------------------------------------------------------------------
-
-    def counter_refused(self, origin: Origin) -> None:
-        """A neighbour that restarted cannot tell our frame counter from a replay: go on well above it, once a minute at most."""
-        now = self.context.now
-        if origin.header.destination == self.short and self._skipped + MINUTE <= now:
-            self._skipped = now
-            for _ in range(security.COUNTERS_AHEAD):
-                self.context.counters.next("nwk")
 
 
 _ROUTE_REQUEST = b"\x01"

@@ -349,6 +349,8 @@ class NetworkState:
     """Page and channel of a dual-band coordinator's second radio."""
     groups: list[tuple[int, int]] = field(default_factory=list)
     bindings: list[bytes] = field(default_factory=list)
+    heard: list[tuple[int, int, int]] = field(default_factory=list)
+    """Of each neighbour: sequence number of the network key, EUI-64, and the frame counter that it must exceed after a restart."""
 
     def plain(self) -> dict[str, object]:
         """The same as plain values, for `Persist`."""

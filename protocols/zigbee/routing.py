@@ -331,7 +331,7 @@ class Routing:
 
     def _status(self, origin: Origin, frame: nwk.NetworkStatus) -> None:
         if frame.status == nwk.BAD_FRAME_COUNTER:
-            self._network.counter_refused(origin)
+            self._network.freshness.refused(origin)
             return
         self._forget(frame.destination)
         if frame.status == nwk.MANY_TO_ONE_FAILURE and self._network.type is NodeType.COORDINATOR:

@@ -27,9 +27,6 @@ KEY_LOAD_KEY = 0x18
 COUNTER_LIMIT = 0xFFFFFFFF
 """A key whose counter has come this far is used up (4.3.1.1)."""
 
-COUNTERS_AHEAD = 1024
-"""How far a stored incoming counter is ahead of the last one heard: one write in as many frames, and no replay after a restart."""
-
 _INSTALL_CODES = (6, 8, 12, 16)
 
 
@@ -128,13 +125,18 @@ def successor(link: LinkKey) -> LinkKey:
 
 
 class NetworkKey:
-    """A network key and, for each neighbour that proved to hold it, the counter of the last frame it sent."""
+    """A network key and, for each neighbour that proved to hold it, the counter of the last frame it sent.
 
-    __slots__ = ("incoming", "key")
+    `stored`: the counters in non-volatile memory; `doubted`: neighbours not heard above theirs since a restart (`freshness`).
+    """
+
+    __slots__ = ("doubted", "incoming", "key", "stored")
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.incoming: dict[int, int] = {}
+        self.stored: dict[int, int] = {}
+        self.doubted: dict[int, int] = {}
 
     def __repr__(self) -> str:
         return f"NetworkKey(<redacted>, {len(self.incoming)} neighbours)"

@@ -1,7 +1,7 @@
 """What a node stores of itself against power loss, and how it takes it up again: the stack's layers to `NetworkState` and back.
 
-Incoming frame counters of link keys are stored as of the last change; those of the network key are not stored, as 05-3474
-clause 4.3.1.2 leaves to the implementation. Outgoing counters are the firmware's, in reserve-ahead storage.
+Incoming frame counters of link keys are stored as of the last change; what is stored of those of the network key is in
+`freshness`. Outgoing counters are the firmware's, in reserve-ahead storage.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def take(network: Network, devices: Devices, delivery: Delivery, joining: Joinin
         ],
         brokered=[(one, other, key) for (one, other), key in brokered.items()],
         groups=delivery.groups.plain(),
+        heard=network.freshness.take(),
     )
 
 
@@ -56,6 +57,7 @@ def give(
     network.short, network.parent, network.depth = stored.short, stored.parent, stored.depth
     network.active_key = stored.active_key
     network.keys = {int(sequence): security.NetworkKey(key) for sequence, key in stored.network_keys.items()}
+    network.freshness.give(stored.heard)
     joining.trust_centre = stored.trust_centre
     for eui64, short in stored.addresses:
         devices.learn(eui64, short)

@@ -79,7 +79,7 @@ class Stack(Inquiries):
                 self._zdo.find,
             )
         self._zdo.management.permit = self._parent.permit
-        network.changes.changed = self._store
+        network.changed = self._store
 
     # --- what it is ----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,11 @@ class CountersInMemory:
         self.values[name] += 1
         return self.values[name]
 
+    def restart(self) -> None:
+        """What was left of the reservations is skipped."""
+        for name, value in self.values.items():
+            self.values[name] = -(-value // 1024) * 1024
+
 
 class Station:
     """One stack on its radio."""
@@ -44,6 +49,7 @@ class Station:
     def power_on(self) -> Stack:
         """A fresh stack: RAM is gone, counters are not."""
         self.radio.reset()
+        self.counters.restart()
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

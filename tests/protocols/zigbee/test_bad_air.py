@@ -247,7 +247,8 @@ def test_answers_nobody_asked_for(home: dict[str, Station], insider: Insider) ->
         insider.send(nwk.RejoinResponse(0x2222, 0).build(), kind=nwk.COMMAND),
         meter.stack.receive(mac.association_response(1, 0x1234, METER, HUB, 0x2222, 0), 0),
     ):
-        assert not any(isinstance(effect, Configure | Persist) for effect in effects)
+        assert not any(isinstance(effect, Configure) for effect in effects)
+        assert all(effect.state["short"] == short for effect in effects if isinstance(effect, Persist))
     assert meter.stack.short == short
     home["hub"].counters.values["nwk"] = hub.counter + 1
 
