@@ -51,9 +51,15 @@ class Config:
     """Tenths of a megajoule a cubic metre: for the history in kilowatt-hours."""
     conversion_factor: int = 102_264
     """Volume correction in hundred-thousandths."""
+    price: int = 6_040
+    """Of a kilowatt-hour, hundred-thousandths of a pound: for costs."""
+    standing_charge: int = 29_000
+    """Of a day."""
     manufacturer: str = "meterbench"
     model: str = "GSME"
     serial_number: bytes = b"G4 0000001"
     mprn: bytes = b"1234567890"
     """Meter point reference number: the site."""
+    customer_id: bytes = b""
+    """Customer identification number, where there is one."""
     cell: Cell = Cell()

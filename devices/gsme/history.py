@@ -42,6 +42,12 @@ class History:
                 del begins[old]
         return begun
 
+    @property
+    def day_of_month(self) -> int | None:
+        """Of the last reading that had a time; None: no such reading."""
+        day = self._now.get("day")
+        return None if day is None else datetime.fromtimestamp(day * DAY, UTC).day
+
     def used(self, period: str, ago: int, total: int) -> int | None:
         """Used in the present period (`ago` 0, with `total` on the register now) or in one before it; None: not known."""
         begins, number = self._begins[period], self._now.get(period)

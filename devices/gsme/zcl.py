@@ -1,11 +1,12 @@
 """The gas meter's endpoint: what it serves, and the set of attributes that it reports to its mirror, in order.
 
-The set is GB's (Basic, Prepayment, Metering) without what this firmware has no values for: tariffs, blocks, bills, costs.
-The reading's time is in it too, so that the mirror's readers can tell a value's age.
+The set is GB's: 5 attributes of Basic, 53 of Prepayment, 55 of Metering, and last that it is complete. The reading's time is in
+it too, so that the mirror's readers can tell a value's age. Not here: prepayment, tariffs of several rates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from devices.gsme.battery import Battery
@@ -31,6 +32,13 @@ CREDIT_MODE = 0x0090
 """Payment control configuration: a contactor is fitted, credit is displayed, no prepayment."""
 FORMAT = 0b0_0101_011
 """Five digits before the decimal point and three behind it."""
+MONEY_DIGITS = 5
+"""Behind the decimal point, as the currency scaling factor has it."""
+MONEY_FORMAT = 0b0_0101_000 | MONEY_DIGITS
+TIERS = (1, 2, 3, 4)
+"""That GB meters report. One rate holds: all that flows counts in the first."""
+BLOCKS = (1, 2, 3, 4)
+"""No tariff of blocks is in force: nothing counts in them."""
 LARGEST = 0xFFFFFE
 """The largest value that 24 bits can tell."""
 
@@ -51,13 +59,36 @@ ACCOUNT: Values = {
     Prepayment.debt_amount[1]: 0,
     Prepayment.debt_amount[2]: 0,
     Prepayment.debt_amount[3]: 0,
+    Prepayment.debt_recovery_frequency[1]: 0,
+    Prepayment.debt_recovery_amount[1]: 0,
+    Prepayment.debt_recovery_frequency[2]: 0,
+    Prepayment.debt_recovery_amount[2]: 0,
+    Prepayment.debt_recovery_top_up_percentage[3]: 0,
     Prepayment.prepayment_alarm_status: 0,
+    Prepayment.historical_cost_consumption_formatting: MONEY_FORMAT,
     Prepayment.consumption_unit_of_measurement: Unit.KILOWATT_HOURS,
     Prepayment.currency_scaling_factor: MILLIPENCE,
     Prepayment.currency: POUND_STERLING,
 }
 """A customer on credit: nothing is kept, owed or recovered in the meter."""
 
+_COSTS: dict[str, tuple[Attribute[int], ...]] = {
+    "day": (
+        Prepayment.current_day_cost_consumption_delivered,
+        Prepayment.previous_day_cost_consumption_delivered,
+        *Prepayment.previous_days_cost_consumption_delivered,
+    ),
+    "week": (
+        Prepayment.current_week_cost_consumption_delivered,
+        Prepayment.previous_week_cost_consumption_delivered,
+        *Prepayment.previous_weeks_cost_consumption_delivered,
+    ),
+    "month": (
+        Prepayment.current_month_cost_consumption_delivered,
+        Prepayment.previous_month_cost_consumption_delivered,
+        *Prepayment.previous_months_cost_consumption_delivered,
+    ),
+}
 _PERIODS: dict[str, tuple[Attribute[int], ...]] = {
     "day": (
         Metering.current_day_alternative_consumption_delivered,
@@ -87,32 +118,30 @@ def endpoint(config: Config, register: Register, battery: Battery) -> Endpoint:
         Basic.model_identifier: config.model,
         Basic.power_source: ON_BATTERY,
     })  # fmt: skip
-    made.serve(Prepayment, ACCOUNT)
-    made.serve(Metering, _metering(config, register, battery) | _history(config, register))
+    books = Books(config, register)
+    made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
+    made.serve(Metering, _metering(config, books, register, battery) | books.history(_PERIODS, books.watt_hours))
     made.use(Metering)
     made.use(Time)
     return made
 
 
 def reported(made: Endpoint) -> list[tuple[type[Cluster], list[Attribute[object]]]]:
-    """The set, a cluster at a time: all that is served and GB reports, and last of all that it is complete."""
-    unreported = (Metering.remaining_battery_life, Metering.attribute_reporting_status)
-    metering = [each for each in _held(made, Metering) if each not in unreported]
-    return [
-        (Basic, _held(made, Basic)),
-        (Prepayment, _held(made, Prepayment)),
-        (Metering, [*metering, Metering.attribute_reporting_status]),
-    ]
+    """The set, a cluster at a time: GB's list, the time of the reading besides, and last of all that it is complete."""
+    return [(Basic, _BASIC), (Prepayment, _held(made, Prepayment, _PREPAYMENT)), (Metering, _held(made, Metering, _METERING))]
 
 
-def _held(made: Endpoint, cluster: type[Cluster]) -> list[Attribute[object]]:
+def _held(made: Endpoint, cluster: type[Cluster], wanted: Iterable[Attribute[object]]) -> list[Attribute[object]]:
     instance = made.server(cluster)
-    return [instance.cluster.attributes[instance.side][identifier] for identifier in instance.values]
+    return [attribute for attribute in wanted if attribute in instance]
 
 
-def _metering(config: Config, register: Register, battery: Battery) -> Values:
+def _metering(config: Config, books: Books, register: Register, battery: Battery) -> Values:
     return {
         Metering.current_summation_delivered: lambda: register.reading.litres,
+        Metering.current_tier_summation_delivered[1]: lambda: register.reading.litres,
+        **{Metering.current_tier_summation_delivered[tier]: 0 for tier in TIERS[1:]},
+        **{Metering.current_no_tier_block_summation_delivered[block]: 0 for block in BLOCKS},
         Metering.reading_snapshot_time: lambda: None if register.reading.at is None else register.reading.at // S - EPOCH,
         Metering.supply_status: SupplyStatus.ON,
         Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
@@ -125,23 +154,82 @@ def _metering(config: Config, register: Register, battery: Battery) -> Values:
         Metering.summation_formatting: FORMAT,
         Metering.metering_device_type: DeviceType.GAS,
         Metering.site_id: config.mprn,
+        Metering.customer_id_number: config.customer_id,
+        Metering.supply_tamper_state: SupplyStatus.UNCHANGED,
+        Metering.supply_depletion_state: SupplyStatus.UNCHANGED,
+        Metering.bill_to_date_delivered: books.bill,
+        Metering.bill_delivered_trailing_digit: MONEY_DIGITS << 4,
         Metering.alternative_unit_of_measure: Unit.KILOWATT_HOURS,
         Metering.alternative_consumption_formatting: FORMAT,
         Metering.attribute_reporting_status: ReportingStatus.COMPLETE,
     }
 
 
-def _history(config: Config, register: Register) -> Values:
-    """Consumption by day, week and month, in watt-hours (kilowatt-hours over the divisor)."""
+class Books:
+    """What the register's history comes to, in energy and in money at the price in force; periods not known have no value."""
 
-    def watt_hours(period: str, ago: int) -> int | None:
-        litres = register.history.used(period, ago, register.reading.litres)
-        if litres is None:
-            return None
-        return min(litres * config.conversion_factor * config.calorific_value // 3_600_000, LARGEST)
+    def __init__(self, config: Config, register: Register) -> None:
+        self._config = config
+        self._register = register
 
-    return {
-        attribute: partial(watt_hours, period, ago)
-        for period, attributes in _PERIODS.items()
-        for ago, attribute in enumerate(attributes)
-    }
+    def history(self, rows: Mapping[str, Sequence[Attribute[int]]], value: Callable[[str, int], int | None]) -> Values:
+        """The attributes of days, weeks and months, the present one first."""
+        return {
+            attribute: partial(value, period, ago)
+            for period, attributes in rows.items()
+            for ago, attribute in enumerate(attributes)
+        }
+
+    def _energy(self, period: str, ago: int) -> int | None:
+        litres = self._register.history.used(period, ago, self._register.reading.litres)
+        return None if litres is None else litres * self._config.conversion_factor * self._config.calorific_value // 3_600_000
+
+    def watt_hours(self, period: str, ago: int) -> int | None:
+        """Consumption: kilowatt-hours over the divisor."""
+        energy = self._energy(period, ago)
+        return None if energy is None else min(energy, LARGEST)
+
+    def cost(self, period: str, ago: int) -> int | None:
+        """Cost of the consumption, without standing charge."""
+        energy = self._energy(period, ago)
+        return None if energy is None else energy * self._config.price // 1000
+
+    def bill(self) -> int | None:
+        """This month's consumption, and the standing charge of its days so far: bills are for months."""
+        cost, days = self.cost("month", 0), self._register.history.day_of_month
+        return None if cost is None or days is None else cost + days * self._config.standing_charge
+
+
+_BASIC: list[Attribute[object]] = [
+    Basic.zcl_version,
+    Basic.model_identifier,
+    Basic.manufacturer_name,
+    Basic.hardware_version,
+    Basic.power_source,
+]
+_PREPAYMENT: tuple[Attribute[object], ...] = (*ACCOUNT, *(each for attributes in _COSTS.values() for each in attributes))
+_METERING: tuple[Attribute[object], ...] = (
+    Metering.current_summation_delivered,
+    Metering.reading_snapshot_time,
+    Metering.supply_status,
+    *(Metering.current_tier_summation_delivered[tier] for tier in TIERS),
+    Metering.status,
+    Metering.remaining_battery_life_in_days,
+    Metering.current_meter_id,
+    Metering.unit_of_measure,
+    Metering.multiplier,
+    Metering.divisor,
+    Metering.summation_formatting,
+    Metering.metering_device_type,
+    Metering.site_id,
+    Metering.customer_id_number,
+    Metering.alternative_unit_of_measure,
+    Metering.alternative_consumption_formatting,
+    Metering.supply_tamper_state,
+    Metering.supply_depletion_state,
+    *(Metering.current_no_tier_block_summation_delivered[block] for block in BLOCKS),
+    Metering.bill_to_date_delivered,
+    Metering.bill_delivered_trailing_digit,
+    *(each for attributes in _PERIODS.values() for each in attributes),
+    Metering.attribute_reporting_status,
+)

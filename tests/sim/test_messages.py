@@ -145,7 +145,7 @@ def test_messages_outlive_a_loss_of_power_at_the_hub(gas):
     assert [message for _, message in party.heard] == [b"eno", b"owt"]
 
 
-@pytest.mark.parametrize("operations", range(0, 5_000, 83))
+@pytest.mark.parametrize("operations", range(0, 5_000, 127))
 def test_what_the_hub_accepted_arrives_once_over_a_cut_at_any_flash_operation(gas, operations):
     """Octets are flash operations: three records of messages, the flags, a whole set of the mirror, and what is deleted."""
     party, accepted = Party(gas, "gsme"), []
