@@ -104,6 +104,11 @@ class Stack(Inquiries):
         return self._network.parent
 
     @property
+    def children(self) -> list[int]:
+        """EUI-64 of the devices whose parent we are."""
+        return [child.eui64 for child in self._devices.children()]
+
+    @property
     def drops(self) -> Counter[tuple[str, str]]:
         """Received frames not used, by layer and reason."""
         return self._context.drops

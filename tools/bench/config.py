@@ -29,11 +29,14 @@ from tools.bench.device_config import (
     Hub,
     Ihd,
     LoadController,
+    MBusGas,
     Name,
     Ppmid,
     Rcp,
+    Repeater,
 )
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Wall
+from tools.bench.publications import PUBLICATIONS, Publication
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -78,6 +81,8 @@ class Home(Declared, frozen=True, kw_only=True):
     air: Air = Air()
     tunnel_protocol: Literal["dlms", "gb-hrgp"] = "dlms"
     """What the hub tunnels to devices that are awake: DLMS wrapper PDUs, or messages of GB."""
+    publish: Annotated[list[Publication], Meta(max_length=64)] = []
+    """What suppliers publish through the hub."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
 
     def __post_init__(self) -> None:
@@ -92,27 +97,27 @@ class Home(Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | Ihd | Ppmid | LoadController)
+                if isinstance(device, Hub | MBusGas | Ihd | Ppmid | LoadController | Repeater)
                 or (isinstance(device, Esme) and device.interface == "wired")
             ]
             if lost:
                 raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        rooted = [device for device in self.device if device.elsewhere and isinstance(device, Hub | Hht | Rcp)]
+        rooted = [device for device in self.device if device.elsewhere and isinstance(device, Hub | Hht | Rcp | MBusGas)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
         if len(wired) > 1:
             raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
-        gas = [device for device in self.device if isinstance(device, Gsme)]
+        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas)]
         if len(gas) > 1:
-            raise ValueError(f"{len(gas)} devices of kind gsme, and a hub answers for one")
-        if any(device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
+            raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
+        if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
             raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
         if self.air.sub_ghz is not None and not hubs:
             raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
-        joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp) and device not in wired]
+        joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
 
@@ -233,9 +238,9 @@ def _explain(reason: str, where: str, document: dict[str, object]) -> str:
         return f'{path}: no field "{unknown[1]}"{hint}'
     invalid = re.fullmatch(r"Invalid (?:value|enum value) '(.*)'", reason)
     if invalid and path.endswith(".kind"):
-        kinds = list(KINDS)
+        what, kinds = ("publication", list(PUBLICATIONS)) if ".publish[" in path else ("device", list(KINDS))
         hint = suggest(invalid[1], kinds) or f" (kinds: {', '.join(kinds)})"
-        return f'{path}: no kind of device "{invalid[1]}"{hint}'
+        return f'{path}: no kind of {what} "{invalid[1]}"{hint}'
     return f"{path}: {reason[0].lower()}{reason[1:]}"
 
 
@@ -264,7 +269,8 @@ def _fields(where: str, document: dict[str, object]) -> list[str]:
     for key in re.findall(r"[A-Za-z_]\w*|\d+", where):
         value = value[int(key)] if isinstance(value, list) else value[key] if isinstance(value, dict) else None
     kind = value.get("kind") if isinstance(value, dict) else None
-    return ["kind", *KINDS.get(str(kind), AnyDevice).__struct_fields__]
+    known = PUBLICATIONS if ".publish[" in where else KINDS
+    return ["kind", *known.get(str(kind), AnyDevice).__struct_fields__]
 
 
 def _line(text: str, where: str) -> int:

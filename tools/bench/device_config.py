@@ -123,6 +123,18 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
 
 
+class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
+    """Gas meter on wireless M-Bus."""
+
+    mode: Literal["T2", "C2"] = "T2"
+    """How it sends (EN 13757-4)."""
+    security: Literal["a", "b"] = "b"
+    """OMS security profile."""
+    report_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+    remote_open: bool = False
+    """Whether a command may open its valve; if not, it arms it, and a hand at the meter opens it."""
+
+
 class Ihd(AnyDevice, frozen=True, kw_only=True, tag="ihd"):
     """In-home display."""
 
@@ -141,6 +153,10 @@ class LoadController(AnyDevice, frozen=True, kw_only=True, tag="load-controller"
     duration_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 0
 
 
+class Repeater(AnyDevice, frozen=True, kw_only=True, tag="repeater"):
+    """Mains-powered router that carries the home's network further."""
+
+
 class Hht(AnyDevice, frozen=True, kw_only=True, tag="hht"):
     """Hand-held terminal: visits on the optical port."""
 
@@ -151,9 +167,9 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | Ihd | Ppmid | LoadController | Hht | Rcp
+Device = Hub | Esme | Gsme | MBusGas | Ihd | Ppmid | LoadController | Repeater | Hht | Rcp
 KINDS: dict[str, type[AnyDevice]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, Ihd, Ppmid, LoadController, Hht, Rcp)
+    str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, MBusGas, Ihd, Ppmid, LoadController, Repeater, Hht, Rcp)
 }
 """The word in the file to its declaration."""
 

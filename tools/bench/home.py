@@ -12,10 +12,11 @@ from functools import partial
 from types import MappingProxyType
 
 import hubfw
-from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp
+from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
 from devices.runtime.air import Air, Transceiver
 from devices.runtime.band import BANDS
 from devices.runtime.board import Board
+from devices.runtime.ether import Ether
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
@@ -30,6 +31,7 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench import config, device_config
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
+from tools.bench.publications import schedule
 from tools.errors import BadInput
 
 HEAD_END = "dcc"
@@ -38,7 +40,7 @@ LISTENER = "listener"
 """The host behind which a listener of the real world stands."""
 GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
-LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller")
+LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller", "repeater")
 """Kinds that join the network; the hand-held terminal does not."""
 TUNNEL_PROTOCOLS: Mapping[str, int] = MappingProxyType({"dlms": DLMS, "gb-hrgp": GB_HRGP})
 METER_FLASH = 2048 * KIB
@@ -119,6 +121,8 @@ class Home:
         self.bench = bench
         self.mains = Mains(kernel, f"{self.name}/mains")
         self.air = medium(kernel, f"{self.name}/air", declared.air) if air is None else air
+        self.ether = Ether(kernel, f"{self.name}/ether", loss=declared.air.loss) if self.of_kind("mbus-gas") else None
+        """The channel of wireless M-Bus, where there is a meter on it."""
         self.at = declared.at
         self.channel = declared.air.channel
         self.sub_ghz = declared.air.sub_ghz
@@ -136,6 +140,8 @@ class Home:
             if device.label in here if here is not None else not device.elsewhere:
                 self.boards[device.label] = self._board(device)
         for label, board in self.boards.items():
+            if label in self.of_kind("hub") and declared.publish:
+                schedule(kernel, board, declared.publish)
             if _wired(self.declared[label]) and here is None:
                 board.uart("wired").attach(self.hub.uart("wired"), baud=9600)
 
@@ -171,6 +177,7 @@ class Home:
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
             radio=self._radio(device.label) if kind.radio else None,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
+            ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
             net=self.net.host(identity.node) if kind.wan else None,
             buttons=kind.buttons,
             display=kind.display,
@@ -256,6 +263,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
         sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
+        mbus=_on_mbus(home),
         tunnel_protocol=home.tunnel_protocol,
     )
 
@@ -315,22 +323,41 @@ def _ppmid(parts: Parts) -> ppmid.Config:
     return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
 
 
+def _on_mbus(home: Home) -> tuple[hubfw.MBusMeter, ...]:
+    if not home.of_kind("mbus-gas"):
+        return ()
+    from tools.bench import mbus  # few homes have it: the others don't wait for it
+
+    return mbus.meters(home)
+
+
+def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
+    from tools.bench import mbus
+
+    return mbus.firmware(parts)
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
+    "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "ihd": Kind(
         lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
-        buttons=("ok",),
+        buttons=("ok", "no", "now"),
     ),
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
         _mains(0),
-        buttons=("ok", "supply", "credit"),
+        buttons=("ok", "no", "supply", "credit"),
     ),
     "load-controller": Kind(
         lambda p: partial(load_controller.Firmware, config=_load_controller(p)), _mains(0), buttons=("opt",)
+    ),
+    "repeater": Kind(
+        lambda p: partial(repeater.Firmware, config=repeater.Config(p.identity.install_code, _network(p.home), p.credentials)),
+        _mains(0),
     ),
     "hht": Kind(lambda p: partial(hht.Firmware, config=hht.Config()), _cell(False), radio=False),
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
