@@ -1,0 +1,90 @@
+"""Homes of more than one hop: devices that reach their hub through repeaters, and what happens when one is unplugged."""
+
+from __future__ import annotations
+
+import pytest
+
+from devices.runtime.kernel import HOUR, MIN, S
+
+WALL = "{ from = [6, -20], to = [6, 20], db = 15 }"
+HUB = f'[[home]]\n[home.air]\nrange_m = 30\nwalls = [{WALL}]\n[[home.device]]\nkind = "hub"\n'
+METERS = '[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n[[home.device]]\nkind = "gsme"\nat = [3, 2]\n'
+PPMID = '[[home.device]]\nkind = "ppmid"\nat = [2, -3]\n'
+REPEATER = '[[home.device]]\nkind = "repeater"\nat = [7, 0]\n'
+SECOND = '[[home.device]]\nkind = "repeater"\nname = "second"\nat = [7, 6]\n'
+FAR_DISPLAY = '[[home.device]]\nkind = "ihd"\nat = [18, 2]\n'
+
+
+def shows_power(home, name="ihd"):
+    return home.screen(name)[1].endswith("kW")
+
+
+@pytest.mark.req("S-092", part=True)
+def test_a_home_of_three_hops_is_commissioned_and_serves(build):
+    """The bench mesh.toml: display and gas meter hear one repeater, which hears the other, which hears the hub."""
+    home = build("mesh")
+    stacks = {name: home.board(name).firmware.han.stack for name in ("landing", "kitchen", "ihd", "gsme", "porch")}
+    parents = {name: stack.parent for name, stack in stacks.items()}
+    assert parents["ihd"] == parents["gsme"] == stacks["kitchen"].short
+    assert parents["kitchen"] == stacks["landing"].short
+    assert parents["landing"] == parents["porch"] == 0
+    home.run(for_=2 * HOUR)
+    assert shows_power(home, "ihd")
+    assert shows_power(home, "porch")
+    assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+    assert home.head_end.meter("gsme").register("7-0:3.0.0").value > 0
+
+
+@pytest.mark.req("S-096")
+def test_an_unplugged_repeater_is_felt_behind_it_alone(build):
+    home = build(HUB + METERS + PPMID + REPEATER + FAR_DISPLAY)
+    home.run(for_=10 * MIN)
+    assert shows_power(home)
+    home.board("repeater").cut(off_for=2 * HOUR)
+    home.run(for_=HOUR)
+    assert not shows_power(home)
+    assert home.screen("ppmid")[1].endswith("supply ON")
+    assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+    assert home.events("han.parent-lost", "home1/esme") == home.events("han.parent-lost", "home1/gsme") == []
+    home.run(for_=HOUR + 20 * MIN)
+    assert shows_power(home)
+
+
+def test_a_display_finds_the_other_repeater(build):
+    home = build(HUB + METERS + REPEATER + SECOND + FAR_DISPLAY)
+    home.run(for_=10 * MIN)
+    display = home.ihd.firmware.han.stack
+    first = next(name for name in ("repeater", "second") if home.board(name).firmware.han.stack.short == display.parent)
+    other = home.board("second" if first == "repeater" else "repeater").firmware.han.stack
+    home.board(first).cut(off_for=24 * HOUR)
+    home.run(for_=20 * MIN)
+    assert display.parent == other.short
+    assert shows_power(home)
+
+
+def test_a_mesh_after_a_power_cut_of_the_whole_house(build):
+    """Mains return to everybody at once: nobody joins anew, and every counter is believed again."""
+    home = build("mesh")
+    home.run(for_=10 * MIN)
+    joined = len(home.times("han.joined"))
+    home.mains.off(20 * MIN)
+    home.run(for_=90 * MIN)
+    again = home.events("han.joined")[joined:]
+    assert again
+    assert all(event["resumed"] for event in again)
+    assert shows_power(home, "ihd")
+    assert shows_power(home, "porch")
+    assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
+    assert home.notices() == ["LastGasp", "FirstBreath"]
+
+
+def test_the_hub_restarts_and_finds_everybody(build):
+    home = build("mesh")
+    home.run(for_=10 * MIN)
+    home.hub.cut(off_for=5 * S)
+    home.run(for_=60 * MIN)
+    assert shows_power(home, "ihd")
+    assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
+    assert home.head_end.meter("gsme").register("7-0:3.0.0").value > 0
