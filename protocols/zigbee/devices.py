@@ -28,8 +28,7 @@ class Relation(Enum):
 class Device:
     """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last link status.
 
-    `lost`: a neighbour that neither acknowledges nor is heard. `hop`: the router whose child it is, as the trust centre was told.
-    `interface`: the radio on which we hear it.
+    `lost`: a neighbour that neither acknowledges nor is heard. `interface`: the radio on which we hear it.
     """
 
     eui64: int
@@ -42,7 +41,6 @@ class Device:
     lqi: int = 255
     outgoing_cost: int = 0
     lost: bool = False
-    hop: int | None = None
     interface: int = 0
 
     @property

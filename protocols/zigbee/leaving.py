@@ -34,6 +34,8 @@ class Leaving:
         self._delivery = delivery
         self._forget = forget
         self._changed = changed
+        self.router_of: Callable[[int], int | None] = lambda eui64: None
+        """The trust centre's: the router that told of a device."""
         network.on(nwk.Leave, self._heard)
 
     def leave(self, rejoin: bool, children: bool = False) -> None:
@@ -53,12 +55,11 @@ class Leaving:
         device = self._devices.get(eui64)
         if device is None or device.short == UNASSIGNED:
             return
-        centre = self._network.type is NodeType.COORDINATOR
-        router = None if device.hop is None else self._devices.at(device.hop)
+        router = self._devices.get(self.router_of(eui64) or 0)
         if device.relation is Relation.CHILD:
             self._ask(device, nwk.Leave.REQUEST)
             self._gone(device, False)
-        elif centre and router is not None and router.eui64 in self._delivery.link_keys:
+        elif router is not None and router.eui64 in self._delivery.link_keys:
             self._delivery.command(router.short, router.eui64, aps.RemoveDevice(eui64), security.DATA_KEY)
             self._gone(device, False)
         else:

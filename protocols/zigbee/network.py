@@ -151,6 +151,14 @@ class Network:
             page, channel = self.second
             self.context.effects.append(Configure(channel, self.pan_id, self.short, on, page, 1))
 
+    def other_key(self, sequence: int) -> None:
+        """A good frame came under a network key that is not the active one: the one after it is what everybody uses by now.
+
+        The trust centre alone decides when that is (4.6.3.4.2): it does not follow.
+        """
+        if sequence == self.active_key + 1 & 0xFF and self.type is not NodeType.COORDINATOR:
+            self.active_key = sequence
+
     def next_sequence(self) -> int:
         """Next MAC sequence number."""
         self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
@@ -430,6 +438,8 @@ class Network:
         if sender not in key.incoming and len(key.incoming) >= _NEIGHBOURS_OF_KEY:
             del key.incoming[next(iter(key.incoming))]
         key.incoming[sender] = counter
+        if key_sequence != self.active_key:
+            self.other_key(key_sequence)
         device = self.devices.get(sender)
         if device is None or device.short != previous:
             device = self.devices.learn(sender, previous)

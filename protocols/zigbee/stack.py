@@ -66,6 +66,7 @@ class Stack(Inquiries):
         self._keys: Keys | None = None
         if config.type is NodeType.COORDINATOR:
             self._centre = TrustCentre(context, network, self._devices, self._delivery, self._store)
+            self._leaving.router_of = self._centre.routers.get
         else:
             self._keys = Keys(
                 context,

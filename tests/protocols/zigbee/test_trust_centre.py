@@ -316,6 +316,22 @@ def test_a_sleeper_gets_the_new_network_key_when_it_next_wakes(home: dict[str, S
     assert speaks(cell, gas, hub, link_key=True)
 
 
+def test_who_missed_the_switch_follows_the_first_frame_under_the_new_key(home: dict[str, Station], cell: Cell) -> None:
+    hub, meter = home["hub"], home["meter"]
+    hub.do(hub.stack.replace_network_key(cell.kernel.now))
+    cell.run(9)
+    hears(cell, hub, meter, False)
+    cell.run(2)
+    hears(cell, hub, meter, True)
+    assert (hub.stack._network.active_key, meter.stack._network.active_key) == (1, 0)
+    hub.send(meter.stack.short, b"under the new key", link_key=True)
+    cell.run(1)
+    assert [message.payload for message in meter.told(Message)] == [b"under the new key"]
+    assert meter.stack._network.active_key == 1
+    cell.restart(meter, stored(meter))
+    assert speaks(cell, meter, hub, link_key=True)
+
+
 def test_who_slept_through_two_of_them_comes_back_by_its_link_key(home: dict[str, Station], cell: Cell) -> None:
     hub, gas = home["hub"], home["gas"]
     for _ in range(2):
