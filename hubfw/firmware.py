@@ -28,7 +28,7 @@ from hubfw.han.esi import Esi
 from hubfw.han.images import Images
 from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
-from hubfw.han.messages import UNTIL_CHANGED, Messages
+from hubfw.han.messages import Messages
 from hubfw.han.mirrors import Mirrors
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
@@ -45,6 +45,7 @@ from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms.cosem import date_time
 from protocols.dlms.server import Server
 from protocols.gbcs.message import message_code
+from protocols.zigbee.clusters.messaging import UNTIL_CHANGED
 from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 

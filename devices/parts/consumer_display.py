@@ -31,6 +31,8 @@ RETRY = MINUTE
 ON_MAINS = 1
 OK = "ok"
 """The button that confirms a message."""
+NO = "no"
+"""The button that says no to one that asks."""
 
 
 class ConsumerDisplay(firmware.Firmware):
@@ -104,6 +106,8 @@ class ConsumerDisplay(firmware.Firmware):
         """Somebody presses a button."""
         if button == OK:
             self.pressed()
+        elif button == NO:
+            self.messages.confirm(yes=False)
 
     def pressed(self) -> None:
         """The button: a message that wants it is confirmed."""
@@ -118,7 +122,7 @@ class ConsumerDisplay(firmware.Firmware):
         """Draw the face."""
         text = self.messages.text
         if text is not None and self.messages.wants_confirmation:
-            text += " Press OK."
+            text += " OK or NO?" if self.messages.wants_answer else " Press OK."
         self.board.display.show([*self.face(), "" if text is None else page(text, self.now)])
 
     def _left(self, left: Left) -> None:

@@ -10,6 +10,13 @@ from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, command
 
 LONGEST_MESSAGE = 116
 """Octets of a supplier's message in GB."""
+UNTIL_CHANGED = 0xFFFF
+"""As a duration."""
+CONFIRMATION_WANTED = 0x80
+ENHANCED_CONFIRMATION_WANTED = 0x20
+"""Bits of a message's control: a person is to confirm it, with yes or no."""
+ANSWER_NO, ANSWER_YES = 0x01, 0x02
+"""Bits of a confirmation's control."""
 
 
 class Messaging(Cluster, id=0x0703, name="Messaging"):
