@@ -386,6 +386,9 @@ class Network:
         if header.destination == ROUTERS and not self.routing:
             context.ignore("for routers")  # before it is decrypted: every link status of every router comes by here
             return
+        if header.destination == RX_ON_DEVICES and self.sleepy:
+            context.ignore("for devices that listen always")  # its counter is above those of frames that the parent holds for us
+            return
         sender: int | None = None
         if control & nwk.SECURITY:
             sender, payload = self._unsecured(frame, at, previous)
