@@ -1,155 +1,232 @@
-"""Messages of a supplier on the displays of a home: for now and for later, withdrawn, missed, confirmed; and bad ones (G15)."""
+"""Messages of remote parties in a live home: in at the hub, through tunnel or queue to the device, and the answer out again."""
 
 from __future__ import annotations
 
 import pytest
 
-from devices.parts.han import Refused
-from devices.runtime.kernel import HOUR, MIN, S
-from hubfw.han.messages import Importance
+from devices.runtime.kernel import DAY, HOUR, MIN, S
 from protocols.core.errors import LocalProtocolError
-from protocols.zigbee.clusters.messaging import Messaging
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.mirror import Functional
+from protocols.zigbee.mirror.queue import CAPACITY
+from protocols.zigbee.mirror.transfer import LONGEST_MESSAGE
+
+GB = """
+[[home]]
+tunnel_protocol = "gb-hrgp"
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+[[home.device]]
+kind = "ppmid"
+at = [5, -4]
+"""
+GAS = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "gsme"\nat = [6, 2]\nwake_minutes = 30\n'
+WAKE = 30 * MIN
 
 
-def shown(home, name="ihd"):
-    return home.board(name).display.lines[7].strip()
+class Party:
+    """A remote party behind a hub: what came back to it, and what each device was given. Devices answer what they got, reversed."""
+
+    def __init__(self, home, *devices):
+        self.home = home
+        self.heard = []
+        self.given = {name: [] for name in devices}
+        home.hub.firmware.on_message = self.hear
+        for name in devices:
+            home.board(name).firmware.inbox.act = self.answer(self.given[name])
+
+    def hear(self, eui64, message):
+        self.heard.append((eui64, message))
+
+    def answer(self, given):
+        def act(message):
+            given.append(message)
+            return [message[::-1]]
+
+        return act
+
+    def send(self, device, *messages):
+        for message in messages:
+            self.home.hub.firmware.deliver(self.home.board(device).eui64, message)
 
 
-def zcl(home, after=0):
-    return home.hub.rtc.read() // S - EPOCH + after
+@pytest.fixture
+def gas(build):
+    home = build(GAS)
+    home.run_until(HOUR + 10 * MIN)
+    return home
 
 
-def say(home, command):
-    """Send a command to the display as the hub would; the status that comes back."""
-    han = home.hub.firmware.han
-    address = han.stack.address_of(home.ihd.eui64)
-    found = []
+def flags(home):
+    return Functional(home.hub.firmware.mirrors.of(home.gsme.eui64).notifications.words[0])
 
-    async def tell():
-        try:
-            await han.confirm(address, 1, command)
-        except Refused as refused:
-            found.append(refused.status)
-        else:
-            found.append(0)
 
-    home.kernel.spawn(tell(), who="test")
+def codes(home, name):
+    return [event["code"] for event in home.events("event", home.board(name).name)]
+
+
+def test_messages_wait_for_the_gas_meter_arrive_in_order_and_are_answered(gas):
+    party = Party(gas, "gsme")
+    party.send("gsme", b"first message", b"second message", b"third")
+    assert flags(gas) == Functional.TUNNEL_MESSAGE_PENDING
+    gas.run(for_=19 * MIN)
+    assert party.given["gsme"] == []
+    gas.run(for_=3 * MIN)
+    assert party.given["gsme"] == [b"first message", b"second message", b"third"]
+    assert party.heard == [(gas.gsme.eui64, message[::-1]) for message in party.given["gsme"]]
+    assert flags(gas) == 0
+    assert gas.hub.firmware.mailbox.waiting(gas.gsme.eui64) == 0
+    gas.run(for_=DAY)
+    assert len(party.given["gsme"]) == len(party.heard) == 3
+    assert codes(gas, "gsme") == [0x8054] * 3
+
+
+def test_a_message_that_nobody_understands_is_logged_with_its_code_and_not_answered(gas, shared_vectors):
+    published = next(each for each in shared_vectors("gbcs")["messages"] if len(each["hex"]) < 1000)
+    message = bytes.fromhex(published["hex"])
+    gas.hub.firmware.deliver(gas.gsme.eui64, message)
+    gas.run(for_=WAKE)
+    told = {"code": 0x8055, "message": int(published["message_code"], 16), "octets": len(message)}
+    assert gas.events("event", gas.gsme.name) == [told]
+    assert gas.events("hub.message") == []
+
+
+def test_the_longest_message_goes_through_and_a_longer_one_is_refused(gas):
+    party = Party(gas, "gsme")
+    with pytest.raises(LocalProtocolError):
+        party.send("gsme", bytes(LONGEST_MESSAGE + 1))
+    party.send("gsme", bytes(range(256)) * 5 + bytes(LONGEST_MESSAGE - 1280))
+    gas.run(for_=WAKE)
+    assert [len(message) for message in party.given["gsme"]] == [LONGEST_MESSAGE]
+    assert [len(message) for _, message in party.heard] == [LONGEST_MESSAGE]
+
+
+def test_the_queue_is_bounded_and_needs_a_mirror(gas):
+    party = Party(gas, "gsme")
+    party.send("gsme", *(bytes([number]) for number in range(CAPACITY)))
+    with pytest.raises(LocalProtocolError):
+        party.send("gsme", b"one more")
+    gas.run(for_=WAKE)
+    assert party.given["gsme"] == [bytes([number]) for number in range(CAPACITY)]
+    gas.hub.firmware.mirrors.remove(gas.gsme.eui64)
+    with pytest.raises(LocalProtocolError):
+        party.send("gsme", b"x")
+
+
+def test_a_message_that_is_not_fetched_in_a_day_is_dropped_with_an_event(gas):
+    party = Party(gas, "gsme")
+    gas.shield("gsme")
+    party.send("gsme", b"early")
+    gas.run(for_=HOUR)
+    party.send("gsme", b"later")
+    gas.run(for_=23 * HOUR - MIN)
+    assert codes(gas, "hub") == []
+    gas.run(for_=2 * MIN)
+    assert codes(gas, "hub") == [0x809D]
+    gas.shield("gsme", loss=0.0)
+    gas.run(for_=50 * MIN)
+    assert party.given["gsme"] == [b"later"]
+
+
+def test_messages_outlive_a_loss_of_power_at_the_hub(gas):
+    party = Party(gas, "gsme")
+    party.send("gsme", b"one", b"two")
+    gas.hub.cut(5 * S)
+    gas.run(for_=MIN)
+    assert gas.hub.firmware.mailbox.waiting(gas.gsme.eui64) == 2
+    gas.hub.firmware.on_message = party.hear
+    gas.run(for_=WAKE)
+    assert party.given["gsme"] == [b"one", b"two"]
+    assert [message for _, message in party.heard] == [b"eno", b"owt"]
+
+
+@pytest.mark.parametrize("operations", range(0, 5_000, 127))
+def test_what_the_hub_accepted_arrives_once_over_a_cut_at_any_flash_operation(gas, operations):
+    """Octets are flash operations: three records of messages, the flags, a whole set of the mirror, and what is deleted."""
+    party, accepted = Party(gas, "gsme"), []
+
+    def send(message):
+        party.send("gsme", message)
+        accepted.append(message)  # not reached when the power goes within
+
+    def listen(now, who, kind, data):
+        if (who, kind) == (gas.hub.name, "power") and data["state"] == "on":
+            gas.kernel.at(now, lambda: setattr(gas.hub.firmware, "on_message", party.hear), who=gas.hub.name)
+
+    gas.log.subscribe(listen)
+    gas.hub.cut_at_flash_operation(operations, off_for=30 * S)
+    for number in range(3):
+        gas.kernel.at(gas.now + number * 40 * S, send, f"message {number}".encode() * 9, who=gas.hub.name)
+    gas.run(for_=2 * HOUR)
+    assert party.given["gsme"] == accepted
+    assert len(accepted) >= 2
+    assert gas.hub.firmware.mailbox.waiting(gas.gsme.eui64) == 0
+    assert not flags(gas) & Functional.TUNNEL_MESSAGE_PENDING
+    assert [message[::-1] for _, message in party.heard] == accepted
+
+
+def test_g13_a_gas_meter_whose_tunnel_is_gone_opens_it_anew(gas):
+    """Idle for 65,535 s, and after a power cut at either end."""
+    party = Party(gas, "gsme")
+    opened = len(gas.events("gsme.tunnel-open"))
+    gas.run(for_=65_535 * S + HOUR)
+    assert gas.events("mailbox.tunnel-closed")
+    party.send("gsme", b"after a long silence")
+    gas.run(for_=WAKE)
+    assert len(gas.events("gsme.tunnel-open")) == opened + 1
+    gas.hub.cut(5 * S)
+    gas.run(for_=MIN)
+    gas.hub.firmware.on_message = party.hear
+    party.send("gsme", b"after the hub's cut")
+    gas.run(for_=WAKE)
+    assert len(gas.events("gsme.tunnel-open")) == opened + 2
+    gas.gsme.supply.remove()
+    gas.run(for_=MIN)
+    gas.gsme.supply.insert()
+    gas.run(for_=S)
+    gas.gsme.firmware.inbox.act = party.answer(party.given["gsme"])
+    party.send("gsme", b"after the meter's")
+    gas.run(for_=WAKE)
+    assert party.given["gsme"] == [b"after a long silence", b"after the hub's cut", b"after the meter's"]
+    assert len(party.heard) == 3
+
+
+def test_over_a_bad_radio_each_message_comes_once_and_in_order(build):
+    home = build(GAS.replace("[[home]]\n", "[[home]]\n[home.air]\nloss = 0.2\n"))
+    home.run_until(HOUR + 10 * MIN)
+    party = Party(home, "gsme")
+    sent = []
+    for number in range(12):
+        message = f"message {number} ".encode() * 20
+        sent.append(message)
+        party.send("gsme", message)
+        home.run(for_=17 * MIN)
+    home.run(for_=3 * HOUR)
+    assert party.given["gsme"] == sent
+    assert [message[::-1] for _, message in party.heard] == sent
+
+
+def test_an_awake_device_gets_bare_messages_at_once(build):
+    home = build(GB)
+    home.run_until(HOUR)
+    party = Party(home, "esme", "ppmid")
+    party.send("esme", b"\xdd to the meter")
+    party.send("ppmid", b"\xdf to the display")
     home.run(for_=5 * S)
-    return found[0]
+    assert party.given == {"esme": [b"\xdd to the meter"], "ppmid": [b"\xdf to the display"]}
+    assert sorted(party.heard) == sorted(
+        (home.board(name).eui64, given[0][::-1]) for name, given in party.given.items()
+    )
+    assert str(home.head_end.meter("esme").register("1-0:1.8.0").unit)  # DLMS goes the same way
 
 
-def test_one_for_later_does_not_displace_the_one_in_force(home):
-    messages = home.hub.firmware.messages
-    messages.display("now")
-    messages.display("later", start=home.hub.rtc.read() + HOUR, minutes=10)
-    home.run(for_=2 * MIN)
-    assert shown(home) == "> now"
-    home.run(for_=HOUR)
-    assert shown(home) == "> later"
-    assert shown(home, "ppmid") == "> later"
-    home.run(for_=10 * MIN)
-    assert shown(home) == ""
-
-
-def test_withdrawn_by_number_and_all_at_a_time(home):
-    messages = home.hub.firmware.messages
-    first = messages.display("first")
-    home.run(for_=MIN)
-    messages.cancel(first)
-    home.run(for_=MIN)
-    assert shown(home) == shown(home, "ppmid") == ""
+def test_where_the_tunnel_carries_dlms_no_message_goes_in(home):
     with pytest.raises(LocalProtocolError):
-        messages.cancel(first)
-    messages.display("second")
-    home.run(for_=MIN)
-    messages.cancel_all(home.hub.rtc.read() + 30 * MIN)
-    home.run(for_=20 * MIN)
-    assert shown(home) == "> second"
-    home.run(for_=12 * MIN)
-    assert shown(home) == shown(home, "ppmid") == ""
-    assert messages.in_force is None
-
-
-def test_a_cancellation_that_was_missed_is_asked_for(home):
-    messages = home.hub.firmware.messages
-    number = messages.display("going")
-    home.run(for_=MIN)
-    home.shield("ihd")
-    messages.cancel(number)
-    home.run(for_=MIN)
-    assert shown(home) == "> going"
-    for other in home.only.air.radios:
-        home.only.air.set_loss(other, "home1/ihd", 0)
-        home.only.air.set_loss("home1/ihd", other, 0)
-    home.run(for_=90 * MIN)
-    assert shown(home) == ""
-
-
-def test_a_question_is_answered_with_yes_or_no(home):
-    messages = home.hub.firmware.messages
-    number = messages.display("Come on Monday?", ask=True, importance=Importance.HIGH)
-    home.run(for_=MIN)
-    assert shown(home).startswith("> ! Come on Monday?")
-    home.ihd.buttons.press("no")
-    home.ppmid.buttons.press("ok")
-    home.run(for_=MIN)
-    answers = {given.by: given.yes for given in messages.confirmations[number]}
-    assert answers == {home.ihd.eui64: False, home.ppmid.eui64: True}
-    home.ihd.buttons.press("ok")
-    home.run(for_=MIN)
-    assert len(messages.confirmations[number]) == 2
-
-
-def test_messages_and_what_was_told_outlive_the_hubs_power(home):
-    messages = home.hub.firmware.messages
-    messages.display("stays")
-    later = messages.display("comes", start=home.hub.rtc.read() + HOUR)
-    home.run(for_=MIN)
-    home.hub.cut(off_for=MIN)
-    home.run(for_=2 * MIN)
-    assert home.hub.firmware.messages.in_force.message == b"stays"
-    home.run(for_=HOUR)
-    assert home.hub.firmware.messages.in_force.message_id == later
-    assert shown(home) == "> comes"
-
-
-def test_a_hub_keeps_so_many(home):
-    messages = home.hub.firmware.messages
-    for hours in range(1, 4):
-        messages.display("x", start=home.hub.rtc.read() + hours * HOUR)
-    messages.display("now")
+        home.hub.firmware.deliver(home.esme.eui64, b"message")
     with pytest.raises(LocalProtocolError):
-        messages.display("x", start=home.hub.rtc.read() + HOUR // 2)
-    home.run(for_=2 * HOUR + MIN)
-    assert home.hub.firmware.messages.in_force.message == b"x"
-
-
-# --- G15 ---
-
-BAD = {
-    "empty": (b"", 0x85, ""),
-    "absent": (None, 0x85, ""),
-    "117 characters": (b"x" * 117, 0x85, ""),
-    "not UTF-8": (b"\xff\xfeHi\xc3", 0x00, "> \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}Hi\N{REPLACEMENT CHARACTER}"),
-    "control characters": (b"a\x1b[2Jb\x00", 0x00, "> a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}"),
-}
-
-
-@pytest.mark.parametrize(("text", "status", "expected"), BAD.values(), ids=BAD.keys())
-def test_g15_bad_texts_are_shown_safely_or_refused(home, text, status, expected):
-    assert say(home, Messaging.DisplayMessage(7, 0, zcl(home), 0xFFFF, text)) == status
-    assert shown(home) == expected
-    assert say(home, Messaging.DisplayMessage(8, 0, zcl(home), 0xFFFF, b"good")) == 0
-    assert shown(home) == "> good"
-
-
-def test_g15_cancelling_what_is_not_known_leaves_what_is_shown(home):
-    assert say(home, Messaging.DisplayMessage(7, 0, zcl(home), 0xFFFF, b"stays")) == 0
-    assert say(home, Messaging.CancelMessage(8, 0)) == 0x8B
-    assert shown(home) == "> stays"
-
-
-def test_g15_a_message_of_116_octets_is_shown_page_by_page(home):
-    assert say(home, Messaging.DisplayMessage(7, 0, zcl(home), 0xFFFF, b"word " * 23 + b"x")) == 0
-    assert shown(home).removeprefix("> ").startswith("word word")
+        home.hub.firmware.deliver(home.board("ihd").eui64, b"message")
