@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubfw.config import Config, Entry
+from hubfw.config import Config, Entry, MBusMeter
 from hubfw.firmware import Firmware
 
-__all__ = ["Config", "Entry", "Firmware"]
+__all__ = ["Config", "Entry", "Firmware", "MBusMeter"]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
+
+if TYPE_CHECKING:
+    from protocols.wmbus.coding import Mode
+    from protocols.wmbus.telegram import Key
 
 S = 1_000_000_000
 
@@ -27,6 +32,15 @@ class Entry:
     eui64: int
     install_code: bytes = field(repr=False)
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MBusMeter:
+    """A gas meter on wireless M-Bus. Its address comes from its EUI-64, which stands for it here as for any device."""
+
+    eui64: int
+    key: Key
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +79,5 @@ class Config:
     """(page, channel) of its radio below 1 GHz, the first one of which it takes; none: it has no such radio."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
+    mbus: tuple[MBusMeter, ...] = ()
+    """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""

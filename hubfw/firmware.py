@@ -9,8 +9,8 @@ Every part takes up from non-volatile memory what it was before the power went.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
@@ -19,7 +19,7 @@ from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.tasks import Task
-from hubfw.config import ESME, GSME, PPMID, Config
+from hubfw.config import ESME, GSME, PPMID, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
 from hubfw.gas_device import gas_device
 from hubfw.gas_mirror import Reading
@@ -48,6 +48,9 @@ from protocols.gbcs.message import message_code
 from protocols.zigbee.clusters.messaging import UNTIL_CHANGED
 from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
+
+if TYPE_CHECKING:
+    from hubfw.mbus import MBus
 
 ASK_AGAIN: Final = MIN
 """After a meter that did not tell its name, or a network that did not tell the time."""
@@ -78,6 +81,7 @@ class Firmware(firmware.Firmware):
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+        self.mbus = self._on_mbus(config.mbus) if config.mbus else None
         self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""
@@ -100,8 +104,13 @@ class Firmware(firmware.Firmware):
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
-        self.gas_meter: Device | None = None
+        self.gas_meter: int | None = None
         self._serve_gas()
+
+    def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
+        from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
+
+        return MBus.of(self, meters, self.mirrors.take)
 
     @property
     def han(self) -> Han:
@@ -153,12 +162,17 @@ class Firmware(firmware.Firmware):
         wired = self.config.wired_meter
         listed = [device.eui64 for device in self.log.of(ESME)]
         meters = [self.meters.get(eui64) for eui64 in ([*listed, wired] if wired is not None else listed)]
-        mirrors = [self.mirrors.of(device.eui64) for device in self.log.of(GSME)]
+        mirrors = [self.mirrors.of(eui64) for eui64 in self.gas_meters]
         return (
             not self.coordinator.missing
             and all(meter is not None and self._reachable(meter) for meter in meters)
             and all(mirror is not None and mirror.gas.reading is not None for mirror in mirrors)
         )
+
+    @property
+    def gas_meters(self) -> list[int]:
+        """EUI-64s of the meters that have a mirror, or should have one."""
+        return [device.eui64 for device in self.log.of(GSME)] + [meter.eui64 for meter in self.config.mbus]
 
     def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
@@ -206,9 +220,9 @@ class Firmware(firmware.Firmware):
     def _serve_gas(self) -> None:
         """Have the gas meter at its SAP, once there is one in the log."""
         if self.gas_meter is None:
-            self.gas_meter = next(iter(self.log.of(GSME)), None)
+            self.gas_meter = next(iter(self.gas_meters), None)
             if self.gas_meter is not None:
-                name = device_name(self.gas_meter.eui64)
+                name = device_name(self.gas_meter)
                 self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, self.clients))
                 self.targets[GAS] = Local(self.board, self.server, GAS)
 
@@ -250,7 +264,7 @@ class Firmware(firmware.Firmware):
         return names
 
     def _gas_reading(self) -> Reading | None:
-        mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter.eui64)
+        mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter)
         return None if mirror is None else mirror.gas.reading
 
     def _notification(self) -> bytes:

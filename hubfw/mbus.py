@@ -8,12 +8,13 @@ ended, and a hub that lost its power has told nobody that it was done. A meter w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
+from hubfw.config import MBusMeter
 from protocols.core.effects import Effect
 from protocols.wmbus.coding import T2, Mode
 from protocols.wmbus.gateway import Done, Failed, Gateway, Reported, TransmitAt
@@ -120,6 +121,14 @@ class MBus:
         self._timer = Deadline(firmware, lambda: self._gateway.deadline, self._expire)
         board.ether.on_receive = self._received
         board.ether.listen_always()
+
+    @classmethod
+    def of(cls, firmware: Firmware, meters: Iterable[MBusMeter], take: Callable[[int, Values], object]) -> MBus:
+        """For these meters of the hub's configuration; `take(eui64, set)` has their sets."""
+        known = {address_of(meter.eui64, DeviceType.GAS): meter for meter in meters}
+        keys = {address: meter.key for address, meter in known.items()}
+        mode = next(iter(known.values())).mode
+        return cls(firmware, keys, lambda address, values: take(known[address].eui64, values), mode)
 
     def command(self, meter: Address, records: list[Record], answer: Answer) -> None:
         """Have a meter carry out records at its next report. Raises LocalProtocolError: unknown, or too many wait."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from devices.parts.demand import GAS_KWH_A_YEAR
 from protocols.wmbus.coding import T2, Mode
 from protocols.wmbus.link import Address
-from protocols.wmbus.telegram import Profile
+from protocols.wmbus.telegram import Key
 
 MINUTE = 60 * 1_000_000_000
 
@@ -17,9 +17,8 @@ class Config:
     """One meter."""
 
     address: Address
-    key: bytes = field(repr=False)
-    """16 octets, shared with its gateway."""
-    profile: Profile = Profile.B
+    key: Key
+    """Shared with its gateway."""
     mode: Mode = T2
     period: int = 30 * MINUTE
     """Between reports (ns)."""

@@ -22,7 +22,7 @@ from protocols.core.effects import Effect
 from protocols.wmbus import records
 from protocols.wmbus.meter import NEVER, Asked, Command, Dropped, Listen, Meter, Transmit
 from protocols.wmbus.records import Coding, Quantity, Record
-from protocols.wmbus.telegram import Key, Profile
+from protocols.wmbus.telegram import Profile
 
 S: Final = 1_000_000_000
 MOST_OFFSET: Final = 60
@@ -66,8 +66,8 @@ class Firmware(firmware.Firmware):
         self.log = ProfileLog(board.nvm)
         counts = board.nvm.counter("mbus/messages", step=64)
         self.meter = Meter(
-            config.address, Key(config.profile, config.key), config.mode, access=index["access"], heard=self._heard,
-            count=counts.next if config.profile is Profile.B else None,
+            config.address, config.key, config.mode, access=index["access"], heard=self._heard,
+            count=counts.next if config.key.profile is Profile.B else None,
         )  # fmt: skip
         board.ether.on_receive = self._received
         board.buttons.on_press = self._pressed

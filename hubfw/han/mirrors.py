@@ -21,6 +21,7 @@ from devices.parts.han import Han, NoAnswer
 from hubfw.config import GSME
 from hubfw.device_log import DeviceLog
 from hubfw.gas_mirror import GasMirror, Reading
+from hubfw.han.metering import hear
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
@@ -98,6 +99,13 @@ class Mirrors:
         """A meter's mirror."""
         return self._mirrors.get(eui64)
 
+    def take(self, eui64: int, values: Mapping[tuple[int, int], object]) -> None:
+        """A complete set of a meter that is on no ZigBee network, by (cluster, attribute): it has a mirror for whoever reads."""
+        mirror = self._mirrors.get(eui64) or self._make(eui64)
+        if mirror is not None:
+            mirror.gas.reading = Reading(values, self._board.rtc.read())
+            self._shown(mirror)
+
     # --- what waits for the meters ---
 
     def notify(self, flag: Flag, eui64: int | None = None) -> None:
@@ -138,17 +146,20 @@ class Mirrors:
         if eui64 is None or self._log.kind(eui64) != GSME:
             self._board.log("mirror.refused", {"eui64": eui64, "reason": "not a gas meter of the log"})
             return Metering.RequestMirrorResponse(MIRROR_REFUSED)
-        mirror = self._mirrors.get(eui64)
-        if mirror is None:
-            if not self.room:
-                self._board.log("mirror.refused", {"eui64": eui64, "reason": "no room"})
-                return Metering.RequestMirrorResponse(MIRROR_REFUSED)
-            taken = [mirror.endpoint.number for mirror in self._mirrors.values()]
-            number = next(number for number in range(FIRST_ENDPOINT, FIRST_ENDPOINT + self._count) if number not in taken)
-            mirror = self._add(number, GasMirror(eui64), Notifications())
-            self._store(mirror)
-            self._board.log("mirror.made", {"eui64": eui64, "endpoint": number})
-        return Metering.RequestMirrorResponse(mirror.endpoint.number)
+        mirror = self._mirrors.get(eui64) or self._make(eui64)
+        return Metering.RequestMirrorResponse(MIRROR_REFUSED if mirror is None else mirror.endpoint.number)
+
+    def _make(self, eui64: int) -> Mirror | None:
+        """A mirror for a meter that has none, if there is room."""
+        if not self.room:
+            self._board.log("mirror.refused", {"eui64": eui64, "reason": "no room"})
+            return None
+        taken = [mirror.endpoint.number for mirror in self._mirrors.values()]
+        number = next(number for number in range(FIRST_ENDPOINT, FIRST_ENDPOINT + self._count) if number not in taken)
+        mirror = self._add(number, GasMirror(eui64), Notifications())
+        self._store(mirror)
+        self._board.log("mirror.made", {"eui64": eui64, "endpoint": number})
+        return mirror
 
     def _removed(self, command: Metering.RemoveMirror, request: Request) -> Outcome:
         eui64 = request.message.source_eui64
@@ -173,6 +184,7 @@ class Mirrors:
         metering = mirror.endpoint.client(Metering)
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
         metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
+        hear(self._board, metering, lambda eui64: eui64 == gas.meter)
         for attribute in Metering.attributes[CLIENT].values():
             if attribute.id < ATTRIBUTES:
                 metering[attribute] = partial(_word, notifications, attribute.id)
@@ -224,10 +236,14 @@ class Mirrors:
 
         return take
 
-    def _completed(self, mirror: Mirror, request: Request) -> None:
+    def _shown(self, mirror: Mirror) -> None:
+        """A complete set is there for everybody."""
         mirror.show(mirror.gas.reading)
         self._store(mirror)
         self._board.log("mirror.complete", {"eui64": mirror.gas.meter, "endpoint": mirror.endpoint.number})
+
+    def _completed(self, mirror: Mirror, request: Request) -> None:
+        self._shown(mirror)
         if mirror.scheme is not None:
             message = request.message
             self._firmware.spawn(self._notify(mirror, mirror.scheme, message.source, message.source_endpoint))

@@ -47,9 +47,9 @@ def _missing(home: Home) -> Iterator[str]:
     labels = {identity.eui64: label for label, identity in home.identities.items()}
     absent = [labels[device.eui64] for device in firmware.coordinator.missing]
     empty = [
-        labels[device.eui64]
-        for device in firmware.log.of("gsme")
-        if (mirror := firmware.mirrors.of(device.eui64)) is None or mirror.gas.reading is None
+        labels[eui64]
+        for eui64 in firmware.gas_meters
+        if (mirror := firmware.mirrors.of(eui64)) is None or mirror.gas.reading is None
     ]
     if absent:
         yield f"{home.name}: {', '.join(absent)} has not joined"

@@ -54,7 +54,7 @@ class Premises:
             kernel, "hub", firmware=Hub, supply=MainsSupply(Mains(kernel)), eui64=1, ether=self.ether.transceiver("hub")
         )
         self.hub.premises = self  # type: ignore[attr-defined]
-        config = Config(GAS, KEY, profile, mode, remote_open=remote_open)
+        config = Config(GAS, Key(profile, KEY), mode, remote_open=remote_open)
         self.meter = Board(
             kernel, "meter", firmware=partial(MeterFirmware, config=config), supply=Battery(kernel),
             ether=self.ether.transceiver("meter"), buttons=("valve",),

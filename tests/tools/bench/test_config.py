@@ -69,7 +69,7 @@ def test_a_refusal_names_line_field_and_reason(text: str, message: str) -> None:
     "devices, reason",
     [
         ([f'kind = "ihd"\nname = "display{n}"' for n in range(17)], "17 devices that join, and a hub's log holds 16"),
-        (['kind = "gsme"\nname = "one"', 'kind = "gsme"\nname = "two"'], "2 devices of kind gsme, and a hub answers for one"),
+        (['kind = "gsme"\nname = "one"', 'kind = "gsme"\nname = "two"'], "2 gas meters, and a hub answers for one"),
         ([f'kind = "esme"\nname = "m{n}"\ninterface = "wired"' for n in range(2)], "2 wired electricity meters, and a hub has one"),
     ],
 )

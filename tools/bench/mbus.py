@@ -1,0 +1,49 @@
+"""Wireless M-Bus meters of a bench: their firmware, and what their hub knows of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import hubfw
+from devices import mbus_gas
+from devices.runtime.kernel import MIN
+from hubfw.mbus import address_of
+from protocols.wmbus.coding import MODES
+from protocols.wmbus.link import DeviceType
+from protocols.wmbus.telegram import Key, Profile
+from tools.bench import device_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devices.runtime.board import Board
+    from devices.runtime.firmware import Firmware
+    from tools.bench.home import Home, Parts
+
+
+def meters(home: Home) -> tuple[hubfw.MBusMeter, ...]:
+    """What the hub is told of the home's meters."""
+    return tuple(
+        hubfw.MBusMeter(home.identities[label].eui64, _key(home, device), MODES[device.mode])
+        for label, device in home.declared.items()
+        if isinstance(device, device_config.MBusGas)
+    )
+
+
+def firmware(parts: Parts) -> Callable[[Board], Firmware]:
+    """A meter's firmware."""
+    device = parts.device
+    assert isinstance(device, device_config.MBusGas)
+    config = mbus_gas.Config(
+        address_of(parts.identity.eui64, DeviceType.GAS),
+        _key(parts.home, device),
+        MODES[device.mode],
+        period=device.report_minutes * MIN,
+        remote_open=device.remote_open,
+    )
+    return partial(mbus_gas.Firmware, config=config)
+
+
+def _key(home: Home, device: device_config.MBusGas) -> Key:
+    return Key(Profile(device.security), home.identities[device.label].key("mbus"))
