@@ -15,18 +15,24 @@ from devices.parts.watch import Meter, Watch, find
 from devices.runtime.board import Board
 from protocols.zigbee.clusters.metering import DeviceType, Metering
 from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.metering.fast_poll import MOST_MINUTES
+from protocols.zigbee.node import MINUTE
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 S = 1_000_000_000
+NOW = "now"
+"""The button that has power shown every few seconds for some minutes."""
+AS_OFTEN_AS_IT_ALLOWS = 1
 
 
 class Firmware(ConsumerDisplay):
-    """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells and a button `ok`."""
+    """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells, the buttons `ok` and `now`."""
 
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
         self.config = config
         self._priced_by: Meter | None = None
+        self._hurrying = False
 
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
@@ -53,6 +59,28 @@ class Firmware(ConsumerDisplay):
         await super().refresh()
         await self.price.subscription.catch_up()
         await self.price.fetch(self.electricity.meter)
+
+    def press(self, button: str) -> None:
+        super().press(button)
+        if button == NOW and not self._hurrying:
+            self.spawn(self._hurry())
+
+    async def _hurry(self) -> None:
+        """Ask the electricity meter for fast poll mode, and read it as often as it allows, for as long as it lasts."""
+        meter, utc = self.electricity.meter, self.clock.utc
+        if meter is None or utc is None:
+            return
+        self._hurrying = True
+        try:
+            address = await self.han.find(meter.eui64)
+            asked = Metering.RequestFastPollMode(AS_OFTEN_AS_IT_ALLOWS, MOST_MINUTES)
+            granted = await self.han.request(address, meter.endpoint, asked, Metering.RequestFastPollModeResponse)
+            lasts = min((granted.fast_poll_mode_endtime + EPOCH) * S - utc, MOST_MINUTES * MINUTE)
+            await self.electricity.hurry(max(granted.applied_update_period, 1) * S, self.now + lasts)
+        except (NoAnswer, Refused) as reason:
+            self.board.log("ihd.no-fast-poll", {"reason": str(reason)})
+        finally:
+            self._hurrying = False
 
     def pressed(self) -> None:
         self.price.accept_peak()

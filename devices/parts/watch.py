@@ -9,6 +9,7 @@ after three more the meter is looked for anew, wherever and whoever it is then.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -118,6 +119,14 @@ class Watch:
     async def look(self) -> None:
         """Poll once, now. Raises NoAnswer, Refused."""
         await self._poll()
+
+    async def hurry(self, period: int, end: int) -> None:
+        """Poll every `period` ns as well, until `end` (ns) or the meter's silence."""
+        while self._han.now < end and self.meter is not None and self._failures == 0:
+            started = self._han.now
+            with suppress(NoAnswer, Refused):
+                await self._poll()
+            await self._han.firmware.sleep(max(0, started + period - self._han.now))
 
     def _pause(self) -> int:
         if self.meter is None:

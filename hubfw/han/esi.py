@@ -12,6 +12,7 @@ from devices.parts.keep_alive import BASE, JITTER
 from devices.parts.tariff import Tariff, serve_price
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
+from hubfw.han.metering import hear
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.keep_alive import KeepAlive
 from protocols.zigbee.clusters.messaging import Messaging
@@ -62,6 +63,7 @@ class Esi:
         self.messaging = self.endpoint.serve(Messaging)
         self.metering = self.endpoint.use(Metering)
         self.metering.on_report(self._metering)
+        hear(board, self.metering, may_report)
 
     def _time_status(self) -> int:
         known = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED | TimeStatus.MASTER_ZONE_DST | TimeStatus.SUPERSEDING
