@@ -4,7 +4,8 @@ At a wake it sends one complete set of attributes, each piece delivered before t
 complete; the mirror's answer says what waits for the meter. A set that breaks off is begun anew at the next wake; only the very
 first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
 
-What it does about the answer's flags is `notified`'s, what remote parties tell it `messages`'. Not here: the valve, tariffs.
+What it does about the answer's flags is `notified`'s, what remote parties tell it `messages`', prices
+`rates`'. Not here: the valve.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
 from devices.gsme.config import Config
 from devices.gsme.messages import Messages
+from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.inbox import Inbox
@@ -61,6 +63,7 @@ class Firmware(firmware.Firmware):
 
         self.han: Han
         self.messages: Messages
+        self.rates: Rates
 
     def boot(self, why: Reset) -> None:
         board, config = self.board, self.config
@@ -90,12 +93,14 @@ class Firmware(firmware.Firmware):
         self.radio_time = RadioTime(self.han, radio)
         self.register = Register(self, config.start_litres, config.kwh_a_year)
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
-        endpoint = zcl.endpoint(config, self.register, battery)
+        self.rates = Rates(self.han, self.clock, config)
+        endpoint = zcl.endpoint(config, self.rates, self.register, battery)
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
         self.inbox = Inbox(board)
         self.messages = Messages(self, self.han, endpoint, self.inbox)
         self.han.add(endpoint)
+        self.rates.start(endpoint)
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
@@ -151,6 +156,7 @@ class Firmware(firmware.Firmware):
             self.board.log("gsme.set-broken", {"reason": str(reason)})
             return False
         if taken and not self.config.foreign:
+            await self.rates.fetch()
             await self.messages.wake()
         return taken
 

@@ -1,8 +1,8 @@
 """What the gas meter does about the flags that its mirror's answer carries (GB; SE 1.4 annex D.3.3.3).
 
 It acts on firmware, new keys, the wish that it stays awake, attributes to be pushed, messages in the tunnel, snapshots, samples,
-and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices, calendars and device management it
-ignores, as GB has it: what they tell of comes as messages.
+and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices and calendars are raised by a hub that
+publishes for gas, and fetch what it publishes; in GB, where that comes as messages, none is. Those of device management it ignores.
 
 Each row is done after the one before, and a hub that does not answer stops none of the next.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from devices.gsme import rates
 from devices.parts.han import HUB, NoAnswer, Refused
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.metering import Metering
@@ -99,6 +100,8 @@ async def _functional(meter: Firmware, mirror: int) -> int:
 
 
 ROWS: Final = (
+    Row(rates.PRICES, lambda meter, flags: meter.rates.wanted()),
+    Row(rates.CALENDARS, lambda meter, flags: meter.rates.wanted()),
     Row(Functional.TIME_SYNC, lambda meter, flags: meter.synchronise()),
     Row(Functional.NETWORK_KEY_ACTIVE, _key_is_coming),
     Row(Functional.CBKE_UPDATE_REQUEST, lambda meter, flags: meter.han.renew_certified_key()),

@@ -11,6 +11,7 @@ from functools import partial
 
 from devices.gsme.battery import Battery
 from devices.gsme.config import Config
+from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
@@ -108,7 +109,7 @@ _PERIODS: dict[str, tuple[Attribute[int], ...]] = {
 }
 
 
-def endpoint(config: Config, register: Register, battery: Battery) -> Endpoint:
+def endpoint(config: Config, rates: Rates, register: Register, battery: Battery) -> Endpoint:
     """The endpoint. Its readings are the register's last, and stand still between wakes."""
     made = Endpoint(ENDPOINT, DEVICE)
     made.serve(Basic, {
@@ -118,7 +119,7 @@ def endpoint(config: Config, register: Register, battery: Battery) -> Endpoint:
         Basic.model_identifier: config.model,
         Basic.power_source: ON_BATTERY,
     })  # fmt: skip
-    books = Books(config, register)
+    books = Books(rates, register)
     made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
     made.serve(Metering, _metering(config, books, register, battery) | books.history(_PERIODS, books.watt_hours))
     made.use(Metering)
@@ -168,8 +169,8 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
 class Books:
     """What the register's history comes to, in energy and in money at the price in force; periods not known have no value."""
 
-    def __init__(self, config: Config, register: Register) -> None:
-        self._config = config
+    def __init__(self, rates: Rates, register: Register) -> None:
+        self._rates = rates
         self._register = register
 
     def history(self, rows: Mapping[str, Sequence[Attribute[int]]], value: Callable[[str, int], int | None]) -> Values:
@@ -182,7 +183,7 @@ class Books:
 
     def _energy(self, period: str, ago: int) -> int | None:
         litres = self._register.history.used(period, ago, self._register.reading.litres)
-        return None if litres is None else litres * self._config.conversion_factor * self._config.calorific_value // 3_600_000
+        return None if litres is None else litres * self._rates.conversion_factor * self._rates.calorific_value // 3_600_000
 
     def watt_hours(self, period: str, ago: int) -> int | None:
         """Consumption: kilowatt-hours over the divisor."""
@@ -192,12 +193,12 @@ class Books:
     def cost(self, period: str, ago: int) -> int | None:
         """Cost of the consumption, without standing charge."""
         energy = self._energy(period, ago)
-        return None if energy is None else energy * self._config.price // 1000
+        return None if energy is None else energy * self._rates.price // 1000
 
     def bill(self) -> int | None:
         """This month's consumption, and the standing charge of its days so far: bills are for months."""
         cost, days = self.cost("month", 0), self._register.history.day_of_month
-        return None if cost is None or days is None else cost + days * self._config.standing_charge
+        return None if cost is None or days is None else cost + days * self._rates.standing_charge
 
 
 _BASIC: list[Attribute[object]] = [

@@ -6,7 +6,7 @@ joining and after a restart. It acknowledges prices that ask for it. Only the hu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from devices.parts.han import HUB, Han, NoAnswer, Refused
@@ -23,7 +23,7 @@ from protocols.zigbee.price.current import ACKNOWLEDGE
 from protocols.zigbee.price.table import ROWS as PRICE
 from protocols.zigbee.publication.store import Store
 from protocols.zigbee.publication.table import Row, number
-from protocols.zigbee.zcl.cluster import CLIENT, Cluster
+from protocols.zigbee.zcl.cluster import CLIENT, Cluster, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -40,12 +40,13 @@ class Published:
 
     def __init__(
         self, han: Han, endpoint: Endpoint, clock: NetworkClock, changed: Callable[[], object],
-        clusters: Iterable[type[Cluster]] = (Price, Calendar, DeviceManagement),
+        clusters: Sequence[type[Cluster]] = (Price, Calendar, DeviceManagement),
     ) -> None:  # fmt: skip
         self._han = han
         self._endpoint = endpoint
         self._clock = clock
         self._changed = changed
+        self._rows = [row for row in ROWS if command_of(row.command).cluster in clusters]
         self._before: Callable[[Frame, Request], Outcome] | None = None
         """Who else hears of prices, from whomever they come."""
         self._nvm = han.board.nvm
@@ -135,11 +136,11 @@ class Published:
             except Refused:
                 continue
             self._fuels[ELECTRICITY if values.get(Price.commodity_type) != GAS else GAS] = at
-            await self.fetch_from(at, ROWS)
+            await self.fetch_from(at)
 
-    async def fetch_from(self, at: int, rows: Iterable[Row]) -> None:
-        """Ask a server for the publications of some rows, heads before their parts. Raises NoAnswer."""
-        for row in rows:
+    async def fetch_from(self, at: int) -> None:
+        """Ask a server for all publications of the clusters used, heads before their parts. Raises NoAnswer."""
+        for row in self._rows:
             for question in self._questions(row, at):
                 try:
                     answer = await self._han.request(HUB, at, question, row.command)

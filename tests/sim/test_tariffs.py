@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.price import Price
 
 
 @pytest.fixture
@@ -43,3 +47,46 @@ def test_the_display_goes_through_tiers_peak_and_blocks(tariffs):
     tariffs.run(for_=2 * MIN)
     late = tariffs.now >= 23 * HOUR
     assert price(tariffs) == (["Night", "2", "11.00", "p/kWh"] if late else ["Day", "2", "33.50", "p/kWh"])
+
+
+# --- gas: mirror and meter ---
+
+def at_hub(home):
+    """(calorific value, conversion factor) as the hub's gas endpoint shows them."""
+    price = home.hub.firmware.han.endpoints[2].server(Price)
+    return price[Price.calorific_value], price[Price.conversion_factor]
+
+
+def at_meter(home):
+    rates = home.gsme.firmware.rates
+    return rates.calorific_value, rates.conversion_factor
+
+
+@pytest.mark.req("S-057")
+def test_hub_and_gas_meter_hold_the_same_and_change_together(tariffs):
+    """The hub is where it is published, the meter what goes by it; what is to come is at both before it begins."""
+    tariffs.run_until(HOUR)
+    assert at_meter(tariffs) == (395, 102_264)
+    assert tariffs.gsme.firmware.rates.price == 6200
+    hub, meter = tariffs.hub.firmware.tariffs.of("gas").store, tariffs.gsme.firmware.rates.store
+    for command in (Price.PublishTariffInformation, Price.PublishPriceMatrix, Price.PublishTierLabels, Price.PublishCalorificValue):
+        published = [entry.commands() for entry in hub.entries(command)]
+        assert published
+        assert published == [entry.commands() for entry in meter.entries(command)]
+    tariffs.run_until(12 * HOUR + 5 * MIN)
+    assert at_meter(tariffs) == at_hub(tariffs) == (402, 102_264)
+
+
+@pytest.mark.req("S-057")
+def test_they_agree_after_power_cuts_of_either(tariffs):
+    tariffs.run_until(HOUR)
+    tariffs.mains.off(20 * MIN)
+    tariffs.gsme.supply.remove()
+    tariffs.run(for_=30 * MIN)
+    tariffs.gsme.supply.insert()
+    tariffs.run_until(12 * HOUR + HOUR)
+    assert at_meter(tariffs) == at_hub(tariffs) == (402, 102_264)
+    meter = tariffs.gsme.firmware
+    kwh = meter.han.endpoints[1].server(Metering)[Metering.current_day_alternative_consumption_delivered]
+    litres = meter.register.history.used("day", 0, meter.register.reading.litres)
+    assert kwh == int(litres * Fraction("1.02264") * Fraction("40.2") / Fraction("3.6"))
