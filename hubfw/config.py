@@ -10,6 +10,7 @@ from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
+from protocols.zigbee.sub_ghz.server import Limits
 
 if TYPE_CHECKING:
     from protocols.wmbus.coding import Mode
@@ -77,6 +78,8 @@ class Config:
     channel: int = 15
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel) of its radio below 1 GHz, the first one of which it takes; none: it has no such radio."""
+    duty_limits: Limits = field(default_factory=Limits)
+    """Of that radio."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
     mbus: tuple[MBusMeter, ...] = ()

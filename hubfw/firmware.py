@@ -30,6 +30,7 @@ from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import Messages
 from hubfw.han.mirrors import Mirrors
+from hubfw.han.sub_ghz import SecondRadio
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
@@ -81,7 +82,13 @@ class Firmware(firmware.Firmware):
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+<<<<<<< HEAD
+        self.second_radio = (
+            SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, config.duty_limits) if config.sub_ghz else None
+        )
+=======
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
+>>>>>>> origin/main
         self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""

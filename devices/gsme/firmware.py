@@ -26,6 +26,7 @@ from devices.parts.network_clock import NetworkClock
 from devices.parts.node import NETWORK
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.parts.screen import amount, line
+from devices.parts.sub_ghz import Silence
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
@@ -99,6 +100,8 @@ class Firmware(firmware.Firmware):
             self.han.certify(endpoint, config.credentials)
         self.inbox = Inbox(board)
         self.messages = Messages(self, self.han, endpoint, self.inbox)
+        if config.sub_ghz:
+            Silence(self.han, endpoint)
         self.han.add(endpoint)
         self.rates.start(endpoint)
         metering = endpoint.server(Metering)

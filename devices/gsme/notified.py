@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from devices.gsme import rates
 from devices.parts.han import HUB, NoAnswer, Refused
+from devices.parts.sub_ghz import HUB_ENDPOINT
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, PrepaymentCommand, Scheme
+from protocols.zigbee.clusters.sub_ghz import SubGhz
+from protocols.zigbee.sub_ghz.channels import channels
 from protocols.zigbee.zcl.cluster import CLIENT
 from protocols.zigbee.zcl.foundation import ReadAttributes, ReadAttributesResponse
 
@@ -27,6 +30,7 @@ STAY: Final = 20 * S
 """It stays awake so long before it asks whether it still should, and for a key that is on its way."""
 LONGEST_STAY: Final = 5 * MIN
 """Whatever the hub wishes: the cell has to last."""
+MOVES: Final = 30 * S
 GIVEN: Final = 2 * S
 """Awake so long for a command that it fetches."""
 
@@ -99,6 +103,16 @@ async def _functional(meter: Firmware, mirror: int) -> int:
     return value.value if value is not None and isinstance(value.value, int) else 0
 
 
+async def _follow(meter: Firmware, flags: int) -> None:
+    """The hub's radio below 1 GHz goes to another channel half a minute after it was asked which."""
+    attribute = SubGhz.sub_ghz_channel_change
+    told = (await meter.han.read(HUB, HUB_ENDPOINT, SubGhz, [attribute])).get(attribute)
+    if told:
+        (page, channel), *_ = channels(told)
+        await meter.sleep(MOVES)
+        meter.han.apply(meter.han.stack.tune(page, channel, meter.now))
+
+
 ROWS: Final = (
     Row(rates.PRICES, lambda meter, flags: meter.rates.wanted()),
     Row(rates.CALENDARS, lambda meter, flags: meter.rates.wanted()),
@@ -110,4 +124,5 @@ ROWS: Final = (
     Row(LOGS, _fetch_log),
     Row(PUSH, lambda meter, flags: meter.push()),
     Row(AWAKE, _stay_awake),
+    Row(Functional.CHANNEL_CHANGE_PENDING, _follow),
 )

@@ -14,7 +14,7 @@ for an APS acknowledgement where the question did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -93,6 +93,10 @@ class Han(Node):
         self.endpoints: dict[int, Endpoint] = {}
         self.joining = False
         """`join` is at work."""
+        self.silent: Callable[[int], bool] | None = None
+        """Whether nothing may be sent to a cluster now."""
+        self.heeds: Callable[[Message], bool] | None = None
+        """Whether a message is to be taken; None: every one is."""
         self._certified_key: CertifiedKey | None = None
         self._questions: dict[tuple[int, int], Question] = {}
         self._reports = Deadline(firmware, self._next_report, self._report_due)
@@ -269,6 +273,8 @@ class Han(Node):
     def _send(
         self, address: int, endpoint: int, cluster: int, payload: bytes, source: int, acknowledged: bool = True
     ) -> tuple[int, list[Effect]]:
+        if self.silent is not None and self.silent(cluster):
+            raise NoAnswer("silence is kept")
         unicast = address < LOWEST_BROADCAST
         link_key = unicast and needs_link_key(cluster)
         if link_key and self.config.foreign:
@@ -283,6 +289,8 @@ class Han(Node):
     # --- received frames ---
 
     def _message(self, message: Message) -> None:
+        if self.heeds is not None and not self.heeds(message):
+            return
         if self._questions and self._answers(message):
             return
         number = message.destination_endpoint

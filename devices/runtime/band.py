@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from protocols.zigbee.sub_ghz.channels import CHANNELS
+
 US = 1_000
 PHY_OCTETS = 6
 """Preamble, delimiter and length."""
@@ -60,10 +62,7 @@ def _sub_ghz(*channels: int) -> Band:
 
 BANDS = MappingProxyType({
     0: Band(frozenset(range(11, 27)), symbol=16 * US, octet=32 * US),
-    28: _sub_ghz(*range(27)),
-    29: _sub_ghz(*range(27, 35), 62),
-    30: _sub_ghz(*range(35, 62)),
-    31: _sub_ghz(*range(27)),
+    **{page: _sub_ghz(*channels) for page, channels in CHANNELS.items()},
 })  # fmt: skip
 """By channel page."""
 

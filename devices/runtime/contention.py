@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from devices.runtime.air import Air, Channel, Transceiver, Transmission
 from devices.runtime.band import TURNAROUND
-from devices.runtime.duty_cycle import DutyCycle
 from devices.runtime.kernel import MS, Kernel
 from devices.runtime.propagation import Place, Propagation
 from devices.runtime.radio import TxStatus
+from protocols.zigbee.sub_ghz.duty_cycle import DutyCycle
 
 MIN_BE, MAX_BE = 3, 5
 """macMinBE, macMaxBE."""

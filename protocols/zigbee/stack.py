@@ -334,6 +334,18 @@ class Stack(Inquiries):
         centre.replace_network_key()
         return self._done()
 
+    def tune(self, page: int, channel: int, now: int) -> list[Effect]:
+        """Go to another channel below 1 GHz, where the network is or will be: a coordinator with its second radio."""
+        network = self._network
+        self._context.now = now
+        if network.second is not None:
+            network.second = page, channel
+        else:
+            network.page, network.channel = page, channel
+        network.configure()
+        self._store()
+        return self._done()
+
     def announce(self, now: int) -> list[Effect]:
         """Broadcast device_annce again."""
         self._context.now = now

@@ -14,7 +14,6 @@ from types import MappingProxyType
 import hubfw
 from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
 from devices.runtime.air import Air, Transceiver
-from devices.runtime.band import BANDS
 from devices.runtime.board import Board
 from devices.runtime.ether import Ether
 from devices.runtime.faults import Effect, Fault, Faults
@@ -28,6 +27,8 @@ from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
+from protocols.zigbee.sub_ghz.channels import CHANNELS
+from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import config, device_config
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
@@ -48,7 +49,7 @@ METER_FLASH = 2048 * KIB
 SMALL_FLASH = 128 * KIB
 SUB_GHZ = ".sub-ghz"
 """What the radio of a hub below 1 GHz is called, behind the hub's name."""
-EVERY_SUB_GHZ = tuple((page, channel) for page in (28, 29, 30) for channel in sorted(BANDS[page].channels))
+EVERY_SUB_GHZ = tuple((page, channel) for page in (28, 29, 30) for channel in CHANNELS[page])
 
 
 def network(kernel: Kernel, wan: config.Wan) -> Net:
@@ -263,7 +264,13 @@ def _hub(parts: Parts) -> hubfw.Config:
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
         sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
+<<<<<<< HEAD
+        duty_limits=Limits()
+        if home.sub_ghz is None
+        else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
+=======
         mbus=_on_mbus(home),
+>>>>>>> origin/main
         tunnel_protocol=home.tunnel_protocol,
     )
 

@@ -17,11 +17,16 @@ from devices.runtime.band import BANDS, exists
 from devices.runtime.contention import ContendedAir, Contender, Service
 from devices.runtime.kernel import MS, Kernel
 from devices.runtime.propagation import Place, Propagation
+from protocols.zigbee.sub_ghz.channels import CHANNELS
+
+REGULATED = 0.025
+"""Share of an hour for which a device may send at 863 to 876 MHz (ETSI EN 303 204)."""
 
 Metres = Annotated[float, Meta(ge=-1000, le=1000)]
 Channel = Annotated[int, Meta(ge=11, le=26)]
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Range = Annotated[float, Meta(gt=0, le=1000)]
+Percent = Annotated[float, Meta(gt=0, le=100)]
 Decibels = Annotated[float, Meta(ge=0, le=100)]
 
 
@@ -38,11 +43,17 @@ class SubGhz(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     page: Literal[28, 29, 30] = 28
     channel: Annotated[int, Meta(ge=0, le=62)] = 0
+    limited_percent: Percent = 1.5
+    """Of an hour spent sending, from which on the hub asks the device that costs most to be silent."""
+    critical_percent: Percent = 2.0
+    """And from which on all of them."""
 
     def __post_init__(self) -> None:
         if not exists(self.page, self.channel):
             channels = sorted(BANDS[self.page].channels)
             raise ValueError(f"there is no channel {self.channel} on page {self.page}, but {channels[0]} to {channels[-1]}")
+        if self.limited_percent > self.critical_percent:
+            raise ValueError("`limited_percent` is at most `critical_percent`")
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +134,8 @@ def _contended(kernel: Kernel, name: str, of: Air | Neighbourhood, walls: list[W
         )
         for number, each in enumerate(noise)
     ]
-    return ContendedAir(kernel, name, propagation=Propagation(of.range_m, _walls(walls)), loss=of.loss, noise=sources)
+    path = Propagation(of.range_m, _walls(walls))
+    return ContendedAir(kernel, name, propagation=path, loss=of.loss, noise=sources, duty=dict.fromkeys(CHANNELS, REGULATED))
 
 
 def _walls(walls: list[Wall]) -> list[propagation.Wall]:

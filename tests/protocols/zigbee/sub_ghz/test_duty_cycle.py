@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.runtime.band import BANDS, exists
-from devices.runtime.duty_cycle import HOUR, MINUTE, SECOND, DutyCycle
 from protocols.zigbee.clusters.sub_ghz import SubGhz
+from protocols.zigbee.sub_ghz.duty_cycle import HOUR, MINUTE, SECOND, DutyCycle
 
 
 def test_one_percent_is_36_seconds_an_hour():
