@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar, cast
 
 from protocols.core import crc
 from protocols.core.codec import Frame
-from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import enhanced, mac, nwk, security
 from protocols.zigbee.broadcasts import Broadcasts
 from protocols.zigbee.changes import Changes
@@ -34,18 +34,15 @@ from protocols.zigbee.node import (
 )
 from protocols.zigbee.relaying import Relay, onward
 from protocols.zigbee.routing import Routing, Waiting
+from protocols.zigbee.sealing import AUXILIARY, Sealing
 
 PARENT_FAILURES = 3
 """Frames in a row the parent must not acknowledge before it counts as lost."""
 
-_NEIGHBOURS_OF_KEY = 128
 
 _NWK = Struct("<HHHBB")
-_AUXILIARY = Struct("<BIQB")
 _UNICAST = mac.SHORT_DATA | mac.ACK_REQUEST
-_NWK_SECURITY = security.NETWORK_KEY | security.EXTENDED_NONCE
-_SECURITY_FORM = security.KEY_IDENTIFIER | security.EXTENDED_NONCE
-_ROOM = mac.MAX_PSDU - mac.SHORT_HEADER.size - mac.FCS - _AUXILIARY.size - security.MIC
+_ROOM = mac.MAX_PSDU - mac.SHORT_HEADER.size - mac.FCS - AUXILIARY - security.MIC
 """Octets for the header and payload of a secured frame."""
 
 ROUTING = frozenset({NodeType.COORDINATOR, NodeType.ROUTER})
@@ -104,6 +101,7 @@ class Network:
         self.changes = Changes(self)
         self._relay = Relay(self)
         self.freshness = Freshness(self)
+        self.sealing = Sealing(self)
         self.changed: Callable[[], None] = lambda: None
         """Set by the stack: the state is to be stored."""
         self.reset()
@@ -274,14 +272,6 @@ class Network:
             control |= nwk.SOURCE_EUI64
         return nwk.Header(control, destination, self.short, radius, sequence, to, source).build()
 
-    def _secured(self, header: bytes, payload: bytes, key: int | None = None) -> bytes:
-        counter = self.context.counters.next("nwk")
-        if counter >= security.COUNTER_LIMIT:
-            raise LocalProtocolError("the network key's outgoing frame counter is used up")
-        sequence = self.active_key if key is None else key
-        auxiliary = _AUXILIARY.pack(_NWK_SECURITY, counter, self.context.config.eui64, sequence)
-        return security.seal(self.keys[sequence].key, self.context.eui64_octets, header, auxiliary, payload)
-
     def _hop(
         self,
         hop: int,
@@ -292,7 +282,7 @@ class Network:
         indirect: bool = False,
         key: int | None = None,
     ) -> None:
-        frame = self._secured(header, payload, key) if secure else header + payload
+        frame = self.sealing.seal(header, payload, key) if secure else header + payload
         self.mac_sequence = sequence = self.mac_sequence + 1 & 0xFF
         psdu = crc.append_kermit(mac.SHORT_HEADER.pack(_UNICAST, sequence, self.pan_id, hop, self.short) + frame)
         if len(psdu) > mac.MAX_PSDU:
@@ -325,7 +315,7 @@ class Network:
         self, destination: int, header: bytes, payload: bytes, confirm: Confirm | None = None, children: bool = True
     ) -> None:
         """Send a broadcast once to who listens, and leave it out for sleeping `children` where it is for all."""
-        frame = self._secured(header, payload)
+        frame = self.sealing.seal(header, payload)
         head = mac.SHORT_HEADER.pack(mac.SHORT_DATA, self.next_sequence(), self.pan_id, mac.BROADCAST, self.short)
         psdu = crc.append_kermit(head + frame)
         self.context.transmit(psdu, False, confirm)
@@ -391,7 +381,7 @@ class Network:
             return
         sender: int | None = None
         if control & nwk.SECURITY:
-            sender, payload = self._unsecured(frame, at, previous)
+            sender, payload = self.sealing.open(frame, at, previous)
             if sender is None:
                 return
         else:
@@ -407,52 +397,6 @@ class Network:
         if header.source != previous and unicast and sender is not None and self.routing:
             self.routes.relayed(header.source, previous)
         self._route(header, frame[:at], payload, sender, previous, unicast)
-
-    def _unsecured(self, frame: bytes, at: int, previous: int) -> tuple[int | None, bytes]:
-        """The sender's EUI-64 and the plain payload; no sender when the frame was refused."""
-        context = self.context
-        end = at + _AUXILIARY.size
-        if len(frame) < end:
-            raise RemoteProtocolError(f"no room for the auxiliary header (offset {at})")
-        control, counter, sender, key_sequence = _AUXILIARY.unpack_from(frame, at)
-        if control & _SECURITY_FORM != _NWK_SECURITY:
-            context.drop("not secured by the network key with an extended nonce")
-            return None, b""
-        key = self.keys.get(key_sequence)
-        if key is None:
-            context.drop("unknown key sequence number")
-            return None, b""
-        if sender == context.config.eui64:
-            context.ignore("our own frame")
-            return None, b""
-        if counter <= key.incoming.get(sender, -1):
-            if sender in key.doubted:
-                self.freshness.doubt(key, sender, frame, at, end, previous)
-            context.drop("replayed frame counter")
-            return None, b""
-        if counter >= security.COUNTER_LIMIT:
-            context.drop("frame counter used up")
-            return None, b""
-        try:
-            payload = security.unseal(key.key, frame[at + 5 : at + 13], frame, at, end)
-        except RemoteProtocolError:
-            context.drop("the MIC does not fit")
-            return None, b""
-        if sender not in key.incoming and len(key.incoming) >= _NEIGHBOURS_OF_KEY:
-            del key.incoming[next(iter(key.incoming))]
-        key.incoming[sender] = counter
-        if key_sequence != self.active_key:
-            self.other_key(key_sequence)
-        device = self.devices.get(sender)
-        if device is None or device.short != previous:
-            device = self.devices.learn(sender, previous)
-            device.interface = context.interface
-        device.heard = context.now
-        device.lost = False
-        if counter > key.stored.get(sender, -1) and not device.evictable:  # strangers cost no writes
-            key.doubted.pop(sender, None)
-            self.changed()
-        return sender, payload
 
     def _route(self, header: nwk.Header, octets: bytes, payload: bytes, sender: int | None, previous: int, unicast: bool) -> None:
         destination = header.destination
