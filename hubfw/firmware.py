@@ -82,13 +82,10 @@ class Firmware(firmware.Firmware):
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
-<<<<<<< HEAD
         self.second_radio = (
             SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, config.duty_limits) if config.sub_ghz else None
         )
-=======
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
->>>>>>> origin/main
         self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""

@@ -264,13 +264,10 @@ def _hub(parts: Parts) -> hubfw.Config:
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         channel=home.channel,
         sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
-<<<<<<< HEAD
         duty_limits=Limits()
         if home.sub_ghz is None
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
-=======
         mbus=_on_mbus(home),
->>>>>>> origin/main
         tunnel_protocol=home.tunnel_protocol,
     )
 
