@@ -38,6 +38,11 @@ class DlmsTunnel:
         machine = tunneling.Server(protocols=((NOT_MANUFACTURER_SPECIFIC, protocol),))
         self._tunnels = TunnelServer(han, endpoint, machine, self._hear)
 
+    @property
+    def tunnels(self) -> tunneling.Server:
+        """Its end of the tunnels."""
+        return self._tunnels.server
+
     def _hear(self, event: Opened | Received | Closed) -> None:
         match event:
             case Opened(tunnel=tunnel, limit=limit):

@@ -23,7 +23,7 @@ from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.mirror.queue import Queue, Waiting
 from protocols.zigbee.mirror.transfer import EMPTY, TRANSFERS, Get, GetResponse, Put
 from protocols.zigbee.tunneling.effects import Closed, Opened, Peer, Received
-from protocols.zigbee.tunneling.server import Server
+from protocols.zigbee.tunneling.server import Server, Tunnel
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -85,6 +85,17 @@ class Mailbox:
         if idle:
             self._watch()
 
+    def answer(self, eui64: int) -> GetResponse:
+        """What a meter is told that asks for a message."""
+        queue = self._queues.get(eui64)
+        head = None if queue is None else queue.head
+        return EMPTY if queue is None or head is None else GetResponse(len(queue) - 1, head.message)
+
+    @property
+    def tunnels(self) -> list[Tunnel]:
+        """Those that devices have at the hub."""
+        return list(self._tunnels.server.tunnels.values())
+
     def forget(self, eui64: int) -> None:
         """A meter is struck off: nothing waits for it."""
         queue = self._queues.pop(eui64, None)
@@ -115,9 +126,8 @@ class Mailbox:
         """The oldest message, or the word that none waits. What has not arrived stays the oldest."""
         queue = self._queues.get(eui64)
         head = None if queue is None else queue.head
-        answer = EMPTY if queue is None or head is None else GetResponse(len(queue) - 1, head.message)
         try:
-            await self._tunnels.transfer(tunnel, answer.build())
+            await self._tunnels.transfer(tunnel, self.answer(eui64).build())
         except (NoAnswer, LocalProtocolError) as reason:  # out of reach, or the tunnel is gone or takes less
             self._board.log("mailbox.not-given", {"eui64": eui64, "reason": str(reason)})
             return

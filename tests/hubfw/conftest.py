@@ -124,13 +124,14 @@ class Meter(Device):
 
 
 class Gas(Device):
-    """Asks for a mirror and reports every half hour; `skip` leaves the n-th piece of the next set out."""
+    """Asks for a mirror and reports every half hour; `skip` leaves the n-th piece of the next set out, `order` rearranges them."""
 
     type = NodeType.SLEEPY_END_DEVICE
 
     def prepare(self):
         self.told = []
         self.skip = None
+        self.order = list
         self.litres = 12_345
         self.endpoint.serve(Basic)
         metering = self.endpoint.serve(Metering)
@@ -155,13 +156,13 @@ class Gas(Device):
             frames += [(cluster, frame) for frame in self.endpoint.report(cluster, list(values))]
         self.endpoint.server(Metering)[Metering.attribute_reporting_status] = 1
         frames += [(Metering, frame) for frame in self.endpoint.report(Metering, [Metering.attribute_reporting_status])]
-        for number, (cluster, frame) in enumerate(frames):
+        for number, (cluster, frame) in enumerate(self.order(frames)):
             if number != self.skip:
                 try:
                     await self.han.deliver(HUB, self.mirror, cluster.id, frame)
                 except NoAnswer:
                     return
-        self.skip = None
+        self.skip, self.order = None, list
         self.last_report = self.now
         await self.sleep(S)
         self.han.poll()
