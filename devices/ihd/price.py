@@ -14,10 +14,10 @@ from fractions import Fraction
 
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
-from devices.parts.screen import NO_VALUE, POUND_STERLING, STALE
+from devices.parts.price_text import minor, minor_name, text
+from devices.parts.screen import NO_VALUE, STALE
 from devices.parts.subscription import Subscription
 from devices.parts.watch import Meter
-from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
@@ -126,12 +126,9 @@ class PriceTag:
             return "price"
         if self.pending_peak is not None:
             return "peak? OK"
-        from protocols.zigbee.price.tariff import tariff
+        from devices.parts.price_line import label
 
-        known, price = tariff(store, now), self._worked_out
-        block = known.active(now, self._used).block if known is not None else None
-        name = "" if price is None else (price.rate_label or b"").decode("utf-8", "replace")
-        return f"{name or 'price'} {block}" if block else name or "price"
+        return label(store, now, self._used)
 
     @property
     def pending_peak(self) -> int | None:
@@ -157,30 +154,16 @@ class PriceTag:
         return None if over or self._price is None or self._price.price == NO_PRICE else self._price
 
     @property
-    def _minor(self) -> float | None:
-        """Hundredths of the currency a kilowatt-hour; None: no price, or of something else."""
-        price = self._in_force
-        if price is None or price.unit_of_measure != Unit.KILOWATT_HOURS:
-            return None
-        return price.price / 10.0 ** (price.price_trailing_digit_and_price_tier >> 4) * 100
-
-    @property
-    def _minor_name(self) -> str:
-        price = self._in_force
-        return "p" if price is not None and price.currency == POUND_STERLING else "c"
-
-    @property
     def text(self) -> str:
         """For the face."""
-        if self._in_force is None:
-            return STALE
-        return NO_VALUE if self._minor is None else f"{self._minor:.2f} {self._minor_name}/kWh"
+        return text(self._in_force)
 
     def cost(self, demand: int | None, meter: Meter | None) -> str:
         """What an hour at this demand costs. Export costs nothing."""
-        minor = self._minor
-        if demand is None or meter is None or minor is None:
+        price = self._in_force
+        hundredths = None if price is None else minor(price)
+        if demand is None or meter is None or price is None or hundredths is None:
             return STALE
         if not meter.multiplier or not meter.divisor:
             return NO_VALUE
-        return f"{max(0.0, demand * meter.multiplier / meter.divisor) * minor:.1f} {self._minor_name}/h"
+        return f"{max(0.0, demand * meter.multiplier / meter.divisor) * hundredths:.1f} {minor_name(price)}/h"

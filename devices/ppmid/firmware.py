@@ -17,6 +17,7 @@ from devices.parts.han import NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.message_tunnel import MessageTunnel
 from devices.parts.screen import STALE, ago, clock_line, line, money
+from devices.parts.subscription import Subscription
 from devices.parts.watch import Wanted, Watch, find
 from devices.ppmid.config import Config
 from devices.runtime.board import Board
@@ -71,6 +72,7 @@ class Firmware(ConsumerDisplay):
         if self.config.messages:
             self._tunnel = MessageTunnel(self.han, endpoint, self.inbox)
         endpoint.use(Prepayment)
+        self.subscription = Subscription(self.han, endpoint, self.clock, self.show)
         seek = partial(find, self.han, DeviceType.ELECTRIC)
         self.electricity = Watch(self.han, seek, _ELECTRICITY, self.config.electricity_period, self.show)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
@@ -130,6 +132,19 @@ class Firmware(ConsumerDisplay):
         self.board.log("ppmid.answer", {"text": answer})
         self.show()
         self.after(SHOWN, self.show)
+
+    async def refresh(self) -> None:
+        await super().refresh()
+        await self.subscription.catch_up()
+
+    def _price(self) -> str:
+        """Of electricity, where the hub publishes a tariff."""
+        store, utc = self.subscription.store(), self.clock.utc
+        if store is None or utc is None:
+            return ""
+        from devices.parts.price_line import price_line
+
+        return price_line(store, utc // S - EPOCH)
 
     def face(self) -> list[str]:
         snapshot = self.gas.get(Metering.reading_snapshot_time)
