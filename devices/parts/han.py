@@ -27,7 +27,7 @@ from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.core.errors import DecodeError
 from protocols.zigbee.key_establishment.certificates import Credentials
-from protocols.zigbee.node import Joined, Message, NodeConfig, TrustCentreReplaced
+from protocols.zigbee.node import Joined, Left, Message, NodeConfig, TrustCentreReplaced
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster, Side, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Rejected, Reply, SequenceNumber
@@ -43,6 +43,8 @@ __all__ = ["ANSWER_TIMEOUT", "HUB", "Han", "NoAnswer", "Refused"]
 F = TypeVar("F", bound=Frame)
 T = TypeVar("T")
 
+REPORTING = "han/reporting/"
+"""Where it is in NVM who wants which reports, by endpoint."""
 LOWEST_BROADCAST = 0xFFF8
 EVERY_ENDPOINT = 0xFF
 
@@ -102,6 +104,7 @@ class Han(Node):
         self._reports = Deadline(firmware, self._next_report, self._report_due)
         self.on(Message, self._message)
         self.on(TrustCentreReplaced, self._replaced)
+        self.on(Left, self._forget_reports)
 
     def add(self, endpoint: Endpoint) -> Endpoint:
         """Have an endpoint on this node, now or while it runs; again after its clusters changed."""
@@ -109,6 +112,11 @@ class Han(Node):
         endpoint.strict &= not self.config.foreign
         self.endpoints[endpoint.number] = endpoint
         self.stack.register(endpoint.descriptor)
+        reporting, key = endpoint.reporting, f"{REPORTING}{endpoint.number}"
+        if not reporting.entries:
+            reporting.restore(self.board.nvm.get(key, ()), self.now)
+            self._reports.arm()
+        reporting.configured = lambda: self.board.nvm.put({key: reporting.plain()})
         return endpoint
 
     def remove(self, number: int) -> None:
@@ -344,6 +352,13 @@ class Han(Node):
         return True
 
     # --- configured reporting ---
+
+    def _forget_reports(self, left: Left) -> None:
+        if not left.rejoin:
+            for endpoint in self.endpoints.values():
+                endpoint.reporting.entries.clear()
+            for key in self.board.nvm.keys(REPORTING):
+                self.board.nvm.delete(key)
 
     def changed(self, endpoint: int, cluster: type[Cluster], attribute: Attribute[Any]) -> None:
         """A server attribute of ours may have changed: who configured reports of it hears of it when due."""

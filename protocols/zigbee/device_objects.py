@@ -1,8 +1,7 @@
 """ZigBee device objects: asks and answers for one node (05-3474 clause 2.4).
 
 Answers from the descriptors the node registered; parents answer for their sleeping children where the clause says so
-(NWK_addr_req). Nothing is answered to a broadcast unless the answer is positive. The binding table tells hosts what they have
-bound, until power is lost; reports go to whoever configured them. Not here: what the answers lead to.
+(NWK_addr_req). Nothing is answered to a broadcast unless the answer is positive. Not here: what the answers lead to.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Callable
 
 from protocols.core.codec import Frame
 from protocols.zigbee import mac, nwk, zdo
+from protocols.zigbee.bindings import Bindings
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
@@ -42,8 +42,6 @@ _MAINS, _BATTERY = 0xC110, 0xC441
 """Power descriptors: on constant mains, always listening; on a disposable battery, listening now and then. Both full."""
 _SERVER = 0x2C00
 """Server mask: stack compliance revision 22."""
-_BINDINGS = 16
-_BINDINGS_A_FRAME = 3
 _CHILDREN_A_FRAME = 24
 _PRIMARY_TRUST_CENTRE = 0x0001
 
@@ -66,7 +64,7 @@ class DeviceObjects:
         self.management = Management(context, network, devices, leaving)
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
-        self._bindings: dict[bytes, zdo.Binding] = {}
+        self.bindings = Bindings(context.config.eui64, self.endpoints)
         self._requests: dict[int, Callable[[Message], Frame | None]] = {
             zdo.NWK_ADDRESS: self._network_address,
             zdo.IEEE_ADDRESS: self._extended_address,
@@ -76,9 +74,9 @@ class DeviceObjects:
             zdo.ACTIVE_ENDPOINTS: self._active_endpoints,
             zdo.MATCH_DESCRIPTOR: self._match,
             zdo.DEVICE_ANNOUNCE: self._announced,
-            zdo.BIND: self._bind,
-            zdo.UNBIND: self._unbind,
-            zdo.BINDINGS: self._bound,
+            zdo.BIND: self.bindings.bind,
+            zdo.UNBIND: self.bindings.unbind,
+            zdo.BINDINGS: self.bindings.tell,
             **self.management.requests,
         }
         self.management.answer = self._answer
@@ -277,38 +275,6 @@ class DeviceObjects:
             self._let_join(request.short)
         self._context.effects.append(DeviceAnnounced(request.eui64, request.short, request.capability))
         return None
-
-    def _bind(self, message: Message) -> Frame | None:
-        request = zdo.BindRequest.parse(message.payload)
-        binding = self._binding(request)
-        if isinstance(binding, int):
-            return zdo.StatusResponse(request.sequence, binding)
-        if len(self._bindings) >= _BINDINGS and binding.build() not in self._bindings:
-            return zdo.StatusResponse(request.sequence, zdo.TABLE_FULL)
-        self._bindings[binding.build()] = binding
-        return zdo.StatusResponse(request.sequence, zdo.SUCCESS)
-
-    def _unbind(self, message: Message) -> Frame | None:
-        request = zdo.BindRequest.parse(message.payload)
-        binding = self._binding(request)
-        if isinstance(binding, int):
-            return zdo.StatusResponse(request.sequence, binding)
-        gone = self._bindings.pop(binding.build(), None)
-        return zdo.StatusResponse(request.sequence, zdo.NO_ENTRY if gone is None else zdo.SUCCESS)
-
-    def _binding(self, request: zdo.BindRequest) -> zdo.Binding | int:
-        """The entry that a request means, or the status that refuses it. We bind nobody else's endpoints, and to no group."""
-        if request.endpoint not in self.endpoints:
-            return zdo.INVALID_ENDPOINT
-        if request.source != self._context.config.eui64 or request.destination is None or request.destination_endpoint is None:
-            return zdo.NOT_SUPPORTED
-        return zdo.Binding(request.source, request.endpoint, request.cluster, request.destination, request.destination_endpoint)
-
-    def _bound(self, message: Message) -> Frame | None:
-        request = zdo.BindingsRequest.parse(message.payload)
-        entries = list(self._bindings.values())
-        told = entries[request.start : request.start + _BINDINGS_A_FRAME]
-        return zdo.BindingsResponse(request.sequence, zdo.SUCCESS, len(entries), request.start, len(told), told)
 
 
 def _octets(descriptor: SimpleDescriptor) -> bytes:

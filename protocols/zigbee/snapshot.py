@@ -7,6 +7,7 @@ Incoming frame counters of link keys are stored as of the last change; what is s
 from __future__ import annotations
 
 from protocols.zigbee import mac, security
+from protocols.zigbee.bindings import Bindings
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
 from protocols.zigbee.joining import Joining
@@ -15,7 +16,9 @@ from protocols.zigbee.node import UNASSIGNED, ChildRecord, LinkKeyRecord, Networ
 from protocols.zigbee.trust_centre import TrustCentre
 
 
-def take(network: Network, devices: Devices, delivery: Delivery, joining: Joining, centre: TrustCentre | None) -> NetworkState:
+def take(
+    network: Network, devices: Devices, delivery: Delivery, joining: Joining, centre: TrustCentre | None, bindings: Bindings
+) -> NetworkState:
     """The state to store."""
     brokered = {} if centre is None else centre.brokered
     return NetworkState(
@@ -38,6 +41,7 @@ def take(network: Network, devices: Devices, delivery: Delivery, joining: Joinin
         ],
         brokered=[(one, other, key) for (one, other), key in brokered.items()],
         groups=delivery.groups.plain(),
+        bindings=bindings.plain(),
         heard=network.freshness.take(),
     )
 
@@ -49,6 +53,7 @@ def give(
     delivery: Delivery,
     joining: Joining,
     centre: TrustCentre | None,
+    bindings: Bindings,
 ) -> None:
     """Put the layers of a fresh stack into the stored state."""
     network.reset()
@@ -67,6 +72,7 @@ def give(
         if partner is not None:
             partner.partner = True
     delivery.groups.restore(stored.groups)
+    bindings.restore(stored.bindings)
     for child in stored.children:
         device = devices.learn(child.eui64, child.short)
         device.relation, device.capability, device.timeout = Relation.CHILD, child.capability, child.timeout

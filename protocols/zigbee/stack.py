@@ -80,6 +80,7 @@ class Stack(Inquiries):
                 self._zdo.find,
             )
         self._zdo.management.permit = self._parent.permit
+        self._zdo.bindings.changed = self._store
         network.changed = self._store
 
     # --- what it is ----------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ class Stack(Inquiries):
         if self._changed:
             self._changed = False
             if self._network.keys:
-                state = snapshot.take(self._network, self._devices, self._delivery, self._joining, self._centre)
+                state = snapshot.take(self._network, self._devices, self._delivery, self._joining, self._centre, self._zdo.bindings)
                 self._context.effects.append(Persist(state.plain()))
         return self._context.take()
 
@@ -287,7 +288,7 @@ class Stack(Inquiries):
         """Go on after a restart with what Persist gave; nothing is sent. Effects: Configure, Joined(resumed=True)."""
         stored = NetworkState.from_plain(state)
         self._context.now = now
-        snapshot.give(stored, self._network, self._devices, self._delivery, self._joining, self._centre)
+        snapshot.give(stored, self._network, self._devices, self._delivery, self._joining, self._centre, self._zdo.bindings)
         self._parent.resumed()
         self._go_on(resumed=True)
         self._joining.keep_alive(by_poll=True)
@@ -403,6 +404,8 @@ class Stack(Inquiries):
         self._poller.reset()
         if rejoin:
             return
+        self._zdo.bindings.restore(())
+        self._delivery.groups.restore(())
         self._delivery.reset()
         self._joining.reset()
         self._context.timers.clear()

@@ -2,12 +2,13 @@
 
 A peer configures which attributes it wants and how often; `expire` gives the reports that are due at `deadline`. Values
 bound to callables cannot announce a change: the firmware that knows of one says `changed`, and the minimum interval and
-the reportable change decide. Reports go back to who configured them. Time-outs for reports *to* us are not supervised.
+the reportable change decide. Reports go back to who configured them. What is configured can be stored (`plain`, `restore`).
+Time-outs for reports *to* us are not supervised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -76,6 +77,8 @@ class Reporting:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.entries: dict[tuple[int, int, int], Entry] = {}
+        self.configured: Callable[[], object] = lambda: None
+        """Called when what is configured has changed."""
 
     @property
     def deadline(self) -> int | None:
@@ -108,11 +111,13 @@ class Reporting:
 
     def configure(self, instance: Instance, command: ConfigureReporting, peer: tuple[int, int], now: int) -> Frame:
         """Take a peer's wishes, each on its own."""
-        refused = []
+        refused, before = [], self.plain()
         for record in command.records:
             status = self._configure(instance, record.attribute, record.reporting, peer, now)
             if status:
                 refused.append(ReportingOutcome(status, record.direction, record.attribute))
+        if self.plain() != before:
+            self.configured()
         return ConfigureReportingResponse(refused or [ReportingOutcome(Status.SUCCESS)])
 
     def _configure(
@@ -135,6 +140,23 @@ class Reporting:
             return Status.INSUFFICIENT_SPACE
         self.entries[key] = Entry(instance, attribute, peer, reporting, now, instance[attribute])
         return Status.SUCCESS
+
+    def plain(self) -> list[list[object]]:
+        """What is configured, as plain values."""
+        return [
+            [*key, *entry.destination, entry.intervals.minimum, entry.intervals.maximum, entry.intervals.change]
+            for key, entry in self.entries.items()
+        ]
+
+    def restore(self, stored: Iterable[Sequence[object]], now: int) -> None:
+        """Take up what `plain` gave: the intervals begin anew. What the endpoint no longer has is left out."""
+        for cluster, side, id, address, endpoint, minimum, maximum, change in cast("Iterable[Sequence[int]]", stored):
+            instance = next((each for key, each in self.endpoint.instances.items() if key == (cluster, side)), None)
+            attribute = None if instance is None else instance.cluster.attributes[instance.side].get(id)
+            if instance is not None and attribute is not None and attribute in instance:
+                intervals = Intervals(attribute.type, minimum, maximum, change)
+                entry = Entry(instance, attribute, (address, endpoint), intervals, now, instance[attribute])
+                self.entries[cluster, int(side), id] = entry
 
     def read(self, instance: Instance, command: ReadReportingConfiguration) -> Frame:
         """How attributes are reported now."""
