@@ -129,6 +129,15 @@ class DeviceObjects:
         if self._network.neighbours.known():
             self.ask(ROUTERS, zdo.PERMIT_JOINING, zdo.PermitJoiningRequest(self.next_sequence(), seconds, 1))
 
+    def change_channel(self, channel: int) -> None:
+        """Network manager: tell everybody who listens the new channel, and go there."""
+        update_id = self._network.update_id + 1 & 0xFF
+        request = zdo.NetworkUpdateRequest(
+            self.next_sequence(), 1 << channel, zdo.NetworkUpdateRequest.CHANGE_CHANNEL, update_id=update_id
+        )
+        self.ask(RX_ON_DEVICES, zdo.NETWORK_UPDATE, request)
+        self._network.changes.channel(channel, update_id)
+
     def _let_join(self, router: int) -> None:
         seconds = (self._open_until - self._context.now) // S
         if seconds > 0:

@@ -14,6 +14,8 @@ from protocols.core.codec import Choice, Frame, array, choice, const, le, octets
 from protocols.core.errors import RemoteProtocolError
 
 MIN_PSDU, MAX_PSDU = 5, 127
+CHANNELS = range(11, 27)
+"""At 2.4 GHz."""
 FCS = 2
 BROADCAST = 0xFFFF
 NO_SHORT_ADDRESS = 0xFFFE

@@ -263,6 +263,18 @@ class Stack(Inquiries):
         self._zdo.open_routers(seconds)
         return self._done()
 
+    def change_channel(self, channel: int, now: int) -> list[Effect]:
+        """Coordinator: move the network to a channel of the same page, after everybody was told. Effects: Configure, Persist.
+
+        Sleepers are not told; they find the network again. Raises LocalProtocolError for a channel of 2.4 GHz that there is not.
+        """
+        _ = self.trust_centre
+        if channel not in mac.CHANNELS:
+            raise LocalProtocolError(f"there is no channel {channel}")
+        self._context.now = now
+        self._zdo.change_channel(channel)
+        return self._done()
+
     def join(self, now: int) -> list[Effect]:
         """Scan, associate, await the network key, announce. Ends in Joined (with Persist) or JoinFailed."""
         if self._centre is not None:

@@ -112,6 +112,7 @@ class Cell:
         self.air = Air(self.kernel)
         self.stations: list[Station] = []
         self.link_status: int | None = None
+        self.channels: tuple[int, ...] = (11,)
         self.on_air: list[OnAir] = []
         self.told_ever: defaultdict[str, list[Effect]] = defaultdict(list)
         self.kernel.log.subscribe(self._heard)
@@ -132,13 +133,13 @@ class Cell:
 
     def hub(self) -> Station:
         """A formed coordinator on channel 11."""
-        hub = self.station("hub", NodeConfig(HUB, NodeType.COORDINATOR, channels=(11,), link_status_period=self.link_status))
+        hub = self.station("hub", NodeConfig(HUB, NodeType.COORDINATOR, channels=self.channels, link_status_period=self.link_status))
         hub.do(hub.stack.form(self.kernel.now))
         return hub
 
     def device(self, name: str, eui64: int, kind: NodeType, code: bytes = INSTALL_CODE) -> Station:
         """A powered node that has not joined."""
-        config = NodeConfig(eui64, kind, install_code=code, channels=(11,), link_status_period=self.link_status)
+        config = NodeConfig(eui64, kind, install_code=code, channels=self.channels, link_status_period=self.link_status)
         return self.station(name, config)
 
     def admit(self, hub: Station, device: Station) -> Station:
