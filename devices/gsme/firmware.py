@@ -4,8 +4,8 @@ At a wake it sends one complete set of attributes, each piece delivered before t
 complete; the mirror's answer says what waits for the meter. A set that breaks off is begun anew at the next wake; only the very
 first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
 
-What it does about the answer's flags is `notified`'s, what remote parties tell it `messages`', prices
-`rates`'. Not here: the valve.
+What it does about the answer's flags is `notified`'s, with Metering's commands `commands`', what remote parties tell it
+`messages`', prices `rates`'. Not here: the valve.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
+from devices.gsme.commands import Commands
 from devices.gsme.config import Config
 from devices.gsme.messages import Messages
 from devices.gsme.rates import Rates
@@ -111,6 +112,7 @@ class Firmware(firmware.Firmware):
         self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
         self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.forget())
         self.log = ProfileLog(board.nvm)
+        self._commands = Commands(self, metering, self.log, self._read)
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()
         self.spawn(self._live())
@@ -168,10 +170,11 @@ class Firmware(firmware.Firmware):
         if rtc.valid:
             self._read(self.log.record(rtc.read(), self.register.total, doubtful=not self.clock.reliable))
 
-    def _read(self, row: Mapping[str, object] | None = None) -> None:
-        """Take a reading, with a row of the log where one is due."""
+    def _read(self, row: Mapping[str, object] | None = None) -> int:
+        """Take a reading, with a row of the log where one is due; the litres."""
         reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
         self.board.display.show([line("GAS", amount(reading.litres, 1, 1000, Unit.CUBIC_METRES))])
+        return reading.litres
 
     async def synchronise(self) -> None:
         """Ask for the time; a hub that has none for us is no reason not to report."""

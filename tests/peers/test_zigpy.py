@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, command_of
 from protocols.zigbee.zcl.types import octet_string
+from tests.peers.metering_day import Heard, live
 
 pytestmark = pytest.mark.needs("peers")
 
@@ -135,3 +137,35 @@ def test_device_objects(name: str, ask: Ask) -> None:
 def test_install_codes(code: str, ask: Ask) -> None:
     told = ask({"install_code": code})
     assert told.get("key") == security.preconfigured_link_key(bytes.fromhex(code)).hex()
+
+
+# --- a living home
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    return live(tmp_path_factory.mktemp("metering"))
+
+
+def test_what_a_living_home_says_about_metering(heard: Heard, ask: Ask) -> None:
+    """Both meters' answers to every question that the hub can ask, as they came over the air."""
+    named = Counter()
+    for zcl in heard.questions:
+        named[agrees(ask, zcl, to_server=True)["name"]] += 1
+    for zcl in heard.answers:
+        named[agrees(ask, zcl, to_server=False)["name"]] += 1
+    assert {name.removesuffix("Schema").replace("_", "").lower() for name in named} >= {
+        "getprofile", "getprofileresponse", "requestfastpollmode", "requestfastpollmoderesponse", "schedulesnapshot",
+        "schedulesnapshotresponse", "takesnapshot", "takesnapshotresponse", "getsnapshot", "publishsnapshot", "startsampling",
+        "startsamplingresponse", "getsampleddata", "getsampleddataresponse", "changesupply", "supplystatusresponse",
+        "localchangesupply", "setsupplystatus", "resetloadlimitcounter", "getnotifiedmessage", "defaultresponse",
+    }, named  # fmt: skip
+
+
+def test_zigpy_reads_the_numbers_of_a_profile(heard: Heard, ask: Ask) -> None:
+    (zcl,) = [zcl for zcl in heard.answers if zcl[0] & 3 == 1 and zcl[2] == command_of(Metering.GetProfileResponse).id]
+    told = agrees(ask, zcl, to_server=False)["values"]
+    intervals = Metering.GetProfileResponse.parse(zcl[3:]).intervals
+    assert told[-1] == intervals
+    assert len(intervals) == 24
+    assert sum(intervals) > 1000
