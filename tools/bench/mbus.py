@@ -9,8 +9,10 @@ import hubfw
 from devices import mbus_gas
 from devices.runtime.kernel import MIN
 from hubfw.mbus import address_of
+from protocols.core.errors import RemoteProtocolError
+from protocols.wmbus import framing
 from protocols.wmbus.coding import MODES
-from protocols.wmbus.link import DeviceType
+from protocols.wmbus.link import Control, DeviceType, Telegram
 from protocols.wmbus.telegram import Key, Profile
 from tools.bench import device_config
 
@@ -43,6 +45,19 @@ def firmware(parts: Parts) -> Callable[[Board], Firmware]:
         remote_open=device.remote_open,
     )
     return partial(mbus_gas.Firmware, config=config)
+
+
+def telegram_type(chips: bytes) -> str:
+    """What a telegram on the channel is, by its control field; with a mode and a direction that fit, and none else."""
+    for mode in MODES.values():
+        for direction in (mode.from_meter, mode.to_meter):
+            try:
+                telegram = Telegram.parse(framing.parse(direction.decode(chips)))
+            except RemoteProtocolError:
+                continue
+            kind = telegram.kind
+            return Control(kind).name.replace("_", "-") if kind in list(Control) else f"control {kind:02X}"
+    return "noise"
 
 
 def _key(home: Home, device: device_config.MBusGas) -> Key:

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "doctor": "Say what is installed, what is missing, and what it would enable.",
         "keys": "Test certificates for key establishment: an authority, what it issues, what is in one.",
         "listen": "Show notifications that meters and hubs send, as they come.",
+        "metrics": "Count messages, octets and peaks by type on each leg of a run.",
         "objects": "List a DLMS meter's objects, with classes and rights.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
         "readout": "Read out a meter's registers over IEC 62056-21.",

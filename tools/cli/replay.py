@@ -33,7 +33,7 @@ def command(path: Path, bench: Path | None, as_json: bool) -> None:
     journal has no end to compare with, because that run was killed.
     """
     replayer = journal.read(path)
-    run = _rebuild(replayer, path, bench)
+    run = rebuild(replayer, path, bench)
     try:
         replayer.load(run.inputs)
     except LocalProtocolError as error:
@@ -54,7 +54,7 @@ def command(path: Path, bench: Path | None, as_json: bool) -> None:
         click.echo("the same run: its digest is the journal's")
 
 
-def _rebuild(replayer: Replayer, path: Path, bench: Path | None) -> Run:
+def rebuild(replayer: Replayer, path: Path, bench: Path | None) -> Run:
     """The run as it was before anything happened. Raises BadInput when the bench is another one."""
     declared = BENCH if bench is None else config.load(bench)
     run = Run(declared, replayer.seed, replayer.start)

@@ -44,9 +44,14 @@ class Decoder:
 
     def __init__(self, keys: Sequence[tuple[str, bytes]] = (), tunnelled: dlms.Decoder | None = None) -> None:
         self._dlms = tunnelled or dlms.Decoder()
-        self._keys = [(label, security.LinkKey(key, "capture")) for label, key in keys]
+        self._keys: list[tuple[str, security.LinkKey]] = []
         self._known: dict[int, int] = {}
         self._clusters = _clusters()
+        self.know(keys)
+
+    def know(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """From now on, these keys and no others."""
+        self._keys = [(label, security.LinkKey(key, "capture")) for label, key in keys]
 
     def psdu(self, parent: Node, data: bytes) -> None:
         """A MAC frame with its FCS."""

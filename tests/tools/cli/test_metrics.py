@@ -1,0 +1,135 @@
+"""`meterbench metrics`, called as a user does; tshark counts the same frames."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from devices.runtime.kernel import MIN
+from tools.bench.config import load
+from tools.bench.metrics import SIDES, Metrics
+from tools.bench.run import Run
+from tools.bench.tally import Tally
+from tools.capture import keys as key_file
+from tools.capture.observer import Capture
+
+BENCHES = Path(__file__).resolve().parents[3] / "fixtures" / "benches"
+HOME = BENCHES / "home.toml"
+
+
+@pytest.mark.req("S-052", part=True)
+@pytest.mark.req("S-040")
+def test_every_leg_is_counted_by_type_and_says_where_it_lies() -> None:
+    run = Run(load(HOME))
+    metrics, tally = Metrics(run.kernel, run.zigbee_keys), Tally(run.kernel)
+    run.run_until(10 * MIN)
+    run.head_end.meter("esme").register("1-0:1.8.0")
+    with_visit = run.visit()
+    run.run(for_=2 * MIN)
+    with_visit.end()
+    totals = dict(metrics.totals())
+    assert set(totals) == {"HAN", "WAN", "optical", "service"} <= set(SIDES)
+    assert {SIDES[leg] for leg in ("HAN", "wired")} == {"home"}
+    assert SIDES["WAN"] == "wide area"
+    assert totals["HAN"].messages == tally.frames
+    sent = {(leg, kind): traffic.messages for leg, kind, traffic in metrics.rows()}
+    for request, response in (("AARQ", "AARE"), ("GetRequestNormal", "GetResponseNormal"), ("RLRQ", "RLRE")):
+        assert sent["WAN", f"DLMS {request}"] == sent["WAN", f"DLMS {response}"] > 0
+        assert sent["HAN", f"Tunneling DLMS {request}"] >= sent["WAN", f"DLMS {request}"]  # the hub asked the meter's name, too
+    for leg, total in metrics.totals():
+        below = [traffic for each, _, traffic in metrics.rows() if each == leg]
+        assert sum(traffic.messages for traffic in below) == total.messages
+        assert sum(traffic.octets for traffic in below) == total.octets
+        assert max(traffic.peak_octets for traffic in below) <= total.peak_octets <= total.octets
+    assert not any(kind == "ciphered" for leg, kind in sent if leg == "HAN")
+
+
+def test_a_peak_is_of_one_second() -> None:
+    run = Run(load(HOME))
+    times: Counter[int] = Counter()
+    run.log.subscribe(lambda now, who, kind, data: times.update([now // 1_000_000_000]), ["air.frame"])
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(5 * MIN)
+    assert dict(metrics.totals())["HAN"].peak_messages == max(times.values())
+
+
+@pytest.mark.req("S-052", part=True)
+@pytest.mark.needs("tshark")
+def test_tshark_counts_the_same(tmp_path: Path) -> None:
+    run = Run(load(HOME))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    with Capture(tmp_path / "f.pcapng", run.kernel, "metrics"):
+        run.run_until(6 * MIN)
+    home = tmp_path / "config"
+    home.mkdir()
+    key_file.write(home / "zigbee_pc_keys", run.zigbee_keys())
+    done = subprocess.run(
+        ["tshark", "-n", "-r", tmp_path / "f.pcapng", "-T", "fields", "-e", "_ws.col.Info", "-e", "wpan.frame_type"],
+        env={"PATH": "/usr/bin:/bin", "WIRESHARK_CONFIG_DIR": str(home), "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    named: Counter[str] = Counter()
+    types: Counter[str] = Counter()
+    for line in done.stdout.splitlines():
+        info, mac_type = line.split("\t")
+        named[info.split(",")[0].split(" (")[0]] += 1
+        types[mac_type] += 1
+    rows = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "HAN"}
+    assert int(types["0x0002"]) == rows["MAC acknowledgement"]
+    assert int(types["0x0000"]) == rows["MAC beacon"]
+    for ours, theirs in (("MAC DataRequest", "Data Request"), ("ZDO DeviceAnnounce", "Device Announcement")):
+        assert rows[ours] == named[theirs] > 0
+
+
+@pytest.mark.req("S-052", part=True)
+def test_the_command_prints_a_table_json_and_prometheus(meterbench) -> None:
+    code, out, err = meterbench("metrics", HOME, "--until", "5m")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == ["messages", "octets", "peak/s", "octets/s"]
+    assert lines[1].startswith("HAN (home)")
+    assert lines[-1] == "00:05:00.000 of home, seed 7"
+    han = int(lines[1].split()[2].replace(",", ""))
+    plain = json.loads(meterbench("metrics", HOME, "--until", "5m", "--json")[1])
+    (leg,) = plain["legs"]
+    assert (leg["leg"], leg["side"], leg["messages"]) == ("HAN", "home", han)
+    assert sum(row["messages"] for row in plain["messages"]) == han
+    code, out, _ = meterbench("metrics", HOME, "--until", "5m", "--prometheus")
+    assert code == 0
+    samples = [line for line in out.splitlines() if not line.startswith("#")]
+    pattern = r'meterbench_[a-z_]+(\{leg="[^"\\\n]+",type="[^"\\\n]+"\})? [0-9.e+]+'
+    assert all(re.fullmatch(pattern, line) for line in samples)
+    assert sum(int(line.split()[-1]) for line in samples if line.startswith("meterbench_messages_total")) == han
+    assert samples[-1] == "meterbench_virtual_seconds 300"
+    families = re.findall(r"# TYPE (\S+) (counter|gauge)", out)
+    assert [name for name, _ in families] == re.findall(r"# HELP (\S+)", out)
+
+
+def test_a_journals_run_is_counted_again(meterbench, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.jsonl"
+    assert meterbench("run", HOME, "--until", "5m", "--journal", journal)[0] == 0
+    of_bench = json.loads(meterbench("metrics", HOME, "--until", "5m", "--json")[1])
+    of_journal = json.loads(meterbench("metrics", journal, "--bench", HOME, "--json")[1])
+    assert of_journal == of_bench
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nothing.toml",), "no such file"),
+        (("journal.jsonl",), "no such file"),
+        ((HOME, "--bench", HOME), "--bench is for a journal"),
+        ((HOME, "--until", "soon"), "soon"),
+        (("journal.jsonl", "--until", "1h"), "for a bench file"),
+    ],
+)
+def test_bad_use_is_one_line(meterbench, arguments: tuple[object, ...], message: str) -> None:
+    code, out, err = meterbench("metrics", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err

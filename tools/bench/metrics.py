@@ -1,0 +1,189 @@
+"""What crosses each leg of a run: how many messages of which type, how many octets, and the busiest second (S-040, S-052).
+
+A leg is a medium with an owner of its own: the HAN (2.4 GHz and sub-GHz apart), wireless M-Bus, the WAN, and every kind of serial
+port. A type is the innermost layer that could be read, with its protocol before it; radio frames are opened with the keys that the
+run's devices hold at the time. Octets are those on the medium: a frame's whole PSDU, a wrapper PDU, an HDLC frame.
+A message is counted where it is sent, lost or not, and once for each time that it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from devices.runtime.air import OnAir
+from devices.runtime.ether import TELEGRAM
+from devices.runtime.kernel import Kernel, S
+from devices.runtime.log import Data
+from protocols.dlms.hdlc.deframer import Damaged, Deframer
+from protocols.zigbee import mac
+from tools.decode import dlms, zigbee
+from tools.decode.tree import Node
+
+HAN, SUB_GHZ, MBUS, WAN = "HAN", "HAN sub-GHz", "M-Bus", "WAN"
+SIDES: Final[Mapping[str, str]] = MappingProxyType({
+    HAN: "home", SUB_GHZ: "home", MBUS: "home", "wired": "home", WAN: "wide area", "optical": "visit", "service": "visit",
+})  # fmt: skip
+"""Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; or there while somebody visits."""
+_MAC_TYPES: Final = ("MAC beacon", "MAC data", "MAC acknowledgement", "MAC command")
+_UNREAD: Final = "ciphered"
+_FLAG: Final = b"\x7e"
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Messages of one type on one leg. Peaks are of one second of virtual time, from a whole second on."""
+
+    messages: int = 0
+    octets: int = 0
+    peak_messages: int = 0
+    peak_octets: int = 0
+    _second: int = -1
+    _messages: int = 0
+    _octets: int = 0
+
+    def add(self, octets: int, now: int) -> None:
+        """One more, at `now` (ns)."""
+        second = now // S
+        if second != self._second:
+            self._second, self._messages, self._octets = second, 0, 0
+        self.messages += 1
+        self.octets += octets
+        self._messages += 1
+        self._octets += octets
+        self.peak_messages = max(self.peak_messages, self._messages)
+        self.peak_octets = max(self.peak_octets, self._octets)
+
+
+class Metrics:
+    """An observer of a run's event log. `keys()` gives the ZigBee keys held now; they are asked for again when one is missing."""
+
+    def __init__(self, kernel: Kernel, keys: Callable[[], list[tuple[str, bytes]]]) -> None:
+        self._kernel = kernel
+        self._keys = keys
+        self._held: list[tuple[str, bytes]] = []
+        self._traffic: dict[tuple[str, str], Traffic] = {}
+        self._totals: dict[str, Traffic] = {}
+        self._zigbee = zigbee.Decoder()
+        self._dlms = dlms.Decoder()
+        self._lines: dict[str, Deframer] = {}
+        for observer, kinds in (
+            (self._on_air, ["air.frame"]),
+            (self._on_ether, [TELEGRAM]),
+            (self._on_net, ["net.data", "net.datagram"]),
+            (self._on_wire, ["wire"]),
+        ):
+            kernel.log.subscribe(observer, kinds)
+
+    def rows(self) -> Iterator[tuple[str, str, Traffic]]:
+        """(leg, type, traffic), in a fixed order."""
+        for (leg, kind), traffic in sorted(self._traffic.items()):
+            yield leg, kind, traffic
+
+    def totals(self) -> Iterator[tuple[str, Traffic]]:
+        """(leg, all of its traffic), in a fixed order; the peaks are the leg's own."""
+        yield from sorted(self._totals.items())
+
+    def _count(self, leg: str, kind: str, octets: int) -> None:
+        now = self._kernel.now
+        self._traffic.setdefault((leg, kind), Traffic()).add(octets, now)
+        self._totals.setdefault(leg, Traffic()).add(octets, now)
+
+    # --- by medium ---
+
+    def _on_air(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, bytes)
+        frame = OnAir.unpack(data)
+        found = self._radio(frame.psdu)
+        if found == _UNREAD and (held := self._keys()) != self._held:
+            self._held = held
+            self._zigbee.know(held)
+            found = self._radio(frame.psdu)
+        self._count(SUB_GHZ if frame.page else HAN, found, len(frame.psdu))
+
+    def _radio(self, psdu: bytes) -> str:
+        if psdu[0] & mac.TYPE not in (mac.DATA, mac.COMMAND):
+            return _MAC_TYPES[psdu[0] & 3] if psdu[0] & mac.TYPE < len(_MAC_TYPES) else "MAC other"
+        root = Node("frame", 0, len(psdu))
+        self._zigbee.psdu(root, psdu)
+        return radio_type(root)
+
+    def _on_ether(self, now: int, who: str, kind: str, data: Data) -> None:
+        from tools.bench.mbus import telegram_type  # few homes have it: the others don't wait for it
+
+        assert isinstance(data, bytes)
+        self._count(MBUS, telegram_type(data), len(data))
+
+    def _on_net(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, bytes)
+        root = Node("stream", 0, len(data))
+        self._dlms.wrapper_pdus(root, data)
+        for pdu in root.children:
+            self._count(WAN, dlms_type(pdu), pdu.size)
+
+    def _on_wire(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, bytes)
+        leg = who.rpartition(".")[2]
+        deframer = self._lines.setdefault(who, Deframer())
+        if not deframer.open and not data.startswith(_FLAG):
+            self._count(leg, "octets outside HDLC", len(data))
+            return
+        for each in deframer.scan(data):
+            if isinstance(each, Damaged):
+                self._count(leg, "HDLC damaged", len(each.octets))
+                continue
+            octets = each.build()
+            root = Node("line", 0, len(octets))
+            self._dlms.hdlc_frames(root, octets)
+            self._count(leg, dlms_type(root.children[0]) if root.children else "HDLC", len(octets))
+
+
+def radio_type(root: Node) -> str:
+    """The type of a decoded MAC frame."""
+    first, last = root.children[0], root.children[-1]
+    if first is last:
+        inner = first.children[-1].name if first.children else ""
+        return f"MAC {inner}" if inner[:1].isupper() and inner != "Header" else "MAC command"
+    if last.name in ("NWK command", "APS command"):
+        return f"{last.name[:3]} {last.children[0].name}" if last.children else last.name
+    if last.name == "fragment":
+        return "APS fragment"
+    if last.name in ("NWK frame", "APS frame"):
+        if not last.good:
+            return _UNREAD
+        return "APS acknowledgement" if any(child.name == "AckHeader" for child in last.children) else last.name
+    if last.name == "tunnelled":
+        pdus = [child for child in last.children if child.found is not None]
+        return f"Tunneling {dlms_type(pdus[0])}" if pdus else "Tunneling message"
+    if last.name.startswith("ZCL "):
+        return " ".join([last.name[4:], *(child.name for child in last.children[1:2])])
+    return f"ZDO {last.name}"
+
+
+def dlms_type(node: Node) -> str:
+    """The type of a decoded wrapper PDU or HDLC frame: its APDU, or the frame where it has none."""
+    apdus = [child.name for child in node.children if child.children and child.name[:1].isupper() and child.name != "Header"]
+    if apdus:
+        return f"DLMS {apdus[0]}"
+    control = next((child.value.split()[0] for child in node.children if child.name == "control"), "")
+    return f"HDLC {control}" if control else "wrapper"
+
+
+def prometheus(metrics: Metrics, now: int) -> Iterator[str]:
+    """Lines of Prometheus' text format (version 0.0.4), counters and peaks by leg and type."""
+    families: tuple[tuple[str, str, str, Callable[[Traffic], int]], ...] = (
+        ("messages_total", "counter", "Messages sent.", lambda traffic: traffic.messages),
+        ("octets_total", "counter", "Octets of these messages on the medium.", lambda traffic: traffic.octets),
+        ("peak_messages_per_second", "gauge", "Most messages in a second.", lambda traffic: traffic.peak_messages),
+        ("peak_octets_per_second", "gauge", "Most octets in a second.", lambda traffic: traffic.peak_octets),
+    )
+    for name, kind, text, value in families:
+        yield f"# HELP meterbench_{name} {text}"
+        yield f"# TYPE meterbench_{name} {kind}"
+        for leg, message, traffic in metrics.rows():
+            yield f'meterbench_{name}{{leg="{leg}",type="{message}"}} {value(traffic)}'
+    yield "# HELP meterbench_virtual_seconds Virtual time that has passed."
+    yield "# TYPE meterbench_virtual_seconds gauge"
+    yield f"meterbench_virtual_seconds {now / S:g}"

@@ -1,0 +1,102 @@
+"""`meterbench metrics`: what crosses each leg of a run, by type of message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from devices.runtime.kernel import S
+from protocols.core.errors import LocalProtocolError
+from tools.bench import config, journal
+from tools.bench.metrics import SIDES, Metrics, Traffic, prometheus
+from tools.bench.run import Run
+from tools.cli.duration import duration
+from tools.cli.kept import LARGEST_SEED
+from tools.cli.output import print_json
+from tools.cli.replay import rebuild
+from tools.cli.run import SLICE
+from tools.cli.timeline import Progress, clock
+from tools.errors import BadInput
+
+BENCH = ".toml"
+
+
+@click.command(
+    epilog="Example: meterbench metrics fixtures/benches/home.toml --until 2h",
+    short_help="Count messages, octets and peaks by type on each leg of a run.",
+)
+@click.argument("path", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--bench", type=click.Path(path_type=Path), metavar="BENCH.toml", help="A journal's bench.  [default: the demo's]")
+@click.option("--until", type=duration, default=None, metavar="TIME", help="Virtual time of a bench file's run.  [default: 24h]")
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Root of all chance of a bench file's run.")
+@click.option("--json", "form", flag_value="json", help="Print one JSON value instead of a table.")
+@click.option("--prometheus", "form", flag_value="prometheus", help="Print Prometheus' text format instead of a table.")
+def command(path: Path, bench: Path | None, until: int | None, seed: int | None, form: str | None) -> None:
+    """Run a bench file, or repeat the run of a journal, and count what was sent: by leg (HAN, WAN, optical port, ...) and type of
+    message, with octets on the medium and the busiest second.
+    """
+    run, end = _bench(path, bench, until, seed) if path.suffix == BENCH else _journal(path, bench, until, seed)
+    metrics, progress = Metrics(run.kernel, run.zigbee_keys), Progress(end)
+    for at in [*range(SLICE, end, SLICE), end]:
+        run.run_until(at)
+        progress.at(at)
+    progress.clear()
+    if form == "prometheus":
+        click.echo("\n".join(prometheus(metrics, run.now)))
+    elif form == "json":
+        print_json(
+            {
+                "bench": run.declared.name,
+                "seed": run.kernel.seed,
+                "virtual_seconds": run.now / S,
+                "legs": [{"leg": leg, "side": SIDES[leg]} | _plain(traffic) for leg, traffic in metrics.totals()],
+                "messages": [{"leg": leg, "type": kind} | _plain(traffic) for leg, kind, traffic in metrics.rows()],
+            }
+        )
+    else:
+        click.echo("\n".join(_table(metrics)))
+        click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
+
+
+def _bench(path: Path, bench: Path | None, until: int | None, seed: int | None) -> tuple[Run, int]:
+    if bench is not None:
+        raise BadInput(f"--bench is for a journal, and {path} is a bench file")
+    return Run(config.load(path), seed), duration("24h") if until is None else until
+
+
+def _journal(path: Path, bench: Path | None, until: int | None, seed: int | None) -> tuple[Run, int]:
+    if until is not None or seed is not None:
+        raise BadInput(f"--until and --seed are for a bench file: the journal {path} says how long its run was, and its seed")
+    replayer = journal.read(path)
+    run = rebuild(replayer, path, bench)
+    try:
+        replayer.load(run.inputs)
+    except LocalProtocolError as error:
+        raise BadInput(f"{path}: damaged: {error}") from error
+    return run, replayer.until
+
+
+def _plain(traffic: Traffic) -> dict[str, object]:
+    return {
+        "messages": traffic.messages,
+        "octets": traffic.octets,
+        "peak_messages_per_second": traffic.peak_messages,
+        "peak_octets_per_second": traffic.peak_octets,
+    }
+
+
+def _table(metrics: Metrics) -> list[str]:
+    """Legs with their types below, the busiest first."""
+    head = f"{'':<48}{'messages':>10}{'octets':>14}{'peak/s':>8}{'octets/s':>10}"
+    rows = list(metrics.rows())
+    lines = [head]
+    for leg, total in metrics.totals():
+        lines.append(_line(f"{leg} ({SIDES[leg]})", total))
+        below = sorted((row for row in rows if row[0] == leg), key=lambda row: (-row[2].octets, row[1]))
+        lines += [_line(f"  {kind}", traffic) for _, kind, traffic in below]
+    return lines
+
+
+def _line(name: str, traffic: Traffic) -> str:
+    return f"{name:<48}{traffic.messages:>10,}{traffic.octets:>14,}{traffic.peak_messages:>8,}{traffic.peak_octets:>10,}"
