@@ -31,6 +31,9 @@ BEGIN = 120
 BLOCK_PERIOD = "ihd/block-period"
 WHOLE = 0
 PENDING = 0
+PLAIN_TIER = 0x0F
+ASK_AGAIN = 300 * S
+"""While consumption decides the price, and is not known here."""
 
 
 class PriceTag:
@@ -50,6 +53,7 @@ class PriceTag:
         if stored is not None:
             self._base = stored[0], Fraction(stored[1], stored[2])
         self._shown: Fraction | None = None
+        self._asked: int | None = None
 
     async def fetch(self, meter: Meter | None) -> None:
         """Ask for the price in force. Raises NoAnswer, and Refused when nobody tells."""
@@ -58,6 +62,10 @@ class PriceTag:
                 await self._ask(await self._han.find(meter.eui64), meter.endpoint)
                 return
         await self._ask(HUB, 1)
+
+    async def _ask_hub(self) -> None:
+        with suppress(NoAnswer, Refused):
+            await self._ask(HUB, 1)
 
     async def _ask(self, address: int, endpoint: int) -> None:
         price = await self._han.request(address, endpoint, Price.GetCurrentPrice(RX_ON_WHEN_IDLE), Price.PublishPrice)
@@ -88,6 +96,9 @@ class PriceTag:
         store, now = self.subscription.store(), self._now
         if store is None or now is None or register is None or meter is None or not meter.divisor:
             return
+        if self._in_force is None and (self._asked is None or self._han.now - self._asked >= ASK_AGAIN):
+            self._asked = self._han.now
+            self._han.firmware.spawn(self._ask_hub())
         period = store.one(Price.PublishBlockPeriod, now)
         self._shown = Fraction(register * meter.multiplier, meter.divisor)
         if period is None or (self._base is not None and self._base[0] == period.block_period_start_time):
@@ -112,6 +123,26 @@ class PriceTag:
         from protocols.zigbee.price.current import current_price  # as Subscription does: only where there is a tariff
 
         return current_price(store, now, used=self._used)
+
+    @property
+    def _of_this_tariff(self) -> bool:
+        """Whether the price that was told goes with the tariff and tier in force, where there is a tariff."""
+        store, now = self.subscription.store(), self._now
+        if store is None or now is None:
+            return True
+        from protocols.zigbee.price.tariff import tariff
+
+        known = tariff(store, now)
+        if known is None:
+            return True
+        tier = known.tier(now)
+        told = self._price
+        return (
+            told is not None
+            and tier is not None
+            and (self._from, told.issuer_event_id) == (HUB, known.information.issuer_event_id)
+            and told.price_trailing_digit_and_price_tier & PLAIN_TIER == min(tier, PLAIN_TIER)
+        )
 
     @property
     def _now(self) -> int | None:
@@ -149,6 +180,8 @@ class PriceTag:
         worked_out = self._worked_out
         if worked_out is not None:
             return worked_out
+        if not self._of_this_tariff:
+            return None
         utc = self._clock.utc
         over = self._end is not None and utc is not None and utc // S - EPOCH >= self._end
         return None if over or self._price is None or self._price.price == NO_PRICE else self._price

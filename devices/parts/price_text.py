@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from devices.parts.screen import NO_VALUE, POUND_STERLING, STALE
 from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.price import Price
-
-MOST_DIGITS: Final = 9
 
 
 def minor(price: Price.PublishPrice) -> float | None:
     """Hundredths of the currency a kilowatt-hour; None: a price of something else."""
     digits = price.price_trailing_digit_and_price_tier >> 4
-    return None if price.unit_of_measure != Unit.KILOWATT_HOURS or digits > MOST_DIGITS else price.price / 10.0**digits * 100
+    return None if price.unit_of_measure != Unit.KILOWATT_HOURS else price.price / 10.0**digits * 100
 
 
 def minor_name(price: Price.PublishPrice) -> str:
