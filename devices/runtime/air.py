@@ -119,9 +119,8 @@ class Air:
                 margin = self.propagation.margin((sender.x, sender.y), (receiver.x, receiver.y), sender.reach)
                 lqi = link_quality(margin)
             else:
-                distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2)
-                range_m = self.range_m * sender.reach
-                lqi = 255 - int(200 * distance / range_m) if distance <= range_m else 0
+                distance = sqrt((sender.x - receiver.x) ** 2 + (sender.y - receiver.y) ** 2) / sender.reach
+                lqi = 255 - int(200 * distance / self.range_m) if distance <= self.range_m else 0
             rng = self.kernel.rng(f"{self.name}/{sender.who}>{receiver.who}") if loss else None
             link = sender.links[receiver.who] = Link(lqi, loss, rng, margin)
         return link
@@ -331,13 +330,13 @@ class Transceiver:
     def __init__(self, air: Air, who: str, x: float, y: float) -> None:
         self.air = air
         self.who = who
-        self.x = x
-        self.y = y
+        self.x, self.y = x, y
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
         self.on_data_request: Callable[[bytes], bool] | None = None
         self.promiscuous = False
         self.tuned: Channel | None = None
+        self.reach = 1.0
         self.addresses: tuple[bytes, ...] = ()
         self.rx_on_when_idle = False
         self.listen_until = 0
@@ -354,11 +353,6 @@ class Transceiver:
         for radio in self.air.radios.values():
             radio.links.pop(self.who, None)
         self.links.clear()
-
-    @property
-    def reach(self) -> float:
-        """How many times the medium's range it is heard, where it is tuned in."""
-        return 1.0 if self.tuned is None else self.tuned.band.reach
 
     def in_pan(self, pan: bytes) -> bool:
         """True when a frame for this PAN identifier (two octets) is for this radio's."""
@@ -378,9 +372,8 @@ class Transceiver:
         promiscuous: bool = False,
     ) -> None:
         """See `radio.Radio.configure`."""
-        before = self.tuned
-        if before is not None:
-            before.leave(self)
+        if self.tuned is not None:
+            self.tuned.leave(self)
         extended = eui64.to_bytes(8, "little")
         self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
         self._pan = pan_id.to_bytes(2, "little")
@@ -388,7 +381,8 @@ class Transceiver:
         self.promiscuous = promiscuous
         self.tuned = self.air.channel(page, channel)
         self.tuned.enter(self)
-        if before is not None and before.band is not self.tuned.band:
+        if self.reach != self.tuned.band.reach:
+            self.reach = self.tuned.band.reach
             self.links.clear()
 
     def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None:
