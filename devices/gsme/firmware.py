@@ -20,11 +20,13 @@ from devices.gsme.config import Config
 from devices.gsme.messages import Messages
 from devices.gsme.rates import Rates
 from devices.gsme.register import Register
+from devices.gsme.update import Update
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.interview import Interview
 from devices.parts.network_clock import NetworkClock
 from devices.parts.node import NETWORK
+from devices.parts.ota import running_version
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.parts.screen import amount, line
 from devices.parts.sub_ghz import Silence
@@ -65,6 +67,7 @@ class Firmware(firmware.Firmware):
 
         self.han: Han
         self.messages: Messages
+        self.update: Update
         self.rates: Rates
 
     def boot(self, why: Reset) -> None:
@@ -96,11 +99,12 @@ class Firmware(firmware.Firmware):
         self.register = Register(self, config.start_litres, config.kwh_a_year)
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
         self.rates = Rates(self.han, self.clock, config)
-        endpoint = zcl.endpoint(config, self.rates, self.register, battery)
+        endpoint = zcl.endpoint(config, self.rates, self.register, battery, running_version(board))
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
         self.inbox = Inbox(board)
         self.messages = Messages(self, self.han, endpoint, self.inbox)
+        self.update = Update(self.han, endpoint, config.credentials, self._read)
         if config.sub_ghz:
             Silence(self.han, endpoint)
         self.han.add(endpoint)
@@ -163,6 +167,7 @@ class Firmware(firmware.Firmware):
         if taken and not self.config.foreign:
             await self.rates.fetch()
             await self.messages.wake()
+            await self.update.go_on()
         return taken
 
     def _half_hour(self) -> None:

@@ -123,6 +123,7 @@ ROWS: Final = (
     Row(FETCHED, _fetch_command),
     Row(LOGS, _fetch_log),
     Row(PUSH, lambda meter, flags: meter.push()),
+    Row(Functional.NEW_OTA_FIRMWARE, lambda meter, flags: meter.update.look()),
     Row(AWAKE, _stay_awake),
     Row(Functional.CHANNEL_CHANGE_PENDING, _follow),
 )

@@ -109,8 +109,11 @@ _PERIODS: dict[str, tuple[Attribute[int], ...]] = {
 }
 
 
-def endpoint(config: Config, rates: Rates, register: Register, battery: Battery) -> Endpoint:
-    """The endpoint. Its readings are the register's last, and stand still between wakes."""
+def endpoint(config: Config, rates: Rates, register: Register, battery: Battery, version: int) -> Endpoint:
+    """The endpoint. Its readings are the register's last, and stand still between wakes.
+
+    `version`: of the firmware, which GB keeps where a meter's identifier is.
+    """
     made = Endpoint(ENDPOINT, DEVICE)
     made.serve(Basic, {
         Basic.zcl_version: 8,
@@ -121,7 +124,7 @@ def endpoint(config: Config, rates: Rates, register: Register, battery: Battery)
     })  # fmt: skip
     books = Books(rates, register)
     made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
-    made.serve(Metering, _metering(config, books, register, battery) | books.history(_PERIODS, books.watt_hours))
+    made.serve(Metering, _metering(config, books, register, battery, version) | books.history(_PERIODS, books.watt_hours))
     made.use(Metering)
     made.use(Time)
     return made
@@ -137,7 +140,7 @@ def _held(made: Endpoint, cluster: type[Cluster], wanted: Iterable[Attribute[obj
     return [attribute for attribute in wanted if attribute in instance]
 
 
-def _metering(config: Config, books: Books, register: Register, battery: Battery) -> Values:
+def _metering(config: Config, books: Books, register: Register, battery: Battery, version: int) -> Values:
     return {
         Metering.current_summation_delivered: lambda: register.reading.litres,
         Metering.current_tier_summation_delivered[1]: lambda: register.reading.litres,
@@ -148,7 +151,8 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
         Metering.remaining_battery_life: lambda: battery.percent,
         Metering.remaining_battery_life_in_days: lambda: battery.days,
-        Metering.current_meter_id: config.serial_number,
+        Metering.current_meter_id: f"{version:08X}".encode(),
+        Metering.meter_serial_number: config.serial_number,
         Metering.unit_of_measure: Unit.CUBIC_METRES,
         Metering.multiplier: 1,
         Metering.divisor: 1000,

@@ -7,7 +7,7 @@ leaves the old version with the whole file, or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
@@ -54,8 +54,9 @@ class FirmwareUpdate:
     """The client on an endpoint, for as long as the board has power. `image_type`: what kind of device it is."""
 
     def __init__(
-        self, han: Han, endpoint: Endpoint, image_type: int, credentials: Sequence[Credentials] = (), *, page: int = 0
-    ) -> None:
+        self, han: Han, endpoint: Endpoint, image_type: int, credentials: Sequence[Credentials] = (), *, page: int = 0,
+        before_restart: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
         """A device with certificates takes only what `SIGNER` signed under the same issuer as its own."""
         board = han.board
         self.version = running_version(board)
@@ -64,6 +65,7 @@ class FirmwareUpdate:
         trust = None if own is None else Trust(own.suite, own.issuer, own.authority, (SIGNER,))
         device = Device(MANUFACTURER, image_type, self.version, HARDWARE)
         self.client = Client(device, self.store, board.rng("firmware update").random, page=page, trust=trust)
+        self._before_restart = before_restart
         self._han = han
         self._endpoint = endpoint
         self._server = HUB, 1
@@ -117,8 +119,12 @@ class FirmwareUpdate:
                 case Activate(file=file):
                     self._tell("activated", file)
                     self.store.spend({_VERSION: file.version})
-                    self._han.firmware.after(RESTART_AFTER, self._han.board.restart)
+                    self._han.firmware.after(RESTART_AFTER, self._restart)
         self._timer.arm()
+
+    def _restart(self) -> None:
+        self._before_restart()
+        self._han.board.restart()
 
     def _say(self, command: Frame) -> None:
         try:

@@ -9,6 +9,7 @@ import pytest
 from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from protocols.zigbee.clusters.basic import Basic
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.ota import Ota, UpgradeStatus
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.key_establishment.certificates import Authority
@@ -186,3 +187,47 @@ def test_the_display_tells_how_far_it_is(home, image):
     assert side[Ota.downloaded_file_version] == FILE.version
     assert side[Ota.upgrade_status] == UpgradeStatus.COUNT_DOWN
     assert side[Ota.file_offset] == len(image)
+
+
+GAS_METER = File(MANUFACTURER, 0x0501, 0x02000000)
+
+
+def test_a_gas_meter_that_sleeps_learns_of_new_firmware_by_its_mirror(home, signed):
+    home.run_until(HOUR + 10 * MIN)
+    before = home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading
+    home.hub.firmware.images.offer(signed(GAS_METER, bytes(6000)))
+    home.run(for_=15 * MIN)
+    assert outcomes(home, "home1/gsme") == []
+    home.until(lambda: "activated" in outcomes(home, "home1/gsme"), 20 * MIN)
+    litres = home.gsme.firmware.register.total
+    home.run(for_=40 * MIN)
+    assert outcomes(home, "home1/gsme") == ["verified", "activated"]
+    reading = home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading
+    version, volume = Metering.current_meter_id, Metering.current_summation_delivered
+    assert (before.get(Metering, version), reading.get(Metering, version)) == (b"01000000", b"02000000")
+    assert reading.get(Metering, volume) >= litres >= before.get(Metering, volume)
+
+
+def test_a_gas_meters_download_goes_on_after_its_battery_was_changed(home, signed):
+    home.run_until(HOUR + 10 * MIN)
+    home.hub.firmware.images.offer(signed(GAS_METER, bytes(20_000)))
+    home.until(lambda: home.gsme.firmware.update.client.store.held > 5_000, 40 * MIN)
+    home.gsme.supply.remove()
+    home.run(for_=MIN)
+    home.gsme.supply.insert()
+    home.run(for_=S)
+    assert home.gsme.firmware.update.client.store.held > 5_000
+    home.until(lambda: "activated" in outcomes(home, "home1/gsme"), 45 * MIN)
+
+
+def test_a_file_for_another_device_costs_a_gas_meter_one_question(home, image):
+    home.run_until(HOUR + 10 * MIN)
+    radio = home.gsme.firmware.radio_time
+    home.run(for_=30 * MIN)
+    before = radio.total
+    home.run(for_=30 * MIN)
+    quiet, before = radio.total - before, radio.total
+    home.hub.firmware.images.offer(image)
+    home.run(for_=30 * MIN)
+    assert radio.total - before < quiet + S
+    assert outcomes(home, "home1/gsme") == []
