@@ -42,9 +42,7 @@ class Attacker:
     def listen(self, time):
         """Hear what is said meanwhile, and be tuned in."""
         self.home.run(for_=time)
-        self.radio.configure(
-            channel=15, pan_id=int.from_bytes(self._pan, "little"), short=SHORT, eui64=OURS, rx_on_when_idle=False
-        )
+        self.radio.configure(channel=15, pan_id=int.from_bytes(self._pan, "little"), short=SHORT, eui64=OURS, rx_on_when_idle=False)
 
     def of(self, who, to):
         """The secured frames of one device to another, by address."""

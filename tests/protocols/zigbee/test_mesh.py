@@ -193,7 +193,9 @@ def test_f12_flooded_tables_keep_their_size_and_the_partners(chain: Mesh) -> Non
         for number in range(300):
             flood.eui64 += 1
             flood.short = 0x1000 + number
-            flood.send(nwk.RouteRequest(0, number & 0xFF, 0x7000 + number, 0).build(), kind=nwk.COMMAND, destination=0xFFFC, hop=0xFFFF)
+            flood.send(
+                nwk.RouteRequest(0, number & 0xFF, 0x7000 + number, 0).build(), kind=nwk.COMMAND, destination=0xFFFC, hop=0xFFFF
+            )
             flood.send(nwk.RouteRecord(1, [0x1234]).build(), kind=nwk.COMMAND, source=0x2000 + number)
             flood.send(nwk.LinkStatus(0x60, []).build(), kind=nwk.COMMAND, destination=0xFFFC, hop=0xFFFF, radius=1)
         network = victim.stack._network
