@@ -1,4 +1,4 @@
-"""zigpy reads our network management: neighbours, routes, bindings, children, changes of channel; all octets, and the same values."""
+"""zigpy reads our network management: neighbours, routes, bindings, children, changes of channel; the same values."""
 
 from __future__ import annotations
 
