@@ -80,6 +80,8 @@ class Config:
     """(page, channel) of its radio below 1 GHz, the first one of which it takes; none: it has no such radio."""
     duty_limits: Limits = field(default_factory=Limits)
     """Of that radio."""
+    dwellings: tuple[tuple[int, ...], ...] = ()
+    """EUI-64s of the devices of each dwelling of a multi-dwelling unit; none: all devices belong together."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
     mbus: tuple[MBusMeter, ...] = ()

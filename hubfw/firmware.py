@@ -25,6 +25,7 @@ from hubfw.gas_device import gas_device
 from hubfw.gas_mirror import Reading
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
+from hubfw.han.events import HubEvents
 from hubfw.han.images import Images
 from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
@@ -79,6 +80,7 @@ class Firmware(firmware.Firmware):
             reported=lambda eui64, endpoint, status: self.supply_watch.reported(eui64, endpoint, status),
         )  # fmt: skip
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
+        self.events = HubEvents(self, self.esi.endpoint, config, self.log)
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(self, self.han, self.esi.endpoint)
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
@@ -144,6 +146,7 @@ class Firmware(firmware.Firmware):
         self.messages.start()
         self.mailbox.start()
         self.load_control.start()
+        self.events.log_changed()
         self.supply_watch.boot(why)
         self.every(HOUR, self.log.save)
 
@@ -220,6 +223,7 @@ class Firmware(firmware.Firmware):
         self.tunnels.close(eui64)
         self.mailbox.forget(eui64)
         self.mirrors.remove(eui64)
+        self.events.log_changed()
 
     def _serve_gas(self) -> None:
         """Have the gas meter at its SAP, once there is one in the log."""

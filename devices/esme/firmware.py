@@ -25,10 +25,14 @@ from devices.parts.cosem_clockwork import CosemClockwork
 from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
+from devices.parts.event_recorder import EventRecorder
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.identify import TEXT, Identifier
 from devices.parts.inbox import Inbox
 from devices.parts.keep_alive import TrustCentreWatch
-from devices.parts.network_clock import NetworkClock
+from devices.parts.load_switch import ARMED, CLOSED, OPEN
+from devices.parts.mains_power import MainsPower
+from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.optical_port import OpticalPort
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -37,11 +41,15 @@ from protocols.dlms.cosem import AccessError, Clock
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import Server
 from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.zcl.endpoint import Endpoint
 
 CLOCK: Final = Obis("0-0:1.0.0")
 CLOCK_RETRY: Final = MIN
 RECONNECT_BUTTON: Final = "b"
+_SWITCHED: Final = {OPEN: EventId.SUPPLY_OFF, ARMED: EventId.SUPPLY_ARMED, CLOSED: EventId.SUPPLY_ON}
 
 
 class Firmware(firmware.Firmware):
@@ -57,6 +65,9 @@ class Firmware(firmware.Firmware):
         self.inbox = Inbox(board)
         self.han: Han | None = None
         self.clock: NetworkClock | None = None
+        self.events: EventRecorder | None = None
+        self._power: MainsPower | None = None
+        self._identifier: Identifier | None = None
         self.running = False
 
     def boot(self, why: Reset) -> None:
@@ -109,6 +120,9 @@ class Firmware(firmware.Firmware):
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
             self.prepayment = PrepaymentFace(self, endpoint, account, self.meter, config.tariff.currency)
+            self._record(endpoint, self.han, self.clock)
+            self._power = MainsPower(self, self.han, endpoint)
+            self._identifier = Identifier(self, endpoint, self._show)
             self._trust_centre = TrustCentreWatch(self.han, endpoint)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
             self.commands = Commands(self, self.han, endpoint, self.meter, limits, device)
@@ -126,6 +140,14 @@ class Firmware(firmware.Firmware):
     def clock_reliable(self) -> bool:
         """Whether its time can be believed."""
         return self.board.rtc.valid if self.clock is None else self.clock.reliable
+
+    def _record(self, endpoint: Endpoint, han: Han, clock: NetworkClock) -> None:
+        """Write down what happens to supply, switch, clock and account, and tell the hub."""
+        events = self.events = EventRecorder(self, endpoint, han)
+        self.supply.happened = events.happened
+        self.prepayment.happened = events.happened
+        clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
+        self.meter.switch.watch(lambda state: events.happened(_SWITCHED[state]))
 
     async def _live(self, han: Han, clock: NetworkClock) -> None:
         await han.join()
@@ -173,6 +195,8 @@ class Firmware(firmware.Firmware):
         if self.running:
             self.meter.supply_changed()
             self.supply.judge()
+            if self._power is not None:
+                self._power.look()
             self._show()
 
     def _supply_checked(self) -> None:
@@ -186,7 +210,9 @@ class Firmware(firmware.Firmware):
 
     def _show(self) -> None:
         utc = self.board.rtc.read() if self.clock_reliable else None
-        self.board.display.show(face.lines(self.meter, self.supply, utc))
+        lines = face.lines(self.meter, self.supply, utc)
+        identified = self._identifier is not None and self._identifier.left
+        self.board.display.show([*lines[:-1], TEXT] if identified else lines)
 
     def _press(self, button: str) -> None:
         if button == RECONNECT_BUTTON:

@@ -40,6 +40,8 @@ from protocols.dlms.cosem.interface import Method
 from protocols.dlms.cosem.token import Delivery, TokenStatus
 from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.prepayment import (
     AlarmStatus,
     CreditStatus,
@@ -100,6 +102,8 @@ class PrepaymentFace:
         self._meter = meter
         self.log = PaymentLog(board.nvm)
         account.kept_with = self.log.image
+        self.happened: Callable[[int, LogId], object] = lambda event, log: None
+        """Told of what became of top-ups, modes and adjustments."""
         self._changed_at = self._now()
         self._refused = AlarmStatus(0)
         self._paid = {name: int(account.charge(name).total_amount_paid.value) for name in DEBTS}
@@ -248,7 +252,9 @@ class PrepaymentFace:
         try:
             credit.invoke(3, axdr.i8(0))
         except AccessError:
+            self.happened(EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_REJECTED, LogId.GENERAL)
             return Status.FAILURE
+        self.happened(EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_ACTIONED, LogId.GENERAL)
         return Status.SUCCESS
 
     def _top_up(self, command: Prepayment.ConsumerTopUp, request: Request) -> Outcome:
@@ -264,7 +270,10 @@ class PrepaymentFace:
         result, alarm = _FAILED.get(judgement.status, (None, AlarmStatus(0)))
         self._refused = alarm
         if result is not None:
+            self.happened(_TOP_UP_REFUSED[result, alarm], LogId.GENERAL)
             return result, 0
+        by_hand = originator != Originator.ENERGY_SERVICE_INTERFACE
+        self.happened(EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY if by_hand else EventId.TOPUP_ACCEPTED_VIA_REMOTE, LogId.GENERAL)
         switch = self._meter.switch
         state = TopUpResult.SUPPLY_ARMED if switch.state is ARMED else TopUpResult.SUPPLY_OFF
         return TopUpResult.SUPPLY_ON if switch.closed else state, self.log.added - before[1]
@@ -285,9 +294,11 @@ class PrepaymentFace:
     def _supplier(self, act: Callable[[Frame], Outcome]) -> Callable[[Frame, Request], Outcome]:
         return lambda command, request: act(command) if self._from_supplier(request) else Status.NOT_AUTHORIZED
 
-    @staticmethod
-    def _from_supplier(request: Request) -> bool:
-        return request.message.source == 0 and request.message.secured
+    def _from_supplier(self, request: Request) -> bool:
+        known = request.message.source == 0 and request.message.secured
+        if not known:
+            self.happened(EventId.UNAUTHORISE_ACTION_FROM_HAN, LogId.SECURITY)
+        return known
 
     def _set_warning(self, command: Frame) -> Outcome:
         assert isinstance(command, Prepayment.SetLowCreditWarningLevel)
@@ -347,11 +358,14 @@ class PrepaymentFace:
         )
 
     def _carry_out(self, command: Frame) -> Status:
+        actioned, rejected = _EVENTS[type(command)]
         try:
             with self._account.change():
                 self._obey(command)
         except AccessError:
+            self.happened(rejected, LogId.GENERAL)
             return Status.INVALID_VALUE
+        self.happened(actioned, LogId.GENERAL)
         return Status.SUCCESS
 
     def _obey(self, command: Frame) -> None:
@@ -412,6 +426,22 @@ _DATED: Final[dict[type[Frame], str]] = {
     Prepayment.SetOverallDebtCap: "implementation_date_time",
 }
 """Commands of the supplier, and the field that says from when on."""
+
+
+_EVENTS: Final[dict[type[Frame], tuple[int, int]]] = {
+    Prepayment.ChangeDebt: (EventId.CHANGE_DEBT_ACTIONED, EventId.CHANGE_DEBT_REJECTED),
+    Prepayment.EmergencyCreditSetup: (EventId.EMERGENCY_CREDIT_SETUP_ACTIONED, EventId.EMERGENCY_CREDIT_SETUP_REJECTED),
+    Prepayment.CreditAdjustment: (EventId.CREDIT_ADJUSTMENT_ACTIONED, EventId.CREDIT_ADJUSTMENT_REJECTED),
+    Prepayment.ChangePaymentMode: (EventId.CHANGE_PAYMENT_MODE_ACTIONED, EventId.CHANGE_PAYMENT_MODE_REJECTED),
+    Prepayment.SetMaximumCreditLimit: (EventId.SET_MAXIMUM_CREDIT_LIMIT_ACTIONED, EventId.SET_MAXIMUM_CREDIT_LIMIT_REJECTED),
+    Prepayment.SetOverallDebtCap: (EventId.SET_OVERALL_DEBT_CAP_ACTIONED, EventId.SET_OVERALL_DEBT_CAP_REJECTED),
+}
+_TOP_UP_REFUSED: Final = {
+    (TopUpResult.INVALID, AlarmStatus.TOP_UP_ERROR): EventId.TOPUP_CODE_ERROR,
+    (TopUpResult.INVALID, AlarmStatus.TOP_UP_INVALID): EventId.TOPUP_CODE_INVALID,
+    (TopUpResult.DUPLICATE, AlarmStatus.TOP_UP_USED): EventId.TOPUP_ALREADY_USED,
+    (TopUpResult.MAXIMUM_CREDIT, AlarmStatus(0)): EventId.TOPUP_VALUE_TOO_LARGE,
+}
 
 
 def _frequency(period: int) -> int:

@@ -6,6 +6,7 @@ that, not the hub. A report is repeated until it is delivered, and what is not r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from devices.parts.han import HUB, Han, NoAnswer
@@ -13,6 +14,8 @@ from devices.parts.voltage import Voltage
 from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import MIN, MS, S
 from devices.runtime.tasks import Task
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.metering import Metering
 
 LONG: Final = 3 * MIN
@@ -36,6 +39,8 @@ class Supply:
         self._voltage = voltage
         self._han = han
         self._reporting: Task[None] | None = None
+        self.happened: Callable[[int, LogId], object] = lambda event, log: None
+        """Told of loss and restoration."""
         stored = self._board.nvm.get(_STORED, [0, 0, 0, 0, False, False])
         self.failures: int = stored[0]
         self.long_failures: int = stored[1]
@@ -52,6 +57,7 @@ class Supply:
         if not self.lost:
             self.failures += 1
             self.lost_at, self.duration, self.lost = self._board.rtc.read(), 0, True
+            self.happened(EventId.POWER_LOSS, LogId.FAULT)
         self._untold = True
         self._report()
         return self._plain()
@@ -65,6 +71,7 @@ class Supply:
             self.long_failures += long
             self._board.nvm.put(self._plain())
             code = RESTORED_AFTER_LONG if long else RESTORED
+            self.happened(code, LogId.GBCS_GENERAL)
             self._board.log("event", {"code": code, "lost": self.lost_at, "restored": self.lost_at + self.duration})
             self._report()
         elif self._untold and not self.lost and self._reporting is None:

@@ -12,6 +12,7 @@ from typing import Final
 from devices.load_controller.config import Config
 from devices.load_controller.load import Load
 from devices.parts.han import HUB, Han, NoAnswer, Refused
+from devices.parts.identify import TEXT, Identifier
 from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.network_clock import NetworkClock
 from devices.parts.screen import clock_line, line
@@ -54,6 +55,7 @@ class Firmware(firmware.Firmware):
         endpoint.use(Time)
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
+        self.identifier = Identifier(self, endpoint, self._show)
         self.load = Load(self, self.han, endpoint, self.clock, config)
         self._trust_centre = TrustCentreWatch(self.han, endpoint)
         self.han.add(endpoint)
@@ -100,6 +102,7 @@ class Firmware(firmware.Firmware):
             clock_line(self.clock.utc),
             line(_word(self.config.appliance.name), "ON" if self.load.closed else "OFF"),
             line("event", word),
+            TEXT if self.identifier.left else "",
         ])  # fmt: skip
 
 

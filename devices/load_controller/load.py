@@ -1,21 +1,21 @@
 """The switch and what tells it: a schedule of load control events, their duty cycles, opting out, and reports of all that.
 
-Schedule and settings are in flash. Reports go in order; one that does not arrive is said again for an hour, and then given up.
+Schedule and settings are in flash. Reports go in order, by an outbox.
 Energy Management shows the same, and opts out and in for a home's energy manager; events below the conformance level that it may
 set are opted out of when they come.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from devices.load_controller.config import Config
 from devices.parts.deadline import Deadline
-from devices.parts.han import HUB, Han, NoAnswer
+from devices.parts.han import Han
 from devices.parts.network_clock import NetworkClock
-from devices.runtime.kernel import HOUR, MIN, S
+from devices.parts.outbox import Outbox
+from devices.runtime.kernel import S
 from protocols.zigbee.clusters.demand_response import MANDATORY, DemandResponse, EventStatus
 from protocols.zigbee.clusters.energy_management import NO_EVENT, Action, CurrentEventStatus, EnergyManagement, LoadControlState
 from protocols.zigbee.clusters.time import EPOCH
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 PRICE_PERIOD: Final = 1800
 """Seconds of a half-hour price."""
-QUEUE: Final = 32
-_GIVE_UP: Final = HOUR
 _EVENTS: Final = "load/events"
 _SETTINGS: Final = "load/settings"
 _STEADY: Final = Cycle(1, 0)
@@ -49,8 +47,7 @@ class Load:
         self._config = config
         self._uncycled: int | None = None
         """The event whose duty cycling somebody disabled."""
-        self._unsaid: deque[tuple[int, DemandResponse.ReportEventStatus]] = deque(maxlen=QUEUE)
-        self._saying = False
+        self._outbox = Outbox(firmware, han)
         self._moves_at: int | None = None
         client = self._client = endpoint.use(DemandResponse, {
             DemandResponse.utility_enrollment_group: 0,
@@ -281,20 +278,4 @@ class Load:
     def _tell(self, status: DemandResponse.ReportEventStatus) -> None:
         told = {"event": status.issuer_event_id, "status": EventStatus(status.event_status).name}
         self._board.log("load.status", told)
-        self._unsaid.append((self._han.now + _GIVE_UP, status))
-        if not self._saying:
-            self._saying = True
-            self._firmware.spawn(self._say())
-
-    async def _say(self) -> None:
-        while self._unsaid:
-            until, status = self._unsaid[0]
-            try:
-                await self._han.tell(HUB, 1, status)
-            except NoAnswer:
-                if self._han.now < until:
-                    await self._firmware.sleep(MIN)
-                    continue
-            if self._unsaid and self._unsaid[0][1] is status:
-                self._unsaid.popleft()
-        self._saying = False
+        self._outbox.put(status)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.parts.identify import TEXT, Identifier
 from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.message_box import MessageBox
 from devices.parts.network_clock import NetworkClock
@@ -78,6 +79,7 @@ class ConsumerDisplay(firmware.Firmware):
         endpoint.use(Time)
         if self._credentials:
             self.han.certify(endpoint, self._credentials)
+        self.identifier = Identifier(self, endpoint, self.show)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
         self.update = FirmwareUpdate(self.han, endpoint, self.device, self._credentials, page=self.page)
         self.trust_centre = TrustCentreWatch(self.han, endpoint)
@@ -123,6 +125,8 @@ class ConsumerDisplay(firmware.Firmware):
         text = self.messages.text
         if text is not None and self.messages.wants_confirmation:
             text += " OK or NO?" if self.messages.wants_answer else " Press OK."
+        if self.identifier.left:
+            text = TEXT
         self.board.display.show([*self.face(), "" if text is None else page(text, self.now)])
 
     def _left(self, left: Left) -> None:

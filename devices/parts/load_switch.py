@@ -53,6 +53,7 @@ class LoadSwitch:
     def __init__(self, nvm: Nvm, moved: Callable[[], object]) -> None:
         self._nvm = nvm
         self._moved = moved
+        self._watchers: list[Callable[[ControlState], object]] = []
         self.state = ControlState(nvm.get(_STATE, CLOSED))
         self.mode: int = nvm.get(_MODE, REMOTE_RECONNECTION)
 
@@ -77,6 +78,10 @@ class LoadSwitch:
         """A hand at the meter: it closes an armed switch and no other."""
         self._obey(Order.HAND)
 
+    def watch(self, watcher: Callable[[ControlState], object]) -> None:
+        """Have each new state told."""
+        self._watchers.append(watcher)
+
     def set_mode(self, mode: int) -> None:
         """Set the control mode, one of MODES."""
         if mode not in MODES:
@@ -90,3 +95,5 @@ class LoadSwitch:
             self._nvm.put({_STATE: int(state)})
             self.state = state
             self._moved()
+            for watcher in self._watchers:
+                watcher(state)

@@ -7,7 +7,10 @@ master or synchronised, or that has none, is not believed. ZigBee time has whole
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devices.parts.han import HUB, Han
+from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
 
 S = 1_000_000_000
@@ -26,6 +29,8 @@ class NetworkClock:
         self._endpoint = endpoint
         self._most = most
         self._disagrees = False
+        self.happened: Callable[[int], object] = lambda event: None
+        """Told of an event: that the clock was not adjusted, or was, forward or backward, by a second or more."""
 
     @property
     def reliable(self) -> bool:
@@ -52,6 +57,10 @@ class NetworkClock:
         self._disagrees = rtc.valid and not trusted and self._most is not None and abs(off) > self._most
         if self._disagrees:
             self._han.board.log("event", {"code": NOT_ADJUSTED, "off_ns": off})
-        elif not rtc.valid or abs(off) >= S:
+            self.happened(NOT_ADJUSTED)
+        elif not rtc.valid:
             rtc.set(utc)
+        elif abs(off) >= S:
+            rtc.set(utc)
+            self.happened(EventId.CLOCK_ADJ_FORWARD if off > 0 else EventId.CLOCK_ADJ_BACKWARD)
         return True

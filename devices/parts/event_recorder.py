@@ -1,0 +1,57 @@
+"""What happens in a device, written down and told: the server of Events on an endpoint (SE 1.4 annex D.11).
+
+An event goes into its log, which is in flash before the event is told to the hub. Only the hub may empty a log; that it was emptied
+is an event itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from devices.parts.han import HUB, Han
+from devices.parts.outbox import Outbox
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import Events, LogId
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.events.log import EventLog
+from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+from protocols.zigbee.zcl.status import Status
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+S: Final = 1_000_000_000
+TO_HAN, TO_WAN = 0x01, 0x02
+"""Bits of an event's action control."""
+_KEY: Final = "events"
+
+
+class EventRecorder:
+    """The logs of one device. `han` None or the hub itself: nobody is told."""
+
+    def __init__(self, firmware: Firmware, endpoint: Endpoint | None, han: Han | None) -> None:
+        self._board = firmware.board
+        self.log = EventLog(self._board.nvm.get(_KEY, {}))
+        self._outbox = None if han is None else Outbox(firmware, han)
+        if endpoint is not None:
+            server = endpoint.serve(Events)
+            server.on(Events.GetEventLog, lambda command, request: self.log.publish(command) or Status.NOT_FOUND)
+            server.on(Events.ClearEventLogRequest, self._clear)
+
+    def happened(self, event: int, log: LogId = LogId.GENERAL, data: bytes = b"") -> None:
+        """Write an event down, and tell it."""
+        time = max(self._board.rtc.read() // S - EPOCH, 0)
+        self.log.record(log, event, time, data)
+        self._board.nvm.put({_KEY: self.log.image()})
+        self._board.log("device.event", {"event": event, "log": log.name})
+        if self._outbox is not None:
+            self._outbox.put(Events.PublishEvent(log, event, time, TO_HAN | TO_WAN, data))
+
+    def _clear(self, command: Events.ClearEventLogRequest, request: Request) -> Outcome:
+        if request.message.source != HUB:
+            return Status.NOT_AUTHORIZED
+        response = self.log.clear(command)
+        if response is None:
+            return Status.INVALID_FIELD
+        self.happened(EventId.EVENT_LOG_CLEARED, data=bytes((command.log_id & 0x0F,)))
+        return response

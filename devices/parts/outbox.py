@@ -1,0 +1,55 @@
+"""Commands that another device is to get, in order: each is said again every minute, and given up after an hour.
+
+So many wait; the oldest makes room. They do not outlive the power.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from devices.parts.han import HUB, Han, NoAnswer
+from protocols.core.codec import Frame
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+S: Final = 1_000_000_000
+RETRY: Final = 60 * S
+GIVE_UP: Final = 3600 * S
+ROOM: Final = 32
+
+
+class Outbox:
+    """To one endpoint of the hub."""
+
+    def __init__(self, firmware: Firmware, han: Han, endpoint: int = 1, source: int = 1) -> None:
+        self._firmware = firmware
+        self._han = han
+        self._endpoint = endpoint
+        self._source = source
+        self._waiting: deque[tuple[int, Frame]] = deque(maxlen=ROOM)
+        self._busy = False
+
+    def put(self, command: Frame) -> None:
+        """Have a command said."""
+        self._waiting.append((self._han.now + GIVE_UP, command))
+        if not self._busy:
+            self._busy = True
+            self._firmware.after(0, self._start)
+
+    def _start(self) -> None:
+        self._firmware.spawn(self._say())
+
+    async def _say(self) -> None:
+        while self._waiting:
+            entry = until, command = self._waiting[0]
+            try:
+                await self._han.tell(HUB, self._endpoint, command, source=self._source)
+            except NoAnswer:
+                if self._han.now < until:
+                    await self._firmware.sleep(RETRY)
+                    continue
+            if self._waiting and self._waiting[0] is entry:
+                self._waiting.popleft()
+        self._busy = False

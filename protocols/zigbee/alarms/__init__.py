@@ -1,0 +1,1 @@
+"""Alarms of a device, and the table of them."""

@@ -1,0 +1,1 @@
+"""Event logs of a device, and what they answer."""

@@ -1,0 +1,1 @@
+"""Which devices of a multi-dwelling unit belong together."""
