@@ -3,7 +3,8 @@
 A sample is the difference of a register at the two ends of its interval, both read when the interval began and ended; where one was
 not (no power, or the clock jumped) the sample is INVALID. A sample is written once and counted from the start: none is lost or
 doubled by a clock that is set back. So many logs of so many samples are kept; a log that is full makes room for a new one, the
-oldest first. An answer holds what goes into a small transfer; the rest is asked for by its time. Times are seconds since 2000.
+oldest first. A part of an answer holds what goes into a small transfer; what the parts do not hold is asked for by its time.
+Times are seconds since 2000.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Log:
         punctual = now == self.start + over * self.interval
         for number in range(max(self.taken, 0), over):
             known = punctual and number == over - 1 == self.taken and self.base is not None
-            self._append(number, min(total - (self.base or 0), LARGEST) if known else INVALID)
+            used = total - (self.base or 0)
+            self._append(number, min(used, LARGEST) if known and used >= 0 else INVALID)
         self.taken = over
         self.base = total if punctual else None
         return True
@@ -84,12 +86,13 @@ class Log:
 
 
 class Sampler:
-    """A meter's logs. `stored`: what `changes` gave, by key."""
+    """A meter's logs. `stored`: what `changes` gave, by key; `first`: the lowest identifier of a log."""
 
-    __slots__ = ("_changed", "_deleted", "_logs", "_registers")
+    __slots__ = ("_changed", "_deleted", "_first", "_logs", "_registers")
 
-    def __init__(self, registers: Registers, stored: Mapping[str, object] | None = None) -> None:
+    def __init__(self, registers: Registers, stored: Mapping[str, object] | None = None, *, first: int = 1) -> None:
         self._registers = registers
+        self._first = first
         self._logs: dict[int, Log] = {}
         self._changed: dict[str, object] = {}
         self._deleted: list[str] = []
@@ -128,7 +131,7 @@ class Sampler:
             return Status.DUPLICATE_EXISTS
         if command.max_number_of_samples > MOST or not self._room():
             return Metering.StartSamplingResponse(NO_ROOM)
-        identifier = next(number for number in range(1, NO_ROOM) if number not in self._logs)
+        identifier = next(number for number in range(self._first, NO_ROOM) if number not in self._logs)
         log = self._logs[identifier] = Log(
             identifier, command.issuer_event_id, start, command.sample_type,
             command.sample_request_interval, command.max_number_of_samples,
@@ -159,28 +162,31 @@ class Sampler:
                 for number in range(max(before - 1, 0), len(log.chunks)):
                     self._changed[f"{log.id}.{number}"] = log.chunks[number]
 
-    def sampled(self, command: Metering.GetSampledData) -> Metering.GetSampledDataResponse | Status:
-        """The answer: the first samples that began at a time or later."""
+    def sampled(self, command: Metering.GetSampledData, parts: int = 1) -> list[Metering.GetSampledDataResponse] | Status:
+        """The answer, in so many parts at most: the first samples that began at a time or later."""
         log = self._logs.get(command.sample_id)
         if log is None or log.type != command.sample_type:
             return Status.NOT_FOUND
-        return sampled(command, log.start, log.interval, max(log.taken, 0), log.sample)
+        return sampled(command, log.start, log.interval, max(log.taken, 0), log.sample, parts)
 
 
 def sampled(
-    command: Metering.GetSampledData, start: int, interval: int, taken: int, sample: Callable[[int], int]
-) -> Metering.GetSampledDataResponse | Status:
+    command: Metering.GetSampledData, start: int, interval: int, taken: int, sample: Callable[[int], int], parts: int = 1
+) -> list[Metering.GetSampledDataResponse] | Status:
     """The answer from any log of samples, the first of which began at `start`."""
     if not command.number_of_samples:
         return Status.INVALID_FIELD
     first = max(-(-(command.earliest_sample_time - start) // interval), 0)
-    count = min(command.number_of_samples, IN_AN_ANSWER, taken - first)
-    if count <= 0:
+    end = min(first + min(command.number_of_samples, IN_AN_ANSWER * parts), taken)
+    if end <= first:
         return Status.NOT_FOUND
-    return Metering.GetSampledDataResponse(
-        command.sample_id, start + first * interval, command.sample_type, interval, count,
-        [sample(number) for number in range(first, first + count)],
-    )  # fmt: skip
+    return [
+        Metering.GetSampledDataResponse(
+            command.sample_id, start + at * interval, command.sample_type, interval, min(IN_AN_ANSWER, end - at),
+            [sample(number) for number in range(at, min(at + IN_AN_ANSWER, end))],
+        )
+        for at in range(first, end, IN_AN_ANSWER)
+    ]  # fmt: skip
 
 
 def _chunks(log: Log, stored: Mapping[str, object]) -> list[bytes]:

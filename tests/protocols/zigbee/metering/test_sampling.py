@@ -61,6 +61,7 @@ class Bench:
             answer = self.sampler.sampled(Metering.GetSampledData(log, since, 0, 0xFFFF))
             if answer is Status.NOT_FOUND:
                 return samples
+            (answer,) = answer
             for number, sample in enumerate(answer.samples):
                 time = answer.sample_start_time + number * answer.sample_request_interval
                 assert time not in samples
