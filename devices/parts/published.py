@@ -15,6 +15,7 @@ from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.device_management import DeviceManagement
+from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.device_management.events import EventConfiguration
@@ -33,6 +34,15 @@ ELECTRICITY, GAS = 0, 1
 """Commodity types of the hub's Price servers."""
 ROWS: Final = PRICE + CALENDAR + DEVICE_MANAGEMENT
 ANY_PROVIDER: Final = 0xFFFFFFFF
+EVENTS: Final = (
+    EventId.CLOCK_ADJ_BACKWARD,
+    EventId.CLOCK_ADJ_FORWARD,
+    EventId.CLOCK_INVALID,
+    EventId.FIRMWARE_READY_FOR_ACTIVATION,
+    EventId.FIRMWARE_ACTIVATED,
+    EventId.FIRMWARE_ACTIVATION_FAILURE,
+)
+"""What can happen to a device that can be configured; at first none of it is logged or sent."""
 
 
 class Published:
@@ -50,7 +60,7 @@ class Published:
         self._before: Callable[[Frame, Request], Outcome] | None = None
         """Who else hears of prices, from whomever they come."""
         self._nvm = han.board.nvm
-        kept = self._nvm.get(KEY, {"fuels": {}, "stores": {}, "events": []})
+        kept = self._nvm.get(KEY, {"fuels": {}, "stores": {}, "events": [(int(event), 0) for event in EVENTS]})
         self._fuels: dict[int, int] = {int(fuel): at for fuel, at in kept["fuels"].items()}
         """Commodity type to the hub's endpoint."""
         self._stores = {int(at): Store(ROWS, plain) for at, plain in kept["stores"].items()}
