@@ -82,7 +82,9 @@ class Firmware(firmware.Firmware):
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
         self.events = HubEvents(self, self.esi.endpoint, config, self.log)
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
-        self.images = Images(self, self.han, self.esi.endpoint)
+        self.images = Images(
+            self, self.han, self.esi.endpoint, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
+        )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.second_radio = (
             SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, config.duty_limits) if config.sub_ghz else None

@@ -6,7 +6,7 @@ Not here: how a file comes to the hub over the wide-area network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
@@ -37,8 +37,12 @@ _STORE, _TIME = "ota/", "/upgrade-time"
 class Images:
     """The server on an endpoint."""
 
-    def __init__(self, firmware: Firmware, han: Han, endpoint: Endpoint) -> None:
+    def __init__(
+        self, firmware: Firmware, han: Han, endpoint: Endpoint, asleep: Callable[[], object] = lambda: None
+    ) -> None:
+        """`asleep()` has devices that sleep told of a new file."""
         self._board = firmware.board
+        self._tell_sleepers = asleep
         self._han = han
         self._endpoint = endpoint
         self._server = Server(self._seconds)
@@ -71,6 +75,7 @@ class Images:
         self._board.nvm.put({name + _TIME: upgrade_time})
         self._server.offer(slot, upgrade_time)
         self._han.command(RX_ON_DEVICES, EVERY_ENDPOINT, self._server.notify(file), source=self._endpoint.number)
+        self._tell_sleepers()
         return file
 
     def _slot(self, name: str) -> KeptFile:
