@@ -74,8 +74,8 @@ def volume(row: Row, source: Source) -> InterfaceClass:
     """A summation as an extended register (class 4): scaler and unit from the meter's own formatting attributes."""
     return cosem.ExtendedRegister(
         row.name,
-        value=lambda: axdr.u64(_scaled(row.number(source), _reading(source))[0]),
-        scaler_unit=lambda: (_scaled(0, _reading(source))[1], UNITS.get(_formatting(_reading(source)).unit, Unit.OTHER)),
+        value=lambda: axdr.u64(_scaled(row.number(source), _reading(source))),
+        scaler_unit=lambda: (_scaler(_reading(source)), UNITS.get(_formatting(_reading(source)).unit, Unit.OTHER)),
         capture_time=_captured(source),
     )
 
@@ -147,25 +147,29 @@ def _formatting(reading: Reading) -> _Formatting:
     divisor = reading.get(Metering, Metering.divisor)
     return _Formatting(
         unit if isinstance(unit, int) else metering.Unit.UNITLESS,
-        multiplier if isinstance(multiplier, int) and multiplier else 1,
-        divisor if isinstance(divisor, int) and divisor else 1,
+        multiplier if isinstance(multiplier, int) else 1,
+        divisor if isinstance(divisor, int) else 1,
     )
 
 
 _LITRES = 3
 
 
-def _scaled(raw: int, reading: Reading) -> tuple[int, int]:
-    """(value, scaler) of a summation: exact where the divisor is a power of ten, else rounded down to thousandths."""
+def _scaler(reading: Reading) -> int:
+    """Of a summation: exact where the divisor is a power of ten, else thousandths."""
+    digits = str(_formatting(reading).divisor)
+    return 1 - len(digits) if digits.strip("0") in ("1", "") else -_LITRES
+
+
+def _scaled(raw: int, reading: Reading) -> int:
+    """A summation by its scaler, rounded down. A divisor or multiplier of zero makes no value (bad input G6): a read is refused."""
     formatting = _formatting(reading)
-    digits = str(formatting.divisor)
-    if digits.strip("0") == "1":
-        value, scaler = raw * formatting.multiplier, 1 - len(digits)
-    else:
-        value, scaler = raw * formatting.multiplier * 10**_LITRES // formatting.divisor, -_LITRES
+    if not formatting.divisor or not formatting.multiplier:
+        raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "no formatting")
+    value = raw * formatting.multiplier * 10 ** -_scaler(reading) // formatting.divisor
     if value >= 1 << 64:
         raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-    return value, scaler
+    return int(value)
 
 
 ROWS: Final = (
