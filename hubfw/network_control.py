@@ -20,6 +20,7 @@ from protocols.dlms.cosem.activation import NEVER
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.cosem.zigbee import Registration, backup
 from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.trust_centre import DeviceLogFull
 
 if TYPE_CHECKING:
     from devices.runtime.board import Board
@@ -87,9 +88,10 @@ class NetworkControl:
         kind = KINDS.get(device.device_type)
         if kind is None:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"device type {device.device_type}")
-        if self._log.full and self._log.get(device.eui64) is None:
-            raise AccessError(DataAccessResult.OTHER_REASON, "the device log is full")
-        self._coordinator.register(Entry(device.eui64, crc.append_x25(device.key), kind))
+        try:
+            self._coordinator.register(Entry(device.eui64, crc.append_x25(device.key), kind))
+        except DeviceLogFull as reason:
+            raise AccessError(DataAccessResult.OTHER_REASON, str(reason)) from None
         self._come(device.eui64)
         self._board.log("hub.registered", {"eui64": device.eui64, "kind": kind})
 

@@ -19,6 +19,7 @@ from hubfw.config import Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.node import MINUTE, DeviceAnnounced, Message, NodeConfig, NodeType
+from protocols.zigbee.trust_centre import DeviceLogFull
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 PERMIT = 254
 """Seconds."""
 RENEW = 240 * S
+LOG_FULL = 0x8F48
+"""GB's event: a device more than the log holds."""
 PATIENCE = 60 * MINUTE
 """How long a device may be on the network without a key that certificates made."""
 
@@ -97,10 +100,13 @@ class Coordinator:
         self._permit()
 
     def register(self, entry: Entry) -> None:
-        """Enter a device into the log, or give it a new install code. Raises InstallCodeError, and nothing has changed.
+        """Enter a device into the log, or give it a new install code. Joining that is closed stays so until somebody opens it.
 
-        Joining that is closed stays so until somebody opens it.
+        Raises InstallCodeError or DeviceLogFull; then nothing has changed.
         """
+        if self._log.full and self._log.get(entry.eui64) is None:
+            self._firmware.board.log("event", {"code": LOG_FULL, "eui64": entry.eui64})
+            raise DeviceLogFull("the device log is full")
         self.han.stack.trust_centre.add(entry.eui64, entry.install_code)
         if not self.permitting:
             self._opened = 0

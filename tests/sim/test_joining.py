@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -46,7 +47,7 @@ def _network_key(hub):
 
 
 @pytest.mark.req("S-143", part=True)
-def test_a_device_that_is_not_listed_stays_out(build, intrude):
+def test_f20_a_device_that_is_not_listed_stays_out(build, intrude):
     strangers = []
     home = build("home", before=lambda run: strangers.append(intrude(run)))
     home.run(for_=HOUR)
@@ -56,7 +57,7 @@ def test_a_device_that_is_not_listed_stays_out(build, intrude):
     assert home.events("han.joined", stranger.name) == []
 
 
-def test_a_listed_name_with_another_install_code_stays_out(build, intrude):
+def test_f19_a_listed_name_with_another_install_code_stays_out(build, intrude):
     strangers = []
 
     def before(run):
@@ -68,6 +69,11 @@ def test_a_listed_name_with_another_install_code_stays_out(build, intrude):
     assert not stranger.firmware.han.stack.joined
     assert [device.kind for device in home.hub.firmware.coordinator.missing] == ["ihd"]
     assert _network_key(home.hub) not in _keys(stranger)
+    failures = home.times("han.join-failed", stranger.name)
+    gaps = [round((later - earlier) / MIN) for earlier, later in pairwise(failures)]
+    assert gaps[:5] == [1, 2, 4, 8, 15]
+    assert set(gaps[4:]) == {15}
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
 
 
 def test_a_network_that_is_complete_is_closed(home, intrude):

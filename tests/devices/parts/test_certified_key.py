@@ -168,7 +168,7 @@ def test_nothing_is_said_under_the_key_of_the_install_code(kernel, place):
         han.send(HUB, 1, Time.id, bytes(3))
 
 
-def test_an_unknown_issuer_makes_the_device_leave_and_come_back_later(kernel, place):
+def test_f21_an_unknown_issuer_makes_the_device_leave_and_come_back_later(kernel, place):
     hub, board = place("hub", Hub, HUB_EUI), place("meter", Stranger, METER_EUI)
     outcomes = told(kernel)
     kernel.run_until(60 * S)
@@ -204,7 +204,7 @@ def test_a_bad_radio_makes_it_slower_and_no_worse(kernel, mains, loss, place):
     assert boards[1].firmware.time == 753_000_000
 
 
-def test_ten_failures_are_followed_by_a_long_pause(kernel, place):
+def test_f21_ten_failures_are_followed_by_a_long_pause(kernel, place):
     place("hub", NewHub, HUB_EUI)
     place("meter", OldMeter, METER_EUI)
     attempts = []

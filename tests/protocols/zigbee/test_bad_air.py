@@ -204,7 +204,7 @@ def test_an_unsecured_acknowledgement_of_secured_data_does_not_count(home: dict[
     cell.restart(hub, [e.state for e in cell.told_ever["hub"] if isinstance(e, Persist)][-1])
 
 
-def test_a_network_key_for_another_device(home: dict[str, Station], insider: Insider) -> None:
+def test_f13_a_network_key_for_another_device(home: dict[str, Station], insider: Insider) -> None:
     hub, meter = home["hub"], home["meter"]
     counter = hub.counters.values[f"aps.{METER:016x}"]
     for destination, source in ((DISPLAY, HUB), (METER, DISPLAY)):
@@ -216,7 +216,7 @@ def test_a_network_key_for_another_device(home: dict[str, Station], insider: Ins
     assert "network key 7" not in dict(meter.stack.keys())
 
 
-def test_a_key_request_under_the_wrong_derived_key(home: dict[str, Station]) -> None:
+def test_f13_a_key_request_under_the_wrong_derived_key(home: dict[str, Station]) -> None:
     hub = home["hub"]
     insider = Insider(hub, hub)
     request = aps.RequestKey(aps.REQUEST_APPLICATION, DISPLAY).build()
@@ -237,7 +237,7 @@ def test_one_sequence_number_for_everything(insider: Insider) -> None:
         assert [e for e in effects if isinstance(e, Message)]
 
 
-def test_answers_nobody_asked_for(home: dict[str, Station], insider: Insider) -> None:
+def test_f9_answers_nobody_asked_for(home: dict[str, Station], insider: Insider) -> None:
     meter = home["meter"]
     short = meter.stack.short
     hub = Insider(meter, home["hub"], HUB, 0)
@@ -297,7 +297,7 @@ def test_flooded_tables_keep_the_partners(home: dict[str, Station], cell: Cell) 
 # --- F13, F19, F20: keys -----------------------------------------------------------------------------------------
 
 
-def test_keys_from_anybody_but_the_trust_centre(home: dict[str, Station], insider: Insider) -> None:
+def test_f13_keys_from_anybody_but_the_trust_centre(home: dict[str, Station], insider: Insider) -> None:
     meter = home["meter"]
     before = meter.stack.keys()
     new = bytes(range(16))
@@ -318,7 +318,7 @@ def test_keys_from_anybody_but_the_trust_centre(home: dict[str, Station], inside
     assert meter.stack.keys() == before
 
 
-def test_a_key_under_the_wrong_derived_key_is_not_believed(home: dict[str, Station], insider: Insider) -> None:
+def test_f13_a_key_under_the_wrong_derived_key_is_not_believed(home: dict[str, Station], insider: Insider) -> None:
     link = LinkKey(dict(home["meter"].stack.keys())[f"install code key {HUB:016X}"], "install code")
     command = aps.ApplicationKeyDescriptor(bytes(16), DISPLAY, 1).build()
     counter = home["hub"].counters.values[f"aps.{METER:016x}"]
@@ -331,7 +331,7 @@ def test_a_key_under_the_wrong_derived_key_is_not_believed(home: dict[str, Stati
     home["hub"].counters.values[f"aps.{METER:016x}"] = counter
 
 
-def test_the_log_holds_sixteen_devices(cell: Cell) -> None:
+def test_f20_the_log_holds_sixteen_devices(cell: Cell) -> None:
     centre = cell.hub().stack.trust_centre
     for number in range(LOG_SIZE):
         centre.add(number + 1, INSTALL_CODE)
@@ -343,7 +343,7 @@ def test_the_log_holds_sixteen_devices(cell: Cell) -> None:
         centre.add(1, INSTALL_CODE[:-1] + b"\0")
 
 
-def test_a_stranger_gets_no_key(cell: Cell) -> None:
+def test_f20_a_stranger_gets_no_key(cell: Cell) -> None:
     hub, device = cell.hub(), cell.device("stranger", METER, NodeType.ROUTER)
     hub.do(hub.stack.permit(60, cell.kernel.now))
     device.do(device.stack.join(cell.kernel.now))
@@ -355,7 +355,7 @@ def test_a_stranger_gets_no_key(cell: Cell) -> None:
 # --- F16, F17: application support -------------------------------------------------------------------------------
 
 
-def test_a_duplicate_is_acknowledged_again_and_not_delivered_again(insider: Insider) -> None:
+def test_f16_a_duplicate_is_acknowledged_again_and_not_delivered_again(insider: Insider) -> None:
     first, second = (insider.send(insider.data(b"x", 42)) for _ in range(2))
     assert [len([e for e in effects if isinstance(e, Message)]) for effects in (first, second)] == [1, 0]
     assert [len([e for e in effects if isinstance(e, Transmit)]) for effects in (first, second)] == [1, 1]
@@ -372,14 +372,14 @@ def test_a_duplicate_is_acknowledged_again_and_not_delivered_again(insider: Insi
         ([b"\x01\x03", b"\x01\x04"], "a first fragment that contradicts the one before"),
     ],
 )
-def test_fragments_that_make_no_sense(insider: Insider, fragments: list[bytes], reason: str) -> None:
+def test_f17_fragments_that_make_no_sense(insider: Insider, fragments: list[bytes], reason: str) -> None:
     for fragment in fragments:
         effects = insider.send(insider.data(b"part", 5, extension=fragment))
     assert reasons(effects) == [("aps", reason)]
     assert not any(isinstance(effect, Transmit) for effect in effects)
 
 
-def test_another_cluster_in_the_middle_and_a_good_transfer_beside_it(insider: Insider, home: dict[str, Station]) -> None:
+def test_f17_another_cluster_in_the_middle_and_a_good_transfer_beside_it(insider: Insider, home: dict[str, Station]) -> None:
     other = Insider(insider.victim, home["hub"], 0xEE, 0x3333)
     insider.send(insider.data(b"a", 5, extension=b"\x01\x02"))
     other.send(other.data(b"A", 5, extension=b"\x01\x02"))
@@ -391,7 +391,7 @@ def test_another_cluster_in_the_middle_and_a_good_transfer_beside_it(insider: In
     assert [e.payload for e in effects if isinstance(e, Message)] == [b"ab"]
 
 
-def test_a_transfer_that_never_ends_is_given_up(insider: Insider, cell: Cell, home: dict[str, Station]) -> None:
+def test_f17_a_transfer_that_never_ends_is_given_up(insider: Insider, cell: Cell, home: dict[str, Station]) -> None:
     meter = home["meter"]
     for counter in range(3):
         meter.do(insider.send(insider.data(b"a", counter, extension=b"\x01\x02")))
@@ -402,7 +402,7 @@ def test_a_transfer_that_never_ends_is_given_up(insider: Insider, cell: Cell, ho
     assert [message.payload for message in meter.told(Message)] == [b"a"]
 
 
-def test_fragments_beyond_the_cap_are_refused(insider: Insider) -> None:
+def test_f17_fragments_beyond_the_cap_are_refused(insider: Insider) -> None:
     insider.send(insider.data(bytes(75), 5, extension=b"\x01\x60"))
     for block in range(1, 0x60):
         effects = insider.send(insider.data(bytes(75), 5, extension=bytes((2, block))))

@@ -47,7 +47,7 @@ def test_every_kind_of_device_joins(cell: Cell) -> None:
         assert device.stack.keys()[0] == hub.stack.keys()[0]
 
 
-def test_no_key_octet_is_ever_sent_in_clear(cell: Cell) -> None:
+def test_f13_no_key_octet_is_ever_sent_in_clear(cell: Cell) -> None:
     home = cell.home()
     home["display"].do(home["display"].stack.request_partner_key(METER, cell.kernel.now))
     cell.run(2)
@@ -69,7 +69,7 @@ def test_nobody_joins_a_closed_network(cell: Cell) -> None:
     assert sum(frame.psdu[:2] == b"\x03\x08" for frame in cell.on_air) == SCANS
 
 
-def test_a_device_not_in_the_log_gets_no_key(cell: Cell) -> None:
+def test_f20_a_device_not_in_the_log_gets_no_key(cell: Cell) -> None:
     hub, device = cell.hub(), cell.device("stranger", METER, NodeType.ROUTER)
     hub.do(hub.stack.permit(60, cell.kernel.now))
     device.do(device.stack.join(cell.kernel.now))
@@ -79,7 +79,7 @@ def test_a_device_not_in_the_log_gets_no_key(cell: Cell) -> None:
     assert hub.stack.address_of(METER) is None
 
 
-def test_a_device_with_another_ones_install_code_cannot_join_and_backs_off(cell: Cell) -> None:
+def test_f19_a_device_with_another_ones_install_code_cannot_join_and_backs_off(cell: Cell) -> None:
     hub = cell.hub()
     device = cell.device("meter", METER, NodeType.ROUTER, code=OTHER_CODE)
     hub.stack.trust_centre.add(METER, INSTALL_CODE)

@@ -122,7 +122,7 @@ def test_what_is_no_certificate_is_refused(suite: Suite) -> None:
                 suite.parse(good[:position] + b"\x77" + good[position + 1 :])
 
 
-def test_keys_out_of_range_are_refused() -> None:
+def test_f22_keys_out_of_range_are_refused() -> None:
     for private in (0, SUITE_1.curve.order, SUITE_1.curve.order + PRIVATE_KEY):
         with pytest.raises(LocalProtocolError):
             Credentials(SUITE_1, octets(CERTIFICATE), private, octets(AUTHORITY)).check()

@@ -97,7 +97,7 @@ def test_the_field_is_one(curve: Curve, data: st.DataObject) -> None:
 
 
 @CURVES
-def test_octets_that_are_no_point_are_refused(curve: Curve) -> None:
+def test_f22_octets_that_are_no_point_are_refused(curve: Curve) -> None:
     good = curve.encode(curve.generator)
     size = curve.octets
     bad = {
@@ -121,7 +121,7 @@ def test_octets_that_are_no_point_are_refused(curve: Curve) -> None:
     assert off > 5  # about half of all coordinates have no point
 
 
-def test_a_point_of_order_four_is_refused() -> None:
+def test_f22_a_point_of_order_four_is_refused() -> None:
     # y^2 + xy = x^3 + 1 at x = 1: y^2 + y = 0. Twice (1, 0) is (0, 1), which has order two.
     point = Point(1, 0)
     assert SECT283K1.contains(point)

@@ -128,7 +128,7 @@ WRONG = K.ConfirmKeyDataRequest(bytes(16)), K.ConfirmKeyDataResponse(bytes(16))
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Frame) else value.name,
 )
-def test_what_does_not_fit_ends_it_with_the_reason(change: Frame, status: TerminateStatus) -> None:
+def test_f21_what_does_not_fit_ends_it_with_the_reason(change: Frame, status: TerminateStatus) -> None:
     both = talk({type(change): change})
     assert both.statuses == [status]
     failures = [result for results in both.results.values() for result in results if isinstance(result, Failed)]
@@ -142,7 +142,7 @@ def test_what_does_not_fit_ends_it_with_the_reason(change: Frame, status: Termin
     assert [type(result) for result in again.results[METER] + again.results[HUB]] == [Established, Established]
 
 
-def test_a_second_partner_is_told_so_and_the_first_goes_on() -> None:
+def test_f21_a_second_partner_is_told_so_and_the_first_goes_on() -> None:
     meter, hub, stranger = device(METER), device(HUB), device(STRANGER)
     (first,) = meter.start(HUB, 1, 0)
     assert isinstance(first, Say)
@@ -171,7 +171,7 @@ def test_a_partner_that_begins_anew_is_believed() -> None:
     assert [type(each) for each in both.results[HUB]] == [Established]
 
 
-def test_out_of_order_is_a_bad_message() -> None:
+def test_f21_out_of_order_is_a_bad_message() -> None:
     meter, hub = device(METER), device(HUB)
     (first,) = meter.start(HUB, 1, 0)
     assert isinstance(first, Say)
