@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from hubfw.config import Config, Entry, MBusMeter
 from hubfw.firmware import Firmware
+from hubfw.loader import load
 
-__all__ = ["Config", "Entry", "Firmware", "MBusMeter"]
+__all__ = ["Config", "Entry", "Firmware", "MBusMeter", "load"]

@@ -4,7 +4,8 @@
     HAN  --- han.coordinator --- esi, messages, images, mirrors -> translation -> gas_device; reports -> supply_watch -> notifier
     deliver --- han.mailbox (gas meters) | han.tunnels (who is awake) --- on_message
 
-Every part takes up from non-volatile memory what it was before the power went.
+Every part takes up from non-volatile memory what it was before the power went. `loader` brings the flash to the present layout
+before; `boot` starts what talks last; `supervision` resets the board when a job is stuck.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HUB, SapTable
+from hubfw.supervision import Supervision
 from hubfw.supply_watch import SupplyWatch
 from hubfw.wan.endpoint import Endpoint, Shared, Target
 from hubfw.wan.notifier import Notifier
@@ -70,6 +72,9 @@ class Firmware(firmware.Firmware):
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
         self.config = config
+        self.supervision = Supervision(self)
+        self._clock_alive = self.supervision.job("clock", DAY + HOUR)
+        self._log_alive = self.supervision.job("device log", 2 * HOUR)
         self.log = DeviceLog(board.nvm, config.device_log)
         self.saps = SapTable(board.nvm)
         self.coordinator = Coordinator(self, config, self.log, self._arrived)
@@ -150,7 +155,8 @@ class Firmware(firmware.Firmware):
         self.load_control.start()
         self.events.log_changed()
         self.supply_watch.boot(why)
-        self.every(HOUR, self.log.save)
+        self.every(HOUR, self._save_log)
+        self.supervision.start()
 
     def on_power_fail(self) -> None:
         self.log.save()
@@ -162,6 +168,10 @@ class Firmware(firmware.Firmware):
 
     def on_voltage(self) -> None:
         self.supply_watch.on_voltage()
+
+    def _save_log(self) -> None:
+        self.log.save()
+        self._log_alive()
 
     # --- for the firmware's owner ---
 
@@ -286,6 +296,7 @@ class Firmware(firmware.Firmware):
 
     def _set_clock(self) -> None:
         """From the network, daily; battery meters are told to look."""
+        self._clock_alive()
         utc = self.board.net.network_time()
         if utc is None:
             self.after(ASK_AGAIN, self._set_clock)

@@ -4,7 +4,7 @@ The board outlives its firmware. At power-on a firmware object is built and boot
 tasks and callbacks (RAM), while flash and RTC go on. Code takes no simulated time; a device model that needs processing
 time says so with `Firmware.after`.
 
-Faults reach a board from outside: `cut`, the flash budget (`flash.cut_after`), `rtc.step`.
+Faults reach a board from outside: `cut`, `hang`, the flash budget (`flash.cut_after`), `rtc.step`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from devices.runtime.log import Data
 from devices.runtime.nvm import Nvm
 from devices.runtime.port import Port
 from devices.runtime.rtc import Rtc
+from devices.runtime.watchdog import Watchdog
 from protocols.core.errors import LocalProtocolError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Reset(Enum):
 
     POWER_ON = "power on"
     SOFTWARE = "software"
+    WATCHDOG = "watchdog"
 
 
 class Board:
@@ -83,6 +85,7 @@ class Board:
         self._net = net
         self._uarts: dict[str, Port] = {}
         self._cut_for: int | None = None
+        self.watchdog = Watchdog(kernel, name, self._bitten)
         supply.connect(self)
 
     @property
@@ -154,6 +157,10 @@ class Board:
         self.powered = False
         self.flash.powered = False
         self.log("power", {"state": "off"})
+        self.watchdog.stop()
+        self._forget()
+
+    def _forget(self) -> None:
         for port in self._uarts.values():
             port.reset()
         for radio in (self._radio, self._sub_ghz, self._ether):
@@ -196,6 +203,12 @@ class Board:
         if off_for is not None:
             self.kernel.after(off_for, self._recover, who=self.name)
 
+    def hang(self) -> None:
+        """Fault: the firmware stops where it is, with the power on. Nothing but its watchdog, or a loss of power, ends that."""
+        if self.powered:
+            self.log("power", {"state": "hang"})
+            self._forget()
+
     def cut_at_flash_operation(self, operations: int, off_for: int | None = None) -> None:
         """Fault: as `cut`, in the middle of the flash operation (octet or erase) that follows `operations` whole ones."""
         self._cut_for = off_for
@@ -205,6 +218,11 @@ class Board:
         if self.powered:
             self.power_off()
             self.power_on(Reset.SOFTWARE)
+
+    def _bitten(self) -> None:
+        self.log("watchdog", {})
+        self.power_off()
+        self.power_on(Reset.WATCHDOG)
 
     def _recover(self) -> None:
         if self.supply.live:

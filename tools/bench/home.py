@@ -342,7 +342,7 @@ def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
-    "hub": Kind(lambda p: partial(hubfw.Firmware, config=_hub(p)), _reserve, wan=True),
+    "hub": Kind(lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
     "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
