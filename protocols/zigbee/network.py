@@ -92,6 +92,9 @@ class Network:
         self._commands: dict[type[Frame], CommandHandler] = {}
         self.on_enhanced: list[Callable[[enhanced.Enhanced, int], None]] = []
         """Who hears of MAC frames of version 2, with their link quality."""
+        self.on_beacon: list[Callable[[mac.Header, bytes, int], None]] = []
+        self.on_inter_pan: Callable[[mac.Header, bytes], None] | None = None
+        """Who hears of data from an EUI-64, which is of no network."""
         self.mac_sequence = context.rng.getrandbits(8)
         self._sequence = context.rng.getrandbits(8)
         self.lqi = 255
@@ -345,10 +348,14 @@ class Network:
             return
         header, msdu = mac.split(psdu)
         kind = header.control & mac.TYPE
-        if kind == mac.DATA:
+        if kind == mac.DATA and header.source_eui64 is not None and self.on_inter_pan is not None:
+            self.on_inter_pan(header, msdu)
+        elif kind == mac.DATA:
             self._data(header.destination_pan, header.destination, header.source, msdu)
         elif kind == mac.BEACON:
             self.upper.beacon(header, msdu, lqi)
+            for hear in self.on_beacon:
+                hear(header, msdu, lqi)
         elif kind == mac.COMMAND:
             self.upper.mac_command(header, msdu)
         elif kind != mac.ACK:

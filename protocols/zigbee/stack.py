@@ -23,6 +23,7 @@ from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
 from protocols.zigbee.devices import Device, Devices
 from protocols.zigbee.inquiries import Inquiries
+from protocols.zigbee.interpan import OutsideNetwork
 from protocols.zigbee.joining import Joining, State
 from protocols.zigbee.keys import Keys
 from protocols.zigbee.leaving import Leaving
@@ -62,6 +63,7 @@ class Stack(Inquiries):
         self._leaving = Leaving(context, network, self._devices, self._delivery, self._forget, self._store)
         self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leaving)
         self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._admits, self._store)
+        self.inter_pan = OutsideNetwork(context, network, self._done)
         self._centre: TrustCentre | None = None
         self._keys: Keys | None = None
         if config.type is NodeType.COORDINATOR:
@@ -143,7 +145,7 @@ class Stack(Inquiries):
 
     def keys(self) -> list[tuple[str, bytes]]:
         """Every key held, labelled, for a capture's key file, and at the trust centre those it once held."""
-        return snapshot.keys(self._network, self._delivery, self._centre)
+        return snapshot.keys(self._network, self._delivery, self._centre) + self.inter_pan.labelled()
 
     # --- the radio's side ----------------------------------------------------------------------------------------
 
