@@ -29,6 +29,8 @@ class Neighbours:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._context = network.context
+        self.several = False
+        """There are two neighbouring routers at least, and so perhaps another way when one fails."""
         network.on(nwk.LinkStatus, self._link_status)
 
     def start(self) -> None:
@@ -52,13 +54,16 @@ class Neighbours:
         if device is not None:
             if device.relation is Relation.NONE:
                 device.relation = Relation.NEIGHBOUR
-            device.capability |= mac.CAPABILITY_ROUTER
+            if not device.router:
+                device.capability |= mac.CAPABILITY_ROUTER
             device.lqi = self._network.lqi
+            self.several = self.several or len(self.known()) > 1
         return device
 
     def _send(self, period: int) -> None:
         network = self._network
         known = self.known()
+        self.several = len(known) > 1
         for device in known:
             if device.heard + SILENCE * period < self._context.now and not device.lost:
                 network.routes.lost(device)

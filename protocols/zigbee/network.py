@@ -291,13 +291,12 @@ class Network:
         if len(psdu) > mac.MAX_PSDU:
             raise LocalProtocolError(f"a PSDU of {len(psdu)} octets")
         device = self.devices.at(hop)
-        if self.routing and secure and (device is None or device.relation is not Relation.CHILD or not device.sleepy):
-            destination = int.from_bytes(header[2:4], "little")
-            confirm = partial(self.routes.sent, hop, destination, int.from_bytes(header[4:6], "little"), confirm)
+        held = indirect or (device is not None and device.relation is Relation.CHILD and device.sleepy)
+        if self.neighbours.several and secure and not held:
+            confirm = partial(self.routes.sent, hop, header, confirm)
         if hop == self.parent:
             self.context.transmit(psdu, False, partial(self._parent_confirm, confirm))
             return
-        held = indirect or (device is not None and device.relation is Relation.CHILD and device.sleepy)
         self.context.transmit(psdu, held, confirm, self.context.interface if device is None else device.interface)
 
     def _parent_confirm(self, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:

@@ -312,9 +312,10 @@ class Routing:
             if device.short in relays:
                 del self.records[destination]
 
-    def sent(self, hop: int, destination: int, source: int, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:
+    def sent(self, hop: int, header: bytes, confirm: Confirm | None, status: TxStatus, frame_pending: bool) -> None:
         """A frame was handed to a neighbour, or was not: then whoever sent it is told, and finds another way."""
         if status is TxStatus.NO_ACK:
+            destination, source = int.from_bytes(header[2:4], "little"), int.from_bytes(header[4:6], "little")
             device = self._network.devices.at(hop)
             if device is not None:
                 self.lost(device)
