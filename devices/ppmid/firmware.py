@@ -137,6 +137,12 @@ class Firmware(ConsumerDisplay):
         await super().refresh()
         await self.subscription.catch_up()
 
+    def _notice(self) -> str:
+        """The answer to what was asked, else emergency credit, else the price."""
+        if self._answer and self.now < self._answered + SHOWN:
+            return line("", self._answer)
+        return _emergency(self.electricity) or self._price()
+
     def _price(self) -> str:
         """Of electricity, where the hub publishes a tariff."""
         store, utc = self.subscription.store(), self.clock.utc
@@ -154,7 +160,7 @@ class Firmware(ConsumerDisplay):
             clock_line(self.clock.utc),
             line("ELECTRICITY", _supply(self.electricity)),
             line(_mode(self.electricity), _balance(self.electricity)),
-            line("", self._answer) if self._answer and self.now < self._answered + SHOWN else _emergency(self.electricity),
+            self._notice(),
             line("GAS", _supply(self.gas)),
             line(_mode(self.gas), _balance(self.gas)),
             line("  as of", ago(read_at, self.clock.utc) if known else STALE),

@@ -8,7 +8,8 @@ import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.price import Price
+from protocols.zigbee.clusters.price import Price, PriceMatrixEntry
+from protocols.zigbee.zcl.status import Status
 
 
 @pytest.fixture
@@ -90,3 +91,70 @@ def test_they_agree_after_power_cuts_of_either(tariffs):
     kwh = meter.han.endpoints[1].server(Metering)[Metering.current_day_alternative_consumption_delivered]
     litres = meter.register.history.used("day", 0, meter.register.reading.litres)
     assert kwh == int(litres * Fraction("1.02264") * Fraction("40.2") / Fraction("3.6"))
+
+
+# --- power cuts, absence, block periods ---
+
+def electricity(home):
+    """What hub and display hold for electricity."""
+    return home.hub.firmware.tariffs.of("electricity").store.plain(), home.ihd.firmware.price.subscription.store().plain()
+
+
+def test_what_is_published_survives_power_cuts_and_lies_in_one_record(tariffs):
+    tariffs.run_until(HOUR)
+    before = electricity(tariffs)
+    assert before[0] == before[1]
+    tariffs.mains.off(10 * MIN)
+    tariffs.run(for_=12 * MIN)
+    assert electricity(tariffs) == before
+    assert price(tariffs) == ["Night", "9.50", "p/kWh"]
+    assert list(tariffs.hub.nvm.keys("published/")) == ["published/electricity", "published/gas"]
+
+
+def test_a_display_that_was_away_fetches_what_it_missed(tariffs):
+    tariffs.run_until(10 * MIN)
+    tariffs.shield("ihd")
+    store = tariffs.hub.firmware.tariffs
+    now = tariffs.hub.rtc.read() // S - 946_684_800
+    for command in (
+        Price.PublishTariffInformation(1, now, 1, 0, 0, b"New", 2, 0, 0, 826, 0x50, 0, 0xFF, 1, 1),
+        Price.PublishPriceMatrix(1, now, 0, 1, 0, 1, 1, [PriceMatrixEntry(1, 33_000), PriceMatrixEntry(2, 11_000)]),
+    ):
+        assert store.publish(command) == Status.SUCCESS
+    tariffs.run(for_=HOUR)
+    tariffs.shield("ihd", loss=0.0)
+    tariffs.run(for_=2 * HOUR)
+    hub, display = electricity(tariffs)
+    assert hub == display
+    assert price(tariffs) == ["Night", "11.00", "p/kWh"]
+
+
+def test_the_prepayment_interface_shows_the_price_too(tariffs):
+    tariffs.run_until(8 * HOUR)
+    assert tariffs.screen("ppmid")[3].split() == ["Day", "30.10", "p/kWh"]
+
+
+def test_the_attributes_are_those_of_what_is_in_force(tariffs):
+    def shown():
+        server = tariffs.hub.firmware.esi.endpoint.server(Price)
+        bill = Price.last_billing_period_consolidated_bill
+        return [server[each] for each in (Price.tariff_label, Price.tier_block_price[1][1], Price.tier_price_label[2], bill)]
+
+    tariffs.run_until(HOUR)
+    assert shown() == [b"Two rates", 30_100, b"Night", 6120]
+    tariffs.run_until(20 * HOUR + MIN)
+    assert shown() == [b"Blocks", 28_000, b"Night", 6120]
+    server = tariffs.hub.firmware.esi.endpoint.server(Price)
+    assert server[Price.tier_block_price[1][2]] == 33_500
+    assert (server[Price.block_threshold[1]], server[Price.block_threshold_count]) == (1, 1)
+
+
+def test_a_display_that_does_not_know_the_consumption_asks_the_hub(tariffs):
+    """It had no power when the block period began."""
+    tariffs.run_until(19 * HOUR + 55 * MIN)
+    tariffs.ihd.nvm.delete("ihd/block-period")
+    tariffs.shield("ihd", "esme")
+    tariffs.run_until(20 * HOUR + 10 * MIN)
+    tariffs.shield("ihd", "esme", loss=0.0)
+    tariffs.run_until(20 * HOUR + 25 * MIN)
+    assert price(tariffs)[-2:] == ["28.00", "p/kWh"]
