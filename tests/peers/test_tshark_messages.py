@@ -112,7 +112,7 @@ def test_flags_of_scheme_b_come_after_the_report_that_says_complete(messages):
     assert {int(scheme, 0) for scheme, _ in flags} == {2}
     assert len(flags) >= 3
     complete = messages.ask(
-        "zbee_zcl.attr.id == 0xfffe && zbee_zcl.cmd.id == 0x0a", "frame.number", "zbee_aps.counter", "zbee_nwk.src"
+        "zbee_zcl_se.met.attr_id == 0xfffe", "frame.number", "zbee_aps.counter", "zbee_nwk.src"
     )
     names = "frame.number", "zbee_aps.counter", "zbee_nwk.src"
     acknowledged = messages.ask("zbee_aps.type == 2 && zbee_aps.cluster == 0x0702", *names)
