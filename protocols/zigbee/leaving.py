@@ -36,6 +36,8 @@ class Leaving:
         self._changed = changed
         self.router_of: Callable[[int], int | None] = lambda eui64: None
         """The trust centre's: the router that told of a device."""
+        self.told: Callable[[Device], None] = lambda device: None
+        """A router's: the trust centre hears of a child that is gone."""
         network.on(nwk.Leave, self._heard)
 
     def leave(self, rejoin: bool, children: bool = False) -> None:
@@ -86,5 +88,7 @@ class Leaving:
             self._context.effects.append(ParentLost())
         elif not rejoin:
             self._context.effects.append(DeviceLeft(device.eui64, device.short))
+            if device.relation is Relation.CHILD:
+                self.told(device)
             self._devices.forget(device.eui64)
             self._changed()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from random import Random
 
 from protocols.core.effects import Effect
@@ -70,6 +71,7 @@ class Stack(Inquiries):
             self._centre = TrustCentre(context, network, self._devices, self._delivery, self._store)
             self._leaving.router_of = self._centre.routers.get
         else:
+            self._leaving.told = partial(self._update, status=aps.DEVICE_LEFT)
             self._keys = Keys(
                 context,
                 network,

@@ -40,6 +40,7 @@ def swap():
     return put
 
 
+@pytest.mark.req("S-102", part=True)
 @pytest.mark.parametrize("suite", [2, 0])
 def test_f23_all_devices_find_the_new_hub_and_report_again(build, swap, suite):
     home = build("home") if suite else build(WITHOUT_CERTIFICATES)
@@ -84,6 +85,38 @@ def test_f23_a_hub_with_the_wrong_hashes_gets_nobody(build, swap):
     new.cut()
     home.only.boards["hub"] = old
     old.power_on()
+    home.run(for_=HOUR)
+    assert home.screen("ihd")[1].endswith("kW")
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+
+FAR = """
+[[home]]
+[home.air]
+range_m = 12
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [8, 0]
+[[home.device]]
+kind = "ihd"
+at = [16, 0]
+"""
+"""The display hears the meter alone."""
+
+
+def test_f23_a_display_that_hears_the_meter_alone_finds_the_new_hub_by_way_of_it(build, swap):
+    home = build(FAR)
+    home.run(for_=10 * MIN)
+    assert home.ihd.firmware.han.stack.parent == home.esme.firmware.han.stack.short
+    old = home.hub
+    new = swap(home, old.firmware.coordinator.backup())
+    home.run(for_=3 * HOUR)
+    assert home.events(REPLACED, "home1/ihd") == [{"eui64": NEW_HUB, "before": old.eui64}]
+    assert home.ihd.firmware.han.stack.parent == home.esme.firmware.han.stack.short
+    assert new.firmware.commissioned
+    assert home.screen("ihd")[1].endswith("kW")
+    new.cut(off_for=30 * 1_000_000_000)
     home.run(for_=HOUR)
     assert home.screen("ihd")[1].endswith("kW")
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0

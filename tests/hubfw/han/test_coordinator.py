@@ -123,3 +123,19 @@ def test_the_hub_says_what_it_is(home):
     han = premises.ihd.firmware.han
     assert premises.task(han.read(0, 1, Basic, [Basic.model_identifier])) == {Basic.model_identifier: "hub"}
     assert premises.task(han.match([Metering.id], served=False, destination=0)) == [(0, 1)]
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_the_network_has_a_new_key_after_a_device_was_struck_off_if_that_is_the_policy(home, policy):
+    premises = home("esme", "ihd", new_key_after_removal=policy)
+    premises.commission()
+    gone = premises.ihd.firmware.han.stack.keys()
+    premises.hub.firmware.coordinator.unregister(premises.ihd.eui64)
+    premises.run(30)
+    network = premises.hub.firmware.han.stack._network
+    meter = premises.esme.firmware.han.stack._network
+    assert (network.active_key, meter.active_key) == (int(policy), int(policy))
+    assert (dict(gone)["network key 0"] == network.keys[network.active_key].key) is not policy
+    line = premises.head_end.connect(3)
+    line.associate()
+    assert line.get("1-0:1.8.0", 3, 2).value == 4711

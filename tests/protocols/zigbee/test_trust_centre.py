@@ -139,7 +139,7 @@ def out_of_reach(cell: Cell, kind: NodeType) -> tuple[Station, Station, Station]
     return hub, meter, device
 
 
-@pytest.mark.parametrize("kind", [NodeType.END_DEVICE, NodeType.SLEEPY_END_DEVICE])
+@pytest.mark.parametrize("kind", [NodeType.END_DEVICE, NodeType.SLEEPY_END_DEVICE, NodeType.ROUTER])
 def test_a_device_joins_by_way_of_a_router_and_its_key_is_tunnelled(cell: Cell, kind: NodeType) -> None:
     hub, meter, device = out_of_reach(cell, kind)
     hub.stack.trust_centre.add(DISPLAY, INSTALL_CODE)
@@ -151,6 +151,18 @@ def test_a_device_joins_by_way_of_a_router_and_its_key_is_tunnelled(cell: Cell, 
     assert speaks(cell, device, hub, link_key=True)
     keys = [key for station in (hub, meter, device) for key in dict(station.stack.keys()).values()]
     assert not any(key in frame.psdu for key in keys for frame in cell.on_air)
+
+
+def test_the_hub_hears_of_a_device_that_left_its_router(cell: Cell) -> None:
+    hub, meter, device = out_of_reach(cell, NodeType.END_DEVICE)
+    hub.stack.trust_centre.add(DISPLAY, INSTALL_CODE)
+    device.do(device.stack.join(cell.kernel.now))
+    cell.run(10)
+    device.do(device.stack.leave(cell.kernel.now))
+    cell.run(2)
+    assert [left.eui64 for left in meter.told(DeviceLeft)] == [DISPLAY]
+    assert [left.eui64 for left in hub.told(DeviceLeft)] == [DISPLAY]
+    assert DISPLAY not in hub.stack.trust_centre.routers
 
 
 def test_a_stranger_at_a_router_is_sent_away(cell: Cell) -> None:
