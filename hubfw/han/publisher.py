@@ -25,6 +25,7 @@ from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.device_management.attributes import attributes as suppliers
 from protocols.zigbee.device_management.table import ROWS as DEVICE_MANAGEMENT
 from protocols.zigbee.price.attributes import attributes
 from protocols.zigbee.price.current import current_price
@@ -131,11 +132,14 @@ class Publisher:
             return
         if self.store.expire(now):
             self._board.nvm.put({stored(self._fuel): self.store.plain()})
-        price = self._endpoint.server(Price)
+        price, management = self._endpoint.server(Price), self._endpoint.server(DeviceManagement)
         price.values.clear()
         price.values.update(self._usual)
         for attribute, value in attributes(self.store, now).items():
             price[attribute] = partial(_value, value)  # nobody writes what suppliers publish
+        management.values.clear()
+        for attribute, value in suppliers(self.store, now).items():
+            management[attribute] = value
         if self._timer is not None:
             self._timer.cancel()
         due = self.store.deadline(now)

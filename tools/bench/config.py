@@ -102,6 +102,8 @@ class Home(Declared, frozen=True, kw_only=True):
             ]
             if lost:
                 raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
+            if self.publish:
+                raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
         rooted = [device for device in self.device if device.elsewhere and isinstance(device, Hub | Hht | Rcp | MBusGas)]
