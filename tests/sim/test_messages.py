@@ -230,3 +230,63 @@ def test_where_the_tunnel_carries_dlms_no_message_goes_in(home):
         home.hub.firmware.deliver(home.esme.eui64, b"message")
     with pytest.raises(LocalProtocolError):
         home.hub.firmware.deliver(home.board("ihd").eui64, b"message")
+
+
+def test_g13_a_busy_hub_is_asked_again_at_the_gas_meters_next_wake(gas):
+    """The hub believes that the meter has a tunnel, and the meter has forgotten which."""
+    party = Party(gas, "gsme")
+    gas.gsme.nvm.delete("gas/tunnel")
+    gas.gsme.supply.remove()
+    gas.run(for_=S)
+    before = len(gas.events("gsme.tunnel-closed"))
+    gas.gsme.supply.insert()
+    gas.run(for_=5 * MIN)
+    gas.gsme.firmware.inbox.act = party.answer(party.given["gsme"])
+    busy = gas.times("gsme.tunnel-closed")[before:]
+    assert [told["reason"] for told in gas.events("gsme.tunnel-closed")[before:]] == ["busy"]
+    assert 0x81BA in codes(gas, "hub")
+    gas.run(for_=40 * MIN)
+    assert len(gas.times("gsme.tunnel-closed")) == len(busy) + before + 1  # once at each wake
+    gas.hub.cut(5 * S)  # and the hub has forgotten, too
+    party.home.run(for_=MIN)
+    gas.hub.firmware.on_message = party.hear
+    party.send("gsme", b"at last")
+    gas.run(for_=2 * WAKE)
+    assert party.given["gsme"] == [b"at last"]
+
+
+def test_g13_a_meter_that_joins_anew_has_a_new_tunnel(gas):
+    party = Party(gas, "gsme")
+    han, opened = gas.gsme.firmware.han, len(gas.events("mailbox.tunnel-open"))
+    gas.hub.firmware.coordinator.permit(3600)
+    han.apply(han.stack.leave(han.now))
+    gas.run(for_=2 * WAKE)
+    assert len(gas.events("mailbox.tunnel-open")) == opened + 1
+    party.send("gsme", b"again")
+    gas.run(for_=WAKE)
+    assert party.given["gsme"] == [b"again"]
+
+
+def test_g13_a_busy_meter_is_asked_again_by_the_hub_after_180_seconds_and_not_at_once(build):
+    home = build(GB)
+    home.run_until(HOUR)
+    esme = home.esme.firmware
+    busy = home.times("event", home.esme.name)
+    address = esme.han.stack.address_of(home.hub.eui64)
+    (tunnel,) = esme._tunnel.tunnels.tunnels.values()
+    home.hub.firmware.tunnels.of(home.esme.eui64).client.tunnel = 0x4242  # so that the meter does not know it
+    assert tunnel.peer.address == address == 0
+    home.hub.firmware.deliver(home.esme.eui64, b"\xdd lost")
+    home.run(for_=179 * S)
+    refused = home.times("event", home.esme.name)[len(busy) :]
+    assert len(refused) == 1
+    home.run(for_=5 * S)
+    second = home.times("event", home.esme.name)[len(busy) :]
+    assert len(second) == 2
+    assert 180 * S <= second[1] - refused[0] < 181 * S
+    home.esme.cut(S)  # it forgets, and the hub's next attempt succeeds
+    home.run(for_=200 * S)
+    party = Party(home, "esme")
+    party.send("esme", b"\xdd arrives")
+    home.run(for_=5 * S)
+    assert party.given["esme"][-1] == b"\xdd arrives"
