@@ -93,7 +93,7 @@ class History:
             return None
         end = self._rtc.read()
         before, after = self._meter.half_hours.at(end - HALF_HOUR), self._meter.half_hours.at(end)
-        return None if before is None or after is None else _small(2 * (after.total - before.total))
+        return None if before is None or after is None else _small(2 * max(after.total - before.total, 0))
 
     def midnight_total(self) -> int | None:
         """The register at the last midnight that it saw."""

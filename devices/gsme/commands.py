@@ -14,7 +14,7 @@ from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.runtime.kernel import DAY, S, Timer
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
-from protocols.zigbee.metering.profile import INVALID, LARGEST
+from protocols.zigbee.metering.profile import consumption
 from protocols.zigbee.metering.sampling import Sampler, sampled
 from protocols.zigbee.metering.snapshots import ROUND, Cause, PayloadType, Registers, Snapshot, Snapshots
 from protocols.zigbee.zcl.endpoint import Outcome, Request
@@ -74,7 +74,7 @@ class Commands:
 
         def used(number: int) -> int:
             before, after = self._log.at(first.at + number * HALF_HOUR), self._log.at(first.at + (number + 1) * HALF_HOUR)
-            return INVALID if before is None or after is None else min(after.total - before.total, LARGEST)
+            return consumption(None if before is None else before.total, None if after is None else after.total)
 
         return sampled(command, first.at // S - EPOCH, HALF_HOUR // S, (last.at - first.at) // HALF_HOUR, used, PARTS)
 

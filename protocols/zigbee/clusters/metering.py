@@ -40,6 +40,14 @@ class Status(IntFlag):
     SERVICE_DISCONNECT_OPEN = 0x40
 
 
+class ExtendedStatus(IntFlag):
+    """Bits of `Metering.extended_status` that an electricity meter here has reasons for."""
+
+    CLOCK_INVALID = 1 << 11
+    UNDER_VOLTAGE = 1 << 28
+    OVER_VOLTAGE = 1 << 29
+
+
 class SupplyStatus(IntEnum):
     """Values of supply states; UNCHANGED only in SetSupplyStatus."""
 

@@ -58,6 +58,11 @@ SECONDS: Final[Mapping[Period, int]] = {
 }  # fmt: skip
 
 
+def consumption(before: int | None, after: int | None) -> int:
+    """Between two readings of a register; INVALID where one is not known, or was taken out of order by a clock that was set."""
+    return INVALID if before is None or after is None or after < before else min(after - before, LARGEST)
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """A register at the ends of periods. Times are seconds since 2000.
@@ -71,8 +76,7 @@ class Log:
 
     def interval(self, end: int) -> int:
         """Consumption in the period that ends then."""
-        before, after = self.total(end - SECONDS[self.period]), self.total(end)
-        return INVALID if before is None or after is None else min(after - before, LARGEST)
+        return consumption(self.total(end - SECONDS[self.period]), self.total(end))
 
 
 def profile(command: Metering.GetProfile, log: Callable[[Channel], Log | None]) -> Metering.GetProfileResponse | ZclStatus:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.metering.profile import INVALID, LARGEST
+from protocols.zigbee.metering.profile import INVALID, consumption
 from protocols.zigbee.zcl.status import Status
 
 NO_ROOM: Final = 0xFFFF
@@ -72,9 +72,8 @@ class Log:
             return False
         punctual = now == self.start + over * self.interval
         for number in range(max(self.taken, 0), over):
-            known = punctual and number == over - 1 == self.taken and self.base is not None
-            used = total - (self.base or 0)
-            self._append(number, min(used, LARGEST) if known and used >= 0 else INVALID)
+            known = punctual and number == over - 1 == self.taken
+            self._append(number, consumption(self.base, total) if known else INVALID)
         self.taken = over
         self.base = total if punctual else None
         return True
