@@ -15,6 +15,7 @@ from protocols.dlms.cosem import compact_data, compression, date_time, registry
 from protocols.dlms.cosem.interface import DECLARED
 from protocols.dlms.security import general, signature
 from protocols.dlms.security.ciphering import Ciphered, GeneralCiphered
+from protocols.gbcs import message
 from protocols.iec62056_21.data_set import parse_block
 from tests.fuzz.target import apdus, pieces, requests, target, vectors
 
@@ -56,6 +57,19 @@ def _each(octets: bytes, *kinds: type[Frame]) -> None:
     for kind in kinds:
         with suppress(RemoteProtocolError):
             _again(kind, octets)
+
+
+GBCS = "DD000000000000281100000000DF090100000000000003E90890B3D51F300100000800DB1234567890A1000200150100", "DF09010000"
+
+
+@target("gbcs-message", lambda: [*map(bytes.fromhex, GBCS), *apdus()])
+def _message(octets: bytes) -> None:
+    """A code is read of anything, and of what has a grouping header it is that of the header built again."""
+    code = message.message_code(octets)
+    _each(octets, message.Authenticated, message.SecurityHeader)
+    header = message.grouping(octets)
+    assert message.grouping(header.build()) == header
+    assert message.message_code(header.build()) == code
 
 
 @target("types", lambda: [bytes((number % 256,)) + octets for number, octets in enumerate(vectors())])
