@@ -56,6 +56,7 @@ def test_f23_all_devices_find_the_new_hub_and_report_again(build, swap, suite):
     found = {who: home.events(REPLACED, who) for who in ("home1/esme", "home1/gsme", "home1/ihd", "home1/ppmid")}
     assert {who: len(events) for who, events in found.items()} == dict.fromkeys(found, 1)
     assert all(data == {"eui64": NEW_HUB, "before": old.eui64} for events in found.values() for data in events)
+    assert all(time - at < 10 * MIN for time in home.times(REPLACED))
     assert new.firmware.commissioned
     stack = new.firmware.han.stack
     assert stack._network.extended_pan_id == network
