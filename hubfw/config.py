@@ -20,6 +20,7 @@ S = 1_000_000_000
 
 ESME = "esme"
 GSME = "gsme"
+HHT = "hht"
 IHD = "ihd"
 PPMID = "ppmid"
 LOAD_CONTROLLER = "load-controller"

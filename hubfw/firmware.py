@@ -35,6 +35,7 @@ from hubfw.han.mirrors import Mirrors
 from hubfw.han.sub_ghz import SecondRadio
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
+from hubfw.han.visitors import Visitors
 from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
 from hubfw.local import Local
 from hubfw.meter import Meter
@@ -91,6 +92,7 @@ class Firmware(firmware.Firmware):
             self, self.han, self.esi.endpoint, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
         )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+        self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
         self.second_radio = (
             SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, config.duty_limits) if config.sub_ghz else None
         )
@@ -136,6 +138,8 @@ class Firmware(firmware.Firmware):
         self.coordinator.certify(self.esi.endpoint)
         self.han.add(self.esi.endpoint)
         self.coordinator.start()
+        if self.visitors is not None and why is Reset.POWER_ON:
+            self.visitors.start()
         self.wan = Endpoint(self.board, self.targets)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():

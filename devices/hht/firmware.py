@@ -1,21 +1,24 @@
 """The hand-held terminal's firmware: one visit from switching on to switching off.
 
 It reads the meter over its optical head (UART `optical`) and lists the devices of the hub it is plugged into (UART `service`), as
-client 16, which reads and writes nothing. What it read is on its display and in `report` until the visit ends; its flash
-holds none of it at any time, so nothing is left to erase when it is switched off.
-Not here: joining the HAN, writing, IEC 62056-21 sign-on.
+client 16, which reads and writes nothing. Without any wire, where it has certificates, it is let into the home's network
+instead (`network_visit`). What it read is on its display and in `report` until the visit ends; its flash holds none of it at any
+time, so nothing is left to erase when it is switched off.
+Not here: writing, IEC 62056-21 sign-on.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Final
 
+from devices.hht.network_visit import NetworkVisit
 from devices.parts.deadline import Deadline
 from devices.parts.dlms_port import PARAMETERS
+from devices.parts.han import Han
 from devices.parts.screen import COLUMNS, STALE, line
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -29,6 +32,7 @@ from protocols.dlms.client import Client
 from protocols.dlms.hdlc.client import State
 from protocols.dlms.meter import AsyncMeter
 from protocols.dlms.server import MANAGEMENT_SAP, PUBLIC_CLIENT
+from protocols.zigbee.key_establishment.certificates import Credentials
 
 TITLE: Final = "METERBENCH HHT"
 SERIAL_NUMBER: Final = "0-0:96.1.0"
@@ -43,6 +47,11 @@ class Config:
     """One terminal. `patience`: how long (ns) a device may take for one answer."""
 
     patience: int = 20 * S
+    install_code: bytes = field(default=b"", repr=False)
+    """With its CRC."""
+    network: int | None = None
+    """What the engineer reads off the hub: its network's extended PAN identifier."""
+    credentials: tuple[Credentials, ...] = ()
 
 
 class Line:
@@ -108,10 +117,32 @@ class Firmware(firmware.Firmware):
         super().__init__(board)
         self.config = config
         self.report: dict[str, object] | None = None
-        """What was read, once both devices were asked: `meter`, `clock`, `import`, `devices`; in `errors` what went wrong."""
+        """What was read, once both devices were asked: `meter`, `clock`, `import`, `devices`; in `errors` what went wrong.
+
+        Over the radio: `networks`, `hub`, `clock` (seconds of UTC), `meters`.
+        """
+        self.over_radio: NetworkVisit | None = None
 
     def boot(self, why: Reset) -> None:
-        self.spawn(self._visit())
+        wired = any(self.board.uart(port).occupied for port in ("optical", "service"))
+        self.spawn(self._visit() if wired or not self.config.credentials else self._radio_visit())
+
+    @property
+    def han(self) -> Han | None:
+        """Its place on the network, on a visit over the radio."""
+        return None if self.over_radio is None else self.over_radio.han
+
+    async def _radio_visit(self) -> None:
+        self.over_radio = NetworkVisit(self, self.config)
+        found: dict[str, object] = {}
+        errors: dict[str, str] = {}
+        self.board.display.show([TITLE, "", "looking for the hub..."])
+        try:
+            await self.over_radio.make(found)
+        except RemoteProtocolError as error:
+            errors["network"] = str(error)
+        self.board.display.show(_radio_face(found, errors))
+        self.report = {**found, "errors": errors} if errors else found
 
     async def _visit(self) -> None:
         found: dict[str, object] = {}
@@ -149,6 +180,16 @@ def _text(value: object) -> str:
     if not isinstance(value, bytes):
         raise RemoteProtocolError(f"octets expected, not {value!r:.40}")
     return "".join(chr(octet) if 0x20 <= octet < 0x7F else "?" for octet in value)
+
+
+def _radio_face(found: Mapping[str, object], errors: Mapping[str, str]) -> list[str]:
+    lines = [TITLE, line("HUB", str(found.get("hub", STALE)))]
+    for what, reason in errors.items():
+        lines += wrap(f"{what.upper()} FAILED: {reason}", COLUMNS)
+    meters = found.get("meters")
+    if isinstance(meters, dict):
+        lines.append(line("METERS", str(len(meters))))
+    return lines
 
 
 def _face(found: Mapping[str, object], errors: Mapping[str, str]) -> list[str]:

@@ -112,6 +112,8 @@ class NodeConfig:
     """Smart energy data needs a link key that certificates made (SE 1.4 5.4.6); else that of the install code will do."""
     default_link_key: bool = False
     """A joiner takes the network key under the well-known default link key, too, as home-automation hosts send it."""
+    stored: bool = True
+    """Its network outlives a loss of power (Persist)."""
     foreign: bool = False
     """The coordinator is no smart energy hub: data may go under the network key alone, and a join is tried again at once."""
 

@@ -179,7 +179,7 @@ class Stack(Inquiries):
     def _done(self) -> list[Effect]:
         if self._changed:
             self._changed = False
-            if self._network.keys:
+            if self._network.keys and self.config.stored:
                 state = snapshot.take(self._network, self._devices, self._delivery, self._joining, self._centre, self._zdo.bindings)
                 self._context.effects.append(Persist(state.plain()))
         return self._context.take()

@@ -137,6 +137,8 @@ class Home:
         self.authority = None if suite is None else authority(kernel.seed, suite)
         self.boards: dict[str, Board] = {}
         self._radio = radio or self.seat
+        self._together = here is None and radio is None
+        """All of it is in this process: the terminal, too, can go by radio."""
         for device in declared.device:
             if device.label in here if here is not None else not device.elsewhere:
                 self.boards[device.label] = self._board(device)
@@ -176,7 +178,7 @@ class Home:
             eui64=identity.eui64,
             flash=Flash(kind.bank),
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
-            radio=self._radio(device.label) if kind.radio else None,
+            radio=self._radio(device.label) if kind.radio or (device.kind == "hht" and self._together) else None,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
             ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
             net=self.net.host(identity.node) if kind.wan else None,
@@ -186,9 +188,9 @@ class Home:
 
     # --- people ---
 
-    def visit(self, meter: str = "esme", terminal: str = "hht") -> Visit:
-        """An engineer comes with the hand-held terminal and puts its head on the meter's optical port."""
-        return Visit(self, self.boards[meter], self.boards[terminal])
+    def visit(self, meter: str | None = "esme", terminal: str = "hht") -> Visit:
+        """An engineer comes with the hand-held terminal and puts its head on the meter's optical port; None: on nobody's."""
+        return Visit(self, None if meter is None else self.boards[meter], self.boards[terminal])
 
     # --- what the bench may see ---
 
@@ -203,13 +205,16 @@ class Home:
 
 
 class Visit:
-    """The terminal is switched on with its optical head on the meter and its lead in the hub, if any; `end` takes it away again."""
+    """The terminal is switched on with its optical head on the meter and its lead in the hub, if any; `end` takes it away again.
 
-    def __init__(self, home: Home, meter: Board, terminal: Board) -> None:
+    Without a meter it is switched on with no wire at all, and goes by radio.
+    """
+
+    def __init__(self, home: Home, meter: Board | None, terminal: Board) -> None:
         """Raises devices.runtime.port.Occupied when somebody else's head is on the meter."""
         self._supply = terminal.supply
-        self._wires = [terminal.uart("optical").attach(meter.uart("optical"), baud=9600)]
-        if not home.foreign:
+        self._wires = [] if meter is None else [terminal.uart("optical").attach(meter.uart("optical"), baud=9600)]
+        if meter is not None and not home.foreign:
             self._wires.append(terminal.uart("service").attach(home.hub.uart("service")))
         self._terminal = terminal
         assert isinstance(self._supply, Battery)
@@ -341,6 +346,11 @@ def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
     return mbus.firmware(parts)
 
 
+def _hht(parts: Parts) -> hht.Config:
+    credentials = () if parts.home.foreign else parts.credentials
+    return hht.Config(install_code=parts.identity.install_code, network=_network(parts.home), credentials=credentials)
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
@@ -363,7 +373,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(repeater.Firmware, config=repeater.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
     ),
-    "hht": Kind(lambda p: partial(hht.Firmware, config=hht.Config()), _cell(False), radio=False),
+    "hht": Kind(lambda p: partial(hht.Firmware, config=_hht(p)), _cell(False), radio=False),
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
 })  # fmt: skip
 """Kind of device in a bench file to how it is built."""

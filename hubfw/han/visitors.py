@@ -1,0 +1,73 @@
+"""Hand-held terminals that an engineer brings: heard outside the network for an hour from power-on, in the log for a visit (GBCS).
+
+A terminal establishes a key by inter-PAN, sends its EUI-64 and install code under it, and has ten minutes to join. It leaves when
+the visit is over, or is struck off the log when it has not joined; the hub keeps nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from devices.parts.inter_pan import Outside
+from devices.runtime.kernel import MIN
+from hubfw.config import HHT, Config, Entry
+from hubfw.device_log import DeviceLog
+from hubfw.han.coordinator import Coordinator
+from protocols.zigbee import admission
+from protocols.zigbee.node import DeviceLeft
+from protocols.zigbee.security import InstallCodeError
+from protocols.zigbee.trust_centre import DeviceLogFull
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+OPEN: Final = 60 * MIN
+JOINING: Final = 10 * MIN
+SECOND: Final = 1_000_000_000
+
+
+class Visitors:
+    """The hub's side. Without certificates there are none: nothing would secure what a terminal sends."""
+
+    def __init__(self, firmware: Firmware, config: Config, coordinator: Coordinator, log: DeviceLog) -> None:
+        self._firmware = firmware
+        self._coordinator = coordinator
+        self._log = log
+        self.outside = Outside(coordinator.han, config.credentials, self._asked)
+        coordinator.han.on(DeviceLeft, self._left)
+
+    def start(self) -> None:
+        """Power has come."""
+        self.outside.open = True
+        self._firmware.after(OPEN, self._close)
+
+    def _close(self) -> None:
+        self.outside.open = False
+
+    def _asked(self, source: int, pan: int, request: admission.Admit) -> None:
+        status = self._admit(source, request)
+        self._firmware.board.log("hub.visitor", {"eui64": request.eui64, "status": status})
+        self.outside.answer(source, pan, status)
+
+    def _admit(self, source: int, request: admission.Admit) -> int:
+        known = self._log.get(request.eui64)
+        if request.eui64 != source or (known is not None and known.kind != HHT):
+            return admission.NOT_YOURS
+        try:
+            self._coordinator.register(Entry(request.eui64, request.install_code, HHT))
+        except InstallCodeError:
+            return admission.BAD_CODE
+        except DeviceLogFull:
+            return admission.FULL
+        self._coordinator.permit(JOINING // SECOND)
+        self._firmware.after(JOINING, self._not_joined, request.eui64)
+        return admission.ADMITTED
+
+    def _not_joined(self, eui64: int) -> None:
+        device = self._log.get(eui64)
+        if device is not None and device.kind == HHT and not device.joined:
+            self._coordinator.unregister(eui64)
+
+    def _left(self, left: DeviceLeft) -> None:
+        if self._log.kind(left.eui64) == HHT:
+            self._coordinator.unregister(left.eui64)
