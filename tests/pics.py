@@ -55,7 +55,7 @@ def _node(label: str, han: Han) -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         for instance in _instances(endpoint):
             declared = instance.cluster.attributes[instance.side].keys() - GLOBAL
-            held = [instance.cluster.attributes[instance.side][id].name for id in sorted(instance.values) if id not in GLOBAL]
+            held = [instance.cluster.attributes[instance.side][id].name for id in instance.held if id not in GLOBAL]
             told = f"{len(held)} of {len(declared)}: {', '.join(held)}" if held else f"0 of {len(declared)}"
             received = instance.cluster.commands[instance.side]
             handled = [frame.__name__ for _, frame in sorted(received.items()) if frame in instance.handlers]

@@ -74,8 +74,9 @@ class Commands:
         server.derive(TABLE, self._read)
         server.on(Metering.GetProfile, lambda command, request: profile(command, self._history.profile))
         server.on(Metering.RequestFastPollMode, self._fast_poll)
+        order = self._order
         for kind in _ORDERED:
-            server.on(kind, self._order)
+            server.on(kind, order)
         limits.on_exceeded = lambda: self.orders.exceeded()
         for name, method, cause in _CHANGES:
             thing = device.find(name)
