@@ -20,6 +20,7 @@ from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from devices.parts.published import Published
+    from protocols.zigbee.calendar.schedule import Zone
     from protocols.zigbee.price.tariff import Tariff
     from protocols.zigbee.publication.store import Store
 
@@ -97,6 +98,7 @@ class Rates:
                     continue
                 if values.get(Price.commodity_type) == GAS:
                     await published.fetch_from(at)
+            await published.fetch_zone()
         self._board.nvm.delete(WANTED)
 
     async def fetch(self) -> None:
@@ -139,12 +141,17 @@ class Rates:
     @property
     def price(self) -> int:
         """Of a kilowatt-hour now, hundred-thousandths of the currency."""
-        return self._money(lambda tariff, now: tariff.active(now).price, self._config.price)
+        return self._money(lambda tariff, now: tariff.active(now, zone=self._zone).price, self._config.price)
 
     @property
     def standing_charge(self) -> int:
         """Of a day, likewise."""
         return self._money(lambda tariff, now: tariff.information.standing_charge, self._config.standing_charge)
+
+    @property
+    def _zone(self) -> Zone:
+        assert self._published is not None
+        return self._published.zone
 
     def _money(self, amount: Callable[[Tariff, int], int | None], otherwise: int) -> int:
         if self._published is None or (now := self._published.now) is None or (store := self.store) is None:

@@ -122,7 +122,7 @@ class PriceTag:
             return None
         from protocols.zigbee.price.current import current_price  # as Subscription does: only where there is a tariff
 
-        return current_price(store, now, used=self._used)
+        return current_price(store, now, used=self._used, zone=self.subscription.zone)
 
     @property
     def _of_this_tariff(self) -> bool:
@@ -135,7 +135,7 @@ class PriceTag:
         known = tariff(store, now)
         if known is None:
             return True
-        tier = known.tier(now)
+        tier = known.tier(now, self.subscription.zone)
         told = self._price
         return (
             told is not None
@@ -159,7 +159,7 @@ class PriceTag:
             return "peak? OK"
         from devices.parts.price_line import label
 
-        return label(store, now, self._used)
+        return label(store, now, self.subscription.zone, self._used)
 
     @property
     def pending_peak(self) -> int | None:

@@ -12,19 +12,20 @@ from typing import Final
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
 from protocols.core.codec import Frame
+from protocols.zigbee.calendar.schedule import Zone
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.price import Price
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, Time
 from protocols.zigbee.device_management.events import EventConfiguration
 from protocols.zigbee.device_management.table import ROWS as DEVICE_MANAGEMENT
 from protocols.zigbee.price.current import ACKNOWLEDGE
 from protocols.zigbee.price.table import ROWS as PRICE
 from protocols.zigbee.publication.store import Store
 from protocols.zigbee.publication.table import Row, number
-from protocols.zigbee.zcl.cluster import CLIENT, Cluster, command_of
+from protocols.zigbee.zcl.cluster import CLIENT, Attribute, Cluster, command_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -60,10 +61,12 @@ class Published:
         self._before: Callable[[Frame, Request], Outcome] | None = None
         """Who else hears of prices, from whomever they come."""
         self._nvm = han.board.nvm
-        kept = self._nvm.get(KEY, {"fuels": {}, "stores": {}, "events": [(int(event), 0) for event in EVENTS]})
+        kept = self._nvm.get(KEY, {"fuels": {}, "stores": {}, "zone": [], "events": [(int(event), 0) for event in EVENTS]})
         self._fuels: dict[int, int] = {int(fuel): at for fuel, at in kept["fuels"].items()}
         """Commodity type to the hub's endpoint."""
         self._stores = {int(at): Store(ROWS, plain) for at, plain in kept["stores"].items()}
+        self.zone = Zone(*kept["zone"])
+        """The premises' time, as the hub has it."""
         self.events = EventConfiguration(dict(kept["events"]))
         """How this device handles its events."""
         for cluster in clusters:
@@ -121,7 +124,8 @@ class Published:
     def _keep(self) -> None:
         fuels = {str(fuel): at for fuel, at in self._fuels.items()}
         stores = {str(at): store.plain() for at, store in self._stores.items()}
-        self._nvm.put({KEY: {"fuels": fuels, "stores": stores, "events": list(self.events.held.items())}})
+        zone = [self.zone.standard, self.zone.dst_start, self.zone.dst_end, self.zone.dst_shift]
+        self._nvm.put({KEY: {"fuels": fuels, "stores": stores, "zone": zone, "events": list(self.events.held.items())}})
 
     # --- what is asked and said ---
 
@@ -139,7 +143,8 @@ class Published:
             self._han.board.log("published.not-told", {"command": type(command).__name__, "reason": str(reason)})
 
     async def fetch(self) -> None:
-        """Ask each of the hub's Price servers for all it has. Raises NoAnswer."""
+        """Ask each of the hub's Price servers for all it has, and for the premises' time. Raises NoAnswer."""
+        await self.fetch_zone()
         for at in sorted({at for _, at in await self._han.match([Price.id], destination=HUB)}):
             try:
                 values = await self._han.read(HUB, at, Price, [Price.commodity_type])
@@ -147,6 +152,19 @@ class Published:
                 continue
             self._fuels[ELECTRICITY if values.get(Price.commodity_type) != GAS else GAS] = at
             await self.fetch_from(at)
+
+    async def fetch_zone(self) -> None:
+        """Ask what local time is. Raises NoAnswer."""
+        wanted: list[Attribute[int]] = [Time.time_zone, Time.dst_start, Time.dst_end, Time.dst_shift]
+        try:
+            values = await self._han.read(HUB, 1, Time, wanted)
+        except Refused:
+            return
+        told = [values.get(each) for each in wanted]
+        zone = Zone(*(each for each in told if each is not None)) if None not in told else Zone()
+        if zone != self.zone:
+            self.zone = zone
+            self._keep()
 
     async def fetch_from(self, at: int) -> None:
         """Ask a server for all publications of the clusters used, heads before their parts. Raises NoAnswer."""

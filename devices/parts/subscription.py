@@ -16,6 +16,7 @@ from protocols.zigbee.zcl.status import Status
 
 if TYPE_CHECKING:
     from devices.parts.published import Published
+    from protocols.zigbee.calendar.schedule import Zone
     from protocols.zigbee.publication.store import Store
 
 KEY: Final = "published"
@@ -46,6 +47,12 @@ class Subscription:
     def store(self, fuel: int = 0) -> Store | None:
         """What is published for electricity (0) or gas (1); None: nothing ever was."""
         return None if self._published is None else self._published.store(fuel)
+
+    @property
+    def zone(self) -> Zone:
+        """The premises' time, where anything is published."""
+        assert self._published is not None
+        return self._published.zone
 
     def answer_peak(self, event: int, *, accept: bool) -> None:
         """The customer's answer to a critical peak."""

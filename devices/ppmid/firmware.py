@@ -150,7 +150,7 @@ class Firmware(ConsumerDisplay):
             return ""
         from devices.parts.price_line import price_line
 
-        return price_line(store, utc // S - EPOCH)
+        return price_line(store, utc // S - EPOCH, self.subscription.zone)
 
     def face(self) -> list[str]:
         snapshot = self.gas.get(Metering.reading_snapshot_time)

@@ -56,6 +56,9 @@ class Esi:
             Time.time: lambda: _seconds(self._rtc),
             Time.time_status: self._time_status,
             Time.time_zone: lambda: 0,
+            Time.dst_start: lambda: self._summer(0),
+            Time.dst_end: lambda: self._summer(1),
+            Time.dst_shift: lambda: self._summer(2),
             Time.valid_until_time: lambda: _seconds(self._rtc, ahead=DAY),
         })  # fmt: skip
         self.endpoint.serve(KeepAlive, {KeepAlive.keep_alive_base: BASE, KeepAlive.keep_alive_jitter: JITTER})
@@ -64,6 +67,15 @@ class Esi:
         self.metering = self.endpoint.use(Metering)
         self.metering.on_report(self._metering)
         hear(board, self.metering, may_report)
+
+    def _summer(self, place: int) -> int:
+        """Its begin, its end, how much it adds; nothing where the time is not known."""
+        if not self._rtc.valid:
+            return 0 if place == 2 else _UNKNOWN_TIME
+        from hubfw.han.local_time import zone  # who asks is rare
+
+        summer = zone(_seconds(self._rtc))
+        return (summer.dst_start, summer.dst_end, summer.dst_shift)[place]
 
     def _time_status(self) -> int:
         known = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED | TimeStatus.MASTER_ZONE_DST | TimeStatus.SUPERSEDING

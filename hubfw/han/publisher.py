@@ -19,6 +19,7 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
 from hubfw.config import IHD, PPMID
 from hubfw.device_log import DeviceLog
+from hubfw.han.local_time import zone
 from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
@@ -158,7 +159,7 @@ class Publisher:
 
     def _current(self, command: Price.GetCurrentPrice, request: Request) -> Outcome:
         now = self.now
-        price = None if now is None else current_price(self.store, now, used=self._consumption)
+        price = None if now is None else current_price(self.store, now, used=self._consumption, zone=zone(now))
         if price is not None:
             return price
         return Status.NOT_FOUND if self._usual_price is None else self._usual_price(command, request)
