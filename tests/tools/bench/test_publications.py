@@ -34,7 +34,7 @@ def test_what_cannot_be_published_is_refused(text, word):
 def test_a_tariff_becomes_commands_that_the_hub_takes_and_that_mean_the_same():
     text = 'kind = "tariff"\n' + DAY_NIGHT + 'weekdays = ["00:00 Night", "07:00 Day"]\nweekend = ["00:00 Night"]\n'
     (publication,) = loads(HOME + text).home[0].publish
-    store, monday = Store(ROWS + CALENDAR), 820_713_600  # 3 January 2026 + 2 days, 00:00 UTC
+    store, monday = Store(ROWS + CALENDAR), 9501 * 86_400  # 5 January 2026
     assert [store.publish(each, monday).status for each in publication.commands(1, monday)] == [Status.SUCCESS] * 8
     made = tariff(store, monday)
     assert [made.active(monday + 3600 * hour) for hour in (6, 7)] == [Active(2, 0, 9500), Active(1, 0, 30_100)]
