@@ -31,6 +31,16 @@ def _eui64(value: object) -> str:
     return f"{value:016X}" if isinstance(value, int) else str(value)
 
 
+_PUBLISHED: Mapping[str, str] = MappingProxyType({
+    "PublishTariffInformation": "a tariff",
+    "PublishCppEvent": "a critical peak",
+    "PublishConsolidatedBill": "a bill",
+    "PublishCalorificValue": "a calorific value",
+    "PublishConversionFactor": "a conversion factor",
+    "CancelTariff": "the end of a tariff",
+})  # fmt: skip
+"""Commands worth a line, and what they are about."""
+
 LINES: Mapping[str, Line] = MappingProxyType({
     "power": lambda e: {"off": "dark", "fail": "has lost its supply"}.get(str(e["state"])),
     "mains": lambda e: f"{e['volts']:.0f} V" if e["volts"] else "off",
@@ -51,6 +61,13 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "hub.sap": lambda e: f"knows {_eui64(e['eui64'])} as SAP {e['sap']}",
     "tunnel.open": lambda e: f"has a DLMS tunnel to {_eui64(e['eui64'])}, {e['limit']} octets a message",
     "mirror.made": lambda e: f"gives {_eui64(e['eui64'])} a mirror at endpoint {e['endpoint']:#x}",
+    "hub.published": lambda e: (
+        f"publishes {_PUBLISHED[str(e['command'])]} for {e['fuel']}"
+        if e["result"] == "taken" and e["command"] in _PUBLISHED
+        else None
+    ),
+    "hub.switched": lambda e: f"goes by what was published for {e['fuel']} from now on",
+    "hub.cpp-response": lambda e: f"hears that {_eui64(e['by'])} {'accepts' if e['answer'] == 1 else 'refuses'} a critical peak",
     "headend.notice": lambda e: {
         "LastGasp": "LAST GASP: the home has been without supply for over three minutes",
         "FirstBreath": "FIRST BREATH: supply is back, inside its limits",
