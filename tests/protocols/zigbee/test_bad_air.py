@@ -99,7 +99,7 @@ def only_dropped(effects: list[Effect]) -> bool:
 # --- F1, F2, F3: the MAC -----------------------------------------------------------------------------------------
 
 
-def test_wrong_length_or_checksum(home: dict[str, Station], insider: Insider) -> None:
+def test_f1_wrong_length_or_checksum(home: dict[str, Station], insider: Insider) -> None:
     good = insider.psdu(insider.data(b"x", 1))
     receive = home["meter"].stack.receive
     assert reasons(receive(good[:-1] + bytes((good[-1] ^ 1,)), 0)) == [("mac", "the FCS does not fit")]
@@ -108,7 +108,7 @@ def test_wrong_length_or_checksum(home: dict[str, Station], insider: Insider) ->
     assert reasons(receive(b"", 0)) == [("mac", "a PSDU of 0 octets")]
 
 
-def test_a_beacon_that_locked_up_a_radio_is_skipped(cell: Cell) -> None:
+def test_f2_a_beacon_that_locked_up_a_radio_is_skipped(cell: Cell) -> None:
     hub, device = cell.hub(), cell.device("meter", METER, NodeType.ROUTER)
     hub.stack.trust_centre.add(METER, INSTALL_CODE)
     hub.do(hub.stack.permit(60, cell.kernel.now))
@@ -121,7 +121,7 @@ def test_a_beacon_that_locked_up_a_radio_is_skipped(cell: Cell) -> None:
     assert device.stack.joined
 
 
-def test_a_flag_without_its_field(insider: Insider) -> None:
+def test_f3_a_flag_without_its_field(insider: Insider) -> None:
     psdu = insider.psdu(b"")
     frame = bytearray(psdu[:-2])
     frame[10] |= 0x18  # both EUI-64 in the NWK header, which are not there
