@@ -185,13 +185,19 @@ class Parent:
         if device is not None and device.relation is Relation.CHILD:
             device.heard = self._context.now
             return
-        now = self._context.now
-        self._sent_away = {short: until for short, until in self._sent_away.items() if until > now}
-        if header.source in self._sent_away or len(self._sent_away) >= _SENT_AWAY:
+        if not self._spare(header.source):
             return
-        self._sent_away[header.source] = now + AUTHENTICATION
         leave = nwk.Leave(nwk.Leave.REQUEST | nwk.Leave.REJOIN)
         self._network.unicast(header.source, leave.build(), kind=nwk.COMMAND, radius=1, hop=header.source, indirect=True)
+
+    def _spare(self, short: int) -> bool:
+        """Send this one away no more for a while. False: that was so already, or there are too many of them."""
+        now = self._context.now
+        self._sent_away = {other: until for other, until in self._sent_away.items() if until > now}
+        if short in self._sent_away or len(self._sent_away) >= _SENT_AWAY:
+            return False
+        self._sent_away[short] = now + AUTHENTICATION
+        return True
 
     # --- NWK commands --------------------------------------------------------------------------------------------
 
@@ -208,12 +214,14 @@ class Parent:
         if full and (device is None or device.relation is not Relation.CHILD):
             self._answer_rejoin(origin, mac.BROADCAST, 1, not frame.capability & mac.CAPABILITY_RX_ON)
             return
+        known = device is not None and device.relation is Relation.CHILD
         device = self._devices.learn(origin.sender, self._address(origin, device))
-        device.relation = Relation.CHILD
-        device.capability = frame.capability
-        device.interface = context.interface
-        device.timeout = DEFAULT_TIMEOUT
-        device.heard = context.now
+        if origin.secured or not known:  # who only says that it is a child of ours changes nothing about that child
+            device.relation = Relation.CHILD
+            device.capability = frame.capability
+            device.interface = context.interface
+            device.timeout = DEFAULT_TIMEOUT
+            device.heard = context.now
         self._answer_rejoin(origin, device.short, 0, device.sleepy)
         if not origin.secured:
             context.after(("authenticate", device.eui64), AUTHENTICATION, partial(self._drop_unauthenticated, device))
@@ -237,7 +245,7 @@ class Parent:
 
     def _answer_rejoin(self, origin: Origin, short: int, status: int, sleepy: bool) -> None:
         source = origin.header.source
-        self._sent_away[source] = self._context.now + AUTHENTICATION  # it may poll under the old address for the answer
+        self._spare(source)  # it may poll under the old address for the answer
         self._network.unicast(
             source,
             nwk.RejoinResponse(short, status).build(),

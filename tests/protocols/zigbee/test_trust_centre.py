@@ -87,6 +87,25 @@ def test_an_unsecured_rejoin_of_a_stranger_is_refused(home: dict[str, Station], 
     assert not any(frame.psdu[7:9] == b"\0\0" for frame in cell.on_air[heard:] if frame.psdu[0] & mac.TYPE == mac.DATA)
 
 
+def test_who_only_says_that_it_is_a_child_changes_nothing_about_that_child(home: dict[str, Station], cell: Cell) -> None:
+    """An unsecured request in the sleeper's name, with a receiver that is always on and another address."""
+    hub, gas, liar = home["hub"], home["gas"], home["display"]
+    short, table = gas.stack.short, hub.stack._devices
+    before = replace(table.get(GAS) or pytest.fail("no gas meter"))
+    request = nwk.RejoinRequest(0x8E).build()
+    liar.stack._network.unicast(0, request, kind=nwk.COMMAND, radius=1, secure=False, source_eui64=GAS, source=0x6666)
+    liar.do(liar.stack._done())
+    cell.run(15)
+    assert table.get(GAS) == before
+    assert table.at(short) is table.get(GAS)
+    handle = hub.send(short, b"held as ever", link_key=True)
+    cell.run(3)
+    gas.do(gas.stack.poll(cell.kernel.now))
+    cell.run(2)
+    assert [message.payload for message in gas.told(Message)] == [b"held as ever"]
+    assert Delivered(handle) in hub.told(Delivered)
+
+
 def certified(cell: Cell) -> tuple[Station, Station]:
     """A hub that asks for certificates, and a meter that has joined."""
     hub = cell.station("hub", NodeConfig(HUB, NodeType.COORDINATOR, channels=(11,), link_status_period=None, certified=True))
