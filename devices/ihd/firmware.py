@@ -63,24 +63,27 @@ class Firmware(ConsumerDisplay):
     def press(self, button: str) -> None:
         super().press(button)
         if button == NOW and not self._hurrying:
+            self._hurrying = True
             self.spawn(self._hurry())
 
     async def _hurry(self) -> None:
-        """Ask the electricity meter for fast poll mode, and read it as often as it allows, for as long as it lasts."""
-        meter, utc = self.electricity.meter, self.clock.utc
-        if meter is None or utc is None:
-            return
-        self._hurrying = True
         try:
-            address = await self.han.find(meter.eui64)
-            asked = Metering.RequestFastPollMode(AS_OFTEN_AS_IT_ALLOWS, MOST_MINUTES)
-            granted = await self.han.request(address, meter.endpoint, asked, Metering.RequestFastPollModeResponse)
-            lasts = min((granted.fast_poll_mode_endtime + EPOCH) * S - utc, MOST_MINUTES * MINUTE)
-            await self.electricity.hurry(max(granted.applied_update_period, 1) * S, self.now + lasts)
+            await self._read_fast()
         except (NoAnswer, Refused) as reason:
             self.board.log("ihd.no-fast-poll", {"reason": str(reason)})
         finally:
             self._hurrying = False
+
+    async def _read_fast(self) -> None:
+        """Ask the electricity meter for fast poll mode, and read it as often as it allows, for as long as it lasts."""
+        meter, utc = self.electricity.meter, self.clock.utc
+        if meter is None or utc is None:
+            raise NoAnswer("no meter, or no time")
+        address = await self.han.find(meter.eui64)
+        asked = Metering.RequestFastPollMode(AS_OFTEN_AS_IT_ALLOWS, MOST_MINUTES)
+        granted = await self.han.request(address, meter.endpoint, asked, Metering.RequestFastPollModeResponse)
+        lasts = min((granted.fast_poll_mode_endtime + EPOCH) * S - utc, MOST_MINUTES * MINUTE)
+        await self.electricity.hurry(max(granted.applied_update_period, 1) * S, self.now + lasts)
 
     def pressed(self) -> None:
         self.price.accept_peak()
