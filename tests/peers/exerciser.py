@@ -94,7 +94,8 @@ def commands() -> list[type[Frame]]:
     """Every command frame of every cluster."""
     for module in pkgutil.iter_modules(clusters.__path__):
         import_module(f"{clusters.__name__}.{module.name}")
-    declared = sorted(Cluster.__subclasses__(), key=lambda cluster: cluster.id)
+    published = [cluster for cluster in Cluster.__subclasses__() if cluster.id < 0xFC00]  # not a maker's own
+    declared = sorted(published, key=lambda cluster: cluster.id)
     return [frame for cluster in declared for side in cluster.commands.values() for frame in side.values()]
 
 

@@ -1,0 +1,132 @@
+"""Accounts in the hub: every watt-hour costs what its rate and block say, and what can be used is exactly what can be paid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubfw.prepay.account import DAY, MINUTE, NO_LIMIT, PENNY, Account, Energy, Rate, Tariff
+from hubfw.prepay.contact import Contact, News
+from protocols.core.errors import LocalProtocolError
+
+NOON = 20_000 * DAY + 720 * MINUTE
+GAS = Energy.gas(395, 102264)
+FLAT = Tariff((Rate(0, (6 * PENNY,)),))
+TWO_RATES = Tariff((Rate(0, (3 * PENNY,)), Rate(420, (9 * PENNY,)), Rate(1380, (3 * PENNY,))))
+BLOCKS = Tariff((Rate(0, (12 * PENNY, 4 * PENNY)),), blocks=(5_000,))
+
+
+def account(tariff: Tariff = FLAT, balance: int = 0, energy: Energy = GAS, emergency: int = 0) -> Account:
+    made = Account(tariff, energy, emergency, balance)
+    made.advance(NOON)
+    made.read(1000)
+    return made
+
+
+def test_a_cubic_metre_costs_what_its_heat_says() -> None:
+    """39.5 MJ/m3 x 1.02264 / 3.6 = 11.2206 kWh, at 6 pence: 67.32 pence."""
+    made = account(balance=100 * PENNY)
+    cost = made.read(2000)
+    assert cost == pytest.approx(Fraction(395 * 102264 * 6 * PENNY, 36 * 10**5), abs=10_000)
+    assert made.balance == 100 * PENNY - cost
+
+
+@pytest.mark.req("S-135", part=True)
+@given(
+    st.sampled_from([FLAT, TWO_RATES, BLOCKS]),
+    st.integers(0, 500 * PENNY),
+    st.integers(0, 30_000),
+    st.sampled_from([GAS, Energy()]),
+)
+def test_what_is_affordable_can_be_paid_and_no_unit_more(tariff: Tariff, balance: int, used: int, energy: Energy) -> None:
+    made = account(tariff, energy=energy)
+    made.read(1000 + used)
+    made.balance = balance
+    plain, room = made.plain(), made.affordable()
+    made.read(1000 + used + room)
+    assert made.balance >= -1
+    made.restore(plain)
+    made.read(1000 + used + room + 2)
+    most = max(tariff.rate(NOON).prices) * energy.watt_hours // energy.units // 1000 * 2 + 2 * PENNY
+    assert made.balance <= most  # two units more leave nothing worth a unit
+
+
+@given(st.lists(st.integers(0, 4000), max_size=20), st.sampled_from([FLAT, BLOCKS]))
+def test_the_sum_does_not_depend_on_how_often_it_was_read(steps: list[int], tariff: Tariff) -> None:
+    often, once = account(tariff), account(tariff)
+    register = 1000
+    for step in steps:
+        register += step
+        often.read(register)
+    once.read(register)
+    assert often.plain() == once.plain()
+
+
+@pytest.mark.req("S-144")
+def test_the_cut_off_is_another_one_at_each_rate() -> None:
+    made = account(TWO_RATES, balance=90 * PENNY)
+    dear = made.affordable()
+    night = TWO_RATES.next_change(NOON)
+    assert night % DAY == 1380 * MINUTE
+    made.advance(night)
+    assert made.affordable() == pytest.approx(3 * dear, abs=3)
+
+
+@pytest.mark.req("S-145")
+def test_blocks_are_reckoned_through_and_begin_anew_each_day() -> None:
+    made = account(BLOCKS, balance=100 * PENNY, energy=Energy())
+    assert made.affordable() == 5_000 + (100 - 60) * 1000 // 4
+    made.read(1000 + 4_000)
+    assert made.affordable() == 1_000 + (52 - 12) * 1000 // 4
+    made.advance(NOON + DAY)
+    assert made.affordable() == 52 * 1000 // 12
+
+
+def test_emergency_credit_is_lent_once_until_there_is_credit_again() -> None:
+    made = account(emergency=500 * PENNY)
+    assert made.affordable() == 0
+    assert made.lend()
+    assert made.affordable() > 0
+    assert not made.lend()
+    made.read(1500)
+    assert made.balance < 0
+    made.top_up(-made.balance)
+    assert not made.lend()
+    made.top_up(1)
+    assert (made.lent, made.in_credit) == (0, True)
+    assert not made.lend()
+    made.read(10_000)
+    assert made.lend()
+
+
+def test_a_standing_charge_is_for_each_day_even_without_use() -> None:
+    made = account(Tariff((Rate(0, (PENNY,)),), standing=30 * PENNY), balance=100 * PENNY)
+    made.advance(NOON + 3 * DAY)
+    made.advance(NOON + 3 * DAY)
+    assert made.balance == 10 * PENNY
+
+
+def test_free_energy_has_no_end_and_a_register_that_falls_is_ours_to_blame() -> None:
+    assert account(Tariff((Rate(0, (0,)),)), balance=PENNY).affordable() == NO_LIMIT
+    with pytest.raises(LocalProtocolError, match="fell"):
+        account().read(999)
+    for rates in ((), (Rate(5, (1,)),), (Rate(0, (1,)), Rate(0, (2,))), (Rate(0, (1, 2)),)):
+        with pytest.raises(LocalProtocolError):
+            Tariff(rates)
+
+
+@pytest.mark.req("S-148", "S-154", part=True)
+def test_half_hours_without_a_report_are_counted_and_given_back_only_in_credit() -> None:
+    contact = Contact(delay=4, left=4)
+    assert contact.report(in_credit=True) is News.NONE
+    assert [contact.half_hour() for _ in range(3)] == [News.NONE, News.FAILED, News.STILL_FAILED]
+    assert contact.left == 2
+    assert contact.report(in_credit=False) is News.RESTORED
+    assert contact.left == 2
+    assert [contact.half_hour() for _ in range(4)] == [News.NONE, News.FAILED, News.ENDED, News.STILL_FAILED]
+    assert (contact.left, contact.failed) == (0, 3)
+    contact.report(in_credit=True)
+    assert (contact.left, contact.failed) == (4, 0)
