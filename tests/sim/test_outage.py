@@ -206,13 +206,12 @@ def test_two_meters_make_one_outage_of_the_premises(build):
 @pytest.mark.req("S-081", part=True)
 def test_of_two_meters_the_last_one_restored_ends_the_outage(build):
     home = build("two-electricity-meters")
-    air, second, hub = home.only.air, home.board("esme2").name, home.hub.name
     home.mains.off(4 * MIN)
     home.run(for_=3 * MIN)
-    air.set_loss(second, hub, 1.0)
+    home.shield("esme2")  # from the hub, and from the other meter that would relay
     home.run(for_=5 * MIN)
     assert home.notices() == ["LastGasp"]
-    air.set_loss(second, hub, 0.0)
+    home.shield("esme2", loss=0.0)
     home.run(for_=5 * MIN)
     assert home.notices() == ["LastGasp", "FirstBreath"]
 

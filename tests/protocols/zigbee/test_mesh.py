@@ -181,6 +181,34 @@ def test_management_tells_of_neighbours_routes_and_children(chain: Mesh) -> None
     assert zdo.AssociatedDevices.parse(children.devices).shorts == [display.stack.short, gas.stack.short]
 
 
+def test_only_the_trust_centre_opens_a_router(chain: Mesh) -> None:
+    """Closed again by the trust centre, a router far away lets nobody in, whoever else asks it to."""
+    hub, one, two = chain.hub, chain.stations["one"], chain.stations["two"]
+    hub.do(hub.stack.permit(0, chain.cell.kernel.now))
+    chain.cell.run(2)
+    request = zdo.PermitJoiningRequest(1, 254, 1).build()
+    for stranger in (one, chain.stations["display"]):
+        stranger.effects.clear()
+        _, effects = stranger.stack.send(
+            two.stack.short, 0, zdo.PERMIT_JOINING, 0, 0, request, link_key=False, now=chain.cell.kernel.now
+        )
+        stranger.do(effects)
+        chain.cell.run(2)
+        (answer,) = [told.response for told in stranger.told(ZdoResponse)]
+        assert answer == zdo.StatusResponse(1, zdo.NOT_AUTHORIZED)
+    late = chain.stations["late"] = chain.cell.device("late", 0x00DB0000000000B2, NodeType.END_DEVICE)
+    chain.link("late", "two")
+    hub.stack.trust_centre.add(late.config.eui64, INSTALL_CODE)
+    late.do(late.stack.join(chain.cell.kernel.now))
+    chain.cell.run(10)
+    assert not late.stack.joined
+    hub.do(hub.stack.permit(60, chain.cell.kernel.now))
+    chain.cell.run(1)
+    late.do(late.stack.join(chain.cell.kernel.now))
+    chain.cell.run(6)
+    assert late.stack.parent == two.stack.short
+
+
 # --- F12: tables -------------------------------------------------------------------------------------------------
 
 
