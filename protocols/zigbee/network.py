@@ -194,7 +194,9 @@ class Network:
         if secure:
             control |= nwk.SECURITY
         routes = self.routes
-        if hop is None:
+        if hop is None and not self.routing:
+            hop = self.parent
+        elif hop is None:
             if destination == COORDINATOR and routes.concentrator is not None:
                 routes.record(routes.concentrator, self.short)
             hop = self.next_hop(destination)
