@@ -95,6 +95,10 @@ class Tariff:
 
 def tariff(store: Store, now: int, tariff_type: int = DELIVERED) -> Tariff | None:
     """The tariff of a type that is in force; None: there is none."""
+    return store.made(_tariff, now, tariff_type)
+
+
+def _tariff(store: Store, now: int, tariff_type: int) -> Tariff | None:
     information = store.one(Price.PublishTariffInformation, now, tariff_type_charging_scheme=tariff_type)
     if information is None and tariff_type != BOTH:
         information = store.one(Price.PublishTariffInformation, now, tariff_type_charging_scheme=BOTH)

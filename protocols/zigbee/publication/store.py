@@ -11,9 +11,9 @@ mean, who sends them to whom.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from protocols.core.codec import Frame
 from protocols.zigbee.publication.table import NEVER, NOW, Row, number
@@ -21,6 +21,7 @@ from protocols.zigbee.zcl.cluster import command_of
 from protocols.zigbee.zcl.status import Status
 
 F = TypeVar("F", bound=Frame)
+T = TypeVar("T")
 
 ANY_EVENT = 0xFFFFFFFF
 ANY_PROVIDER = 0xFFFFFFFF
@@ -88,6 +89,7 @@ class Store:
         self.rows: dict[type[Frame], Row] = {row.command: row for row in rows}
         self.questions = {row.question: row for row in self.rows.values() if row.question is not None}
         self._entries: dict[type[Frame], list[Entry]] = {command: [] for command in self.rows}
+        self._made: dict[tuple[object, int], tuple[int, int | None, object]] = {}
         named = {(declared.cluster.id, declared.id): row for row in self.rows.values() for declared in [command_of(row.command)]}
         for cluster, command, start, octets in stored or []:
             self._restore(named[cluster, command], start, [bytes(each) for each in octets])
@@ -105,6 +107,12 @@ class Store:
 
     def publish(self, frame: Frame, now: int) -> Result:
         """Take a publication, a part of one, or a withdrawal."""
+        result = self._publish(frame, now)
+        if result.changed:
+            self._made.clear()
+        return result
+
+    def _publish(self, frame: Frame, now: int) -> Result:
         row = self.rows[type(frame)]
         refusal = row.check(frame)
         if refusal:
@@ -236,6 +244,8 @@ class Store:
                 self._entries[command] = [entry for entry in entries if entry not in gone]
                 self._drop_parts(command)
                 changed = True
+        if changed:
+            self._made.clear()
         return changed
 
     def _over(self, row: Row, thing: tuple[int, ...], now: int) -> list[Entry]:
@@ -277,6 +287,13 @@ class Store:
     def one(self, command: type[F], now: int, **wanted: int) -> F | None:
         """As `in_force`, for what is one command."""
         return next(iter(self.in_force(command, now, **wanted)), None)
+
+    def made(self, make: Callable[[Store, int, int], T], now: int, argument: int) -> T:
+        """What `make(store, now, argument)` makes of what is in force: made anew when that changes."""
+        known = self._made.get((make, argument))
+        if known is None or not (known[0] <= now and (known[1] is None or now < known[1])):
+            known = self._made[make, argument] = now, self.deadline(now), make(self, now, argument)
+        return cast(T, known[2])
 
     def answer(self, question: Frame, now: int) -> Sequence[Frame] | Status:
         """The commands that answer a Get command, or NOT_FOUND."""
