@@ -76,7 +76,8 @@ class Config:
     tariff: Tariff = STANDARD
     tunnel_protocol: int = DLMS
     """What goes through the tunnels to devices that are awake: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
-    channel: int = 15
+    channel: int | None = 15
+    """None: the one of smart energy's that the fewest networks around are on."""
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel) of its radio below 1 GHz, the first one of which it takes; none: it has no such radio."""
     duty_limits: Limits = field(default_factory=Limits)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
     from devices.runtime.kernel import Timer
 
+SMART_ENERGY_CHANNELS = (11, 14, 15, 19, 20, 24, 25)
+"""The preferred ones (SE 1.4 5.4.1.1), between those of Wi-Fi."""
 PERMIT = 254
 """Seconds."""
 RENEW = 240 * S
@@ -51,7 +53,8 @@ class Coordinator:
             NodeConfig(
                 firmware.board.eui64,
                 NodeType.COORDINATOR,
-                channels=(config.channel,),
+                channels=SMART_ENERGY_CHANNELS if config.channel is None else (config.channel,),
+                survey=config.channel is None,
                 sub_ghz=config.sub_ghz,
                 extended_pan_id=config.gpf_eui64,
                 certified=bool(config.credentials),

@@ -4,7 +4,9 @@
 
 A node takes them for the clusters in `allowed`, and that is none unless its firmware says so; others are dropped. A message
 may be under a link key that both ends agreed on by inter-PAN key establishment (`keys`), which serves for nothing else.
-`discover` lists the networks around without joining one. Not here: touchlink, groups, fragments, repetition above the MAC.
+`discover` lists the networks around without joining one; a coordinator may look in the same way before it forms its own, and takes
+a channel that the fewest are on and a PAN identifier that none has. Not here: touchlink, groups, fragments, repetition above the
+MAC.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from protocols.zigbee.network import Network
 from protocols.zigbee.node import Delivered, S, TxStatus, Undelivered
 
 PROFILE: Final = 0x0109
+APART: Final = 30 * S
+"""Over how long a time hubs that start together begin to look around."""
 SCAN: Final = S // 7
 """Listening time on a channel."""
 
@@ -89,6 +93,8 @@ class OutsideNetwork:
         self.keys: dict[int, security.LinkKey] = {}
         """EUI-64 to the link key of inter-PAN key establishment."""
         self._found: dict[tuple[int, int], Found] | None = None
+        self._surveyed: Callable[[], None] | None = None
+        self._pan = mac.BROADCAST
         network.on_inter_pan = self._heard
         network.on_beacon.append(self._beacon)
 
@@ -223,6 +229,28 @@ class OutsideNetwork:
         self._look(0)
         return self._done()
 
+    def survey(self, go_on: Callable[[], None]) -> None:
+        """Have a coordinator start its network, at once or (`NodeConfig.survey`) where there is most room."""
+        context = self._context
+        if not context.config.survey:
+            self._start(go_on)
+            return
+        # Hubs of a street whose power comes back look one after another.
+        self._surveyed, self._pan, self._found = go_on, self._network.pan_id, {}
+        context.after("discover", int(context.rng.random() * APART), partial(self._look, 0))
+
+    def _settle(self, others: list[Found], go_on: Callable[[], None]) -> None:
+        network, channels = self._network, self._context.config.channels
+        crowd = [sum(other.channel == channel for other in others) for channel in channels]
+        network.channel, network.pan_id = channels[crowd.index(min(crowd))], self._pan
+        while any(other.pan_id == network.pan_id for other in others):
+            network.pan_id = self._context.rng.getrandbits(14) | 1
+        self._start(go_on)
+
+    def _start(self, go_on: Callable[[], None]) -> None:
+        go_on()
+        self._network.changed()
+
     def _outside(self, now: int) -> None:
         self._context.now = now
         if self._network.joined:
@@ -234,6 +262,9 @@ class OutsideNetwork:
             found, self._found = self._found or {}, None
             best = sorted(found.values(), key=lambda each: -each.lqi)
             self._context.effects.append(NetworksFound(tuple(best)))
+            surveyed, self._surveyed = self._surveyed, None
+            if surveyed is not None:
+                self._settle(best, surveyed)
             return
         network.channel, network.pan_id = channels[index], mac.BROADCAST
         network.configure(rx_on=True)

@@ -94,6 +94,8 @@ class NodeConfig:
     channels: tuple[int, ...] = tuple(range(11, 27))
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel): a joiner with some scans these and no 2.4 GHz; a coordinator with some has a second radio, on the first."""
+    survey: bool = False
+    """The coordinator looks for other networks before it forms one, and takes the channel that fewest are on."""
     extended_pan_id: int | None = None
     pan_id: int | None = None
     endpoints: tuple[SimpleDescriptor, ...] = ()

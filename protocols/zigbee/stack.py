@@ -247,8 +247,7 @@ class Stack(Inquiries):
         network.short = COORDINATOR
         network.keys = {0: security.NetworkKey(centre.new_network_key())}
         self._joining.trust_centre = config.eui64
-        self._go_on(resumed=False)
-        self._store()
+        self.inter_pan.survey(partial(self._go_on, resumed=False))
         return self._done()
 
     def _go_on(self, resumed: bool) -> None:

@@ -125,7 +125,7 @@ class Home:
         self.ether = Ether(kernel, f"{self.name}/ether", loss=declared.air.loss) if self.of_kind("mbus-gas") else None
         """The channel of wireless M-Bus, where there is a meter on it."""
         self.at = declared.at
-        self.channel = declared.air.channel
+        self.channel = None if declared.air.channel == "auto" else declared.air.channel
         self.sub_ghz = declared.air.sub_ghz
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key

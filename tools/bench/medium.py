@@ -74,7 +74,8 @@ Noises = Annotated[list[Noise], Meta(max_length=16)]
 class Air(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The radio medium of one home."""
 
-    channel: Channel = 15
+    channel: Channel | Literal["auto"] = 15
+    """Of the hub's network; "auto": the hub looks around, and takes the one that the fewest networks are on."""
     sub_ghz: SubGhz | None = None
     """With it the hub has two radios, and devices with `band = "sub-ghz"` join on the second."""
     range_m: Range = 30

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from protocols.core import crc
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.interpan import InterPan, NetworksFound
-from protocols.zigbee.node import Delivered, Dropped, Message, NodeType, Undelivered
-from tests.protocols.zigbee.cell import HUB, METER, Cell, Station
+from protocols.zigbee.node import Delivered, Dropped, Joined, Message, NodeConfig, NodeType, Persist, Undelivered
+from tests.protocols.zigbee.cell import GAS, HUB, INSTALL_CODE, METER, Cell, Station
 
 TERMINAL = 0x00DB0000000000AA
 KEY = bytes(range(16))
@@ -145,3 +145,24 @@ def test_whatever_arrives_from_an_eui64_does_no_harm(field: Field, octets: bytes
     body = pack("<HB", control, 1) + field.pan + address + b"\xff\xff" + bytes(8) + (b"\x0b\x00" if stub else b"") + octets
     effects = field.hub.stack.receive(crc.append_kermit(body), field.cell.kernel.now)
     assert not any(isinstance(effect, Message) for effect in effects)
+
+
+def test_a_coordinator_looks_around_before_it_forms_its_network(cell: Cell) -> None:
+    first = cell.hub()
+    neighbour = Station(cell, "neighbour", NodeConfig(METER, NodeType.COORDINATOR, channels=(15,), pan_id=0x1234))
+    neighbour.do(neighbour.stack.form(cell.kernel.now))
+    config = NodeConfig(TERMINAL, NodeType.COORDINATOR, channels=(11, 15, 20), survey=True, pan_id=0x1234)
+    late = Station(cell, "late", config)
+    late.do(late.stack.form(cell.kernel.now))
+    assert late.told(Joined) == late.told(Persist) == []
+    cell.run(35)
+    (joined,) = late.told(Joined)
+    assert joined.channel == 20
+    assert joined.pan_id not in (0x1234, first.told(Joined)[0].pan_id)
+    assert late.told(Persist)
+    late.stack.trust_centre.add(GAS, INSTALL_CODE)
+    late.do(late.stack.permit(60, cell.kernel.now))
+    gas = Station(cell, "gas", NodeConfig(GAS, NodeType.SLEEPY_END_DEVICE, install_code=INSTALL_CODE, channels=(11, 15, 20)))
+    gas.do(gas.stack.join(cell.kernel.now))
+    cell.run(5)
+    assert gas.told(Joined)[0].channel == 20
