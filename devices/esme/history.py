@@ -16,7 +16,7 @@ from devices.parts.profile_log import HALF_HOUR, Row
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.metering.profile import Channel, Log, Period
 
 _LARGEST: Final = 0xFFFFFE
@@ -106,7 +106,7 @@ def _small(value: int | None) -> int | None:
 
 
 def _seconds(utc: int) -> int:
-    return utc // S - EPOCH
+    return seconds(utc)
 
 
 def _day(utc: int, ago: int) -> int:

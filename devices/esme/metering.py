@@ -15,14 +15,13 @@ from devices.esme.limits import Limits
 from devices.esme.meter import Meter
 from devices.parts.han import Han
 from devices.parts.metrology import POWER_FACTOR
-from devices.runtime.kernel import S
 from devices.runtime.rtc import Rtc
 from protocols.core.codec import Frame
 from protocols.dlms.cosem import ControlState, InterfaceClass
 from protocols.dlms.logical_device import LogicalDevice
 from protocols.dlms.obis import Obis
+from protocols.zigbee.clusters import time as zigbee_time
 from protocols.zigbee.clusters.metering import ExtendedStatus, Metering, SupplyStatus
-from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.metering.fast_poll import FastPoll
 from protocols.zigbee.metering.profile import LARGEST, MOST, Period, profile
 from protocols.zigbee.zcl.cluster import Attribute
@@ -157,7 +156,7 @@ class Commands:
 
 def seconds(rtc: Rtc) -> int | None:
     """Since 2000, UTC; None: the clock has no time."""
-    return max(rtc.read() // S - EPOCH, 0) if rtc.valid else None
+    return zigbee_time.seconds(rtc.read()) if rtc.valid else None
 
 
 def _orders(firmware: Firmware, han: Han, meter: Meter, limits: Limits, device: LogicalDevice) -> Orders:

@@ -53,7 +53,7 @@ from protocols.zigbee.clusters.prepayment import (
     SnapshotCause,
     TopUpResult,
 )
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
@@ -221,7 +221,7 @@ class PrepaymentFace:
             self._board.nvm.put({_SETTINGS: self._settings})
 
     def _now(self) -> int:
-        return max(self._board.rtc.read() // S - EPOCH, 0)
+        return seconds(self._board.rtc.read())
 
     def _touched(self, thing: InterfaceClass, member: Member | Method) -> None:
         if member is cosem.Credit.current_credit_amount:

@@ -33,6 +33,8 @@ _RESET_BLOCKS: Final = 0x63
 _CAPTURE_BILLING: Final = 1
 _SEASONS, _WEEKS, _DAYS, _SWITCHES, _SPECIAL_DAYS, _ENTRIES = 4, 4, 16, 48, 50, 22
 _BILLING_ROWS: Final = 12
+_TO_THE_MINUTE: Final = 7
+"""Octets of a date-time."""
 _BILLING_KEY: Final = "billing/rows"
 _LOW_MEDIUM, _MEDIUM_HIGH = 500, 2_000
 """Watts between which consumption is called medium, until a supplier says else."""
@@ -103,12 +105,20 @@ def _billing(board: Board, find: Find) -> list[InterfaceClass]:
     log = ProfileGeneric(BILLING_LOG, columns=captured, profile_entries=_BILLING_ROWS)
     log.restore(board.nvm.get(_BILLING_KEY, []))
     log.watch(lambda thing, member: board.nvm.put({_BILLING_KEY: log.image()}))
+    clock = find(_BILLED[0])
+
+    def once(argument: Data) -> None:
+        """A billing time that comes again, because the clock was set back over it, is none."""
+        now = b"" if clock is None else clock.read(2).value[:_TO_THE_MINUTE]
+        if any(row.value[0].value[:_TO_THE_MINUTE] == now for row in log.buffer.value):
+            raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "this billing time has its row")
+
     capture = (_CAPTURE_BILLING, [(Service.EXECUTE, 7, BILLING_LOG, 2, axdr.i8(0))])
     days = cosem.SingleActionSchedule(
         "0-0:15.0.0", type=cosem.ScheduleType.SAME_TIMES_OPEN_DATES, executed_script=(BILLING_SCRIPTS, _CAPTURE_BILLING)
     )
     keep(board.nvm, days, cosem.SingleActionSchedule.execution_time)
-    return [log, cosem.ScriptTable(BILLING_SCRIPTS, find=find, scripts=[capture]), days]
+    return [log, cosem.ScriptTable(BILLING_SCRIPTS, find=find, scripts=[capture], on={"execute": once}), days]
 
 
 def _power(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:

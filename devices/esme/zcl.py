@@ -15,10 +15,9 @@ from devices.parts.tariff import serve_price
 from devices.runtime.board import Board
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, Unit
-from protocols.zigbee.clusters.time import EPOCH, Time
+from protocols.zigbee.clusters.time import Time, seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
 
-S: Final = 1_000_000_000
 ENDPOINT: Final = 1
 DEVICE: Final = 0x0501
 """Smart Energy: metering device."""
@@ -63,7 +62,7 @@ def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endp
 
 
 def _time(extreme: Extreme) -> int | None:
-    return None if extreme.at is None else extreme.at // S - EPOCH
+    return None if extreme.at is None else seconds(extreme.at)
 
 
 def _status(meter: Meter, supply: Supply) -> Status:

@@ -35,6 +35,7 @@ from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
 from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
+from protocols.zigbee.clusters.power_configuration import PowerConfiguration
 from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType, TrustCentreReplaced
 from protocols.zigbee.zcl.endpoint import Request
 
@@ -100,6 +101,10 @@ class Firmware(firmware.Firmware):
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
         self.rates = Rates(self.han, self.clock, config)
         endpoint = zcl.endpoint(config, self.rates, self.register, battery, running_version(board))
+        endpoint.serve(PowerConfiguration, {
+            PowerConfiguration.battery_voltage: lambda: round(board.supply.volts * 10),
+            PowerConfiguration.battery_percentage_remaining: lambda: 2 * battery.percent,
+        })  # fmt: skip
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
         self.inbox = Inbox(board)
@@ -112,9 +117,9 @@ class Firmware(firmware.Firmware):
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
-        self.han.on(Left, lambda left: None if left.rejoin else self._forget_mirror())
+        self.han.on(Left, lambda left: None if left.rejoin else self._left())
         self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
-        self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.forget())
+        self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.rejoined())
         self.log = ProfileLog(board.nvm)
         self._commands = Commands(self, metering, self.log, self._read)
         self.every(HALF_HOUR, self._half_hour, align=True)
@@ -197,10 +202,14 @@ class Firmware(firmware.Firmware):
         answer = await self.han.request(*found[0], Metering.RequestMirror(), Metering.RequestMirrorResponse)
         if answer.endpoint_id == MIRROR_REFUSED:
             raise NoAnswer("the hub has no mirror to give")
-        event, interval = self.board.rtc.read() // S, self.config.wake_period // S
+        event, interval = min(self.board.rtc.read() // S, 0xFFFFFFFF), self.config.wake_period // S
         configure = Metering.ConfigureMirror(event, interval, True, Scheme.B)
         await self.han.confirm(HUB, answer.endpoint_id, configure)
         return answer.endpoint_id
+
+    def _left(self) -> None:
+        self._forget_mirror()
+        self.messages.forget()
 
     def _forget_mirror(self) -> None:
         self.mirror = None

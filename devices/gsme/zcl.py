@@ -17,11 +17,10 @@ from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
 from protocols.zigbee.clusters.mirror import ReportingStatus
 from protocols.zigbee.clusters.prepayment import Prepayment
-from protocols.zigbee.clusters.time import EPOCH, Time
+from protocols.zigbee.clusters.time import Time, seconds
 from protocols.zigbee.zcl.cluster import Attribute, Cluster
 from protocols.zigbee.zcl.endpoint import Endpoint
 
-S = 1_000_000_000
 ENDPOINT = 1
 DEVICE = 0x0501
 """Smart Energy: metering device."""
@@ -146,7 +145,7 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         Metering.current_tier_summation_delivered[1]: lambda: register.reading.litres,
         **{Metering.current_tier_summation_delivered[tier]: 0 for tier in TIERS[1:]},
         **{Metering.current_no_tier_block_summation_delivered[block]: 0 for block in BLOCKS},
-        Metering.reading_snapshot_time: lambda: None if register.reading.at is None else register.reading.at // S - EPOCH,
+        Metering.reading_snapshot_time: lambda: None if register.reading.at is None else seconds(register.reading.at),
         Metering.supply_status: SupplyStatus.ON,
         Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
         Metering.remaining_battery_life: lambda: battery.percent,

@@ -18,7 +18,7 @@ from devices.parts.outbox import Outbox
 from devices.runtime.kernel import S
 from protocols.zigbee.clusters.demand_response import MANDATORY, DemandResponse, EventStatus
 from protocols.zigbee.clusters.energy_management import NO_EVENT, Action, CurrentEventStatus, EnergyManagement, LoadControlState
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.demand_response.cycle import Cycle, cycle
 from protocols.zigbee.demand_response.schedule import Entry, Report, Schedule
 from protocols.zigbee.zcl.cluster import SERVER, Attribute
@@ -91,7 +91,7 @@ class Load:
     @property
     def _now(self) -> int | None:
         utc = self._clock.utc
-        return None if utc is None else utc // S - EPOCH
+        return None if utc is None else seconds(utc)
 
     def look(self) -> None:
         """See what the time brings."""

@@ -12,7 +12,7 @@ from devices.parts.han import HUB, Han
 from devices.parts.outbox import Outbox
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import Events, LogId
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.events.log import EventLog
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
@@ -20,7 +20,6 @@ from protocols.zigbee.zcl.status import Status
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
 
-S: Final = 1_000_000_000
 TO_HAN, TO_WAN = 0x01, 0x02
 """Bits of an event's action control."""
 _KEY: Final = "events"
@@ -40,7 +39,7 @@ class EventRecorder:
 
     def happened(self, event: int, log: LogId = LogId.GENERAL, data: bytes = b"") -> None:
         """Write an event down, and tell it."""
-        time = max(self._board.rtc.read() // S - EPOCH, 0)
+        time = seconds(self._board.rtc.read())
         self.log.record(log, event, time, data)
         self._board.nvm.put({_KEY: self.log.image()})
         self._board.log("device.event", {"event": event, "log": log.name})

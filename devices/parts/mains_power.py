@@ -12,7 +12,7 @@ from devices.parts.outbox import Outbox
 from protocols.zigbee.alarms.table import AlarmTable
 from protocols.zigbee.clusters.alarms import Alarms
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -79,7 +79,7 @@ class MainsPower:
 
     def _trip(self) -> None:
         self._timer = None
-        now = max(self._board.rtc.read() // S - EPOCH, 0)
+        now = seconds(self._board.rtc.read())
         for code in (TOO_LOW, TOO_HIGH):
             alarm = self.table.watch(code, PowerConfiguration.id, now)
             if alarm is not None:

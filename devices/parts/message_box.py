@@ -21,7 +21,7 @@ from protocols.zigbee.clusters.messaging import (
     UNTIL_CHANGED,
     Messaging,
 )
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -50,7 +50,7 @@ class MessageBox:
     @property
     def _now(self) -> int | None:
         utc = self._clock.utc
-        return None if utc is None else utc // S - EPOCH
+        return None if utc is None else seconds(utc)
 
     @property
     def _current(self) -> Messaging.DisplayMessage | None:

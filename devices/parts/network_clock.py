@@ -54,7 +54,8 @@ class NetworkClock:
         rtc = self._han.board.rtc
         utc = (seconds + EPOCH) * S
         off = utc - rtc.read()
-        self._disagrees = rtc.valid and not trusted and self._most is not None and abs(off) > self._most
+        apart = max(off, -off - S)  # at least: what is told as a second may be the whole of it
+        self._disagrees = rtc.valid and not trusted and self._most is not None and apart > self._most
         if self._disagrees:
             self._han.board.log("event", {"code": NOT_ADJUSTED, "off_ns": off})
             self.happened(NOT_ADJUSTED)

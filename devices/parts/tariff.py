@@ -11,10 +11,9 @@ from typing import Final
 from devices.runtime.rtc import Rtc
 from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.price import Price
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
 
-S: Final = 1_000_000_000
 ONE_TIER: Final = 1
 LONGEST_RATE_LABEL: Final = 12
 _UNTIL_CHANGED: Final = 0xFFFF
@@ -54,7 +53,7 @@ def _publication(tariff: Tariff, rtc: Rtc) -> Price.PublishPrice:
         provider_id=0,
         rate_label=label.encode(),
         issuer_event_id=1,
-        current_time=rtc.read() // S - EPOCH if rtc.valid else _UNKNOWN_TIME,
+        current_time=seconds(rtc.read()) if rtc.valid else _UNKNOWN_TIME,
         unit_of_measure=Unit.KILOWATT_HOURS,
         currency=tariff.currency,
         price_trailing_digit_and_price_tier=tariff.digits << 4 | ONE_TIER,

@@ -24,7 +24,7 @@ from devices.runtime.board import Board
 from protocols.core.codec import Frame
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus
 from protocols.zigbee.clusters.prepayment import CreditStatus, Originator, PaymentControl, Prepayment, TopUpResult
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 S = 1_000_000_000
@@ -84,7 +84,7 @@ class Firmware(ConsumerDisplay):
             self.spawn(self._ask(Metering.LocalChangeSupply(SupplyStatus.ON), "supply"))
         elif button == CREDIT:
             utc = self.clock.utc
-            now = 0xFFFFFFFF if utc is None else utc // S - EPOCH
+            now = 0xFFFFFFFF if utc is None else seconds(utc)
             self.spawn(self._ask(Prepayment.SelectAvailableEmergencyCredit(now, Originator.DISPLAY), "emergency"))
         else:
             super().press(button)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from devices.parts.keep_alive import BASE, JITTER
 from devices.parts.tariff import Tariff, serve_price
-from devices.runtime.kernel import DAY, S
+from devices.runtime.kernel import DAY
 from devices.runtime.rtc import Rtc
 from hubfw.han.metering import hear
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.keep_alive import KeepAlive
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.time import EPOCH, Time, TimeStatus
+from protocols.zigbee.clusters.time import Time, TimeStatus, seconds
 from protocols.zigbee.zcl.cluster import Attribute
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
@@ -92,4 +92,4 @@ class Esi:
 
 
 def _seconds(rtc: Rtc, ahead: int = 0) -> int:
-    return (rtc.read() + ahead) // S - EPOCH if rtc.valid else _UNKNOWN_TIME
+    return seconds(rtc.read() + ahead) if rtc.valid else _UNKNOWN_TIME

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final
 from devices.parts.deadline import Deadline
 from devices.parts.han import Han, NoAnswer
 from devices.parts.kept_file import KeptFile
-from devices.runtime.kernel import S
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.ota import Ota
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.node import RX_ON_DEVICES
 from protocols.zigbee.ota import image
 from protocols.zigbee.ota.image import File, Memory
@@ -83,7 +82,7 @@ class Images:
 
     def _seconds(self) -> int:
         rtc = self._board.rtc
-        return rtc.read() // S - EPOCH if rtc.valid else 0
+        return seconds(rtc.read()) if rtc.valid else 0
 
     def _heard(self, command: Frame, request: Request) -> Outcome:
         eui64 = request.message.source_eui64

@@ -25,7 +25,7 @@ from protocols.zigbee.clusters.demand_response import (
     DemandResponse,
     EventStatus,
 )
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.demand_response.issuer import Issuer
 from protocols.zigbee.demand_response.schedule import Event, end_of
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
@@ -130,4 +130,4 @@ class LoadControl:
         return Status.SUCCESS
 
     def _now(self) -> int:
-        return max(self._board.rtc.read() // S - EPOCH, 0)
+        return seconds(self._board.rtc.read())

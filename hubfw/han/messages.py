@@ -26,7 +26,7 @@ from protocols.zigbee.clusters.messaging import (
     UNTIL_CHANGED,
     Messaging,
 )
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.endpoint import Instance, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -194,7 +194,7 @@ class Messages:
         return Status.SUCCESS
 
     def _now(self) -> int:
-        return max(self._board.rtc.read() // S - EPOCH, 0)
+        return seconds(self._board.rtc.read())
 
 
 def _end(message: Messaging.DisplayMessage) -> int | None:

@@ -25,7 +25,7 @@ from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.price import Price
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.device_management.attributes import attributes as suppliers
 from protocols.zigbee.device_management.table import ROWS as DEVICE_MANAGEMENT
 from protocols.zigbee.price.attributes import attributes
@@ -98,7 +98,7 @@ class Publisher:
     def now(self) -> int | None:
         """Seconds since 2000; None: the hub has no time."""
         rtc = self._board.rtc
-        return rtc.read() // S - EPOCH if rtc.valid else None
+        return seconds(rtc.read()) if rtc.valid else None
 
     # --- what comes from suppliers ---
 

@@ -156,6 +156,12 @@ def test_mains_voltage_is_the_real_one_and_its_alarm_comes_after_the_dwell_time(
     assert hub.request(Alarms.GetAlarm(), Alarms.GetAlarmResponse).status == 0x8B
 
 
+def test_the_gas_meter_tells_of_its_battery(home):
+    power = home.gsme.firmware.han.endpoints[1].server(PowerConfiguration)
+    assert power[PowerConfiguration.battery_voltage] == 36
+    assert 0 < power[PowerConfiguration.battery_percentage_remaining] <= 200
+
+
 # --- identify ---
 
 

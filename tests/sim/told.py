@@ -15,8 +15,8 @@ NOISE = ("air.frame", "display")
 class Told(Run):
     """A run that keeps its events, without frames and faces. `told` are (ns, who, kind, data)."""
 
-    def __init__(self, declared: config.Bench, seed: int | str | None = None) -> None:
-        super().__init__(declared, seed)
+    def __init__(self, declared: config.Bench, seed: int | str | None = None, start_ns: int | None = None) -> None:
+        super().__init__(declared, seed, start_ns)
         self.told: list[tuple[int, str, str, Data]] = []
         self.log.subscribe(self._hear)
 

@@ -14,6 +14,15 @@ EPOCH = 946_684_800
 """2000-01-01 00:00:00 UTC in seconds since 1970: where ZigBee's UTCTime counts from."""
 
 
+LAST = 0xFFFFFFFE
+"""The last second that UTCTime can tell, in 2136; the number behind it means that a time is not known."""
+
+
+def seconds(utc: int) -> int:
+    """UTCTime of an instant (ns since 1970): the first or the last second, where it is beyond."""
+    return min(max(utc // 1_000_000_000 - EPOCH, 0), LAST)
+
+
 class TimeStatus(IntFlag):
     """Bits of `Time.time_status`."""
 
