@@ -119,7 +119,7 @@ class Firmware(firmware.Firmware):
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
         self.han.on(Left, lambda left: None if left.rejoin else self._left())
         self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
-        self.han.on(Joined, lambda joined: None if joined.resumed else self.messages.rejoined())
+        self.han.on(Joined, lambda joined: self.messages.rejoined())
         self.log = ProfileLog(board.nvm)
         self._commands = Commands(self, metering, self.log, self._read)
         self.every(HALF_HOUR, self._half_hour, align=True)

@@ -126,12 +126,17 @@ class Messages:
             if not response.remaining:
                 break
 
-    def forget(self) -> None:
-        """The meter joined anew, and has no tunnel."""
+    def rejoined(self) -> None:
+        """The meter is on the network anew. The hub has forgotten its tunnel, if it heard of that: it is closed before the next."""
         if self._client is not None:
-            self._tunnels.close(self._client.peer)
+            self._tunnels.drop(self._client.peer)
             self._client = None
         self._tried = False
+        self._end("joined anew")
+
+    def forget(self) -> None:
+        """The meter has left its network, and the tunnel with it."""
+        self.rejoined()
         self._nvm.delete(_TUNNEL)
 
     def put(self, *messages: bytes) -> None:
@@ -196,15 +201,18 @@ class Messages:
         elif isinstance(effect, Closed):
             self._closed += 1
             self._log("gsme.tunnel-closed", {"reason": effect.reason})
-            answer, self._answer = self._answer, None
-            if answer is not None and not answer.done:
-                answer.set_exception(_TunnelGone())
-            opening = self._opening
-            if opening is not None:
-                self._opening = None
-                opening.set_exception(NoAnswer(f"no tunnel: {effect.reason}"))
+            self._end(effect.reason)
         else:
             self._received(effect.data)
+
+    def _end(self, reason: str) -> None:
+        """Nobody who waits for the tunnel, or for an answer through it, waits on."""
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done:
+            answer.set_exception(_TunnelGone())
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.set_exception(NoAnswer(f"no tunnel: {reason}"))
 
     def _received(self, data: bytes) -> None:
         try:

@@ -153,6 +153,10 @@ class TunnelClients(_Tunnels):
         self.apply(self.clients.pop(peer).close(self.han.now))
         del self._timers[peer]
 
+    def drop(self, peer: Peer) -> None:
+        """Forget a tunnel without a word. KeyError when there is none."""
+        del self.clients[peer], self._timers[peer]
+
     def send(self, peer: Peer, data: bytes) -> None:
         """A message into the tunnel to a peer. KeyError; LocalProtocolError when it is not open, or takes less."""
         self.apply(self.clients[peer].send(data, self.han.now))

@@ -290,3 +290,16 @@ def test_g13_a_busy_meter_is_asked_again_by_the_hub_after_180_seconds_and_not_at
     party.send("esme", b"\xdd arrives")
     home.run(for_=5 * S)
     assert party.given["esme"][-1] == b"\xdd arrives"
+
+
+def test_g13_after_a_rejoin_the_hub_has_forgotten_the_tunnel_and_the_meter_opens_another(gas):
+    party = Party(gas, "gsme")
+    opened = len(gas.events("mailbox.tunnel-open"))
+    gas.gsme.firmware.spawn(gas.gsme.firmware.han.rejoin())
+    gas.run(for_=WAKE)
+    assert len(gas.events("mailbox.tunnel-open")) == opened + 1
+    assert len(gas.hub.firmware.mailbox.tunnels) == 1
+    assert [told["reason"] for told in gas.events("gsme.tunnel-closed")] == []
+    party.send("gsme", b"after the rejoin")
+    gas.run(for_=WAKE)
+    assert party.given["gsme"] == [b"after the rejoin"]
