@@ -39,7 +39,7 @@ class CertifiedKey:
         self._han = han
         self._endpoint = endpoint
         self._exchange = Exchange(han.config.eui64, credentials, han.board.rng("key establishment").getrandbits)
-        self._random = han.board.rng("key establishment pause").random
+        self._random = han.board.chance("key establishment pause")
         self._peer = HUB, 1
         self._offered = True
         self._outcome: Future[Established | Failed] | None = None

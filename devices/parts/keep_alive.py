@@ -34,7 +34,7 @@ class TrustCentreWatch:
         self._han = han
         self._source = endpoint.number
         self._server = server
-        self._random = han.board.rng("keep alive").random
+        self._random = han.board.chance("keep alive")
         self._base, self._jitter = BASE, JITTER
         endpoint.use(KeepAlive)
 

@@ -22,21 +22,25 @@ def keep(nvm: Nvm, thing: InterfaceClass, *attributes: Attribute) -> None:
 
     `keep(board.nvm, calendar, ActivityCalendar.calendar_name_passive, ...)`; all that one call changes is one transaction.
     """
-    keys = {member.number: f"{_KEY}/{thing.class_id}/{thing.name}/{member.number}" for member in attributes}
+    numbers = bytes(member.number for member in attributes)
     for member in attributes:
-        stored = nvm.get(keys[member.number])
+        stored = nvm.get(_key(thing, member.number))
         if stored is not None:
             _restore(thing, member, stored)
 
     def changed(_: InterfaceClass, member: Attribute | Method) -> None:
-        if isinstance(member, Attribute) and member.number not in keys:
+        if isinstance(member, Attribute) and member.number not in numbers:
             return
-        values = {key: thing.read(number).build() for number, key in keys.items()}
+        values = {_key(thing, number): thing.read(number).build() for number in numbers}
         news = {key: octets for key, octets in values.items() if nvm.get(key) != octets}
         if news:
             nvm.put(news)
 
     thing.watch(changed)
+
+
+def _key(thing: InterfaceClass, number: int) -> str:
+    return f"{_KEY}/{thing.class_id}/{thing.name}/{number}"
 
 
 def _restore(thing: InterfaceClass, member: Attribute, stored: bytes) -> None:

@@ -138,27 +138,7 @@ class Node:
         self._polling = False
         self._search: Task[Joined] | None = None
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
-        self._handlers: dict[type[Effect], list[Callable[[Any], object]]] = {
-            kind: [partial(self._tell, told, fields)] for kind, (told, fields) in _TOLD.items()
-        }
-        appliers: dict[type[Effect], Callable[[Any], object]] = {
-            Transmit: self._transmit,
-            Configure: self._configure,
-            Persist: lambda effect: self.board.nvm.put({NETWORK: effect.state}),
-            Delivered: lambda effect: self._resolve(effect.handle, None),
-            Undelivered: lambda effect: self._fail(effect.handle, effect.reason),
-            Joined: lambda effect: self._resolve(Joined, effect),
-            JoinFailed: lambda effect: self._resolve(Joined, effect),
-            Left: self._left,
-            ParentLost: lambda effect: self.firmware.spawn(self.rejoin()),
-            PartnerKey: lambda effect: self._resolve((PartnerKey, effect.eui64), None),
-            PartnerKeyFailed: lambda effect: self._fail((PartnerKey, effect.eui64), "no key from the trust centre"),
-            MatchResponse: self._matched,
-            ZdoResponse: lambda effect: self._resolve((ZdoResponse, effect.sequence), effect.response),
-            Dropped: self._dropped,
-        }
-        for kind, act in appliers.items():
-            self.on(kind, act)
+        self._listeners: dict[type[Effect], list[Callable[[Any], object]]] = {}
         dual = config.sub_ghz and config.type is NodeType.COORDINATOR
         self._radios = (self.board.radio, self.board.sub_ghz) if dual else (self.board.radio,)
         for interface, radio in enumerate(self._radios):
@@ -172,7 +152,7 @@ class Node:
 
     def on(self, kind: type[E], handler: Callable[[E], object]) -> None:
         """Hear of an effect of the stack (DeviceJoined, DeviceAnnounced, Left, ...), after it was applied."""
-        self._handlers.setdefault(kind, []).append(handler)
+        self._listeners.setdefault(kind, []).append(handler)
 
     # --- network life ---
 
@@ -311,13 +291,18 @@ class Node:
         try:
             while queue:
                 effect = queue.popleft()
-                for handler in self._handlers.get(type(effect), ()):
-                    handler(effect)
+                kind = type(effect)
+                act = _ACTS.get(kind)
+                if act is not None:
+                    act(self, effect)
+                for listener in self._listeners.get(kind, ()):
+                    listener(effect)
         finally:
             self._applying = False
         self._timer.arm()
 
-    def _tell(self, told: str, fields: tuple[str, ...], effect: Effect) -> None:
+    def _tell(self, effect: Effect) -> None:
+        told, fields = _TOLD[type(effect)]
         self.board.log(told, {field: getattr(effect, field) for field in fields})
 
     def _transmit(self, effect: Transmit) -> None:
@@ -369,3 +354,38 @@ class Node:
         if self._polling:
             self.apply(self.stack.stay_awake(self.now + AWAKE, self.now))
             self.firmware.after(AWAKE, self._poll_on)
+
+
+Act = Callable[[Node, Any], object]
+
+
+def _told(act: Act) -> Act:
+    """The event log hears of it first."""
+
+    def both(node: Node, effect: Effect) -> None:
+        node._tell(effect)
+        act(node, effect)
+
+    return both
+
+
+_ACTED: Mapping[type[Effect], Act] = {
+    Transmit: Node._transmit,
+    Configure: Node._configure,
+    Persist: lambda node, effect: node.board.nvm.put({NETWORK: effect.state}),
+    Delivered: lambda node, effect: node._resolve(effect.handle, None),
+    Undelivered: lambda node, effect: node._fail(effect.handle, effect.reason),
+    Joined: lambda node, effect: node._resolve(Joined, effect),
+    JoinFailed: lambda node, effect: node._resolve(Joined, effect),
+    Left: Node._left,
+    ParentLost: lambda node, effect: node.firmware.spawn(node.rejoin()),
+    PartnerKey: lambda node, effect: node._resolve((PartnerKey, effect.eui64), None),
+    PartnerKeyFailed: lambda node, effect: node._fail((PartnerKey, effect.eui64), "no key from the trust centre"),
+    MatchResponse: Node._matched,
+    ZdoResponse: lambda node, effect: node._resolve((ZdoResponse, effect.sequence), effect.response),
+    Dropped: Node._dropped,
+}
+_ACTS: Mapping[type[Effect], Act] = dict.fromkeys(_TOLD, Node._tell) | {
+    kind: _told(act) if kind in _TOLD else act for kind, act in _ACTED.items()
+}
+"""What every node does about an effect, before those who listen hear of it. One table for all nodes."""

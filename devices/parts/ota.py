@@ -64,7 +64,7 @@ class FirmwareUpdate:
         own = next(iter(credentials), None)
         trust = None if own is None else Trust(own.suite, own.issuer, own.authority, (SIGNER,))
         device = Device(MANUFACTURER, image_type, self.version, HARDWARE)
-        self.client = Client(device, self.store, board.rng("firmware update").random, page=page, trust=trust)
+        self.client = Client(device, self.store, board.chance("firmware update"), page=page, trust=trust)
         self._before_restart = before_restart
         self._han = han
         self._endpoint = endpoint

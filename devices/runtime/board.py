@@ -128,6 +128,10 @@ class Board:
         """The board's random stream for a purpose. It goes on over power-off, as a noise source would."""
         return self.kernel.rng(f"{self.name}/{purpose}")
 
+    def chance(self, purpose: str) -> Callable[[], float]:
+        """`rng(purpose).random`, whose 2.5 KiB of state are there from the first draw on: many a device never draws."""
+        return lambda: self.rng(purpose).random()
+
     def log(self, kind: str, data: Data) -> None:
         """Emit an event of this node."""
         self.kernel.log.emit(self.name, kind, data)

@@ -37,6 +37,9 @@ class Duplicates:
                 del self._seen[next(iter(self._seen))]
             seen = self._seen[source] = {}
         seen.pop(counter, None)
-        if len(seen) >= COUNTERS:
-            del seen[next(iter(seen))]
+        while seen:
+            oldest = next(iter(seen))
+            if seen[oldest] > now and len(seen) < COUNTERS:
+                break
+            del seen[oldest]
         seen[counter] = now + LIFE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from functools import cache
 from typing import Protocol, TypeAlias
 
 from protocols.core.errors import DecodeError, LocalProtocolError
@@ -33,6 +34,12 @@ class Type(Protocol):
         ...
 
 
+@cache
+def _small(tag: int, number: int) -> Data:
+    """A home has thousands of small numbers, and few different ones."""
+    return Data(tag, number)
+
+
 class Simple:
     """One value under one tag. `size`: octets of a string, None for any number."""
 
@@ -47,7 +54,9 @@ class Simple:
             return axdr.boolean(bool(plain))
         if isinstance(plain, str) and self.tag != Tag.BIT_STRING:
             return Data(self.tag, plain.encode())
-        return Data(self.tag, int(plain) if isinstance(plain, int) else plain)  # an enumeration as its bare number
+        if isinstance(plain, int):  # an enumeration as its bare number
+            return _small(self.tag, int(plain)) if 0 <= plain < 256 else Data(self.tag, int(plain))
+        return Data(self.tag, plain)
 
     def admit(self, data: Data) -> None:
         if data.tag != self.tag or (self.size is not None and len(data.value) != self.size):

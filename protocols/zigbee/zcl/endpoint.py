@@ -91,6 +91,8 @@ _NOTHING_DERIVED: Final[tuple[Mapping[int, object], Callable[[int], object]]] = 
 class Instance:
     """One side of a cluster on an endpoint: its attribute values and the handlers of the commands it receives."""
 
+    __slots__ = ("_derived", "cluster", "handlers", "reported", "side", "values", "written")
+
     def __init__(self, cluster: type[Cluster], side: Side, values: Values) -> None:
         self.cluster = cluster
         self.side = side
