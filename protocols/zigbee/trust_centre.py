@@ -30,6 +30,8 @@ LOG_SIZE = 16
 SWITCH_DELAY = 10 * S
 """Between handing out a new network key and using it: sleepers that poll meanwhile have it, others get it when they do."""
 
+ANEW = 60 * S
+"""How long who joins anew may take to make a key, before the one it had counts again."""
 ASK_AGAIN = S
 """Between two attempts to hand the network key to a device that polls."""
 
@@ -164,8 +166,18 @@ class TrustCentre:
         if not code_key:
             self._refuse(eui64, "not in the device log" if code_key is None else "known by a backup, and not by its install code")
             return False
-        self._delivery.link_keys[eui64] = security.LinkKey(code_key, security.INSTALL_CODE)
+        links = self._delivery.link_keys
+        held, fresh = links.get(eui64), security.LinkKey(code_key, security.INSTALL_CODE)
+        links[eui64] = fresh
+        if held is not None and held.kind == security.CERTIFIED and self._context.config.certified:
+            self._context.after(("anew", eui64), ANEW, partial(self._fall_back, eui64, held, fresh))
         return True
+
+    def _fall_back(self, eui64: int, held: security.LinkKey, fresh: security.LinkKey) -> None:
+        """Nobody made a key with us after all: it was not the device that began anew, which has the old one still."""
+        if self._delivery.link_keys.get(eui64) is fresh and fresh.incoming < 0:
+            self._delivery.link_keys[eui64] = held
+            self._changed()
 
     def _admit(self, device: Device, router: int | None = None) -> None:
         device.partner = True

@@ -27,6 +27,7 @@ from protocols.zigbee.node import (
 from protocols.zigbee.trust_centre import LOG_SIZE, DeviceLogFull
 from tests.protocols.zigbee.cell import DISPLAY, GAS, HUB, INSTALL_CODE, METER, Cell, Station
 
+OTHER_CODE = bytes.fromhex("11223344556677884AF7")
 SUCCESSOR = 0x00DB0000000000AA
 DEVICES = {"meter": METER, "display": DISPLAY, "gas": GAS}
 
@@ -130,6 +131,21 @@ def test_only_a_certified_link_key_brings_a_device_back(cell: Cell) -> None:
         cell.run(10)
         assert ("network key 0" in dict(meter.stack.keys())) is certify
     assert {refused.reason for refused in hub.told(JoinRefused)} == {"not certified"}
+
+
+def test_f19_who_joins_in_anothers_name_without_its_install_code_takes_nothing_from_it(cell: Cell) -> None:
+    hub, meter = certified(cell)
+    for station, partner in ((hub, METER), (meter, HUB)):
+        station.do(station.stack.establish(partner, bytes(range(16)), cell.kernel.now))
+    hub.do(hub.stack.permit(60, cell.kernel.now))
+    thief = cell.station("thief", replace(meter.config, install_code=OTHER_CODE))
+    thief.do(thief.stack.join(cell.kernel.now))
+    cell.run(20)
+    assert not thief.told(Joined)
+    assert "the MIC does not fit" in {effect.reason for effect in thief.told(Dropped)}
+    cell.run(60)
+    assert speaks(cell, meter, hub, link_key=True)
+    assert hub.told(Message)[-1].secured
 
 
 def test_replays_stay_refused_when_the_key_came_anew(home: dict[str, Station], cell: Cell) -> None:
