@@ -4,8 +4,7 @@
 that can do anything returns the effects, in the order in which they are to be carried out. The radio's side is
 `receive`, `confirm`, `expire` and `deadline`; everything else is the firmware's.
 
-It does not discover routes (a home is one hop around its hub, and parents relay for their children). MAC acknowledgements and
-MAC retries are the medium's.
+Routes are found and kept below (`routing`). MAC acknowledgements and MAC retries are the medium's.
 """
 
 from __future__ import annotations
