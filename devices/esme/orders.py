@@ -20,6 +20,7 @@ from devices.runtime.kernel import DAY, S, Timer
 from protocols.core.codec import Frame
 from protocols.dlms.cosem import date_time
 from protocols.dlms.logical_device import LogicalDevice
+from protocols.zigbee.clusters import time as zigbee_time
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.metering.sampling import Sampler
@@ -159,14 +160,14 @@ class Orders:
         """The snapshots that are rows of other logs: of midnights, and of billing days."""
         kind = PayloadType.TIERS_DELIVERED_NO_BILLING
         for row in self._meter.days.rows(DAILY):
-            yield Snapshot(ROUND | row.at // DAY, row.at // S - EPOCH, Cause.GENERAL, kind, _registers(row.total))
+            yield Snapshot(ROUND | row.at // DAY, zigbee_time.seconds(row.at), Cause.GENERAL, kind, _registers(row.total))
         billed = self._device.find(BILLING_LOG)
         for cells in billed.read(2).value if billed is not None else ():
             time = date_time.instant(cells.value[0].value)
             if time is not None:
-                seconds = time // S - EPOCH
-                number = ROUND | _BILLING | seconds // 60
-                yield Snapshot(number, seconds, Cause.END_OF_BILLING_PERIOD, kind, _registers(cells.value[1].value))
+                at = zigbee_time.seconds(time)
+                number = ROUND | _BILLING | at // 60
+                yield Snapshot(number, at, Cause.END_OF_BILLING_PERIOD, kind, _registers(cells.value[1].value))
 
     def _stored_schedules(self) -> Schedules:
         return Schedules(frozenset(map(int, _TYPES)), _CAUSES, self._firmware.board.nvm.get(_SCHEDULES))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.runtime.kernel import DAY, S, Timer
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.metering.profile import consumption
 from protocols.zigbee.metering.sampling import Sampler, sampled
 from protocols.zigbee.metering.snapshots import ROUND, Cause, PayloadType, Registers, Snapshot, Snapshots
@@ -62,7 +62,7 @@ class Commands:
             if row is not None:
                 registers = Registers(row.total, 1, [row.total]).build()
                 yield Snapshot(
-                    ROUND | day, row.at // S - EPOCH, Cause.GENERAL, PayloadType.TIERS_DELIVERED_NO_BILLING, registers
+                    ROUND | day, seconds(row.at), Cause.GENERAL, PayloadType.TIERS_DELIVERED_NO_BILLING, registers
                 )
 
     def _sampled(self, command: Metering.GetSampledData, request: Request) -> Outcome:
@@ -76,7 +76,7 @@ class Commands:
             before, after = self._log.at(first.at + number * HALF_HOUR), self._log.at(first.at + (number + 1) * HALF_HOUR)
             return consumption(None if before is None else before.total, None if after is None else after.total)
 
-        return sampled(command, first.at // S - EPOCH, HALF_HOUR // S, (last.at - first.at) // HALF_HOUR, used, PARTS)
+        return sampled(command, seconds(first.at), HALF_HOUR // S, (last.at - first.at) // HALF_HOUR, used, PARTS)
 
     # --- sampling ---
 
@@ -96,7 +96,7 @@ class Commands:
             return Status.FAILURE
         self._sampler = self._sampler or self._stored()
         self._taken = self._read()
-        outcome = self._sampler.start(command, rtc.read() // S - EPOCH)
+        outcome = self._sampler.start(command, seconds(rtc.read()))
         self._save(self._sampler)
         self._arm()
         return outcome
@@ -115,6 +115,6 @@ class Commands:
         self._timer = None
         if self._sampler is not None:
             self._taken = self._read()
-            self._sampler.expire(self._firmware.board.rtc.read() // S - EPOCH)
+            self._sampler.expire(seconds(self._firmware.board.rtc.read()))
             self._save(self._sampler)
         self._arm()
