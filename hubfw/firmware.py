@@ -32,7 +32,6 @@ from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import Messages
 from hubfw.han.mirrors import Mirrors
-from hubfw.han.sub_ghz import SecondRadio
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.han.visitors import Visitors
@@ -55,6 +54,7 @@ from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 
 if TYPE_CHECKING:
+    from hubfw.han.sub_ghz import SecondRadio
     from hubfw.mbus import MBus
 
 ASK_AGAIN: Final = MIN
@@ -93,9 +93,7 @@ class Firmware(firmware.Firmware):
         )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
-        self.second_radio = (
-            SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, config.duty_limits) if config.sub_ghz else None
-        )
+        self.second_radio = self._second_radio() if config.sub_ghz else None
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
         self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
@@ -131,6 +129,11 @@ class Firmware(firmware.Firmware):
     def han(self) -> Han:
         """The hub's place on the HAN, with its stack and keys."""
         return self.coordinator.han
+
+    def _second_radio(self) -> SecondRadio:
+        from hubfw.han.sub_ghz import SecondRadio  # loaded for dual-band hubs only
+
+        return SecondRadio(self, self.han, self.esi.endpoint, self.log, self.mirrors, self.config.duty_limits)
 
     def boot(self, why: Reset) -> None:
         """Set the clock, take up the network, open the doors."""

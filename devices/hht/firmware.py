@@ -13,12 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from devices.hht.network_visit import NetworkVisit
 from devices.parts.deadline import Deadline
 from devices.parts.dlms_port import PARAMETERS
-from devices.parts.han import Han
 from devices.parts.screen import COLUMNS, STALE, line
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -33,6 +31,10 @@ from protocols.dlms.hdlc.client import State
 from protocols.dlms.meter import AsyncMeter
 from protocols.dlms.server import MANAGEMENT_SAP, PUBLIC_CLIENT
 from protocols.zigbee.key_establishment.certificates import Credentials
+
+if TYPE_CHECKING:
+    from devices.hht.network_visit import NetworkVisit
+    from devices.parts.han import Han
 
 TITLE: Final = "METERBENCH HHT"
 SERIAL_NUMBER: Final = "0-0:96.1.0"
@@ -133,6 +135,8 @@ class Firmware(firmware.Firmware):
         return None if self.over_radio is None else self.over_radio.han
 
     async def _radio_visit(self) -> None:
+        from devices.hht.network_visit import NetworkVisit  # loaded for visits by radio only
+
         self.over_radio = NetworkVisit(self, self.config)
         found: dict[str, object] = {}
         errors: dict[str, str] = {}
