@@ -1,11 +1,10 @@
-"""tshark names what load control, prepayment, messages, events, alarms, identifying and pairing say in a living home: none malformed."""
+"""tshark names load control, prepayment, messages, events, alarms, identifying and pairing in a living home: none malformed."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -30,9 +29,8 @@ from tools.capture.observer import Capture
 pytestmark = pytest.mark.needs("tshark")
 
 POUND = 100_000
-BENCH = "[[home]]\n" + "".join(
-    f'[[home.device]]\nkind = "{kind}"\nat = [{n}, 1]\n' for n, kind in enumerate(("hub", "esme", "ihd", "ppmid", "load-controller"))
-)
+KINDS = ("hub", "esme", "ihd", "ppmid", "load-controller")
+BENCH = "[[home]]\n" + "".join(f'[[home.device]]\nkind = "{kind}"\nat = [{n}, 1]\n' for n, kind in enumerate(KINDS))
 NAMED = {
     0x0003: {"Identify", "Identify Query", "Identify Query Response"},
     0x0009: {"Get Alarm", "Get Alarm Response", "Reset Alarm Log"},
@@ -43,8 +41,8 @@ NAMED = {
     0x0703: {"Display Message", "Cancel Message", "Cancel All Messages", "Get Last Message", "Message Confirmation"},
     0x0705: {
         "Select Available Emergency Credit", "Change Debt", "Emergency Credit Setup", "Consumer Top Up", "Consumer Top Up Response",
-        "Credit Adjustment", "Change Payment Mode", "Change Payment Mode Response", "Get Prepay Snapshot", "Publish Prepay Snapshot",
-        "Get Top Up Log", "Publish Top Up Log", "Set Low Credit Warning Level", "Set Maximum Credit Limit", "Set Overall Debt Cap",
+        "Credit Adjustment", "Change Payment Mode", "Change Payment Mode Response", "Get Prepay Snapshot",
+        "Publish Prepay Snapshot", "Get Top Up Log", "Publish Top Up Log", "Set Low Credit Warning Level", "Set Maximum Credit Limit", "Set Overall Debt Cap",
     },
     0x0706: {"Manage Event", "Report Event Status"},
     0x0709: {"Publish Event", "Get Event Log", "Publish Event Log", "Clear Event Log Request", "Clear Event Log Response"},
