@@ -42,7 +42,8 @@ NAMED = {
     0x0705: {
         "Select Available Emergency Credit", "Change Debt", "Emergency Credit Setup", "Consumer Top Up", "Consumer Top Up Response",
         "Credit Adjustment", "Change Payment Mode", "Change Payment Mode Response", "Get Prepay Snapshot",
-        "Publish Prepay Snapshot", "Get Top Up Log", "Publish Top Up Log", "Set Low Credit Warning Level", "Set Maximum Credit Limit", "Set Overall Debt Cap",
+        "Publish Prepay Snapshot", "Get Top Up Log", "Publish Top Up Log", "Set Low Credit Warning Level",
+        "Set Maximum Credit Limit", "Set Overall Debt Cap",
     },
     0x0706: {"Manage Event", "Report Event Status"},
     0x0709: {"Publish Event", "Get Event Log", "Publish Event Log", "Clear Event Log Request", "Clear Event Log Response"},
