@@ -13,6 +13,7 @@ from protocols.zigbee.key_establishment.certificates import Credentials
 from protocols.zigbee.sub_ghz.server import Limits
 
 if TYPE_CHECKING:
+    from hubfw.prepay.config import Prepay
     from protocols.wmbus.coding import Mode
     from protocols.wmbus.telegram import Key
 
@@ -24,6 +25,7 @@ HHT = "hht"
 IHD = "ihd"
 PPMID = "ppmid"
 LOAD_CONTROLLER = "load-controller"
+PREPAY_GAS = "prepay-gas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +88,7 @@ class Config:
     """EUI-64s of the devices of each dwelling of a multi-dwelling unit; none: all devices belong together."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
+    prepay: Prepay | None = None
+    """Accounts kept in the hub (paper B, appendix C); None: there are none."""
     mbus: tuple[MBusMeter, ...] = ()
     """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""

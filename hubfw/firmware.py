@@ -20,7 +20,7 @@ from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.tasks import Task
-from hubfw.config import ESME, GSME, PPMID, Config, MBusMeter
+from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
 from hubfw.gas_device import gas_device
 from hubfw.gas_mirror import Reading
@@ -56,6 +56,8 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 if TYPE_CHECKING:
     from hubfw.han.sub_ghz import SecondRadio
     from hubfw.mbus import MBus
+    from hubfw.prepay.config import Prepay
+    from hubfw.prepay.part import Prepayment
 
 ASK_AGAIN: Final = MIN
 """After a meter that did not tell its name, or a network that did not tell the time."""
@@ -118,12 +120,27 @@ class Firmware(firmware.Firmware):
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.gas_meter: int | None = None
+        self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
         self._serve_gas()
 
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
 
         return MBus.of(self, meters, self.mirrors.take)
+
+    def _prepayment(self, config: Prepay) -> Prepayment:
+        from hubfw.prepay.part import Prepayment  # likewise
+
+        wired = self.config.wired_meter
+        part = Prepayment(
+            self, config, self.han, self.esi.endpoint, self.log,
+            show=self.mirrors.take, warn=self.messages.display, notice=self._notice,
+            wired=lambda: None if wired is None else self.meters.get(wired),
+            password=self.config.lls_password, time=lambda: date_time.encode(self.board.rtc.read()),
+        )  # fmt: skip
+        for thing in part.hub_objects():
+            self.device.add(thing)
+        return part
 
     @property
     def han(self) -> Han:
@@ -161,6 +178,8 @@ class Firmware(firmware.Firmware):
         self.mailbox.start()
         self.load_control.start()
         self.events.log_changed()
+        if self.prepay is not None:
+            self.prepay.start()
         self.supply_watch.boot(why)
         self.every(HOUR, self._save_log)
         self.supervision.start()
@@ -198,7 +217,7 @@ class Firmware(firmware.Firmware):
     @property
     def gas_meters(self) -> list[int]:
         """EUI-64s of the meters that have a mirror, or should have one."""
-        return [device.eui64 for device in self.log.of(GSME)] + [meter.eui64 for meter in self.config.mbus]
+        return [device.eui64 for device in self.log.of(GSME, PREPAY_GAS)] + [meter.eui64 for meter in self.config.mbus]
 
     def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
@@ -250,7 +269,8 @@ class Firmware(firmware.Firmware):
             self.gas_meter = next(iter(self.gas_meters), None)
             if self.gas_meter is not None:
                 name = device_name(self.gas_meter)
-                self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, self.clients))
+                more = [] if self.prepay is None else self.prepay.gas_objects()
+                self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, self.clients, more))
                 self.targets[GAS] = Local(self.board, self.server, GAS)
 
     def _serve(self, eui64: int) -> Meter:
@@ -293,6 +313,12 @@ class Firmware(firmware.Firmware):
     def _gas_reading(self) -> Reading | None:
         mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter)
         return None if mirror is None else mirror.gas.reading
+
+    def _notice(self, code: int) -> None:
+        """Tell the head end of an event without a time of its own."""
+        self.record.event = code
+        self.board.nvm.put(self.notifier.add(self._notification()))
+        self.notifier.start()
 
     def _notification(self) -> bytes:
         number = self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF

@@ -140,6 +140,10 @@ class Meter:
         rtc = self._firmware.board.rtc
         await self._ask(Client(MANAGEMENT_CLIENT, password=password), lambda client: set_clock(client, rtc.read()))
 
+    async def manage(self, password: bytes, question: Callable[[Client], Procedure[T]]) -> T:
+        """Ask or tell the meter something as its management client. Raises RemoteProtocolError as `set_clock`."""
+        return await self._ask(Client(MANAGEMENT_CLIENT, password=password), question)
+
     async def _ask(self, client: Client, question: Callable[[Client], Procedure[T]]) -> T:
         """Have an association of the hub's own for one question. Raises RemoteProtocolError."""
         address = client.client_sap

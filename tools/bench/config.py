@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Meta
 
 from tools.bench.access import Access, LabKeys
+from tools.bench.declared import Declared
 from tools.bench.device_config import (
     KINDS,
     AnyDevice,
-    Declared,
     Device,
     Esme,
     Gsme,
@@ -32,10 +32,12 @@ from tools.bench.device_config import (
     MBusGas,
     Name,
     Ppmid,
+    PrepayGas,
     Rcp,
     Repeater,
 )
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Wall
+from tools.bench.prepay import Prepay, Prices, RateFrom
 from tools.bench.publications import PUBLICATIONS, Publication
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -97,7 +99,7 @@ class Home(Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | MBusGas | Ihd | Ppmid | LoadController | Repeater)
+                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Ppmid | LoadController | Repeater)
                 or (isinstance(device, Esme) and device.interface == "wired")
             ]
             if lost:
@@ -112,13 +114,18 @@ class Home(Declared, frozen=True, kw_only=True):
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
         if len(wired) > 1:
             raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
-        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas)]
+        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | PrepayGas)]
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
         if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
             raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
         if self.air.sub_ghz is not None and not hubs:
             raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
+        accounts = hubs[0].prepay if hubs else None
+        if accounts is None and any(isinstance(device, PrepayGas) for device in gas):
+            raise ValueError(f'"{gas[0].label}" has no account of its own: say `prepay` at the hub')
+        if accounts is not None and accounts.electricity is not None and not wired:
+            raise ValueError('`prepay.electricity` of the hub needs an electricity meter with `interface = "wired"`')
         joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
@@ -256,6 +263,11 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.neighbourhood.walls[]": Wall,
     "$.neighbourhood.noise[]": Noise,
     "$.home[]": Home,
+    "$.home[].device[].prepay": Prepay,
+    "$.home[].device[].prepay.gas": Prices,
+    "$.home[].device[].prepay.electricity": Prices,
+    "$.home[].device[].prepay.gas.rates[]": RateFrom,
+    "$.home[].device[].prepay.electricity.rates[]": RateFrom,
     "$.home[].air": Air,
     "$.home[].air.walls[]": Wall,
     "$.home[].air.noise[]": Noise,

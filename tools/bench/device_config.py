@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-import msgspec
 from msgspec import Meta
 
 from protocols.core.crc import x25
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
+from tools.bench.declared import Declared
 from tools.bench.medium import Metres
+from tools.bench.prepay import Prepay
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-
-
-class Declared(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fields are exactly those declared."""
 
 
 class DeviceCertificate(Declared, frozen=True, kw_only=True):
@@ -100,6 +97,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240
     """How long its reserve energy lasts after mains loss."""
+    prepay: Prepay | None = None
+    """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
 
 
 class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
@@ -135,6 +134,10 @@ class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
     """Whether a command may open its valve; if not, it arms it, and a hand at the meter opens it."""
 
 
+class PrepayGas(AnyDevice, frozen=True, kw_only=True, tag="prepay-gas"):
+    """Gas meter without an account: its hub has `prepay`."""
+
+
 class Ihd(AnyDevice, frozen=True, kw_only=True, tag="ihd"):
     """In-home display."""
 
@@ -167,9 +170,10 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | MBusGas | Ihd | Ppmid | LoadController | Repeater | Hht | Rcp
+Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Ppmid | LoadController | Repeater | Hht | Rcp
 KINDS: dict[str, type[AnyDevice]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Hub, Esme, Gsme, MBusGas, Ihd, Ppmid, LoadController, Repeater, Hht, Rcp)
+    str(kind.__struct_config__.tag): kind
+    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Ppmid, LoadController, Repeater, Hht, Rcp)
 }
 """The word in the file to its declaration."""
 

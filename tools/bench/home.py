@@ -29,7 +29,7 @@ from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from protocols.zigbee.sub_ghz.server import Limits
-from tools.bench import config, device_config
+from tools.bench import config, device_config, prepay
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
 from tools.bench.publications import schedule
@@ -41,7 +41,7 @@ LISTENER = "listener"
 """The host behind which a listener of the real world stands."""
 GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
-LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller", "repeater")
+LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller", "repeater", "prepay-gas")
 """Kinds that join the network; the hand-held terminal does not."""
 TUNNEL_PROTOCOLS: Mapping[str, int] = MappingProxyType({"dlms": DLMS, "gb-hrgp": GB_HRGP})
 METER_FLASH = 2048 * KIB
@@ -273,6 +273,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         if home.sub_ghz is None
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
+        prepay=None if device.prepay is None else prepay.hub(home, device.prepay),
         tunnel_protocol=home.tunnel_protocol,
     )
 
@@ -352,9 +353,15 @@ def _hht(parts: Parts) -> hht.Config:
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
-    "hub": Kind(lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True),
+    "hub": Kind(
+        lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
+    ),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
+    "prepay-gas": Kind(
+        lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
+        buttons=("emergency", "wake", *"0123456789", "ok"),
+    ),
     "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "ihd": Kind(
         lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home), p.credentials)),

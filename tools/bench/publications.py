@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 from msgspec import Meta
 
 from devices.runtime.kernel import MIN, Kernel, S
-from tools.bench.device_config import Declared
+from tools.bench.declared import Declared
 
 if TYPE_CHECKING:
     from devices.runtime.board import Board

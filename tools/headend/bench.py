@@ -23,7 +23,7 @@ from tools.errors import BadInput, suggest
 from tools.headend.head_end import HeadEnd, Line, NoAnswer, Schedule
 from tools.headend.head_end import Question as Question
 
-SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS}
+SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS}
 """Kinds of device whose SAP is fixed."""
 
 

@@ -40,6 +40,21 @@ class FirstBreath(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class GasMeterSilent(Notice):
+    """The first half hour without a report of a gas meter whose account is in the hub: its time-out has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class GasMeterHeard(Notice):
+    """It reports again."""
+
+
+@dataclass(frozen=True, slots=True)
+class GasTimeOutEnded(Notice):
+    """No half hours are left: the meter closes when, or because, its credit is used up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Notice):
     """A notification that is none of the above; `hub` is empty."""
 
@@ -49,6 +64,9 @@ class Unknown(Notice):
 EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyType({
     1: lambda hub, received, lost, seconds: LastGasp(hub, received, lost),
     2: FirstBreath,
+    3: lambda hub, received, lost, seconds: GasMeterSilent(hub, received),
+    4: lambda hub, received, lost, seconds: GasMeterHeard(hub, received),
+    5: lambda hub, received, lost, seconds: GasTimeOutEnded(hub, received),
 })  # fmt: skip
 """Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
 

@@ -1,0 +1,234 @@
+"""The gas account, and the meter that has none: at each report the hub reckons, and answers with a cut-off (paper B, appendix C).
+
+The cut-off is the last volume and what the credit pays for from there at the rate and in the block of the moment; it is written at
+every contact, so it follows top-ups, rates and blocks within half an hour. In friendly hours an open valve has none. What else the
+meter is to do (`order`, `ask`) waits for its next report. Half hours without a report are counted, told to displays and head end
+when they begin, and given back only in credit.
+
+Everything of one decision is one record in flash. Not here: what people type (`face`), tokens (`purse`), COSEM (`objects`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from devices.parts.han import Han, NoAnswer, Refused
+from hubfw.config import PREPAY_GAS
+from hubfw.device_log import DeviceLog
+from hubfw.prepay.account import Account
+from hubfw.prepay.config import Prepay
+from hubfw.prepay.contact import HALF_HOUR, Contact, News
+from protocols.core.codec import Frame
+from protocols.core.errors import RemoteProtocolError
+from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus, Unit
+from protocols.zigbee.hub_prepayment import codes
+from protocols.zigbee.hub_prepayment.cluster import NEVER, HubPrepayment, Valve
+from protocols.zigbee.zcl.cluster import Attribute
+from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+from protocols.zigbee.zcl.status import Status
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+SILENT: Final = 3
+HEARD: Final = 4
+TIME_OUT: Final = 5
+LOW: Final = 6
+"""Event codes of the hub's notifications."""
+TEXTS: Final = {
+    SILENT: "Gas meter out of contact. Gas goes on for now.",
+    TIME_OUT: "Gas meter out of contact too long: gas may stop.",
+    LOW: "Gas credit is low.",
+}
+LITRES: Final = 10**8
+FORMAT: Final = 0b0_0101_011
+CONSTANT: Final[dict[Attribute[object], object]] = {
+    Metering.unit_of_measure: Unit.CUBIC_METRES,
+    Metering.multiplier: 1,
+    Metering.divisor: 1000,
+    Metering.summation_formatting: FORMAT,
+    Metering.metering_device_type: DeviceType.GAS,
+}
+"""What the mirror shows of every such meter."""
+_GAS, _EXCHANGE = "prepay/gas", "prepay/exchange"
+
+
+class GasPrepay:
+    """The part. `show(eui64, set)`: for the mirror; `warn(text)`: for displays; `notice(code)`: for the head end."""
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        han: Han,
+        endpoint: Endpoint,
+        config: Prepay,
+        log: DeviceLog,
+        *,
+        show: Callable[[int, dict[tuple[int, int], object]], object],
+        warn: Callable[[str], object],
+        notice: Callable[[int], object],
+    ) -> None:
+        self._firmware = firmware
+        self._board = firmware.board
+        self._han = han
+        self._config = config
+        self._log = log
+        self._show, self._warn, self._notice = show, warn, notice
+        self.account = Account(config.gas, config.energy, config.emergency, config.opening)
+        self.contact = Contact(config.delay, config.delay)
+        self.valve = Valve.OPEN
+        """As last reported."""
+        self.volume = 0
+        self.closed = False
+        """By an order of the head end, until it is taken back."""
+        self._orders: list[Frame] = []
+        stored = self._board.nvm.get(_GAS)
+        if stored is not None:
+            self._restore(stored)
+        client = endpoint.use(HubPrepayment)
+        client.on(HubPrepayment.Report, self._reported)
+        client.on(HubPrepayment.LowCredit, self._low)
+
+    def start(self) -> None:
+        """Begin to count half hours."""
+        self._firmware.every(HALF_HOUR, self._half_hour, align=True)
+
+    # --- what the account says ---
+
+    @property
+    def cut_off(self) -> int:
+        """The volume at which the meter is to close now."""
+        self.account.advance(self._utc)
+        if self.closed:
+            return 0
+        if self.valve is Valve.OPEN and self._config.is_friendly(self._utc):
+            return NEVER
+        return min(self.volume + self.account.affordable(), NEVER)
+
+    @property
+    def _utc(self) -> int:
+        return self._board.rtc.read()
+
+    def plain(self) -> dict[str, object]:
+        """What goes to flash whenever anything of it changes."""
+        return {_GAS: {
+            "account": self.account.plain(), "contact": self.contact.plain(), "valve": int(self.valve), "volume": self.volume,
+            "closed": self.closed,
+        }}  # fmt: skip
+
+    def _restore(self, stored: dict[str, Any]) -> None:
+        self.account.restore(stored["account"])
+        self.contact.restore(stored["contact"])
+        self.valve, self.volume, self.closed = Valve(stored["valve"]), stored["volume"], stored["closed"]
+
+    def changed(self, what: str) -> None:
+        """Tell the log how things stand: a chart is made of it."""
+        self._board.log("prepay.gas", {
+            "what": what, "balance": self.account.balance, "lent": self.account.lent, "volume": self.volume,
+            "cut_off": self.cut_off, "left": self.contact.left, "failed": self.contact.failed, "valve": self.valve.name,
+        })  # fmt: skip
+
+    # --- the meter ---
+
+    def _reported(self, command: HubPrepayment.Report, request: Request) -> Outcome:
+        source = request.message.source_eui64
+        if source is None or self._log.kind(source) != PREPAY_GAS:
+            return Status.NOT_AUTHORIZED
+        if self.account.register is not None and command.volume < self.account.register:
+            self._board.log("prepay.register-fell", {"from": self.account.register, "to": command.volume})
+            return Status.INVALID_VALUE
+        if command.valve not in list(Valve):
+            return Status.INVALID_FIELD
+        self.account.advance(self._utc)
+        self.account.read(command.volume)
+        self.volume, self.valve = command.volume, Valve(command.valve)
+        news = self.contact.report(in_credit=self.account.in_credit)
+        self._board.nvm.put(self.plain())
+        self._show(source, self._set())
+        self.changed("report")
+        if news is News.RESTORED:
+            self._notice(HEARD)
+        if self._orders:
+            self._firmware.spawn(self._give(request.message.source, request.message.source_endpoint))
+        return HubPrepayment.WriteCutOff(self.cut_off, self.contact.left)
+
+    def _low(self, command: HubPrepayment.LowCredit, request: Request) -> Outcome:
+        source = request.message.source_eui64
+        if source is None or self._log.kind(source) != PREPAY_GAS:
+            return Status.NOT_AUTHORIZED
+        self._warn(TEXTS[LOW])
+        self.changed("low credit")
+        return Status.SUCCESS
+
+    async def _give(self, address: int, endpoint: int) -> None:
+        """What waited for the meter, in order; what does not arrive waits on."""
+        while self._orders:
+            try:
+                await self._han.tell(address, endpoint, self._orders[0])
+            except (NoAnswer, Refused):
+                return
+            del self._orders[0]
+
+    def _half_hour(self) -> None:
+        if self.account.register is None:
+            return  # the meter has never reported: there is nothing to lose contact with
+        self.account.advance(self._utc)
+        news = self.contact.half_hour()
+        self._board.nvm.put(self.plain())
+        self.changed(news.value)
+        code = {News.FAILED: SILENT, News.ENDED: TIME_OUT}.get(news)
+        if code is not None:
+            self._warn(TEXTS[code])
+            self._notice(code)
+
+    def _set(self) -> dict[tuple[int, int], object]:
+        values = CONSTANT | {
+            Metering.current_summation_delivered: self.volume,
+            Metering.supply_status: SupplyStatus.ON if self.valve is Valve.OPEN else SupplyStatus.OFF,
+        }
+        return {(Metering.id, attribute.id): value for attribute, value in values.items()}
+
+    # --- head end and people ---
+
+    def order(self, valve: Valve) -> None:
+        """Close the valve for good, or take that back: at the meter's next report."""
+        self.closed = valve is Valve.CLOSED
+        self._orders = [HubPrepayment.CloseValve() if self.closed else HubPrepayment.OpenValve()]
+        if not self.closed and not self.account.affordable():
+            self._orders = []  # without credit it would only close again
+        self._board.nvm.put(self.plain())
+        self.changed(f"ordered {valve.name.lower()}")
+
+    def lend(self) -> bool:
+        """Emergency credit is taken; whether there was any to have."""
+        lent = self.account.lend()
+        if lent:
+            self._board.nvm.put(self.plain())
+            self.changed("emergency credit")
+        return lent
+
+    def carried(self, digits: str) -> str:
+        """A reading carried from the meter by hand: the code that reopens its valve. Raises RemoteProtocolError with why not."""
+        known: int = self._board.nvm.get(_EXCHANGE, 0)
+        for exchange in (known, known + 1):  # the last code was used, or was not
+            try:
+                litres = codes.open_reading(self._config.code_key, digits, exchange)
+            except RemoteProtocolError:
+                if exchange > known:
+                    raise
+                continue
+            break
+        register = self.account.register or 0
+        full = register // LITRES * LITRES + litres
+        if full < register:
+            raise RemoteProtocolError("the reading is below the last one")
+        self.account.advance(self._utc)
+        self.account.read(full)
+        self.volume = full
+        self._board.nvm.put({_EXCHANGE: exchange, **self.plain()})
+        self.changed("reading carried")
+        cubic_metres = self.account.affordable() // 1000
+        if not cubic_metres or self.closed:
+            raise RemoteProtocolError("there is no credit for a cubic metre")
+        return codes.reopening(self._config.code_key, cubic_metres, litres, exchange)

@@ -1,0 +1,63 @@
+"""What the head end sees of the accounts: objects of the gas proxy, and of the hub for electricity.
+
+`0-0:128.52.x` are a manufacturer's objects: balance and lent credit (micropence), cut-off, half hours left and half hours without
+contact. The valve is GB's disconnect control, its orders carried out at the meter's next report; a token gateway takes top-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from hubfw.prepay.account import Account
+from hubfw.prepay.gas import GasPrepay
+from hubfw.prepay.purse import Outcome
+from protocols.dlms import axdr, cosem
+from protocols.dlms.cosem import ControlState, InterfaceClass, Unit
+from protocols.dlms.cosem.token import Judgement, TokenStatus
+from protocols.zigbee.hub_prepayment.cluster import Valve
+
+BALANCE, LENT, CUT_OFF, LEFT, FAILED = (f"0-0:128.52.{number}" for number in range(1, 6))
+VALVE: Final = "0-0:96.3.10"
+GATEWAY: Final = "0-0:19.40.0"
+STATUS: Final = {
+    Outcome.CREDITED: TokenStatus.EXECUTION_OK,
+    Outcome.USED: TokenStatus.VALIDATION_FAILURE,
+    Outcome.WRONG: TokenStatus.AUTHENTICATION_FAILURE,
+    Outcome.NO_ACCOUNT: TokenStatus.EXECUTION_FAILURE,
+}
+MICROPENCE: Final = -8
+"""In pounds."""
+
+
+def account_objects(account: Account, enter: Callable[[str], Outcome], time: Callable[[], bytes]) -> list[InterfaceClass]:
+    """Balance, lent credit, and the gateway for tokens."""
+    return [
+        cosem.Register(BALANCE, value=lambda: axdr.i64(account.balance), scaler_unit=(MICROPENCE, Unit.CURRENCY)),
+        cosem.Register(LENT, value=lambda: axdr.i64(account.lent), scaler_unit=(MICROPENCE, Unit.CURRENCY)),
+        cosem.TokenGateway(GATEWAY, accept=lambda token: _judge(enter, token), time=time),
+    ]
+
+
+def gas_objects(gas: GasPrepay) -> list[InterfaceClass]:
+    """What the meter is to do, and how long without contact."""
+    state = {Valve.OPEN: ControlState.CONNECTED, Valve.CLOSED: ControlState.DISCONNECTED}
+    return [
+        cosem.Register(CUT_OFF, value=lambda: axdr.u64(gas.cut_off), scaler_unit=(-3, Unit.CUBIC_METRE)),
+        cosem.Data(LEFT, value=lambda: axdr.u16(gas.contact.left)),
+        cosem.Data(FAILED, value=lambda: axdr.u16(min(gas.contact.failed, 0xFFFF))),
+        cosem.DisconnectControl(
+            VALVE,
+            output_state=lambda: axdr.boolean(gas.valve is Valve.OPEN),
+            control_state=lambda: axdr.enum(state[gas.valve]),
+            on={
+                "remote_disconnect": lambda argument: gas.order(Valve.CLOSED),
+                "remote_reconnect": lambda argument: gas.order(Valve.OPEN),
+            },
+        ),
+    ]
+
+
+def _judge(enter: Callable[[str], Outcome], token: bytes) -> Judgement:
+    outcome = enter(token.decode("ascii", "replace"))
+    return Judgement(STATUS[outcome], (outcome.value.encode(),))

@@ -1,0 +1,92 @@
+"""Prepayment in the hub, put together: accounts, meters, purse, face and objects. A hub without it never loads this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from devices.parts.han import Han
+from hubfw.config import PREPAY_GAS
+from hubfw.device_log import DeviceLog
+from hubfw.meter import Meter
+from hubfw.prepay import objects
+from hubfw.prepay.account import Account
+from hubfw.prepay.config import Prepay
+from hubfw.prepay.electricity import ElectricityPrepay
+from hubfw.prepay.face import Face
+from hubfw.prepay.gas import GasPrepay
+from hubfw.prepay.purse import Purse
+from protocols.dlms.cosem import InterfaceClass
+from protocols.zigbee.zcl.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from devices.runtime.firmware import Firmware
+
+
+class Prepayment:
+    """`show`, `warn`, `notice`: as of GasPrepay. `wired()`: the electricity meter on the wire. `time()`: a COSEM date-time."""
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        config: Prepay,
+        han: Han,
+        endpoint: Endpoint,
+        log: DeviceLog,
+        *,
+        show: Callable[[int, dict[tuple[int, int], object]], object],
+        warn: Callable[[str], object],
+        notice: Callable[[int], object],
+        wired: Callable[[], Meter | None],
+        password: bytes,
+        time: Callable[[], bytes],
+    ) -> None:
+        self._firmware = firmware
+        self._time = time
+        self.accounts: dict[str, Account] = {}
+        self.gas: GasPrepay | None = None
+        self.electricity: ElectricityPrepay | None = None
+        if log.of(PREPAY_GAS):
+            self.gas = GasPrepay(firmware, han, endpoint, config, log, show=show, warn=warn, notice=notice)
+            self.accounts["gas"] = self.gas.account
+        if config.electricity is not None:
+            self.electricity = ElectricityPrepay(firmware, config, wired, password)
+            self.accounts["electricity"] = self.electricity.account
+        self.purse = Purse(firmware.board, config.code_key, self.accounts, self._plain, self._credited)
+        self.face = Face(firmware.board, self.accounts, self.gas, lambda digits: self.purse.enter(digits).value, self.lend)
+
+    def start(self) -> None:
+        """The hub has booted."""
+        for part in (self.gas, self.electricity):
+            if part is not None:
+                part.start()
+        self._firmware.every(60_000_000_000, self.face.show)
+        self.face.show()
+
+    def lend(self) -> bool:
+        """Emergency credit for whichever account wants some and has some; whether one did."""
+        lent = [part.lend() for part in (self.gas, self.electricity) if part is not None]
+        return any(lent)
+
+    def gas_objects(self) -> list[InterfaceClass]:
+        """For the gas proxy's logical device."""
+        if self.gas is None:
+            return []
+        return [*objects.account_objects(self.gas.account, self.purse.enter, self._time), *objects.gas_objects(self.gas)]
+
+    def hub_objects(self) -> list[InterfaceClass]:
+        """For the hub's own logical device: the account of the meter on the wire."""
+        if self.electricity is None:
+            return []
+        return objects.account_objects(self.electricity.account, self.purse.enter, self._time)
+
+    def _plain(self, fuel: str) -> dict[str, object]:
+        part = self.gas if fuel == "gas" else self.electricity
+        return {} if part is None else part.plain()
+
+    def _credited(self, fuel: str) -> None:
+        if fuel == "gas" and self.gas is not None:
+            self.gas.changed("top-up")
+        elif self.electricity is not None:
+            self.electricity.settle()
+        self.face.show()

@@ -1,0 +1,101 @@
+"""Prepayment in a bench's hub: its table in the file, and what hub and gas meter are told of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from protocols.core.errors import LocalProtocolError
+from tools.bench.declared import Declared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from devices.runtime.board import Board
+    from devices.runtime.firmware import Firmware
+    from hubfw.prepay.account import Tariff
+    from hubfw.prepay.config import Prepay as Config
+    from tools.bench.home import Home, Parts
+
+Pence = Annotated[float, Meta(ge=0, le=1_000)]
+Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class RateFrom(Declared, frozen=True, kw_only=True):
+    """A price from a time of the day on: one for each block."""
+
+    at: Clock = "00:00"
+    """UTC."""
+    pence: Annotated[list[Pence], Meta(min_length=1, max_length=4)]
+    """A kilowatt-hour, in the first block of the day, the second, ..."""
+
+
+class Prices(Declared, frozen=True, kw_only=True):
+    """A fuel's tariff."""
+
+    rates: Annotated[list[RateFrom], Meta(min_length=1, max_length=48)]
+    blocks_kwh: Annotated[list[Annotated[float, Meta(gt=0, le=10_000)]], Meta(max_length=3)] = []
+    """Where the next block begins, of the energy of a day."""
+    standing_pence: Pence = 0
+    """A day."""
+
+    def __post_init__(self) -> None:
+        try:
+            self.tariff()
+        except LocalProtocolError as error:
+            raise ValueError(str(error)) from None
+
+    def tariff(self) -> Tariff:
+        """As an account takes it. Raises LocalProtocolError."""
+        from hubfw.prepay.account import PENNY, Rate, Tariff
+
+        rates = tuple(Rate(_minute(rate.at), tuple(int(pence * PENNY) for pence in rate.pence)) for rate in self.rates)
+        blocks = tuple(int(kwh * 1000) for kwh in self.blocks_kwh)
+        return Tariff(rates, blocks, int(self.standing_pence * PENNY))
+
+
+class Prepay(Declared, frozen=True, kw_only=True):
+    """Accounts in the hub (paper B, appendix C)."""
+
+    gas: Prices | None = None
+    """None: sixpence a kilowatt-hour."""
+    electricity: Prices | None = None
+    """None: electricity is not prepaid. It needs an electricity meter with `interface = "wired"`."""
+    opening_pounds: Annotated[float, Meta(ge=-1_000, le=1_000)] = 10
+    emergency_pounds: Annotated[float, Meta(ge=0, le=100)] = 5
+    time_out_hours: Annotated[float, Meta(ge=0.5, le=720)] = 120
+    """How long gas flows on without contact between meter and hub."""
+    friendly: Annotated[list[tuple[Clock, Clock]], Meta(max_length=8)] = []
+    """Hours (UTC) in which nobody is cut off for want of credit."""
+
+
+def hub(home: Home, prepay: Prepay) -> Config:
+    """What the hub is told."""
+    from hubfw.prepay import config
+    from hubfw.prepay.account import PENNY
+
+    return config.Prepay(
+        home.identities[home.of_kind("hub")[0]].key("prepayment"),
+        config.SIX_PENCE if prepay.gas is None else prepay.gas.tariff(),
+        electricity=None if prepay.electricity is None else prepay.electricity.tariff(),
+        opening=int(prepay.opening_pounds * 100 * PENNY),
+        emergency=int(prepay.emergency_pounds * 100 * PENNY),
+        delay=int(prepay.time_out_hours * 2),
+        friendly=tuple((_minute(start), _minute(end)) for start, end in prepay.friendly),
+    )
+
+
+def meter(parts: Parts, extended_pan_id: int | None) -> Callable[[Board], Firmware]:
+    """The gas meter's firmware."""
+    from devices import prepay_gas
+
+    home = parts.home
+    key = home.identities[home.of_kind("hub")[0]].key("prepayment")
+    config = prepay_gas.Config(parts.identity.install_code, key, extended_pan_id, parts.credentials)
+    return partial(prepay_gas.Firmware, config=config)
+
+
+def _minute(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])
