@@ -132,8 +132,8 @@ class Account:
             self.lent = 0
 
     def lend(self) -> bool:
-        """Emergency credit, once until the balance is above zero again; whether there was any."""
-        if self.lent or self.balance > 0 or not self.emergency_limit:
+        """Emergency credit, when nothing more can be paid, once until the balance is above zero again; whether there was any."""
+        if self.lent or self.affordable() or not self.emergency_limit:
             return False
         self.lent = self.emergency_limit
         return True

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from devices.parts.han import Han, NoAnswer, Refused
+from devices.runtime.kernel import MIN
 from hubfw.config import PREPAY_GAS
 from hubfw.device_log import DeviceLog
 from hubfw.prepay.account import Account
@@ -22,6 +23,7 @@ from hubfw.prepay.contact import HALF_HOUR, Contact, News
 from protocols.core.codec import Frame
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus, Unit
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.hub_prepayment import codes
 from protocols.zigbee.hub_prepayment.cluster import NEVER, HubPrepayment, Valve
 from protocols.zigbee.zcl.cluster import Attribute
@@ -41,6 +43,8 @@ TEXTS: Final = {
     TIME_OUT: "Gas meter out of contact too long: gas may stop.",
     LOW: "Gas credit is low.",
 }
+DUE: Final = 2 * MIN
+"""After a half hour: when its report is missing. The meter counts it as soon as nobody answers."""
 LITRES: Final = 10**8
 FORMAT: Final = 0b0_0101_011
 CONSTANT: Final[dict[Attribute[object], object]] = {
@@ -92,7 +96,7 @@ class GasPrepay:
 
     def start(self) -> None:
         """Begin to count half hours."""
-        self._firmware.every(HALF_HOUR, self._half_hour, align=True)
+        self._firmware.every(HALF_HOUR, lambda: self._firmware.after(DUE, self._half_hour), align=True)
 
     # --- what the account says ---
 
@@ -185,6 +189,7 @@ class GasPrepay:
     def _set(self) -> dict[tuple[int, int], object]:
         values = CONSTANT | {
             Metering.current_summation_delivered: self.volume,
+            Metering.reading_snapshot_time: seconds(self._utc),
             Metering.supply_status: SupplyStatus.ON if self.valve is Valve.OPEN else SupplyStatus.OFF,
         }
         return {(Metering.id, attribute.id): value for attribute, value in values.items()}

@@ -95,7 +95,7 @@ def test_emergency_credit_is_lent_once_until_there_is_credit_again() -> None:
     assert made.balance < 0
     made.top_up(-made.balance)
     assert not made.lend()
-    made.top_up(1)
+    made.top_up(PENNY)
     assert (made.lent, made.in_credit) == (0, True)
     assert not made.lend()
     made.read(10_000)

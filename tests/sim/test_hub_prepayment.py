@@ -1,0 +1,393 @@
+"""Prepayment with the accounts in the hub: the paper's rules and its three scenarios, in a living home (paper B, appendix C)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from devices.runtime.kernel import DAY, HOUR, MIN, S
+from hubfw.prepay.account import PENNY
+from protocols.dlms import axdr
+from protocols.zigbee.hub_prepayment import codes
+from protocols.zigbee.hub_prepayment.cluster import NEVER, HubPrepayment, Valve
+from protocols.zigbee.hub_prepayment.codes import TopUp
+from protocols.zigbee.zcl import foundation
+from tools.headend.notices import GasMeterHeard, GasMeterSilent, GasTimeOutEnded
+
+BENCH = """
+[[home]]
+[[home.device]]
+kind = "hub"
+prepay = {{ opening_pounds = {pounds}, time_out_hours = {hours}, emergency_pounds = 5, gas = {{ rates = {rates} }} }}
+[[home.device]]
+kind = "prepay-gas"
+[[home.device]]
+kind = "ihd"
+"""
+DEAR = "[{ pence = [600] }]"
+"""Pence a kilowatt-hour: a home on it uses pounds an hour, so that stories are short."""
+CHEAP = "[{ pence = [0.5] }]"
+TWO = '[{ pence = [1] }, { at = "04:00", pence = [900] }]'
+
+
+@pytest.fixture
+def prepaid(build):
+    """A home with so many pounds, hours of time-out, and rates."""
+
+    def make(pounds=10, hours=120, rates=DEAR, **options):
+        return build(BENCH.format(pounds=pounds, hours=hours, rates=rates), **options)
+
+    return make
+
+
+def gas(home):
+    return home.hub.firmware.prepay.gas
+
+
+def meter(home):
+    return home.board("prepay-gas").firmware
+
+
+def token(home, pence, counter, *, electricity=False):
+    key = gas(home)._config.code_key if gas(home) is not None else home.hub.firmware.prepay.electricity._config.code_key
+    return codes.token(key, home.hub.eui64, TopUp(pence, counter, electricity))
+
+
+def type_in(home, board, digits):
+    for digit in digits:
+        press(home, board, digit)
+    press(home, board, "ok")
+
+
+def press(home, board, button):
+    board.buttons.press(button)
+    home.run(for_=S // 5)
+
+
+def states(home, kind="prepay.meter"):
+    return list(home.events(kind))
+
+
+def closed(home):
+    return meter(home).rules.valve is Valve.CLOSED
+
+
+@pytest.mark.req("S-134", "S-135", "S-140")
+def test_the_cut_off_is_written_at_each_half_hours_report(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(6 * HOUR)
+    reports = [event for event in states(home, "prepay.gas") if event["what"] == "report"]
+    assert len(reports) >= 12
+    rules, account = meter(home).rules, gas(home).account
+    assert rules.cut_off == gas(home).volume + account.affordable()
+    assert rules.left == gas(home).contact.left == 240
+    cost = Decimal(50 * 100 * PENNY - account.balance) / PENNY
+    litres = gas(home).volume
+    assert float(cost) == pytest.approx(litres * 39.5 * 1.02264 / 3.6 / 1000 * 0.5, rel=0.001)
+
+
+@pytest.mark.req("S-136", "S-137", "S-138")
+def test_credit_runs_out_is_warned_of_and_a_token_opens_the_valve(prepaid, build) -> None:
+    home = prepaid(pounds=20)
+    home.until(lambda: closed(home), within=2 * DAY)
+    at = meter(home).volume
+    assert at == meter(home).rules.cut_off
+    assert any("Gas credit is low" in line for line in (" ".join(home.screen("ihd")),))
+    home.run(for_=2 * HOUR)
+    assert meter(home).volume == at
+    assert gas(home).valve is Valve.CLOSED
+    type_in(home, home.hub, token(home, 2_000, 1))
+    assert closed(home)  # the meter sleeps
+    home.run(for_=31 * MIN)
+    assert not closed(home)
+    home.run(for_=12 * HOUR)
+    assert meter(home).volume > at
+
+
+@pytest.mark.req("S-138", part=True)
+def test_somebody_at_the_meter_need_not_wait_for_the_half_hour(prepaid) -> None:
+    home = prepaid(pounds=20)
+    home.until(lambda: closed(home), within=2 * DAY)
+    type_in(home, home.hub, token(home, 2_000, 1))
+    home.board("prepay-gas").buttons.press("wake")
+    home.run(for_=5 * S)
+    assert not closed(home)
+
+
+@pytest.mark.req("S-138", part=True)
+def test_emergency_credit_is_lent_once(prepaid) -> None:
+    home = prepaid(pounds=20)
+    home.until(lambda: closed(home), within=2 * DAY)
+    home.run(for_=31 * MIN)
+    press(home, home.hub, "emergency")
+    home.run(for_=31 * MIN)
+    assert not closed(home)
+    assert gas(home).account.lent == 500 * PENNY
+    home.until(lambda: closed(home), within=2 * DAY)
+    home.run(for_=31 * MIN)
+    press(home, home.hub, "emergency")
+    assert any("none to be had" in line for line in home.screen("hub"))
+
+
+@pytest.mark.req("S-136", part=True)
+def test_in_friendly_hours_nobody_is_cut_off(build) -> None:
+    text = BENCH.format(pounds=5, hours=120, rates=DEAR).replace(
+        "opening_pounds", 'friendly = [["00:00", "12:00"]], opening_pounds'
+    )
+    home = build(text)
+    home.run_until(10 * HOUR)
+    assert gas(home).account.balance < 0
+    assert not closed(home)
+    assert meter(home).rules.cut_off == NEVER
+    home.run_until(12 * HOUR + 35 * MIN)
+    assert closed(home)
+
+
+@pytest.mark.req("S-144", part=True)
+def test_another_rate_is_another_cut_off_within_half_an_hour(prepaid) -> None:
+    home = prepaid(pounds=30, rates=TWO)
+    home.run_until(3 * HOUR + 50 * MIN)
+    before = meter(home).rules.cut_off - meter(home).volume
+    home.run_until(4 * HOUR + 31 * MIN)
+    after = meter(home).rules.cut_off - meter(home).volume
+    assert before > 500 * max(after, 1)
+
+
+@pytest.mark.req("S-141")
+def test_the_meter_takes_six_messages_and_no_other(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    received = {command.__name__ for command in meter(home).han.endpoints[1].server(HubPrepayment).handlers}
+    assert received == {"ReadVolume", "ReadCutOff", "ReadPrepayStatus", "WriteCutOff", "OpenValve", "CloseValve"}
+    hub = home.hub.firmware
+    meters = hub.han.stack.address_of(home.board("prepay-gas").eui64)
+    heard = []
+    home.log.subscribe(lambda now, who, kind, data: heard.append(data), ["zcl.rejected"])
+    for identifier in range(6, 256, 25):
+        frame = bytes([foundation.CLUSTER_SPECIFIC, 200, identifier])
+        hub.han.send(meters, 1, HubPrepayment.id, frame)
+        home.board("prepay-gas").buttons.press("wake")
+        home.run(for_=10 * S)
+    assert {event["status"] for event in heard} == {"UNSUP_CLUSTER_COMMAND"}
+    assert len(heard) == 10
+    assert not closed(home)
+
+
+@pytest.mark.req("S-141", part=True)
+def test_the_head_end_orders_the_valve_at_the_next_report(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(HOUR + 5 * MIN)
+    proxy = home.head_end.meter("prepay-gas", writes=True)
+    proxy.action("0-0:96.3.10", 70, 1, axdr.i8(0))
+    assert not closed(home)
+    home.run(for_=31 * MIN)
+    assert closed(home)
+    home.run(for_=2 * HOUR)
+    assert closed(home)
+    proxy.action("0-0:96.3.10", 70, 2, axdr.i8(0))
+    home.run(for_=31 * MIN)
+    assert not closed(home)
+
+
+# --- the three scenarios ---
+
+
+@pytest.mark.req("S-148", "S-150", "S-151", "S-139")
+def test_scenario_1_contact_is_lost_for_good(prepaid) -> None:
+    home = prepaid(pounds=60, hours=12)
+    home.run_until(2 * HOUR + 10 * MIN)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=50 * MIN)
+    assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent]
+    assert any("Gas meter out of" in line for line in home.screen("ihd"))
+    left = home.head_end.meter("prepay-gas").get("0-0:128.52.4", 1, 2).value
+    assert left == gas(home).contact.left == meter(home).rules.left == 23
+    home.run(for_=30 * MIN)
+    assert home.head_end.meter("prepay-gas").get("0-0:128.52.4", 1, 2).value == meter(home).rules.left == 22
+    home.until(lambda: meter(home).rules.reached(meter(home).volume), within=DAY)
+    assert meter(home).rules.left > 0
+    assert not closed(home)  # the cut-off came first: gas goes on
+    home.until(lambda: closed(home), within=DAY)
+    assert meter(home).rules.left == 0
+    home.run(for_=40 * MIN)
+    assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent, GasTimeOutEnded]
+
+
+@pytest.mark.req("S-152")
+def test_scenario_2_contact_is_lost_and_found_before_the_cut_off(prepaid) -> None:
+    home = prepaid(pounds=500, hours=12, rates=CHEAP)
+    home.run_until(2 * HOUR + 10 * MIN)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=3 * HOUR)
+    assert not closed(home)
+    home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+    home.run(for_=HOUR)
+    assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent, GasMeterHeard]
+    assert not closed(home)
+    assert gas(home).volume == pytest.approx(meter(home).volume, abs=2_000)
+    assert meter(home).rules.left == gas(home).contact.left == 24  # in credit: the whole time-out again
+
+
+@pytest.mark.req("S-152", part=True)
+def test_scenario_2_a_dearer_rate_meanwhile_cuts_off_at_restoration(prepaid) -> None:
+    home = prepaid(pounds=30, hours=48, rates=TWO)
+    home.run_until(3 * HOUR + 40 * MIN)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run_until(12 * HOUR)
+    assert not closed(home)
+    home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+    home.run(for_=HOUR)
+    assert gas(home).account.balance < 0
+    assert closed(home)
+
+
+@pytest.mark.req("S-153", "S-154", "S-149", "S-147")
+def test_scenario_3_contact_is_lost_after_the_valve_has_closed(prepaid) -> None:
+    home = prepaid(pounds=20, hours=6)
+    home.until(lambda: closed(home), within=2 * DAY)
+    home.run(for_=3 * HOUR)
+    assert meter(home).rules.left == gas(home).contact.left == 12  # in contact nothing is counted
+    board = home.board("prepay-gas")
+    press(home, board, "emergency")
+    assert closed(home)  # contact holds
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=HOUR)
+    assert meter(home).rules.left in (10, 11)
+    press(home, board, "emergency")
+    assert not closed(home)
+    home.until(lambda: closed(home), within=7 * HOUR)
+    assert meter(home).rules.left == 0
+    press(home, board, "emergency")
+    assert closed(home)
+    home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+    home.run(for_=HOUR)
+    assert closed(home)
+    assert gas(home).account.balance < 0
+    assert gas(home).volume == meter(home).volume  # the account is right again
+    assert meter(home).rules.left == gas(home).contact.left == 0  # no credit, no time-out: jamming gives no gas
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=2 * HOUR)
+    press(home, board, "emergency")
+    assert closed(home)
+    home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+    type_in(home, home.hub, token(home, 100_00, 5))
+    home.run(for_=HOUR)
+    assert not closed(home)
+    assert meter(home).rules.left == gas(home).contact.left == 12
+
+
+# --- people without a network ---
+
+
+@pytest.mark.req("S-155")
+def test_a_reading_carried_by_hand_gives_a_code_that_opens_the_valve_once(prepaid) -> None:
+    home = prepaid(pounds=20, hours=1)
+    home.until(lambda: closed(home), within=2 * DAY)
+    home.run(for_=31 * MIN)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=2 * HOUR)
+    assert closed(home)
+    shown = next(line for line in home.screen("prepay-gas") if line.startswith("reading")).split()[1:]
+    type_in(home, home.hub, "".join(shown))
+    assert any("no credit" in line for line in home.screen("hub"))
+    type_in(home, home.hub, token(home, 50_00 * 3, 1))
+    type_in(home, home.hub, "".join(shown)[:-1] + str((int(shown[1][-1]) + 1) % 10))
+    assert any("check digits" in line for line in home.screen("hub"))
+    type_in(home, home.hub, "".join(shown))
+    code = next(line for line in home.screen("hub") if line.startswith("code")).split()[1]
+    board = home.board("prepay-gas")
+    type_in(home, board, code[:-1] + str((int(code[-1]) + 1) % 10))
+    assert closed(home)
+    type_in(home, board, code)
+    assert not closed(home)
+    granted = meter(home).rules.cut_off - meter(home).volume
+    assert 0 < granted <= int(code[:3]) * 1000
+    home.until(lambda: closed(home), within=3 * DAY)
+    type_in(home, board, code)
+    assert closed(home)  # good once
+
+
+@pytest.mark.req("S-146")
+def test_the_hub_shows_all_and_takes_tokens_with_the_wan_down(prepaid) -> None:
+    home = prepaid(pounds=10, rates=CHEAP)
+    home.run_until(HOUR)
+    home.net.partition("dcc", home.hub.name)
+    home.net.partition(home.hub.name, "dcc")
+    before = gas(home).account.balance
+    type_in(home, home.hub, token(home, 1_234, 77))
+    assert gas(home).account.balance == before + 1_234 * PENNY
+    shown = [line.split() for line in home.screen("hub")]
+    assert ["credited"] in shown
+    for label in ("gas", "cut-off", "valve", "without"):
+        assert any(line and line[0] == label for line in shown), label
+
+
+@pytest.mark.req("S-156", "S-157")
+def test_a_token_counts_once_whatever_way_it_comes(prepaid) -> None:
+    home = prepaid(pounds=10, rates=CHEAP)
+    home.run_until(HOUR)
+    digits = token(home, 1_000, 9)
+    before = gas(home).account.balance
+    proxy = home.head_end.meter("prepay-gas", writes=True)
+    proxy.action("0-0:19.40.0", 115, 1, axdr.octets(digits.encode()))
+    assert gas(home).account.balance == before + 1_000 * PENNY
+    type_in(home, home.hub, digits)
+    with pytest.raises(Exception, match="other-reason"):
+        proxy.action("0-0:19.40.0", 115, 1, axdr.octets(digits.encode()))
+    home.hub.cut(MIN)
+    home.run(for_=5 * MIN)
+    type_in(home, home.hub, digits)
+    assert any("used already" in line for line in home.screen("hub"))
+    other_way = home.hub.firmware.prepay.purse.enter(token(home, 500, 8))  # a card terminal, say: an older number, never used
+    assert other_way.value == "credited"
+    assert [event["outcome"] for event in home.events("prepay.token")] == ["credited", *["used already"] * 3, "credited"]
+
+
+@pytest.mark.req("S-156", part=True)
+@pytest.mark.parametrize("operations", range(0, 1_400, 97))
+def test_a_power_cut_in_the_middle_credits_a_token_once_or_not_yet(prepaid, operations) -> None:
+    home = prepaid(pounds=10, rates=CHEAP)
+    home.run_until(10 * MIN)
+    digits = token(home, 1_000, 3)
+    before = gas(home).account.balance
+    home.hub.cut_at_flash_operation(operations, off_for=MIN)
+    type_in(home, home.hub, digits)
+    home.run(for_=5 * MIN)
+    after = gas(home).account.balance
+    outcome = home.hub.firmware.prepay.purse.enter(digits).value
+    assert (after - before > 990 * PENNY) is (outcome == "used already")
+    assert gas(home).account.balance - before > 990 * PENNY
+
+
+@pytest.mark.parametrize("operations", range(0, 2_000, 173))
+def test_a_power_cut_at_the_meter_loses_no_state(prepaid, operations) -> None:
+    home = prepaid(pounds=20)
+    home.run_until(HOUR + 20 * MIN)
+    board = home.board("prepay-gas")
+    volume = meter(home).volume
+    board.cut_at_flash_operation(operations, off_for=MIN)
+    home.until(lambda: board.powered and meter(home) is not None and closed(home), within=2 * DAY)
+    assert meter(home).volume >= volume - 2_000
+    home.run(for_=35 * MIN)
+    assert gas(home).valve is Valve.CLOSED
+    assert gas(home).account.balance < 50 * PENNY
+
+
+# --- electricity ---
+
+
+@pytest.mark.req("S-158", "S-023")
+def test_electricity_is_accounted_in_the_hub_over_its_wire(build) -> None:
+    home = build("hub-prepayment")
+    home.run_until(2 * HOUR)
+    account = home.hub.firmware.prepay.electricity.account
+    assert account.register == pytest.approx(home.esme.firmware.meter.import_wh, abs=1_500)
+    assert 0 < account.balance < 1_000 * PENNY
+    account.balance = 0
+    home.run_until(8 * HOUR + 31 * MIN)  # after the friendly hours
+    assert not home.esme.firmware.meter.switch.closed
+    assert home.hub.powered  # on the supply side of the switch
+    key = home.hub.firmware.prepay.electricity._config.code_key
+    type_in(home, home.hub, codes.token(key, home.hub.eui64, TopUp(20_00, 4, True)))
+    home.run(for_=5 * MIN)
+    assert home.esme.firmware.meter.switch.closed
