@@ -3,7 +3,7 @@
 What is stored of a neighbour is the end of the block of 1,024 that its counter is in: senders reserve their counters in such
 blocks, and one that restarts goes on in the next. A node that restarts refuses everything up to there: it cannot tell what it had
 heard. A neighbour that was in the middle of its block is told so ("bad frame counter", 3.4.3) once its frame proves to be under the
-key; it goes on in its next block and repeats what is under way. Towards a stranger's coordinator, which may not know that
+key, again after a while as long as it does not listen; it goes on in its next block and repeats what is under way. Towards a stranger's coordinator, which may not know that
 status, the last counter heard is stored instead. Strangers are stored when somebody else is. Not here: the counters of link keys.
 """
 
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import nwk, security
-from protocols.zigbee.node import MINUTE
+from protocols.zigbee.node import MINUTE, S
 
 if TYPE_CHECKING:
     from protocols.zigbee.network import Network, Origin
 
 BLOCK = 1024
-TOLD = 3
-"""How often a neighbour is told that its counter is in doubt."""
+TELL_AGAIN = 15 * S
+"""After which a neighbour is told once more that its counter is in doubt."""
+SKIPS = 16
+"""Blocks a node may skip at once, for as many neighbours that restart one after another; a minute gives one back."""
 
 
 def end_of_block(counter: int) -> int:
@@ -35,7 +37,8 @@ class Freshness:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._context = network.context
-        self._skipped = -MINUTE
+        self._skips_back = 0
+        """When all skips are given back."""
         self.repeat: Callable[[], None] = lambda: None
 
     def take(self) -> list[tuple[int, int, int]]:
@@ -53,29 +56,29 @@ class Freshness:
             key = self._network.keys.get(sequence)
             if key is not None:
                 key.incoming[eui64] = key.stored[eui64] = counter
-                key.doubted[eui64] = TOLD
+                key.doubted[eui64] = 0
 
     def doubt(self, key: security.NetworkKey, sender: int, frame: bytes, at: int, end: int, previous: int) -> None:
         """A frame with a counter we may have heard before the restart: its sender, if it is that, has to skip some."""
-        told = key.doubted[sender]
+        now = self._context.now
         counter = int.from_bytes(frame[at + 1 : at + 5], "little")
-        if not told or self._context.config.foreign or counter <= key.incoming[sender] - BLOCK:
+        if now < key.doubted[sender] or self._context.config.foreign or counter <= key.incoming[sender] - BLOCK:
             return
         try:
             security.unseal(key.key, sender.to_bytes(8, "little"), frame, at, end)
         except RemoteProtocolError:
             return
-        key.doubted[sender] = told - 1
+        key.doubted[sender] = now + TELL_AGAIN
         status = nwk.NetworkStatus(nwk.BAD_FRAME_COUNTER, previous)
         self._network.unicast(previous, status.build(), kind=nwk.COMMAND, radius=1, hop=previous)
 
     def refused(self, origin: Origin) -> None:
-        """A neighbour doubts our counter: go on in the next block. Once a minute at most, for a counter ends some day."""
+        """A neighbour doubts our counter: go on in the next block. Once a minute in the long run, for a counter ends some day."""
         now = self._context.now
-        if origin.header.destination != self._network.short or self._skipped + MINUTE > now:
+        if origin.header.destination != self._network.short or self._skips_back > now + (SKIPS - 1) * MINUTE:
             self._context.ignore("our frame counter doubted again")
             return
-        self._skipped = now
+        self._skips_back = max(self._skips_back, now) + MINUTE
         for _ in range(BLOCK):
             self._context.counters.next("nwk")
         self.repeat()

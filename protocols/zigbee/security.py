@@ -127,7 +127,8 @@ def successor(link: LinkKey) -> LinkKey:
 class NetworkKey:
     """A network key and, for each neighbour that proved to hold it, the counter of the last frame it sent.
 
-    `stored`: the counters in non-volatile memory; `doubted`: neighbours not heard above theirs since a restart (`freshness`).
+    `stored`: the counters in non-volatile memory; `doubted`: neighbours not heard above theirs since
+    a restart, and from when on they may be told so (`freshness`).
     """
 
     __slots__ = ("doubted", "incoming", "key", "stored")

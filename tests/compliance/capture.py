@@ -66,7 +66,7 @@ class Capture:
             secured = bool(header.control & nwk.SECURITY)
             self._aps(now, who, payload, header, secured)
         elif not header.control & nwk.SECURITY:
-            self.unsecured.add("NWK command")
+            self.unsecured.add(f"NWK command {payload[0]:#04x}")
 
     def _aps(self, now: int, who: str, frame: bytes, outer: nwk.Header, nwk_secured: bool) -> None:
         kinds = {aps.DATA: aps.DataHeader, aps.COMMAND: aps.CommandHeader, aps.ACK: aps.AckHeader}

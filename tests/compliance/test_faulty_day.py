@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
+from protocols.zigbee import nwk
 from tests.compliance.faulty_day import CALM, CUTS, FLASH_CUTS, LOSSES, LOW
 from tools.headend.notices import FirstBreath, LastGasp
 
@@ -35,7 +36,7 @@ def test_every_frame_is_built_as_it_is_read_and_opens_with_the_keys_that_devices
 def test_devices_speak_smart_energy_and_nothing_else(day):
     """Profile identifier 0x0109 for applications, 0x0000 for the ZigBee device objects; clusters of the Smart Energy standard."""
     assert day.capture.profiles == {0x0109, 0x0000}
-    smart_energy = {0x0700, 0x0701, 0x0702, 0x0703, 0x0704, 0x0705}
+    smart_energy = {0x0700, 0x0701, 0x0702, 0x0703, 0x0704, 0x0705, 0x0709}
     general = {0x0000, 0x000A, 0x0019, 0x0025, 0x0800}
     assert {0x0700, 0x0702, 0x0704} <= day.capture.clusters <= smart_energy | general
 
@@ -45,8 +46,11 @@ def test_no_key_meets_the_same_nonce_twice(day):
     assert day.capture.reused == []
 
 
-def test_nothing_but_the_first_key_of_a_device_passes_without_the_network_key(day):
-    assert day.capture.unsecured <= {"CommandHeader"}
+def test_nothing_but_keys_and_rejoining_passes_without_the_network_key(day):
+    """A device whose rejoin under the network key finds no answer asks without it, and is sent the key under its link key."""
+    asked, answered = nwk.RejoinRequest(0).build(), nwk.RejoinResponse(0, 0).build()
+    rejoin = {f"NWK command {command[0]:#04x}" for command in (asked, answered)}
+    assert day.capture.unsecured <= {"CommandHeader"} | rejoin
 
 
 def test_no_key_or_install_code_is_in_any_frame_or_event(day):
