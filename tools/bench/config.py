@@ -36,8 +36,8 @@ from tools.bench.device_config import (
     Rcp,
     Repeater,
 )
-from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Wall
-from tools.bench.prepay import Prepay, Prices, RateFrom
+from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
+from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
 from tools.bench.publications import PUBLICATIONS, Publication
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -126,6 +126,9 @@ class Home(Declared, frozen=True, kw_only=True):
             raise ValueError(f'"{gas[0].label}" has no account of its own: say `prepay` at the hub')
         if accounts is not None and accounts.electricity is not None and not wired:
             raise ValueError('`prepay.electricity` of the hub needs an electricity meter with `interface = "wired"`')
+        for shield in self.air.shielded:
+            if shield.device not in labels:
+                raise ValueError(f'`shielded` names no device of this home: "{shield.device}"{suggest(shield.device, labels)}')
         joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
@@ -271,6 +274,9 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.home[].air": Air,
     "$.home[].air.walls[]": Wall,
     "$.home[].air.noise[]": Noise,
+    "$.home[].air.shielded[]": Shield,
+    "$.home[].device[].prepay.top_ups[]": TopUp,
+    "$.home[].device[].prepay.presses[]": Press,
 }
 
 

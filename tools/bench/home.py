@@ -19,7 +19,7 @@ from devices.runtime.ether import Ether
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
-from devices.runtime.kernel import MIN, MS, Kernel, S
+from devices.runtime.kernel import HOUR, MIN, MS, Kernel, S
 from devices.runtime.net import Net
 from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
@@ -145,8 +145,23 @@ class Home:
         for label, board in self.boards.items():
             if label in self.of_kind("hub") and declared.publish:
                 schedule(kernel, board, declared.publish)
+            hub = self.declared[label]
+            if isinstance(hub, device_config.Hub) and hub.prepay is not None and here is None:
+                prepay.people(self, hub.prepay)
             if _wired(self.declared[label]) and here is None:
                 board.uart("wired").attach(self.hub.uart("wired"), baud=9600)
+
+        for shield in declared.air.shielded:
+            for hours, loss in ((shield.from_hours, 1.0), (shield.to_hours, declared.air.loss)):
+                if hours is not None:
+                    kernel.at(int(hours * HOUR), self._shield, shield.device, loss, who=f"{self.name}/air")
+
+    def _shield(self, label: str, loss: float) -> None:
+        own = self.identities[label].node
+        for other in self.air.radios:
+            if other != own and own in self.air.radios:
+                self.air.set_loss(own, other, loss)
+                self.air.set_loss(other, own, loss)
 
     def __getitem__(self, label: str) -> Board:
         return self.boards[label]
@@ -357,7 +372,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
     ),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
-    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH),
+    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH, buttons=("valve",)),
     "prepay-gas": Kind(
         lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
         buttons=("emergency", "wake", *"0123456789", "ok"),
@@ -371,7 +386,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
         _mains(0),
-        buttons=("ok", "no", "supply", "credit"),
+        buttons=("ok", "no", "supply", "gas", "credit"),
     ),
     "load-controller": Kind(
         lambda p: partial(load_controller.Firmware, config=_load_controller(p)), _mains(0), buttons=("opt",)

@@ -67,6 +67,19 @@ class Noise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How much stronger it is than a radio of ours."""
 
 
+class Shield(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing passes on the air between a device and all others for a while."""
+
+    device: str
+    from_hours: Annotated[float, Meta(ge=0, le=8_760)]
+    to_hours: Annotated[float, Meta(ge=0, le=8_760)] | None = None
+    """None: for good."""
+
+    def __post_init__(self) -> None:
+        if self.to_hours is not None and self.to_hours <= self.from_hours:
+            raise ValueError("`to_hours` is after `from_hours`")
+
+
 Walls = Annotated[list[Wall], Meta(max_length=64)]
 Noises = Annotated[list[Noise], Meta(max_length=16)]
 
@@ -84,6 +97,8 @@ class Air(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     contention: bool = False
     """Radios listen before they send, and frames may collide. Without it they take turns."""
     noise: Noises = []
+    shielded: Annotated[list[Shield], Meta(max_length=16)] = []
+    """Devices that nobody hears for a while, nor they anybody."""
     key_establishment: Literal[0, 1, 2] = 2
     """Suite of the devices' test certificates; 0: none, and the link keys of the install codes will do."""
     default_link_key: bool = False

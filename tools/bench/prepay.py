@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
+from devices.runtime.kernel import HOUR
 from protocols.core.errors import LocalProtocolError
 from tools.bench.declared import Declared
 
@@ -56,6 +57,21 @@ class Prices(Declared, frozen=True, kw_only=True):
         return Tariff(rates, blocks, int(self.standing_pence * PENNY))
 
 
+class TopUp(Declared, frozen=True, kw_only=True):
+    """Somebody types a token at the hub."""
+
+    at_hours: Annotated[float, Meta(ge=0, le=8_760)]
+    pounds: Annotated[float, Meta(gt=0, le=1_310)]
+    fuel: Literal["gas", "electricity"] = "gas"
+
+
+class Press(Declared, frozen=True, kw_only=True):
+    """Somebody presses a button at the gas meter."""
+
+    at_hours: Annotated[float, Meta(ge=0, le=8_760)]
+    button: Literal["emergency", "wake"] = "emergency"
+
+
 class Prepay(Declared, frozen=True, kw_only=True):
     """Accounts in the hub (paper B, appendix C)."""
 
@@ -69,6 +85,24 @@ class Prepay(Declared, frozen=True, kw_only=True):
     """How long gas flows on without contact between meter and hub."""
     friendly: Annotated[list[tuple[Clock, Clock]], Meta(max_length=8)] = []
     """Hours (UTC) in which nobody is cut off for want of credit."""
+    top_ups: Annotated[list[TopUp], Meta(max_length=64)] = []
+    presses: Annotated[list[Press], Meta(max_length=64)] = []
+
+
+def people(home: Home, prepay: Prepay) -> None:
+    """Have them do what the file says."""
+    from protocols.zigbee.hub_prepayment import codes
+
+    hub = home.hub
+    key = home.identities[home.of_kind("hub")[0]].key("prepayment")
+    for number, top_up in enumerate(prepay.top_ups):
+        what = codes.TopUp(int(top_up.pounds * 100), number, top_up.fuel == "electricity")
+        for digit in [*codes.token(key, hub.eui64, what), "ok"]:
+            home.kernel.at(int(top_up.at_hours * HOUR), hub.buttons.press, digit, who=hub.name)
+    for press in prepay.presses:
+        for label in home.of_kind("prepay-gas"):
+            board = home[label]
+            home.kernel.at(int(press.at_hours * HOUR), board.buttons.press, press.button, who=board.name)
 
 
 def hub(home: Home, prepay: Prepay) -> Config:
