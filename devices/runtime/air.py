@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from random import Random
 from struct import Struct
 
-from devices.runtime.band import ACK_OCTETS, BANDS, PHY_OCTETS, exists
+from devices.runtime.band import ACK_OCTETS, PHY_OCTETS, exists
+from devices.runtime.channel import Channel, Link, Measurement, Transmission
 from devices.runtime.faults import Faults
-from devices.runtime.kernel import MS, US, Halted, Kernel, Timer
-from devices.runtime.mac_header import BEACON, BROADCAST, MacHeader, acknowledgement, with_frame_pending
+from devices.runtime.kernel import MS, US, Halted, Kernel
+from devices.runtime.mac_header import BEACON, BROADCAST, acknowledgement, with_frame_pending
 from devices.runtime.propagation import Propagation, link_quality
 from devices.runtime.radio import TxStatus
 from protocols.core.crc import ends_in_kermit
@@ -150,6 +150,8 @@ class Air:
             return
         kernel = self.kernel
         kernel.log.emit(sender.who, "air.frame", frame.channel.prefix + frame.start.to_bytes(8, "big") + psdu)
+        if frame.channel.measured:
+            self._overheard(frame)
         destination = header.destination
         if destination is None or destination == BROADCAST:
             if header.fault:
@@ -192,6 +194,16 @@ class Air:
                 frame.header.destination in receiver.addresses and receiver.in_pan(frame.header.pan)
             ):
                 self._offer(frame, receiver)
+
+    def _overheard(self, frame: Transmission) -> None:
+        """A frame is energy, too, to those who measure it."""
+        for listener, measurement in frame.channel.measured:
+            if frame.sender is not listener:
+                measurement.level = max(measurement.level, self.link(frame.sender, listener).lqi)
+
+    def noise_level(self, radio: Transceiver, measurement: Measurement) -> int:
+        """The energy, 0 to 255, of what is no frame. Only a medium with noise sources has any."""
+        return 0
 
     def _offer(self, frame: Transmission, receiver: Transceiver) -> bool:
         """Let one radio hear a frame, if it can. True when it arrived whole."""
@@ -261,69 +273,6 @@ class Air:
             sender.finished(frame, TxStatus.NO_ACK, False)
 
 
-@dataclass(slots=True)
-class Link:
-    """One direction between two radios: link quality 1 to 255 (0: out of range), loss, and the stream it is drawn from, if any."""
-
-    lqi: int
-    loss: float
-    rng: Random | None
-    margin: float
-    """dB above the receiver's sensitivity, where the air has a propagation."""
-
-
-class Channel:
-    """One (page, channel): who is tuned in, and until when it is taken."""
-
-    __slots__ = ("band", "by_address", "free_at", "number", "octet", "page", "prefix", "radios", "reply", "sniffers")
-
-    def __init__(self, page: int, channel: int) -> None:
-        self.page = page
-        self.number = channel
-        self.band = BANDS[page]
-        self.octet = self.band.octet
-        self.reply = self.band.reply
-        self.prefix = bytes((page, channel))
-        self.free_at = 0
-        self.radios: list[Transceiver] = []
-        self.sniffers: list[Transceiver] = []
-        self.by_address: dict[bytes, list[Transceiver]] = {}
-
-    def enter(self, radio: Transceiver) -> None:
-        self.radios.append(radio)
-        if radio.promiscuous:
-            self.sniffers.append(radio)
-        for address in radio.addresses:
-            self.by_address.setdefault(address, []).append(radio)
-
-    def leave(self, radio: Transceiver) -> None:
-        self.radios.remove(radio)
-        if radio in self.sniffers:
-            self.sniffers.remove(radio)
-        for address in radio.addresses:
-            self.by_address[address].remove(radio)
-            if not self.by_address[address]:
-                del self.by_address[address]
-
-
-class Transmission:
-    """One frame's, over all its attempts. `expiry` is set on a held one."""
-
-    __slots__ = ("attempts", "channel", "expiry", "good", "handle", "header", "life", "psdu", "sender", "start")
-
-    def __init__(self, sender: Transceiver, channel: Channel, handle: int, psdu: bytes) -> None:
-        self.sender = sender
-        self.channel = channel
-        self.handle = handle
-        self.psdu = psdu
-        self.header = MacHeader(psdu)
-        self.good = ends_in_kermit(psdu)
-        self.life = sender.life
-        self.start = 0
-        self.attempts = 0
-        self.expiry: Timer | None = None
-
-
 class Transceiver:
     """A `radio.Radio` on an `Air`. `life` is raised at each reset: what belongs to an earlier one is void."""
 
@@ -334,6 +283,7 @@ class Transceiver:
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
         self.on_data_request: Callable[[bytes], bool] | None = None
+        self.on_energy: Callable[[int | None], object] | None = None
         self.promiscuous = False
         self.tuned: Channel | None = None
         self.reach = 1.0
@@ -344,8 +294,9 @@ class Transceiver:
         self.links: dict[str, Link] = {}
         self.held: dict[bytes, deque[Transmission]] = {}
         self._pan = _ANY_PAN
-        self._queue: deque[Transmission] = deque()
-        self._current: Transmission | None = None
+        self._queue: deque[Transmission | Measurement] = deque()
+        self._current: Transmission | Measurement | None = None
+        """What the radio is at; while it measures it is tuned to its own channel only in name."""
 
     def move(self, x: float, y: float) -> None:
         """Carry the radio to (x, y) metres."""
@@ -372,7 +323,7 @@ class Transceiver:
         promiscuous: bool = False,
     ) -> None:
         """See `radio.Radio.configure`."""
-        if self.tuned is not None:
+        if self.tuned is not None and not self._away:
             self.tuned.leave(self)
         extended = eui64.to_bytes(8, "little")
         self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
@@ -380,7 +331,8 @@ class Transceiver:
         self.rx_on_when_idle = rx_on_when_idle
         self.promiscuous = promiscuous
         self.tuned = self.air.channel(page, channel)
-        self.tuned.enter(self)
+        if not self._away:
+            self.tuned.enter(self)
         if self.reach != self.tuned.band.reach:
             self.reach = self.tuned.band.reach
             self.links.clear()
@@ -395,12 +347,19 @@ class Transceiver:
         if indirect:
             self._hold(frame)
         elif self._current is None:
-            self._current = frame
-            self.air.start(frame)
+            self._begin(frame)
         elif len(self._queue) < MAX_QUEUE:
             self._queue.append(frame)
         else:
             self._refuse(frame)
+
+    def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
+        """See `radio.Radio.measure`."""
+        if self.tuned is None:
+            raise LocalProtocolError(f"{self.who}: the radio is not configured")
+        self._queue.append(Measurement(self.air.channel(page, channel), duration))
+        if self._current is None:
+            self._go_on()
 
     def reset(self) -> None:
         """See `radio.Radio.reset`."""
@@ -408,8 +367,10 @@ class Transceiver:
         self.on_receive = None
         self.on_confirm = None
         self.on_data_request = None
+        self.on_energy = None
         if self.tuned is not None:
-            self.tuned.leave(self)
+            if not self._away:
+                self.tuned.leave(self)
             self.tuned = None
         self.listen_until = 0
         self._queue.clear()
@@ -469,9 +430,31 @@ class Transceiver:
             self.finished(frame, TxStatus.EXPIRED, False)
 
     def _go_on(self) -> None:
-        self._current = self._queue.popleft() if self._queue else None
-        if self._current is not None:
-            self.air.start(self._current)
+        self._current = None
+        if self._queue:
+            self._begin(self._queue.popleft())
+
+    def _begin(self, item: Transmission | Measurement) -> None:
+        self._current = item
+        if isinstance(item, Transmission):
+            self.air.start(item)
+        elif self.tuned is not None:
+            self.tuned.leave(self)
+            item.begin(self, self.air.kernel.now)
+            self.air.kernel.after(item.duration, self._measured, item, self.life, who=self.who)
+
+    @property
+    def _away(self) -> bool:
+        return isinstance(self._current, Measurement)
+
+    def _measured(self, item: Measurement, life: int) -> None:
+        item.end()
+        if life == self.life and self.tuned is not None:
+            level = max(item.level, self.air.noise_level(self, item))
+            self.tuned.enter(self)
+            self._go_on()
+            if self.on_energy is not None:
+                self.on_energy(level)
 
     def _hold(self, frame: Transmission) -> None:
         destination = frame.header.destination

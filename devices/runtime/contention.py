@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from devices.runtime.air import Air, Channel, Transceiver, Transmission
+from devices.runtime.air import Air, Transceiver
 from devices.runtime.band import TURNAROUND
+from devices.runtime.channel import Channel, Measurement, Transmission
 from devices.runtime.kernel import MS, Kernel
-from devices.runtime.propagation import Place, Propagation
+from devices.runtime.propagation import Place, Propagation, link_quality
 from devices.runtime.radio import TxStatus
 from protocols.zigbee.sub_ghz.duty_cycle import DutyCycle
 
@@ -207,6 +208,12 @@ class ContendedAir(Air):
         if any(noise.on(start, end) and self._loudness(noise, receiver) > bearable for noise in self._noise(channel)):
             return "noise"
         return ""
+
+    def noise_level(self, radio: Transceiver, measurement: Measurement) -> int:
+        """See `Air.noise_level`."""
+        start, end = measurement.start, self.kernel.now
+        heard = (self._loudness(noise, radio) for noise in self._noise(measurement.channel) if noise.on(start, end))
+        return max(map(link_quality, heard), default=0)
 
     def _noise(self, channel: Channel) -> list[Noise]:
         return [noise for noise in self.noise if noise.page == channel.page and channel.number in noise.channels]

@@ -25,6 +25,9 @@ class Radio(Protocol):
     """Asked whether a frame waits elsewhere for the sender of a data request (its address as on the air), besides what is held
     here: then the acknowledgement says so. A radio in another process cannot ask in time, and does not."""
 
+    on_energy: Callable[[int | None], object] | None
+    """Called once for each `measure`."""
+
     def configure(
         self,
         *,
@@ -47,6 +50,14 @@ class Radio(Protocol):
         """Send a frame; `on_confirm` tells how it ended. `indirect`: hold it until its destination sends a data request.
 
         Raises LocalProtocolError for more than 127 octets, fewer than 5, or a radio that is not configured.
+        """
+        ...
+
+    def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
+        """Listen to a channel for `duration` ns: `on_energy` tells the loudest of it, 0 (nothing) to 255; None: this radio cannot.
+
+        It takes its turn with what is sent. Meanwhile the radio hears no frame and sends none, and then it is as before. Raises
+        LocalProtocolError for a channel that there is not, or a radio that is not configured.
         """
         ...
 

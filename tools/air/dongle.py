@@ -40,6 +40,7 @@ class DongleRadio:
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
         self.on_data_request: Callable[[bytes], bool] | None = None
+        self.on_energy: Callable[[int | None], object] | None = None
         self._kernel = inputs.kernel
         self._host = Host()
         self._tuned = False
@@ -79,10 +80,15 @@ class DongleRadio:
             expiry = self._kernel.after(PERSISTENCE, self._expired, handle, who=self.slot.endpoint)
             self._held.append(_Held(handle, psdu, MacHeader(psdu).destination, expiry))
 
+    def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
+        """See `radio.Radio.measure`. Not over this line: it cannot."""
+        self._kernel.after(duration, self._unmeasured, who=self.slot.endpoint)
+
     def reset(self) -> None:
         """See `radio.Radio.reset`."""
         self.on_receive = None
         self.on_confirm = None
+        self.on_energy = None
         self._tuned = False
         for held in self._held:
             held.expiry.cancel()
@@ -90,6 +96,10 @@ class DongleRadio:
         self._host = Host()
         if self._open:
             self._apply(self._host.start(self._kernel.now))
+
+    def _unmeasured(self) -> None:
+        if self.on_energy is not None:
+            self.on_energy(None)
 
     # --- the line's side ---
 

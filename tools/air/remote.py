@@ -37,6 +37,7 @@ class RemoteRadio:
         self.on_receive: Callable[[bytes, int], object] | None = None
         self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
         self.on_data_request: Callable[[bytes], bool] | None = None
+        self.on_energy: Callable[[int | None], object] | None = None
         self.attached = False
         self.refused = 0
         """Messages that were bad, late, or of another life."""
@@ -89,13 +90,22 @@ class RemoteRadio:
             packet = tap.Packet(psdu, self._channel, page=self._page).build()
             self._say(Transmit(self._life, self._kernel.now, handle, indirect, packet))
 
+    def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
+        """See `radio.Radio.measure`. Not from another process: it cannot."""
+        self._kernel.after(duration, self._unmeasured, who=self.slot.endpoint)
+
     def reset(self) -> None:
         """See `radio.Radio.reset`."""
         self.on_receive = None
         self.on_confirm = None
+        self.on_energy = None
         self._tuning = None
         self._forget()
         self._attach()
+
+    def _unmeasured(self) -> None:
+        if self.on_energy is not None:
+            self.on_energy(None)
 
     # --- the medium's side ---
 
