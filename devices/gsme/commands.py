@@ -2,7 +2,7 @@
 
 They come held by the mirror, and are fetched on its flags; the answers go back there. A snapshot is the register at a midnight, as
 the half-hour log has it. Sample 1 is that log: a half hour each. Other logs are begun by Start Sampling and kept here until they
-are asked for: a sample costs flash and no radio. Not here: the valve, so nothing that orders the supply.
+are asked for: a sample costs flash and no radio. Not here: orders for the supply (`valve`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ complete; the mirror's answer says what waits for the meter. A set that breaks o
 first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
 
 What it does about the answer's flags is `notified`'s, with Metering's commands `commands`', what remote parties tell it
-`messages`', prices `rates`'. Not here: the valve.
+`messages`', prices `rates`', the valve `valve`'s,
+whom it belongs to `identity`'s.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
 from devices.gsme.commands import Commands
 from devices.gsme.config import Config
+from devices.gsme.identity import Identity
 from devices.gsme.messages import Messages
 from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from devices.gsme.update import Update
+from devices.gsme.valve import BUTTON, Valve
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.interview import Interview
@@ -70,6 +73,7 @@ class Firmware(firmware.Firmware):
         self.messages: Messages
         self.update: Update
         self.rates: Rates
+        self.valve: Valve
 
     def boot(self, why: Reset) -> None:
         board, config = self.board, self.config
@@ -122,6 +126,10 @@ class Firmware(firmware.Firmware):
         self.han.on(Joined, lambda joined: self.messages.rejoined())
         self.log = ProfileLog(board.nvm)
         self._commands = Commands(self, metering, self.log, self._read)
+        self.valve = Valve(self, self.register, self._read, self._acknowledge)
+        self.valve.serve(metering)
+        self.identity = Identity(board, config, endpoint)
+        board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()
         self.spawn(self._live())
@@ -183,8 +191,18 @@ class Firmware(firmware.Firmware):
     def _read(self, row: Mapping[str, object] | None = None) -> int:
         """Take a reading, with a row of the log where one is due; the litres."""
         reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
-        self.board.display.show([line("GAS", amount(reading.litres, 1, 1000, Unit.CUBIC_METRES))])
+        volume = amount(reading.litres, 1, 1000, Unit.CUBIC_METRES)
+        self.board.display.show([line("GAS", volume), line("VALVE", self.valve.word)])
         return reading.litres
+
+    def _pressed(self, button: str) -> None:
+        if button == BUTTON:
+            self.valve.press()
+
+    def _acknowledge(self, response: Metering.SupplyStatusResponse) -> None:
+        if self.mirror is not None:
+            with suppress(NoAnswer):
+                self.han.command(HUB, self.mirror, response)
 
     async def synchronise(self) -> None:
         """Ask for the time; a hub that has none for us is no reason not to report."""

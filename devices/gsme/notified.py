@@ -1,8 +1,9 @@
 """What the gas meter does about the flags that its mirror's answer carries (GB; SE 1.4 annex D.3.3.3).
 
 It acts on firmware, new keys, the wish that it stays awake, attributes to be pushed, messages in the tunnel, snapshots, samples,
-and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices and calendars are raised by a hub that
-publishes for gas, and fetch what it publishes; in GB, where that comes as messages, none is. Those of device management it ignores.
+orders for the valve, site and customer, and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices and calendars are raised by a hub that
+publishes for gas, and fetch what it publishes; in GB, where that comes as messages, none is. Of device management it heeds those
+of its site and its customer, and ignores the rest.
 
 Each row is done after the one before, and a hub that does not answer stops none of the next.
 """
@@ -17,7 +18,7 @@ from devices.parts.han import HUB, NoAnswer, Refused
 from devices.parts.sub_ghz import HUB_ENDPOINT
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, PrepaymentCommand, Scheme
+from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, ManagementCommand, PrepaymentCommand, Scheme
 from protocols.zigbee.clusters.sub_ghz import SubGhz
 from protocols.zigbee.sub_ghz.channels import channels
 from protocols.zigbee.zcl.cluster import CLIENT
@@ -43,6 +44,9 @@ PUSH: Final = (
 )
 AWAKE: Final = Functional.STAY_AWAKE_REQUEST_HAN | Functional.STAY_AWAKE_REQUEST_WAN
 FETCHED: Final = Functional.GET_SNAPSHOT | Functional.GET_SAMPLED_DATA
+SUPPLY: Final = Functional.CHANGE_SUPPLY | Functional.LOCAL_CHANGE_SUPPLY | Functional.SET_UNCONTROLLED_FLOW_THRESHOLD
+"""The last of these stands for Set Supply Status, too: GB sends both together."""
+IDENTITY: Final = ManagementCommand.UPDATE_SITE_ID | ManagementCommand.UPDATE_CIN
 LOGS: Final = (
     PrepaymentCommand.GET_PREPAY_SNAPSHOT | PrepaymentCommand.GET_TOP_UP_LOG | PrepaymentCommand.GET_DEBT_REPAYMENT_LOG
 )
@@ -81,8 +85,23 @@ async def _fetch_command(meter: Firmware, flags: int, word: int = 0) -> None:
             await meter.sleep(GIVEN)
 
 
+async def _fetch_order(meter: Firmware, flags: int) -> None:
+    """The mirror has the outcome in the same wake."""
+    before = meter.valve.shown
+    await _fetch_command(meter, flags)
+    if meter.valve.shown != before:
+        await meter.push()
+
+
 async def _fetch_log(meter: Firmware, flags: int) -> None:
     await _fetch_command(meter, flags, WORD[PrepaymentCommand])
+
+
+async def _fetch_identity(meter: Firmware, flags: int) -> None:
+    before = meter.identity.site, meter.identity.customer
+    await _fetch_command(meter, flags, WORD[ManagementCommand])
+    if (meter.identity.site, meter.identity.customer) != before:
+        await meter.push()
 
 
 async def _stay_awake(meter: Firmware, flags: int) -> None:
@@ -122,6 +141,8 @@ ROWS: Final = (
     Row(Functional.TUNNEL_MESSAGE_PENDING, lambda meter, flags: meter.messages.fetch()),
     Row(FETCHED, _fetch_command),
     Row(LOGS, _fetch_log),
+    Row(SUPPLY, _fetch_order),
+    Row(IDENTITY, _fetch_identity),
     Row(PUSH, lambda meter, flags: meter.push()),
     Row(Functional.NEW_OTA_FIRMWARE, lambda meter, flags: meter.update.look()),
     Row(AWAKE, _stay_awake),

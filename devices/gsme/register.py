@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from devices.gsme.history import History
 from devices.parts.demand import Demand, gas
-from devices.parts.integrator import Integrator
+from devices.parts.integrator import HOUR, Integrator
 from devices.runtime.firmware import Firmware
 
 STORED = "gas/register"
@@ -37,12 +37,32 @@ class Register:
         self._demand = Demand(gas(kwh_a_year), board.rng("gas"))
         self.reading = Reading(stored["total"], stored["at"])
         self.history = History(board.nvm.get(HISTORY))
+        self.leak = 0
+        """Litres an hour that the pipes behind the valve lose: a fault for scenarios."""
+        self._used = 0
+        self._valve = self._appliances = True
         self._next_level()
+
+    def pass_gas(self, *, valve: bool, appliances: bool = True) -> None:
+        """Whether the valve is open, and whether there is somebody behind it who uses gas."""
+        self._valve, self._appliances = valve, appliances
+        self._flows()
+
+    def _flows(self) -> None:
+        used = self._used if self._appliances else 0
+        self._flow.set(used + self.leak if self._valve else 0, self._firmware.now)
 
     def _next_level(self) -> None:
         level = self._demand.next(self._firmware.board.rtc.read())
-        self._flow.set(level.value, self._firmware.now)
+        self._used = level.value
+        self._flows()
         self._firmware.after(level.duration, self._next_level)
+
+    @property
+    def flowed(self) -> int:
+        """All that flowed so far: litres an hour times nanoseconds."""
+        total, rest = self._flow.state(self._firmware.now)
+        return total * HOUR + rest
 
     @property
     def total(self) -> int:

@@ -1,7 +1,8 @@
 """The gas meter's endpoint: what it serves, and the set of attributes that it reports to its mirror, in order.
 
 The set is GB's: 5 attributes of Basic, 53 of Prepayment, 55 of Metering, and last that it is complete. The reading's time is in
-it too, so that the mirror's readers can tell a value's age. Not here: prepayment, tariffs of several rates.
+it too, so that the mirror's readers can tell a value's age, and what somebody set of uncontrolled flow. `valve` and `identity` add
+theirs. Not here: prepayment, tariffs of several rates.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from devices.gsme.config import Config
 from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from protocols.zigbee.clusters.basic import Basic
-from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, SupplyStatus, Unit
+from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, Unit
 from protocols.zigbee.clusters.mirror import ReportingStatus
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.clusters.time import Time, seconds
@@ -146,7 +147,6 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         **{Metering.current_tier_summation_delivered[tier]: 0 for tier in TIERS[1:]},
         **{Metering.current_no_tier_block_summation_delivered[block]: 0 for block in BLOCKS},
         Metering.reading_snapshot_time: lambda: None if register.reading.at is None else seconds(register.reading.at),
-        Metering.supply_status: SupplyStatus.ON,
         Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
         Metering.remaining_battery_life: lambda: battery.percent,
         Metering.remaining_battery_life_in_days: lambda: battery.days,
@@ -157,10 +157,6 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         Metering.divisor: 1000,
         Metering.summation_formatting: FORMAT,
         Metering.metering_device_type: DeviceType.GAS,
-        Metering.site_id: config.mprn,
-        Metering.customer_id_number: config.customer_id,
-        Metering.supply_tamper_state: SupplyStatus.UNCHANGED,
-        Metering.supply_depletion_state: SupplyStatus.UNCHANGED,
         Metering.bill_to_date_delivered: books.bill,
         Metering.bill_delivered_trailing_digit: MONEY_DIGITS << 4,
         Metering.alternative_unit_of_measure: Unit.KILOWATT_HOURS,
@@ -234,6 +230,11 @@ _METERING: tuple[Attribute[object], ...] = (
     *(Metering.current_no_tier_block_summation_delivered[block] for block in BLOCKS),
     Metering.bill_to_date_delivered,
     Metering.bill_delivered_trailing_digit,
+    Metering.supply_uncontrolled_flow_state,
+    Metering.uncontrolled_flow_threshold,
+    Metering.uncontrolled_flow_threshold_unit_of_measure,
+    Metering.uncontrolled_flow_threshold_multiplier,
+    Metering.uncontrolled_flow_threshold_divisor,
     *(each for attributes in _PERIODS.values() for each in attributes),
     Metering.attribute_reporting_status,
 )

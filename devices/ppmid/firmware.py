@@ -2,7 +2,8 @@
 
 The button `supply` closes an armed electricity supply, `credit` selects emergency credit, and a code on the keypad (`top_up`) is a
 top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all.
-Not here: the same for gas, whose meter sleeps.
+`gas` asks for the valve of an armed gas supply: the hub keeps that for the meter, which opens on trial when it wakes. Not here:
+emergency credit and codes for gas.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 S = 1_000_000_000
-SUPPLY, CREDIT = "supply", "credit"
+SUPPLY, GAS, CREDIT = "supply", "gas", "credit"
 """Buttons."""
 CODE_DIGITS: Final = 20
 SHOWN: Final = 30 * S
@@ -82,6 +83,8 @@ class Firmware(ConsumerDisplay):
     def press(self, button: str) -> None:
         if button == SUPPLY:
             self.spawn(self._ask(Metering.LocalChangeSupply(SupplyStatus.ON), "supply"))
+        elif button == GAS:
+            self.spawn(self._ask_gas(Metering.LocalChangeSupply(SupplyStatus.ON)))
         elif button == CREDIT:
             utc = self.clock.utc
             now = 0xFFFFFFFF if utc is None else seconds(utc)
@@ -106,6 +109,18 @@ class Firmware(ConsumerDisplay):
         except NoAnswer:
             self._tell(f"{what}: no answer")
         await self._look()
+
+    async def _ask_gas(self, command: Metering.LocalChangeSupply) -> None:
+        mirror = self.gas.meter
+        try:
+            if mirror is None:
+                raise NoAnswer("no mirror is known")
+            await self.han.confirm(await self.han.find(mirror.eui64), mirror.endpoint, command)
+            self._tell("gas: when it wakes")
+        except Refused:
+            self._tell("gas: refused")
+        except NoAnswer:
+            self._tell("gas: no answer")
 
     async def _top_up(self, command: Prepayment.ConsumerTopUp) -> None:
         try:

@@ -18,16 +18,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han, NoAnswer
-from hubfw.config import GSME
+from devices.runtime.kernel import HOUR
+from hubfw.config import GSME, PPMID
 from hubfw.device_log import DeviceLog
 from hubfw.gas_mirror import GasMirror, Reading
 from hubfw.han.metering import hear
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
-from protocols.zigbee.clusters.metering import DeviceType, Metering
-from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Flag, Scheme
+from protocols.zigbee.clusters.device_management import DeviceManagement
+from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus
+from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Flag, Functional, Scheme
 from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.metering.supply import local
 from protocols.zigbee.mirror.notification import ATTRIBUTES, Notifications, Place
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Attribute, Cluster
 from protocols.zigbee.zcl.endpoint import Endpoint, Instance, Outcome, Request
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
 FIRST_ENDPOINT: Final = 0x10
 DEVICE: Final = 0x0501
 MIRRORED: Final[tuple[type[Cluster], ...]] = (Basic, Metering, Prepayment)
+HELD: Final[tuple[type[Cluster], ...]] = (*MIRRORED, DeviceManagement)
+"""Clusters of commands that are held."""
+HAND: Final = HOUR
+"""How long a hand at a display is meant; a restart of the hub forgets it."""
 OFFSET: Final = DeviceType.MIRRORED_ELECTRIC - DeviceType.ELECTRIC
 
 _KEY = "mirror/"
@@ -86,7 +93,8 @@ class Mirrors:
             stored = self._board.nvm.get(key)
             scheme, gas = stored["scheme"], GasMirror.from_plain(stored)
             flags = self._board.nvm.get(_flags_key(gas.meter))
-            notifications = Notifications() if flags is None else Notifications.from_plain(flags, MIRRORED)
+            notifications = Notifications() if flags is None else Notifications.from_plain(flags, HELD)
+            notifications.withdraw(Functional.LOCAL_CHANGE_SUPPLY)
             mirror = self._add(stored["endpoint"], gas, notifications)
             mirror.scheme, mirror.event = None if scheme is None else Scheme(scheme), stored.get("event")
 
@@ -121,7 +129,7 @@ class Mirrors:
                 self._keep_flags(mirror)
 
     def hold(self, eui64: int, flag: Flag, command: Frame) -> None:
-        """Keep a command of Basic, Metering or Prepayment for a meter, which fetches it by this flag.
+        """Keep a command (of a cluster in HELD) for a meter, which fetches it by this flag.
 
         Raises LocalProtocolError when it has no mirror, or for a flag that cannot stand for a command.
         """
@@ -130,6 +138,12 @@ class Mirrors:
             raise LocalProtocolError(f"{eui64:016X} has no mirror")
         mirror.notifications.hold(flag, command)
         self._keep_flags(mirror)
+        self._board.log("mirror.held", {"eui64": eui64, "command": type(command).__name__})
+
+    def held(self, eui64: int) -> list[Frame]:
+        """The commands that wait for a meter."""
+        mirror = self._mirrors.get(eui64)
+        return [] if mirror is None else [each for held in mirror.notifications.held.values() for each in held.values()]
 
     def _chosen(self, eui64: int | None) -> list[Mirror]:
         return [mirror for mirror in self._mirrors.values() if eui64 in (None, mirror.gas.meter)]
@@ -184,6 +198,7 @@ class Mirrors:
         metering = mirror.endpoint.client(Metering)
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
         metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
+        mirror.servers[Metering.id].on(Metering.LocalChangeSupply, lambda command, request: self._pressed(mirror, command, request))
         hear(self._board, metering, lambda eui64: eui64 == gas.meter)
         for attribute in Metering.attributes[CLIENT].values():
             if attribute.id < ATTRIBUTES:
@@ -205,6 +220,18 @@ class Mirrors:
             told = {"eui64": request.message.source_eui64, "endpoint": mirror.endpoint.number}
             self._board.log("mirror.not-owner", told)
         return owner
+
+    def _pressed(self, mirror: Mirror, command: Metering.LocalChangeSupply, request: Request) -> Outcome:
+        """A hand at a display: the meter hears of it when it wakes, and says itself whether its valve is armed."""
+        source = request.message.source_eui64
+        if source is None or self._log.kind(source) != PPMID:
+            return Status.NOT_AUTHORIZED
+        shown = mirror.servers[Metering.id].values.get(Metering.supply_status.id)
+        outcome = local(command, next((status for status in SupplyStatus if status == shown), SupplyStatus.UNCHANGED))
+        if outcome is Status.SUCCESS:
+            self.hold(mirror.gas.meter, Functional.LOCAL_CHANGE_SUPPLY, command)
+            self._firmware.after(HAND, self.withdraw, Functional.LOCAL_CHANGE_SUPPLY, mirror.gas.meter)
+        return outcome
 
     def _configured(self, mirror: Mirror, command: Metering.ConfigureMirror, request: Request) -> Outcome:
         if not self._owns(mirror, request):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Literal
 
 import hubfw
 from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
@@ -17,6 +18,7 @@ from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
 from devices.runtime.ether import Ether
 from devices.runtime.faults import Effect, Fault, Faults
+from devices.runtime.feed import Feed
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
 from devices.runtime.kernel import HOUR, MIN, MS, Kernel, S
@@ -33,6 +35,7 @@ from tools.bench import config, device_config, prepay
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
 from tools.bench.publications import schedule
+from tools.bench.wire import Lead
 from tools.errors import BadInput
 
 HEAD_END = "dcc"
@@ -135,6 +138,11 @@ class Home:
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
         suite = SUITES.get(declared.air.key_establishment)
         self.authority = None if suite is None else authority(kernel.seed, suite)
+        hub = next((device for device in declared.device if isinstance(device, device_config.Hub)), None)
+        self.feed = None if hub is None or hub.power == "mains" else Feed(self.mains, f"{self.name}/feed")
+        """What a hub without a supply of its own gets from the meter it is wired to."""
+        self.lead: Lead | None = None
+        """The wire between electricity meter and hub, where there is one."""
         self.boards: dict[str, Board] = {}
         self._radio = radio or self.seat
         self._together = here is None and radio is None
@@ -148,8 +156,9 @@ class Home:
             hub = self.declared[label]
             if isinstance(hub, device_config.Hub) and hub.prepay is not None and here is None:
                 prepay.people(self, hub.prepay)
-            if _wired(self.declared[label]) and here is None:
-                board.uart("wired").attach(self.hub.uart("wired"), baud=9600)
+            device = self.declared[label]
+            if here is None and isinstance(device, device_config.Esme) and device.interface == "wired":
+                self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), device.wire, self.feed)
 
         for shield in declared.air.shielded:
             for hours, loss in ((shield.from_hours, 1.0), (shield.to_hours, declared.air.loss)):
@@ -258,7 +267,8 @@ def _reserve(parts: Parts) -> Supply:
     match parts.device:
         case device_config.Hub(reserve_s=seconds) | device_config.Esme(hold_up_s=seconds):
             pass
-    return MainsSupply(parts.home.mains, int(seconds * S))
+    own = parts.device.kind != "hub" or parts.home.feed is None
+    return MainsSupply(parts.home.mains if own else parts.home.feed, int(seconds * S))
 
 
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
@@ -282,6 +292,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         lab=home.bench.access.lab,
         outage_after_ns=int(device.outage_after_s * S),
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
+        flag_baud=_flag(home.declared[wired[0]])[1] if wired else None,
         channel=home.channel,
         sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
         duty_limits=Limits()
@@ -297,6 +308,12 @@ def _wired(device: device_config.Device) -> bool:
     return isinstance(device, device_config.Esme) and device.interface == "wired"
 
 
+def _flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
+    """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
+    wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
+    return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)
+
+
 def _network(home: Home) -> int | None:
     """The extended PAN id printed on the home's hub; None: any network will do."""
     return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
@@ -310,6 +327,7 @@ def _esme(parts: Parts) -> esme.Config:
         lls_password=parts.password,
         lab=parts.home.bench.access.lab,
         interface="wired" if _wired(parts.device) else "han",
+        flag=_flag(parts.device),
         tunnel_protocol=parts.home.tunnel_protocol,
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,

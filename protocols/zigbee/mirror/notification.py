@@ -25,10 +25,10 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Notifications:
-    """`words`: by notification attribute. `held`: a command for the meter, by the flag that tells of it."""
+    """`words`: by notification attribute. `held`: commands for the meter, one of a kind, by the flag that tells of them."""
 
     words: list[int] = field(default_factory=lambda: [0] * ATTRIBUTES)
-    held: dict[Place, Frame] = field(default_factory=dict)
+    held: dict[Place, dict[type[Frame], Frame]] = field(default_factory=dict)
 
     def set(self, flag: Flag) -> bool:
         """Have the meter told. False when it would be already."""
@@ -47,10 +47,12 @@ class Notifications:
         return self.words[word] != before
 
     def hold(self, flag: Flag, command: Frame) -> None:
-        """Keep a command for the meter, in place of the last under this flag. LocalProtocolError unless it is one flag's bit."""
+        """Keep a command for the meter, in place of the last of its kind. LocalProtocolError unless it is one flag's bit."""
         if flag.bit_count() != 1 or (isinstance(flag, Functional) and flag & UNTIL_WITHDRAWN):
             raise LocalProtocolError(f"{flag!r} cannot hold a command")
-        self.held[WORD[type(flag)], int(flag)] = command
+        held = self.held.setdefault((WORD[type(flag)], int(flag)), {})
+        held.pop(type(command), None)  # the order is that of the newest
+        held[type(command)] = command
         self.set(flag)
 
     def answer(self, scheme: Scheme) -> list[int]:
@@ -69,20 +71,25 @@ class Notifications:
 
     def fetched(self, attribute: int, flags: int) -> list[tuple[Place, Frame]]:
         """The commands held under these flags; call `gone` with each that has arrived."""
-        return [((attribute, bit), self.held[attribute, bit]) for bit in _bits(flags) if (attribute, bit) in self.held]
+        places = [(attribute, bit) for bit in _bits(flags)]
+        return [(place, command) for place in places for command in self.held.get(place, {}).values()]
 
     def gone(self, place: Place, command: Frame) -> None:
         """A command has arrived at the meter; one that has taken its place meanwhile stays."""
-        if self.held.get(place) is command:
-            del self.held[place]
-            self.words[place[0]] &= ~place[1]
+        held = self.held.get(place, {})
+        if held.get(type(command)) is command:
+            del held[type(command)]
+            if not held:
+                del self.held[place]
+                self.words[place[0]] &= ~place[1]
 
     def plain(self) -> dict[str, object]:
         """As plain values, for non-volatile memory; who keeps the messages of the tunnel tells of them again after a restart."""
         held = []
-        for (attribute, bit), command in self.held.items():
-            declared = command_of(type(command))
-            held.append([attribute, bit, declared.cluster.id, int(declared.to), declared.id, command.build()])
+        for (attribute, bit), commands in self.held.items():
+            for command in commands.values():
+                declared = command_of(type(command))
+                held.append([attribute, bit, declared.cluster.id, int(declared.to), declared.id, command.build()])
         words = [self.words[0] & ~Functional.TUNNEL_MESSAGE_PENDING, *self.words[1:]]
         return {"words": words, "held": held}
 
@@ -93,13 +100,11 @@ class Notifications:
         if not (isinstance(words, list) and isinstance(held, list)):
             raise TypeError(f"stored notifications: {plain!r}")
         known = {cluster.id: cluster for cluster in clusters}
-        return cls(
-            list(words),
-            {
-                (attribute, bit): known[cluster].commands[Side(to)][command].parse(octets)
-                for attribute, bit, cluster, to, command, octets in held
-            },
-        )
+        made = cls(list(words))
+        for attribute, bit, cluster, to, number, octets in held:
+            command = known[cluster].commands[Side(to)][number].parse(octets)
+            made.held.setdefault((attribute, bit), {})[type(command)] = command
+        return made
 
 
 def _bits(flags: int) -> list[int]:

@@ -120,8 +120,3 @@ def test_samples_survive_a_change_of_the_cell_and_never_fall(story):
 def test_commands_that_make_no_sense(story, command, status):
     story.run.run(for_=HOUR)
     assert story.direct(command) == status
-
-
-def test_h10_nothing_orders_the_supply_of_gas(story):
-    handled = story.meter.han.endpoints[1].server(Metering).handlers
-    assert not {Metering.ChangeSupply, Metering.LocalChangeSupply, Metering.SetSupplyStatus} & set(handled)
