@@ -23,7 +23,8 @@ ARMED: Final = ControlState.READY_FOR_RECONNECTION
 
 MODES: Final = range(7)
 REMOTE_RECONNECTION: Final = 4
-"""The control mode of a new switch."""
+REMOTE_ARMING: Final = 3
+"""Control modes of a new switch: a remote command closes it, or lets a hand at the meter close it."""
 _DIRECT: Final = frozenset({2, 4})
 _STATE, _MODE = "switch/state", "switch/mode"
 
@@ -50,12 +51,12 @@ RULES: Final[Mapping[tuple[ControlState, Order], ControlState]] = MappingProxyTy
 class LoadSwitch:
     """`moved()` is called after each change."""
 
-    def __init__(self, nvm: Nvm, moved: Callable[[], object]) -> None:
+    def __init__(self, nvm: Nvm, moved: Callable[[], object], mode: int = REMOTE_RECONNECTION) -> None:
         self._nvm = nvm
         self._moved = moved
         self._watchers: list[Callable[[ControlState], object]] = []
         self.state = ControlState(nvm.get(_STATE, CLOSED))
-        self.mode: int = nvm.get(_MODE, REMOTE_RECONNECTION)
+        self.mode: int = nvm.get(_MODE, mode)
 
     @property
     def closed(self) -> bool:
