@@ -13,7 +13,7 @@ from typing import Final
 
 from devices.esme.config import Config
 from devices.parts.demand import Demand, electricity
-from devices.parts.load_switch import LoadSwitch
+from devices.parts.load_switch import REMOTE_ARMING, REMOTE_RECONNECTION, LoadSwitch
 from devices.parts.metrology import Metrology
 from devices.parts.profile_log import HALF_HOUR, ProfileLog, Row
 from devices.parts.voltage import Voltage
@@ -50,7 +50,7 @@ class Meter:
         self.on_day: list[Callable[[Row], object]] = []
         self.on_change: Callable[[], object] = lambda: None
         self.voltage = Voltage(firmware, config.voltage_limits)
-        self.switch = LoadSwitch(board.nvm, self._moved)
+        self.switch = LoadSwitch(board.nvm, self._moved, REMOTE_RECONNECTION if config.remote_close else REMOTE_ARMING)
         demand = Demand(electricity(config.kwh_a_year), board.rng("load"))
         self.metrology = Metrology(firmware, demand, config.start_wh, lambda: self.switch.closed and board.supply.live)
         self.half_hours = ProfileLog(board.nvm)
