@@ -36,6 +36,8 @@ class Config:
     """How it talks to the hub: by radio, or on its UART `wired`."""
     tunnel_protocol: int = DLMS
     """What the hub may tunnel to it: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
+    remote_close: bool = True
+    """Whether a remote command closes the load switch of a new meter; if not, it arms it."""
     start_wh: int = 4_321_000
     """What its import register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
