@@ -38,6 +38,7 @@ from tools.bench.device_config import (
 )
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
+from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import PUBLICATIONS, Publication
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -81,8 +82,6 @@ class Home(Declared, frozen=True, kw_only=True):
     at: tuple[Metres, Metres] = (0.0, 0.0)
     """Where it stands in a neighbourhood: its devices' positions count from there."""
     air: Air = Air()
-    tunnel_protocol: Literal["dlms", "gb-hrgp"] = "dlms"
-    """What the hub tunnels to devices that are awake: DLMS wrapper PDUs, or messages of GB."""
     publish: Annotated[list[Publication], Meta(max_length=64)] = []
     """What suppliers publish through the hub."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
@@ -146,7 +145,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     start: str = "2026-01-14T00:00:00Z"
     """UTC date-time of virtual time zero, or `now`."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | Name = 1
-    profile: Literal["paper-2011"] = "paper-2011"
+    profile: ProfileName = "paper-2011"
+    """Where paper and deployed system differ, which of the two: `tools.bench.profile` has the table."""
     access: Access = Access()
     wan: Wan = Wan()
     notifications: Notifications = Notifications()
@@ -161,6 +161,10 @@ class Bench(Declared, frozen=True, kw_only=True):
             if names.count(name) > 1:
                 raise ValueError(f'{names.count(name)} homes are called "{name}": give each a `name`')
         for home in self.home:
+            if not PROFILES[self.profile].hub_accounts and any(
+                isinstance(device, Hub) and device.prepay is not None for device in home.device
+            ):
+                raise ValueError(f'`prepay` of the hub of {home.name} is the paper\'s: say profile = "paper-2011", or leave it out')
             if home.air.noise and not home.air.contention and self.neighbourhood is None:
                 raise ValueError(f"`noise` of {home.name} needs `contention = true`: radios that take turns are not disturbed")
             if self.neighbourhood is None and home.at != (0, 0):
