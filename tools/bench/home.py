@@ -27,13 +27,14 @@ from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.clusters.demand_response import DeviceClass
-from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP
+from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import config, device_config, prepay
 from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
+from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
 from tools.bench.wire import Lead
 from tools.errors import BadInput
@@ -46,7 +47,6 @@ GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
 LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller", "repeater", "prepay-gas")
 """Kinds that join the network; the hand-held terminal does not."""
-TUNNEL_PROTOCOLS: Mapping[str, int] = MappingProxyType({"dlms": DLMS, "gb-hrgp": GB_HRGP})
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
@@ -132,7 +132,7 @@ class Home:
         self.sub_ghz = declared.air.sub_ghz
         self.foreign = declared.foreign
         self.default_link_key = declared.air.default_link_key
-        self.tunnel_protocol = TUNNEL_PROTOCOLS[declared.tunnel_protocol]
+        self.profile = PROFILES[bench.profile]
         self.whole = not any(device.elsewhere for device in declared.device)
         """No device of it runs elsewhere."""
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
@@ -300,7 +300,7 @@ def _hub(parts: Parts) -> hubfw.Config:
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
         prepay=None if device.prepay is None else prepay.hub(home, device.prepay),
-        tunnel_protocol=home.tunnel_protocol,
+        tunnel_protocol=home.profile.tunnel_protocol,
     )
 
 
@@ -328,7 +328,8 @@ def _esme(parts: Parts) -> esme.Config:
         lab=parts.home.bench.access.lab,
         interface="wired" if _wired(parts.device) else "han",
         flag=_flag(parts.device),
-        tunnel_protocol=parts.home.tunnel_protocol,
+        tunnel_protocol=parts.home.profile.tunnel_protocol,
+        remote_close=parts.home.profile.remote_close,
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
     )
@@ -362,7 +363,7 @@ def _load_controller(parts: Parts) -> load_controller.Config:
 
 
 def _ppmid(parts: Parts) -> ppmid.Config:
-    messages = parts.home.tunnel_protocol == GB_HRGP
+    messages = parts.home.profile.tunnel_protocol == GB_HRGP
     return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
 
 
