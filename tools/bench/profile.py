@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP
 
-Name = Literal["paper-2011", "gb"]
+ProfileName = Literal["paper-2011", "gb"]
 
 
 @dataclass(frozen=True, slots=True)
