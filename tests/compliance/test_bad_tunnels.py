@@ -17,8 +17,8 @@ from tools.bench import config
 from tools.bench.commissioning import commission
 
 BENCH = """
+profile = "gb"
 [[home]]
-tunnel_protocol = "gb-hrgp"
 [[home.device]]
 kind = "hub"
 [[home.device]]

@@ -19,8 +19,8 @@ from tools.capture.observer import Capture
 pytestmark = pytest.mark.needs("tshark")
 
 BENCH = """
+profile = "gb"
 [[home]]
-tunnel_protocol = "gb-hrgp"
 [[home.device]]
 kind = "hub"
 [[home.device]]

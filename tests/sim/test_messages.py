@@ -11,8 +11,8 @@ from protocols.zigbee.mirror.queue import CAPACITY
 from protocols.zigbee.mirror.transfer import LONGEST_MESSAGE
 
 GB = """
+profile = "gb"
 [[home]]
-tunnel_protocol = "gb-hrgp"
 [[home.device]]
 kind = "hub"
 [[home.device]]
