@@ -31,6 +31,7 @@ from protocols.zigbee.node import (
     JoinRefused,
     Left,
     MatchResponse,
+    Measure,
     NodeConfig,
     NodeType,
     ParentLost,
@@ -144,6 +145,7 @@ class Node:
         for interface, radio in enumerate(self._radios):
             radio.on_receive = partial(self._receive, interface=interface) if interface else self._receive
             radio.on_confirm = self._confirm
+        self.board.radio.on_energy = lambda level: self.apply(self.stack.measured(level, self.now))
 
     @property
     def now(self) -> int:
@@ -372,6 +374,7 @@ def _told(act: Act) -> Act:
 _ACTED: Mapping[type[Effect], Act] = {
     Transmit: Node._transmit,
     Configure: Node._configure,
+    Measure: lambda node, effect: node.board.radio.measure(channel=effect.channel, duration=effect.duration),
     Persist: lambda node, effect: node.board.nvm.put({NETWORK: effect.state}),
     Delivered: lambda node, effect: node._resolve(effect.handle, None),
     Undelivered: lambda node, effect: node._fail(effect.handle, effect.reason),

@@ -75,12 +75,14 @@ class Context:
         "drops",
         "effects",
         "eui64_octets",
+        "failures",
         "interface",
         "layer",
         "now",
         "psdu",
         "rng",
         "timers",
+        "transmissions",
     )
 
     def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None:
@@ -92,6 +94,8 @@ class Context:
         self.effects: list[Effect] = []
         self.timers = Timers()
         self.drops: Counter[tuple[str, str]] = Counter()
+        self.transmissions = 0
+        self.failures = 0
         self.interface = 0
         self.layer = ""
         self.psdu = b""
@@ -112,6 +116,7 @@ class Context:
     def transmit(self, psdu: bytes, indirect: bool = False, confirm: Confirm | None = None, interface: int = 0) -> None:
         """Hand a PSDU to a radio; `confirm` is called when it ends."""
         self._handle = handle = self._handle + 1
+        self.transmissions += 1
         if confirm is not None:
             if len(self._confirms) >= _OUTSTANDING:
                 del self._confirms[next(iter(self._confirms))]
@@ -120,6 +125,8 @@ class Context:
 
     def confirmed(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
         """The radio's report on a transmission."""
+        if status is not TxStatus.ACKED:
+            self.failures += 1
         confirm = self._confirms.pop(handle, None)
         if confirm is not None:
             confirm(status, frame_pending)

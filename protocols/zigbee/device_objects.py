@@ -14,6 +14,7 @@ from protocols.zigbee.bindings import Bindings
 from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.devices import Devices, Relation
+from protocols.zigbee.energy import EnergyScan
 from protocols.zigbee.leaving import Leaving
 from protocols.zigbee.management import Management
 from protocols.zigbee.network import Network
@@ -56,12 +57,13 @@ class DeviceObjects:
         devices: Devices,
         delivery: Delivery,
         leaving: Leaving,
+        energy: EnergyScan,
     ) -> None:
         self._context = context
         self._network = network
         self._devices = devices
         self._delivery = delivery
-        self.management = Management(context, network, devices, leaving)
+        self.management = Management(context, network, devices, leaving, energy)
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
         self.bindings = Bindings(context.config.eui64, self.endpoints)

@@ -3,8 +3,9 @@
 What is stored of a neighbour is the end of the block of 1,024 that its counter is in: senders reserve their counters in such
 blocks, and one that restarts goes on in the next. A node that restarts refuses everything up to there: it cannot tell what it had
 heard. A neighbour that was in the middle of its block is told so ("bad frame counter", 3.4.3) once its frame proves to be under the
-key, again after a while as long as it does not listen; it goes on in its next block and repeats what is under way. Towards a stranger's coordinator, which may not know that
-status, the last counter heard is stored instead. Strangers are stored when somebody else is. Not here: the counters of link keys.
+key, again after a while as long as it does not listen; it goes on in its next block and repeats what is under way. Towards a
+stranger's coordinator, which may not know that status, the last counter heard is stored instead. Strangers are stored when
+somebody else is. Not here: the counters of link keys.
 """
 
 from __future__ import annotations

@@ -1,23 +1,27 @@
-"""A node's endpoints, and what it asks the device objects of others (05-3474 clause 2.4.3): the part of `Stack` that is ZDO.
+"""A node's endpoints, what it asks the device objects of others, and what its radio measures for them (05-3474 clause 2.4.3).
 
 Not here: what is answered (`device_objects`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import zdo
 from protocols.zigbee.context import Context
 from protocols.zigbee.device_objects import DeviceObjects
+from protocols.zigbee.energy import EnergyScan
 from protocols.zigbee.node import SimpleDescriptor
 
 
 class Inquiries:
-    """Every call raises LocalProtocolError off the network."""
+    """Every question raises LocalProtocolError off the network."""
 
     _context: Context
     _zdo: DeviceObjects
+    _energy: EnergyScan
 
     @property
     def joined(self) -> bool:
@@ -61,11 +65,29 @@ class Inquiries:
         """IEEE_addr_req to the device itself; `eui64_of` knows it after the answer."""
         return self._ask(short, zdo.IEEE_ADDRESS, zdo.ExtendedAddressRequest(self._next(), short, 0, 0), now)
 
+    def energy(self, destination: int, channels: Iterable[int], exponent: int, now: int) -> tuple[int, list[Effect]]:
+        """Mgmt_NWK_Update_req: have a device measure channels of 2.4 GHz; the answer is a ZdoResponse with this number."""
+        mask = sum(1 << channel for channel in channels)
+        return self._ask(destination, zdo.NETWORK_UPDATE, zdo.NetworkUpdateRequest(self._next(), mask, exponent, 1), now)
+
     def find(self, eui64: int, now: int) -> tuple[int, list[Effect]]:
         """NWK_addr_req to everybody for a device's short address; `address_of` knows it after the answer."""
         self._needs_network()
         self._context.now = now
         return self._zdo.find(eui64), self._done()
+
+    def announce(self, now: int) -> list[Effect]:
+        """Broadcast device_annce again."""
+        self._context.now = now
+        if self.joined:
+            self._zdo.announce()
+        return self._done()
+
+    def measured(self, level: int | None, now: int) -> list[Effect]:
+        """The radio's answer to Measure: 0 (nothing) to 255; None: it cannot tell."""
+        self._context.now = now
+        self._energy.measured(level)
+        return self._done()
 
     def _next(self) -> int:
         return self._zdo.next_sequence()
@@ -78,7 +100,7 @@ class Inquiries:
         self,
         destination: int,
         cluster: int,
-        request: zdo.AddressOfInterest | zdo.SimpleDescriptorRequest | zdo.ExtendedAddressRequest,
+        request: zdo.AddressOfInterest | zdo.SimpleDescriptorRequest | zdo.ExtendedAddressRequest | zdo.NetworkUpdateRequest,
         now: int,
     ) -> tuple[int, list[Effect]]:
         self._needs_network()

@@ -5,8 +5,8 @@
 A node takes them for the clusters in `allowed`, and that is none unless its firmware says so; others are dropped. A message
 may be under a link key that both ends agreed on by inter-PAN key establishment (`keys`), which serves for nothing else.
 `discover` lists the networks around without joining one; a coordinator may look in the same way before it forms its own, and takes
-a channel that the fewest are on and a PAN identifier that none has. Not here: touchlink, groups, fragments, repetition above the
-MAC.
+a channel that is quiet and that the fewest are on, and a PAN identifier that none has. Not here: touchlink, groups, fragments,
+repetition above the MAC.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee import mac, security
 from protocols.zigbee.context import Context
+from protocols.zigbee.energy import EnergyScan, Levels
 from protocols.zigbee.network import Network
 from protocols.zigbee.node import Delivered, S, TxStatus, Undelivered
 
@@ -31,6 +32,10 @@ APART: Final = 30 * S
 """Over how long a time hubs that start together begin to look around."""
 SCAN: Final = S // 7
 """Listening time on a channel."""
+EXPONENT: Final = 5
+"""Of the energy scan before it: half a second a channel."""
+ACCEPTABLE: Final = 100
+"""Energy up to which a channel will do: some 12 dB above sensitivity, where clear channel assessment finds it busy."""
 
 _STUB = b"\x0b\x00"
 _TYPE, _DELIVERY, _SECURITY = 0x03, 0x0C, 0x20
@@ -84,9 +89,10 @@ class NetworksFound(Effect):
 class OutsideNetwork:
     """A node's messages outside its network. Each call returns the node's effects."""
 
-    def __init__(self, context: Context, network: Network, done: Callable[[], list[Effect]]) -> None:
+    def __init__(self, context: Context, network: Network, energy: EnergyScan, done: Callable[[], list[Effect]]) -> None:
         self._context = context
         self._network = network
+        self._energy = energy
         self._done = done
         self.allowed: frozenset[int] = frozenset()
         """Clusters whose messages are taken."""
@@ -95,6 +101,7 @@ class OutsideNetwork:
         self._found: dict[tuple[int, int], Found] | None = None
         self._surveyed: Callable[[], None] | None = None
         self._pan = mac.BROADCAST
+        self._levels: Levels = {}
         network.on_inter_pan = self._heard
         network.on_beacon.append(self._beacon)
 
@@ -236,16 +243,29 @@ class OutsideNetwork:
             self._start(go_on)
             return
         # Hubs of a street whose power comes back look one after another.
-        self._surveyed, self._pan, self._found = go_on, self._network.pan_id, {}
-        context.after("discover", int(context.rng.random() * APART), partial(self._look, 0))
+        self._surveyed, self._pan = go_on, self._network.pan_id
+        context.after("discover", int(context.rng.random() * APART), self._listen)
+
+    def _listen(self) -> None:
+        network, channels = self._network, self._context.config.channels
+        network.channel, network.pan_id = channels[0], mac.BROADCAST
+        network.configure(rx_on=True)
+        self._energy.start(channels, EXPONENT, self._listened)
+
+    def _listened(self, levels: Levels) -> None:
+        self._levels, self._found = levels, {}
+        self._look(0)
 
     def _settle(self, others: list[Found], go_on: Callable[[], None]) -> None:
         network, channels = self._network, self._context.config.channels
-        crowd = [sum(other.channel == channel for other in others) for channel in channels]
-        network.channel, network.pan_id = channels[crowd.index(min(crowd))], self._pan
+        network.channel, network.pan_id = min(channels, key=partial(self._unfit, others)), self._pan
         while any(other.pan_id == network.pan_id for other in others):
             network.pan_id = self._context.rng.getrandbits(14) | 1
         self._start(go_on)
+
+    def _unfit(self, others: list[Found], channel: int) -> tuple[bool, int, int]:
+        level = self._levels.get(channel, 0)
+        return level > ACCEPTABLE, sum(other.channel == channel for other in others), level
 
     def _start(self, go_on: Callable[[], None]) -> None:
         go_on()

@@ -1,17 +1,19 @@
 """ZigBee device objects, network management: neighbours, routes, joining, leaving, channels (05-3474 clause 2.4.4.3).
 
-The trust centre alone opens, sends away and moves the network; anybody may ask for the tables, a few entries at a time. Not here:
-energy scans, which the radio has no means for, and bindings (`device_objects`).
+The trust centre alone opens, sends away and moves the network, and has channels measured; anybody may ask for the tables, a few
+entries at a time. Not here: bindings (`device_objects`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from protocols.core.codec import Frame
-from protocols.zigbee import zdo
+from protocols.zigbee import mac, zdo
 from protocols.zigbee.context import Context
 from protocols.zigbee.devices import Device, Devices, Relation
+from protocols.zigbee.energy import LONGEST, EnergyScan, Levels
 from protocols.zigbee.leaving import Leaving
 from protocols.zigbee.network import TRUST_CENTRE_ADDRESS, Network
 from protocols.zigbee.node import COORDINATOR, UNASSIGNED, Message
@@ -29,11 +31,12 @@ _TYPE_ROUTER, _TYPE_END_DEVICE = 1, 2
 class Management:
     """Answers for one node. `permit` opens it for so many seconds; `changes` has the network's parameters changed."""
 
-    def __init__(self, context: Context, network: Network, devices: Devices, leaving: Leaving) -> None:
+    def __init__(self, context: Context, network: Network, devices: Devices, leaving: Leaving, energy: EnergyScan) -> None:
         self._context = context
         self._network = network
         self._devices = devices
         self._leaving = leaving
+        self._energy = energy
         self.permit: Callable[[int], object] = lambda seconds: None
         self.requests: dict[int, Callable[[Message], Frame | None]] = {
             zdo.NEIGHBOURS: self._neighbours,
@@ -107,13 +110,42 @@ class Management:
     def _update(self, message: Message) -> Frame | None:
         request = zdo.NetworkUpdateRequest.parse(message.payload)
         if request.duration != zdo.NetworkUpdateRequest.CHANGE_CHANNEL:
-            return None if message.broadcast else zdo.NetworkUpdateNotify(request.sequence, zdo.NOT_SUPPORTED)
+            return None if message.broadcast else self._scan(message, request)
         channels = [number for number in range(32) if request.channels & 1 << number]
         if message.source != TRUST_CENTRE_ADDRESS or len(channels) != 1 or channels[0] not in self._context.config.channels:
             self._context.drop("a change of channel not from the network manager, or to none of ours")
             return None
         self._network.changes.channel(channels[0], request.update_id or 0)
         return None
+
+
+    def _scan(self, message: Message, request: zdo.NetworkUpdateRequest) -> Frame | None:
+        """Measure the channels as often as asked, and tell each time."""
+        network = self._network
+        channels = [number for number in mac.CHANNELS if request.channels & 1 << number]
+        times = request.count or 0
+        if request.duration > LONGEST or network.sleepy or network.page:
+            status = zdo.NOT_SUPPORTED
+        elif message.source != TRUST_CENTRE_ADDRESS or network.short == TRUST_CENTRE_ADDRESS:
+            status = zdo.NOT_AUTHORIZED
+        elif channels and 1 <= times <= zdo.NetworkUpdateRequest.MOST_SCANS and self._measure(message, request, channels, times):
+            return None
+        else:
+            status = zdo.INVALID_REQUEST_TYPE
+        return zdo.NetworkUpdateNotify(request.sequence, status)
+
+    def _measure(self, message: Message, request: zdo.NetworkUpdateRequest, channels: list[int], times: int) -> bool:
+        return self._energy.start(channels, request.duration, partial(self._measured, message, request, channels, times))
+
+    def _measured(
+        self, message: Message, request: zdo.NetworkUpdateRequest, channels: list[int], times: int, levels: Levels
+    ) -> None:
+        context, octets = self._context, bytes(levels.values())
+        told, status = sum(1 << channel for channel in levels), zdo.SUCCESS if levels else zdo.NOT_SUPPORTED
+        sent, failed = context.transmissions & 0xFFFF, context.failures & 0xFFFF
+        self.answer(message, zdo.NetworkUpdateNotify(request.sequence, status, told, sent, failed, len(octets), octets))
+        if octets and times > 1:
+            self._measure(message, request, channels, times - 1)
 
 
 def _route(destination: int, route: Route) -> zdo.Route:

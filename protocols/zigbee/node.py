@@ -146,6 +146,14 @@ class Configure(Effect):
     interface: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Measure(Effect):
+    """Listen to a channel of 2.4 GHz for `duration` ns, whoever is on it, and tell `Stack.measured` how loud it was."""
+
+    channel: int
+    duration: int
+
+
 # --- Effects towards the firmware --------------------------------------------------------------------------------
 
 

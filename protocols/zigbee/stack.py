@@ -22,6 +22,7 @@ from protocols.zigbee.context import Context
 from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
 from protocols.zigbee.devices import Device, Devices
+from protocols.zigbee.energy import EnergyScan
 from protocols.zigbee.inquiries import Inquiries
 from protocols.zigbee.interpan import OutsideNetwork
 from protocols.zigbee.joining import Joining, State
@@ -61,9 +62,10 @@ class Stack(Inquiries):
         self._delivery = Delivery(context, network, self._devices, self._poller, self._deliver)
         self._joining = Joining(context, network, self._devices, self._delivery, self._poller, self._on_network)
         self._leaving = Leaving(context, network, self._devices, self._delivery, self._forget, self._store)
-        self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leaving)
+        self._energy = EnergyScan(context)
+        self._zdo = DeviceObjects(context, network, self._devices, self._delivery, self._leaving, self._energy)
         self._parent = Parent(context, network, self._devices, self._associated, self._rejoined, self._admits, self._store)
-        self.inter_pan = OutsideNetwork(context, network, self._done)
+        self.inter_pan = OutsideNetwork(context, network, self._energy, self._done)
         self._centre: TrustCentre | None = None
         self._keys: Keys | None = None
         if config.type is NodeType.COORDINATOR:
@@ -361,13 +363,6 @@ class Stack(Inquiries):
         self._store()
         return self._done()
 
-    def announce(self, now: int) -> list[Effect]:
-        """Broadcast device_annce again."""
-        self._context.now = now
-        if self.joined:
-            self._zdo.announce()
-        return self._done()
-
     def poll(self, now: int) -> list[Effect]:
         """Sleepy: ask the parent once for held frames; goes on by itself while the parent has more."""
         self._context.now = now
@@ -422,6 +417,7 @@ class Stack(Inquiries):
         self._delivery.groups.restore(())
         self._delivery.reset()
         self._joining.reset()
+        self._energy.reset()
         self._context.timers.clear()
         self._network.reset()
         self._devices.clear()

@@ -7,7 +7,7 @@ descriptor responses, the address of interest always does). Not here: energy sca
 
 from __future__ import annotations
 
-from protocols.core.codec import Frame, array, const, le, prefixed, rest, this, when
+from protocols.core.codec import Frame, array, const, le, octets, prefixed, rest, this, when
 
 PROFILE = 0x0000
 ENDPOINT = 0x00
@@ -300,17 +300,19 @@ class NetworkUpdateRequest(Frame):
     manager: int | None = when(this.duration == 0xFF, le.u16, default=None)
 
     CHANGE_CHANNEL = 0xFE
+    MOST_SCANS = 5
 
 
 class NetworkUpdateNotify(Frame):
-    """Mgmt_NWK_Update_notify, 2.4.4.3.9."""
+    """Mgmt_NWK_Update_notify, 2.4.4.3.9. `levels`: the energy of each of `channels`, lowest first."""
 
     sequence: le.u8
     status: le.u8
-    channels: int = const(0, le.u32)
-    transmissions: int = const(0, le.u16)
-    failures: int = const(0, le.u16)
-    count: int = const(0, le.u8)
+    channels: le.u32 = 0
+    transmissions: le.u16 = 0
+    failures: le.u16 = 0
+    count: le.u8 = 0
+    levels: bytes = octets(this.count, default=b"")
 
 
 class StatusResponse(Frame):
@@ -359,5 +361,6 @@ responses: dict[int, type[Frame]] = {
     RESPONSE | BINDINGS: BindingsResponse,
     RESPONSE | LEAVE: StatusResponse,
     RESPONSE | PERMIT_JOINING: StatusResponse,
+    RESPONSE | NETWORK_UPDATE: NetworkUpdateNotify,
 }
 """Frame of each response cluster."""

@@ -78,6 +78,12 @@ ANSWERS: dict[str, tuple[int, Frame, dict[str, Any]]] = {
         zdo.NetworkUpdateNotify(7, zdo.NOT_SUPPORTED),
         {"Status": 0x84, "ScannedChannels": 0, "TotalTransmissions": 0, "TransmissionFailures": 0, "EnergyValues": []},
     ),
+    "scanned": (
+        zdo.RESPONSE | zdo.NETWORK_UPDATE,
+        zdo.NetworkUpdateNotify(7, 0, 1 << 15 | 1 << 20, 258, 3, 2, bytes((17, 255))),
+        {"Status": 0, "ScannedChannels": 1 << 15 | 1 << 20, "TotalTransmissions": 258, "TransmissionFailures": 3,
+         "EnergyValues": [17, 255]},
+    ),
     "leave": (zdo.LEAVE, zdo.LeaveRequest(7, EUI64, 0xC0), {"DeviceAddress": octets(EUI64), "Options": 0xC0}),
     "permit": (zdo.PERMIT_JOINING, zdo.PermitJoiningRequest(7, 240, 1), {"PermitDuration": 240, "TC_Significant": 1}),
 }  # fmt: skip

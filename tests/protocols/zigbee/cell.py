@@ -8,7 +8,7 @@ from typing import TypeVar
 from devices.runtime.air import Air, OnAir, Transceiver
 from devices.runtime.kernel import Kernel, Timer
 from protocols.core.effects import Effect
-from protocols.zigbee.node import Configure, Joined, NodeConfig, NodeType, S, Transmit, TxStatus
+from protocols.zigbee.node import Configure, Joined, Measure, NodeConfig, NodeType, S, Transmit, TxStatus
 from protocols.zigbee.stack import Stack
 
 _E = TypeVar("_E", bound=Effect)
@@ -56,6 +56,7 @@ class Station:
         self.stack = Stack(self.config, self.cell.kernel.rng(self.name), self.counters)
         self.radio.on_receive = self._receive
         self.radio.on_confirm = self._confirm
+        self.radio.on_energy = lambda level: self.do(self.stack.measured(level, self.cell.kernel.now))
         return self.stack
 
     def _receive(self, psdu: bytes, lqi: int) -> None:
@@ -73,6 +74,8 @@ class Station:
         for effect in effects:
             if isinstance(effect, Transmit):
                 self.radio.transmit(effect.handle, effect.psdu, indirect=effect.indirect)
+            elif isinstance(effect, Measure):
+                self.radio.measure(channel=effect.channel, duration=effect.duration)
             elif isinstance(effect, Configure):
                 self.radio.configure(
                     channel=effect.channel,
