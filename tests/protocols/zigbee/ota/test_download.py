@@ -293,7 +293,7 @@ def test_what_is_lost_is_asked_for_again(page: int, loss: float) -> None:
     assert bench.store.data == IMAGE
 
 
-def test_a_server_that_stops_is_asked_less_and_less_and_goes_on_where_it_was() -> None:
+def test_g18_a_server_that_stops_is_asked_less_and_less_and_goes_on_where_it_was() -> None:
     bench = Bench(lambda request: None)
     bench.answer = serving(IMAGE)
     bench.lost = lambda frame: bench.store.held >= 480
@@ -315,7 +315,7 @@ def test_a_server_without_pages_is_asked_for_blocks() -> None:
 
 
 @pytest.mark.req("S-063", part=True)
-def test_repeated_and_strange_blocks_change_nothing() -> None:
+def test_g18_repeated_and_strange_blocks_change_nothing() -> None:
     """Each answer comes twice, with rubbish around it."""
     have = liar(IMAGE)
     bench = Bench(lambda request: None)
@@ -347,7 +347,7 @@ def test_repeated_and_strange_blocks_change_nothing() -> None:
 # --- power cuts (G20) ---
 
 @pytest.mark.parametrize("page", [0, 256])
-def test_power_cut_at_every_block(page: int) -> None:
+def test_g20_power_cut_at_every_block(page: int) -> None:
     """The store's octets are all that is left; each block is fetched once."""
 
     class Cut(Exception):
@@ -382,7 +382,7 @@ def test_power_cut_while_it_counts_down_asks_again_when() -> None:
     assert bench.done.count(Verified(FILE)) == 2
 
 
-def test_a_stored_file_that_rots_is_not_activated() -> None:
+def test_g19_a_stored_file_that_rots_is_not_activated() -> None:
     bench = Bench(serving(IMAGE, upgrade_time=UTC + 3600))
     bench.store.data = bench.store.data[:200] + b"\0" + bench.store.data[201:]
     bench.boot()
@@ -418,7 +418,7 @@ def test_what_was_activated_is_forgotten() -> None:
         (b"\0" * 56, "header: "),
     ],
 )  # fmt: skip
-def test_a_bad_file_is_refused_and_the_server_is_told(image: bytes, reason: str) -> None:
+def test_g18_a_bad_file_is_refused_and_the_server_is_told(image: bytes, reason: str) -> None:
     bench = Bench(liar(image))
     bench.run()
     assert bench.activated == []
@@ -447,13 +447,13 @@ def test_a_bad_header_is_seen_before_the_rest_is_fetched() -> None:
         (FILE, 0, "room for 8192"),
     ],
 )
-def test_an_offer_that_is_not_for_us_is_not_fetched(said: File, size: int, reason: str) -> None:
+def test_g19_an_offer_that_is_not_for_us_is_not_fetched(said: File, size: int, reason: str) -> None:
     bench = Bench(liar(IMAGE, said, size))
     assert len(bench.asked) == 1
     assert reason in bench.reasons[0]
 
 
-def test_octets_past_the_end_are_not_taken() -> None:
+def test_g18_octets_past_the_end_are_not_taken() -> None:
     bench = Bench(liar(IMAGE + bytes(500), size=len(IMAGE) - 3))
     bench.run()
     assert bench.activated == []

@@ -104,7 +104,7 @@ def test_the_hash_by_pieces_is_the_hash(data: bytes, cuts: list[int]) -> None:
         (changed(len(IMAGE) - 22, b"\x04\x00"), "no integrity code or signature at the end"),
     ],
 )  # fmt: skip
-def test_a_file_that_lies_is_refused(image: bytes, reason: str) -> None:
+def test_g18_a_file_that_lies_is_refused(image: bytes, reason: str) -> None:
     with pytest.raises(InvalidImage, match=reason):
         judge(Memory(image))
 
@@ -114,7 +114,7 @@ def test_a_file_of_two_images_is_refused() -> None:
         judge(Memory(seal(FILE, b"a", beside=((Tag.UPGRADE_IMAGE, b"b"),))))
 
 
-def test_an_element_ends_within_the_file() -> None:
+def test_g18_an_element_ends_within_the_file() -> None:
     """Of every length that the first element can tell of itself, only one makes a file."""
     start = 60 + ELEMENT_HEADER
     taken = []
@@ -129,13 +129,13 @@ def test_an_element_ends_within_the_file() -> None:
 
 
 @pytest.mark.parametrize("at", range(0, len(IMAGE), 7))
-def test_a_file_cut_anywhere_is_refused(at: int) -> None:
+def test_g18_a_file_cut_anywhere_is_refused(at: int) -> None:
     with pytest.raises(InvalidImage):
         judge(Memory(IMAGE[:at]))
 
 
 @given(st.integers(0, len(IMAGE) - 1), st.integers(1, 255))
-def test_one_octet_changed_anywhere_is_noticed(at: int, by: int) -> None:
+def test_g19_one_octet_changed_anywhere_is_noticed(at: int, by: int) -> None:
     with pytest.raises(InvalidImage):
         judge(Memory(changed(at, bytes([IMAGE[at] ^ by]))))
 
