@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hubfw.config import Config, Entry, MBusMeter
+from hubfw.config import Config, Entry, MBusMeter, Product
 from hubfw.firmware import Firmware
 from hubfw.loader import load
 
-__all__ = ["Config", "Entry", "Firmware", "MBusMeter", "load"]
+__all__ = ["Config", "Entry", "Firmware", "MBusMeter", "Product", "load"]

@@ -25,6 +25,8 @@ HHT = "hht"
 IHD = "ihd"
 PPMID = "ppmid"
 LOAD_CONTROLLER = "load-controller"
+REPEATER = "repeater"
+CAD = "cad"
 PREPAY_GAS = "prepay-gas"
 
 
@@ -36,6 +38,17 @@ class Entry:
     eui64: int
     install_code: bytes = field(repr=False)
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A row of the list of approved products. `maker`: the first three octets of its devices' EUI-64s."""
+
+    kind: str
+    maker: int
+    manufacturer: str | None = None
+    """As it must say itself; None: whatever it says."""
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +105,7 @@ class Config:
     """Accounts kept in the hub (paper B, appendix C); None: there are none."""
     mbus: tuple[MBusMeter, ...] = ()
     """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""
+    core_only: bool = False
+    """Nobody but meters, displays and prepayment interfaces may join; else whoever is entered into the log may attempt to."""
+    approved: tuple[Product, ...] | None = None
+    """What may join at all; None: there is no such list."""

@@ -46,8 +46,11 @@ from hubfw.wan.endpoint import Endpoint, Shared, Target
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.dlms import axdr
+from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import date_time
 from protocols.dlms.server import Server
+from protocols.dlms.xdlms import DataNotification
 from protocols.gbcs.message import message_code
 from protocols.zigbee.clusters.messaging import UNTIL_CHANGED
 from protocols.zigbee.clusters.mirror import Functional
@@ -114,8 +117,12 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
-        self.device.add(NetworkControl(board, self.coordinator, self.log, lambda eui64: self._serve_gas(), self._gone).thing)
         self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams)
+        self.network_control = NetworkControl(
+            board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,
+            tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
+        )  # fmt: skip
+        self.device.add(self.network_control.thing)
         self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
@@ -178,6 +185,7 @@ class Firmware(firmware.Firmware):
         self.mailbox.start()
         self.load_control.start()
         self.events.log_changed()
+        self.network_control.changed()
         if self.prepay is not None:
             self.prepay.start()
         self.supply_watch.boot(why)
@@ -250,6 +258,7 @@ class Firmware(firmware.Firmware):
     # --- devices come ---
 
     def _arrived(self, device: Device) -> None:
+        self.network_control.changed()
         meter = self._serve(device.eui64) if device.kind == ESME else None
         if device.kind in self._tunnelled:
             self._open_tunnel(device)
@@ -321,9 +330,15 @@ class Firmware(firmware.Firmware):
         self.notifier.start()
 
     def _notification(self) -> bytes:
-        number = self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
-        now = date_time.encode(self.board.rtc.read())
-        return self.device.notification(self.device.push, HIGH_PRIORITY | number, now)
+        return self.device.notification(self.device.push, self._number(), date_time.encode(self.board.rtc.read()))
+
+    def _alert(self, code: int, body: Data) -> bytes:
+        """A notification that no push object list makes: name, code, and a body of its own."""
+        told = axdr.structure(axdr.octets(device_name(self.board.eui64)), axdr.u16(code), body)
+        return DataNotification(self._number(), date_time.encode(self.board.rtc.read()), told).build()
+
+    def _number(self) -> int:
+        return HIGH_PRIORITY | self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
 
     # --- the clock ---
 

@@ -1,19 +1,22 @@
 """The hub's network under the hand of a DLMS client: class 104, `0-0:30.3.0` (GB: CCS01, CCS02, CCS06, CCS07).
 
 A registered device's key is its install code of 16 octets without the CRC. Joining stays open for as long as `join_timeout` says,
-an hour at most. The backup is of the link keys that the devices have now. Restoring another hub's is not offered here (a hub is
-made with it, `hubfw.Config.restore`), and neither are making and removing the network.
+an hour at most. The backup is of the link keys that the devices have now. Each change of the log, and each join of a device that
+was entered here, is told to the head end with the backup that it makes (GB: CS14, alert 0x8F12), in one transaction with the memory
+of having told it: a power cut neither loses nor doubles it. Visiting terminals do not count. Restoring another hub's is not offered
+here (a hub is made with it, `hubfw.Config.restore`), and neither are making and removing the network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from hubfw.config import ESME, GSME, IHD, LOAD_CONTROLLER, PPMID, Entry
+from hubfw.admission import NotAdmitted
+from hubfw.config import CAD, ESME, GSME, HHT, IHD, LOAD_CONTROLLER, PPMID, REPEATER, Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.core import crc
-from protocols.dlms import cosem
+from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import AccessError, date_time
 from protocols.dlms.cosem.activation import NEVER
@@ -30,30 +33,42 @@ NETWORK_CONTROL: Final = "0-0:30.3.0"
 LONGEST_JOINING: Final = 3600
 DEFAULT_JOINING: Final = 254
 """Seconds."""
-KINDS: Final = {0: GSME, 1: ESME, 4: LOAD_CONTROLLER, 5: PPMID, 6: IHD}
-"""GB's device types, as far as such devices exist here."""
+KINDS: Final = {0: GSME, 1: ESME, 4: LOAD_CONTROLLER, 5: PPMID, 6: IHD, 100: CAD, 101: REPEATER}
+"""GB's device types, as far as such devices exist here; from 100 on what GB has no number for, or one with others."""
+LOG_CHANGED: Final = 0x8F12
+"""GB's alert."""
 _TIMEOUT = "joining/timeout"
+_TOLD = "device-log/told"
 _JOINED, _EXPECTED = "11000000", "10000000"
 """Status of a device that is authorised, and active or not."""
 _UNMEASURED = 0
 
 
 class NetworkControl:
-    """The object, over the coordinator and its log. `come(eui64)` is called for each device entered, `gone` for each struck off."""
+    """The object, over the coordinator and its log. `come(eui64)` is called for each device entered, `gone` for each struck off.
+
+    `tell(code, body)`: what to store for the head end to be told; it is told once that is stored, and `start` is called.
+    """
 
     def __init__(
         self,
         board: Board,
         coordinator: Coordinator,
+        config: Config,
         log: DeviceLog,
         come: Callable[[int], object],
         gone: Callable[[int], object],
+        tell: Callable[[int, Data], Mapping[str, object]],
+        start: Callable[[], object],
     ) -> None:
         self._board = board
         self._coordinator = coordinator
         self._log = log
         self._come = come
         self._gone = gone
+        self._tell = tell
+        self._start = start
+        self._first: Plain = [[entry.eui64, False] for entry in config.device_log]
         self.thing = cosem.ZigBeeNetworkControl(
             NETWORK_CONTROL,
             enable_disable_joining=lambda: coordinator.permitting,
@@ -90,10 +105,11 @@ class NetworkControl:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"device type {device.device_type}")
         try:
             self._coordinator.register(Entry(device.eui64, crc.append_x25(device.key), kind))
-        except DeviceLogFull as reason:
+        except (DeviceLogFull, NotAdmitted) as reason:
             raise AccessError(DataAccessResult.OTHER_REASON, str(reason)) from None
         self._come(device.eui64)
         self._board.log("hub.registered", {"eui64": device.eui64, "kind": kind})
+        self.changed()
 
     def _unregister(self, devices: Iterable[int]) -> None:
         listed = list(devices)
@@ -104,6 +120,14 @@ class NetworkControl:
             self._coordinator.unregister(eui64)
             self._gone(eui64)
             self._board.log("hub.unregistered", {"eui64": eui64})
+        self.changed()
+
+    def changed(self) -> None:
+        """The log may be another one than the head end was told of last: then it is told."""
+        now = [[device.eui64, device.joined and device.managed] for device in self._log if device.kind != HHT]
+        if self._board.nvm.get(_TOLD, self._first) != now:
+            self._board.nvm.put({_TOLD: now, **self._tell(LOG_CHANGED, self._backup(axdr.null()))})
+            self._start()
 
     def _backup(self, argument: Data) -> Data:
         """The log, with a hash of each device's link key: the key itself never leaves the hub."""

@@ -5,7 +5,12 @@ never joined, until somebody closes it, and for as long as somebody opens it: fo
 devices of the log get a key. A hub that is made with another one's backup takes over that one's network and devices, which find it
 by themselves.
 
-Not here: what is said to a device once it has joined (`esi`, `mirrors`, `tunnels`).
+A device that was here before and is entered anew may come back by the link key it had for the first half of the time that joining
+is opened by hand, and by its install code from the second half on (GB: CCS01). Where joining is open anyway, or after a restart,
+both hold at once. Only devices of the log are heard: who has the network key and is in no line of it talks to nobody here.
+
+Not here: which kinds may be in the log at all (`hubfw.admission`), what is said to a device once it has joined (`esi`, `mirrors`,
+`tunnels`).
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from typing import TYPE_CHECKING
 
 from devices.parts.han import Han
 from devices.runtime.kernel import S
+from hubfw import backup
+from hubfw.admission import Admission, NotAdmitted
 from hubfw.config import Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.zigbee.backup import Backup
@@ -48,6 +55,10 @@ class Coordinator:
         self._opened: int | None = None
         """Until when joining was opened by hand (ns); 0: closed by hand; None: by what is missing."""
         self._renewal: Timer | None = None
+        self._second_half: Timer | None = None
+        self._codes: dict[int, bytes] = {}
+        """Install codes that count from the second half of the time on."""
+        self.admission = Admission(config.core_only, config.approved)
         self.han = Han(
             firmware,
             NodeConfig(
@@ -62,6 +73,7 @@ class Coordinator:
         )
         self.han.on(DeviceAnnounced, self._announced)
         self.han.on(Message, self._heard)
+        self.han.heeds = self._listed
 
     def certify(self, endpoint: Endpoint) -> None:
         """Establish keys on an endpoint, where the hub has certificates."""
@@ -70,13 +82,16 @@ class Coordinator:
 
     def start(self) -> None:
         """Take up the network, or form it; let in whoever is missing. The endpoints are on the node by now."""
-        self.han.form(self._config.restore)
+        self.han.form(self._config.restore or backup.pan(self._firmware.board.nvm))
         centre = self.han.stack.trust_centre
-        listed = [device.eui64 for device in self._log]
+        admitted = [device for device in self._log if self._admitted(device)]
+        listed = [device.eui64 for device in admitted]
         for eui64 in centre.devices:
             if eui64 not in listed:
                 self.han.apply(self.han.stack.remove(eui64, self.han.now))
-        for device in self._log:
+        for device in admitted:
+            if device.known is not None and not device.joined and centre.held(device.eui64) is None:
+                centre.recall(device.eui64, device.known)
             if device.entry.install_code:
                 centre.add(device.eui64, device.entry.install_code)
         self._permit()
@@ -88,7 +103,13 @@ class Coordinator:
     @property
     def missing(self) -> list[Device]:
         """Devices of the log that have never joined; the meter on the wire need not."""
-        return [device for device in self._log if not device.joined and device.eui64 != self._config.wired_meter]
+        return [
+            device
+            for device in self._log
+            if not device.joined
+            and device.eui64 != self._config.wired_meter
+            and self.admission.refusal(device.eui64, device.kind) is None
+        ]
 
     # --- by hand
 
@@ -100,27 +121,76 @@ class Coordinator:
     def permit(self, seconds: int) -> None:
         """Let devices of the log join for so long, 0: not any longer, whoever is missing."""
         self._opened = self.han.now + seconds * S if seconds else 0
+        self._halve()
         self._permit()
 
     def register(self, entry: Entry) -> None:
         """Enter a device into the log, or give it a new install code. Joining that is closed stays so until somebody opens it.
 
-        Raises InstallCodeError or DeviceLogFull; then nothing has changed.
+        Raises InstallCodeError, DeviceLogFull or NotAdmitted; then nothing has changed.
         """
-        if self._log.full and self._log.get(entry.eui64) is None:
-            self._firmware.board.log("event", {"code": LOG_FULL, "eui64": entry.eui64})
+        eui64, centre = entry.eui64, self.han.stack.trust_centre
+        reason = self.admission.refusal(eui64, entry.kind)
+        if reason is not None:
+            self._refused(eui64, entry.kind, reason)
+            raise NotAdmitted(f"{eui64:016X}: {reason}")
+        if self._log.full and self._log.get(eui64) is None:
+            self._firmware.board.log("event", {"code": LOG_FULL, "eui64": eui64})
             raise DeviceLogFull("the device log is full")
-        self.han.stack.trust_centre.add(entry.eui64, entry.install_code)
+        known = centre.held(eui64) or self._log.known(eui64)
+        centre.add(eui64, entry.install_code)
+        if known is not None:
+            centre.recall(eui64, known)
+            self._codes[eui64] = entry.install_code
         if not self.permitting:
             self._opened = 0
-        self._log.add(entry)
+        self._log.add(entry, known)
+        self._halve()
 
     def unregister(self, eui64: int) -> None:
         """Strike a device off the log, and send it away; the network key it knows goes, too, if that is the hub's policy."""
-        self._log.remove(eui64)
+        held = self.han.stack.trust_centre.held(eui64)
+        self._log.remove(eui64, self._firmware.board.rtc.read(), held)
+        self._codes.pop(eui64, None)
         self.han.apply(self.han.stack.remove(eui64, self.han.now))
         if self._config.new_key_after_removal:
             self.replace_network_key()
+
+    def _halve(self) -> None:
+        """Have the install codes count at half of the time that joining is open, or at once where nobody said for how long."""
+        if self._second_half is not None:
+            self._second_half.cancel()
+            self._second_half = None
+        if self._codes and self.permitting:
+            left = 0 if self._opened is None else self._opened - self.han.now
+            self._second_half = self._firmware.after(left // 2, self._use_codes)
+
+    def _use_codes(self) -> None:
+        self._firmware.board.log("hub.second-half", {})
+        for eui64 in list(self._codes):
+            self._use_code(eui64)
+
+    def _use_code(self, eui64: int) -> None:
+        code = self._codes.pop(eui64, None)
+        if code is not None:
+            self.han.stack.trust_centre.add(eui64, code)
+
+    def _admitted(self, device: Device) -> bool:
+        reason = self.admission.refusal(device.eui64, device.kind)
+        if reason is not None:
+            self._refused(device.eui64, device.kind, reason)
+        return reason is None
+
+    def _refused(self, eui64: int, kind: str, reason: str) -> None:
+        self._firmware.board.log("hub.refused", {"eui64": eui64, "kind": kind, "reason": reason})
+
+    def _listed(self, message: Message) -> bool:
+        """Whether a message is heard: it is of a device of the log."""
+        eui64 = message.source_eui64
+        if eui64 is not None and self._log.get(eui64) is not None:
+            return True
+        self._firmware.board.log("hub.unlisted", {"eui64": eui64, "short": message.source, "cluster": message.cluster})
+        return False
 
     def replace_network_key(self) -> None:
         """Hand everybody a new network key, which is used 10 s from now; a sleeper gets it when it next wakes."""
@@ -151,12 +221,15 @@ class Coordinator:
 
     def _heard(self, message: Message) -> None:
         device = self._log.hear(message.source_eui64, self._firmware.board.rtc.read())
-        if device is not None and not device.joined and message.secured and not self._config.credentials:
-            self._joined(device, message.source)  # as in `_certified`; its install code's key says that it is the one
+        if device is None or device.joined or not message.secured:
+            return
+        if not self._config.credentials or self.han.stack.has_link_key(device.eui64):
+            self._joined(device, message.source)  # as in `_certified`; its link key says that it is the one
             self._arrived(device)
 
     def _joined(self, device: Device, short: int) -> None:
         self._log.join(device.eui64, self._firmware.board.rtc.read())
+        self._use_code(device.eui64)
         if not self.missing and self._opened is None:
             self.han.apply(self.han.stack.permit(0, self.han.now))
         self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": short})

@@ -63,7 +63,7 @@ class SecondRadio:
         })  # fmt: skip
         side.on(SubGhz.GetSuspendZclMessagesStatus, self._asked)
         han.on(Transmit, self._sent)
-        han.heeds = self._heeds
+        self._listed, han.heeds = han.heeds, self._heeds
         radio = self._board.sub_ghz
         assert radio.on_receive is not None  # the node is on the radio already
         self._receive = radio.on_receive
@@ -105,6 +105,8 @@ class SecondRadio:
 
     def _heeds(self, message: Message) -> bool:
         """Whether a message may be answered; where not, its sender is told that silence is kept."""
+        if self._listed is not None and not self._listed(message):
+            return False
         eui64 = message.source_eui64
         if eui64 is None or message.cluster == SubGhz.id:
             return True

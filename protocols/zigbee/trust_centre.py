@@ -94,6 +94,17 @@ class TrustCentre:
         if known is None or (known.kind == security.INSTALL_CODE and known.key != key):
             self._delivery.link_keys[eui64] = security.LinkKey(key, security.INSTALL_CODE)
 
+    def held(self, eui64: int) -> security.LinkKey | None:
+        """The link key that certificates made with a device; None: there is none."""
+        link = self._delivery.link_keys.get(eui64)
+        return link if link is not None and link.kind == security.CERTIFIED else None
+
+    def recall(self, eui64: int, link: security.LinkKey) -> None:
+        """Know a device of the log by the link key it had (`held`): it may come back by that, and by no install code until `add`."""
+        self._log[eui64] = b""
+        self._delivery.link_keys[eui64] = link
+        self._changed()
+
     def remove(self, eui64: int) -> None:
         """Take a device out of the log and forget its key. It stays on the network until it is told to leave."""
         self._log.pop(eui64, None)

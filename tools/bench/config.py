@@ -22,6 +22,7 @@ from tools.bench.declared import Declared
 from tools.bench.device_config import (
     KINDS,
     AnyDevice,
+    Cad,
     Device,
     Esme,
     Gsme,
@@ -33,6 +34,7 @@ from tools.bench.device_config import (
     Name,
     Ppmid,
     PrepayGas,
+    Product,
     Rcp,
     Repeater,
 )
@@ -98,7 +100,7 @@ class Home(Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Ppmid | LoadController | Repeater)
+                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater)
                 or (isinstance(device, Esme) and device.interface == "wired")
             ]
             if lost:
@@ -128,7 +130,14 @@ class Home(Declared, frozen=True, kw_only=True):
         for shield in self.air.shielded:
             if shield.device not in labels:
                 raise ValueError(f'`shielded` names no device of this home: "{shield.device}"{suggest(shield.device, labels)}')
-        joining = [device for device in self.device if not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired]
+        consumers = [device for device in self.device if isinstance(device, Cad) and device.network == "consumer"]
+        if consumers and not hubs[0].consumer_network:
+            raise ValueError(f'"{consumers[0].label}" joins a network for consumer devices: say `consumer_network` at the hub')
+        joining = [
+            device
+            for device in self.device
+            if device.listed and not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired + consumers
+        ]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
 
@@ -279,6 +288,8 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.home[].air.walls[]": Wall,
     "$.home[].air.noise[]": Noise,
     "$.home[].air.shielded[]": Shield,
+    "$.home[].device[].wire": Wire,
+    "$.home[].device[].approved[]": Product,
     "$.home[].device[].prepay.top_ups[]": TopUp,
     "$.home[].device[].prepay.presses[]": Press,
 }

@@ -16,6 +16,8 @@ from tools.bench.prepay import Prepay
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
+JOINING_KINDS = ("esme", "gsme", "ihd", "ppmid", "cad", "load-controller", "repeater", "prepay-gas")
+"""Kinds that join the hub's network; the hand-held terminal only visits."""
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -64,6 +66,8 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
     supplier: Name | None = None
     """Whose device it is, where premises have two suppliers."""
     elsewhere: bool = False
+    listed: bool = True
+    """It is in the hub's device log from the start; if not, somebody enters it there before it can join."""
     """It runs in a process of its own behind a dongle (`meterbench device --air spinel:LINK`); `serve` leaves it out, the hub
     knows it."""
 
@@ -89,6 +93,20 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
+class Product(Declared, frozen=True, kw_only=True):
+    """A product that may join. Who says nothing of `manufacturer` and `model` takes whatever the device says of itself."""
+
+    kind: str
+    maker: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){2}$")]
+    """The first three octets of its devices' EUI-64s."""
+    manufacturer: str | None = None
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in JOINING_KINDS:
+            raise ValueError(f'no device of kind "{self.kind}" joins (kinds: {", ".join(JOINING_KINDS)})')
+
+
     """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
 
     ports: ClassVar[tuple[str, ...]] = ("wan",)
@@ -98,6 +116,28 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     reserve_s: Seconds = 240
     """How long its reserve energy lasts after mains loss."""
     prepay: Prepay | None = None
+    recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
+    """How long an empty reserve takes to be full again; 0: no time."""
+    restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
+    """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
+    central: bool = True
+    """Its meters are the central company's; if not, it tells nothing of their supply."""
+    outage_reports: Annotated[tuple[Name, ...], Meta(max_length=16)] | None = None
+    """The electricity meters whose outages are told at first; all unless said, and the hub's own sense."""
+    voltage_alerts: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+    """The electricity meters whose voltage alerts are told at first."""
+    voltage_alert_after: Annotated[int, Meta(ge=1, le=255)] = 3
+    """Excursions of a meter's voltage that make an alert."""
+    power: Literal["mains", "meter"] = "mains"
+    """Its own supply, or the feed of the electricity meter that it is wired to (the supply side of the meter's contactor)."""
+    milliamps: Annotated[int, Meta(ge=1, le=10_000)] = 250
+    """What it draws at most from such a feed."""
+    core_only: bool = False
+    """Nobody but meters, displays and prepayment interfaces may join."""
+    approved: Annotated[list[Product], Meta(max_length=64)] | None = None
+    """The products that may join; any may unless said."""
+    consumer_network: bool = False
+    """It has a second network of its own for consumer devices, on which there is a copy of readings and prices, and no meter."""
     """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
 
 
@@ -145,6 +185,15 @@ class Ihd(AnyDevice, frozen=True, kw_only=True, tag="ihd"):
 class Ppmid(AnyDevice, frozen=True, kw_only=True, tag="ppmid"):
     """Prepayment interface."""
 
+class Cad(AnyDevice, frozen=True, kw_only=True, tag="cad"):
+    """Consumer access device: readings and price as lines of JSON at its port, and nothing the other way."""
+
+    ports: ClassVar[tuple[str, ...]] = ("lan",)
+
+    network: Literal["home", "consumer"] = "home"
+    """Which one it joins: the meters' own, or the one for consumer devices of a hub with `consumer_network`."""
+
+
 
 class LoadController(AnyDevice, frozen=True, kw_only=True, tag="load-controller"):
     """Switch in an appliance's supply that obeys load control events."""
@@ -170,10 +219,10 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Ppmid | LoadController | Repeater | Hht | Rcp
+Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater | Hht | Rcp
 KINDS: dict[str, type[AnyDevice]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Ppmid, LoadController, Repeater, Hht, Rcp)
+    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Cad, Ppmid, LoadController, Repeater, Hht, Rcp)
 }
 """The word in the file to its declaration."""
 

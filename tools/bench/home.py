@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 import hubfw
-from devices import esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
+from devices import cad, esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
 from devices.runtime.air import Air, Transceiver
 from devices.runtime.board import Board
 from devices.runtime.ether import Ether
@@ -45,8 +45,6 @@ LISTENER = "listener"
 """The host behind which a listener of the real world stands."""
 GPF = 1 << 56
 """The bit by which the gas proxy's EUI-64 differs from its hub's."""
-LISTED = ("esme", "gsme", "ihd", "ppmid", "load-controller", "repeater", "prepay-gas")
-"""Kinds that join the network; the hand-held terminal does not."""
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
@@ -278,7 +276,7 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
 def _hub(parts: Parts) -> hubfw.Config:
     home, device = parts.home, parts.device
     assert isinstance(device, device_config.Hub)
-    listed = [label for label, each in home.declared.items() if each.kind in LISTED and not _wired(each)]
+    listed = [label for label, each in home.declared.items() if _joins(each) and each.listed]
     wired = [label for label, each in home.declared.items() if _wired(each)]
     return hubfw.Config(
         gpf_eui64=parts.identity.eui64 ^ GPF,
@@ -310,11 +308,33 @@ def _wired(device: device_config.Device) -> bool:
 
 def _flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
     """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
+        core_only=device.core_only,
+        approved=_approved(device),
     wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
     return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)
 
 
 def _network(home: Home) -> int | None:
+def _joins(device: device_config.Device) -> bool:
+    """Whether it is on the meters' network, once it is let in."""
+    consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
+    return device.kind in device_config.JOINING_KINDS and not _wired(device) and not consumers
+
+
+def _approved(device: device_config.Hub) -> tuple[hubfw.Product, ...] | None:
+    if device.approved is None:
+        return None
+    return tuple(
+        hubfw.Product(row.kind, int(row.maker.replace("-", "").replace(":", ""), 16), row.manufacturer, row.model)
+        for row in device.approved
+    )
+
+
+def engineer_password(home: Home) -> bytes:
+    """Of client 48 at the home's hub: 16 octets."""
+    return derive(home.kernel.seed, home.name, "engineer", 8).hex().encode()
+
+
     """The extended PAN id printed on the home's hub; None: any network will do."""
     return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
 
@@ -373,6 +393,10 @@ def _on_mbus(home: Home) -> tuple[hubfw.MBusMeter, ...]:
     from tools.bench import mbus  # few homes have it: the others don't wait for it
 
     return mbus.meters(home)
+def _cad(parts: Parts) -> cad.Config:
+    return cad.Config(parts.identity.install_code, _network(parts.home), parts.credentials)
+
+
 
 
 def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
@@ -418,3 +442,4 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
 })  # fmt: skip
 """Kind of device in a bench file to how it is built."""
+    "cad": Kind(lambda p: partial(cad.Firmware, config=_cad(p)), _mains(0)),

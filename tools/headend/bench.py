@@ -22,6 +22,7 @@ from tools.bench.home import Home
 from tools.errors import BadInput, suggest
 from tools.headend.head_end import HeadEnd, Line, NoAnswer, Schedule
 from tools.headend.head_end import Question as Question
+from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
 
 SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS}
 """Kinds of device whose SAP is fixed."""
@@ -47,6 +48,18 @@ class BenchHeadEnd(HeadEnd):
         """`schedule` by the device's name."""
         home, label = self._place(name)
         return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first)
+
+    async def pair(self, name: str, *, seconds: int = DEFAULT_TIME) -> None:
+        """Have a device's hub let it join within so many seconds. Raises RemoteProtocolError when the hub refuses."""
+        home, label = self._place(name)
+        who = home.identities[label]
+        pairing = Pairing(who.eui64, who.install_code, home.declared[label].kind, seconds)
+        await self.ask(home.hub.name, HUB, pairing, writes=True)
+
+    async def unpair(self, name: str) -> None:
+        """Have a device's hub strike it off. Raises RemoteProtocolError when the hub does not know it."""
+        home, label = self._place(name)
+        await self.ask(home.hub.name, HUB, Unpairing(home.identities[label].eui64), writes=True)
 
     def _place(self, name: str) -> tuple[Home, str]:
         first, _, label = name.rpartition("/")

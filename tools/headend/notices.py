@@ -7,7 +7,7 @@ A hub of profile `paper-2011` pushes a structure of its name, an event code, the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from protocols.core.errors import RemoteProtocolError
@@ -55,6 +55,22 @@ class GasTimeOutEnded(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceLogChanged(Notice):
+    """The device log is another one: its network and the hash of each device's link key, by EUI-64 (GB: alert 0x8F12)."""
+
+    extended_pan_id: int
+    devices: Mapping[int, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VoltageAlert(Notice):
+    """The voltage at an electricity meter has left its limits so often."""
+
+    meter: int
+    excursions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Notice):
     """A notification that is none of the above; `hub` is empty."""
 
@@ -69,6 +85,8 @@ EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyTyp
     5: lambda hub, received, lost, seconds: GasTimeOutEnded(hub, received),
 })  # fmt: skip
 """Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
+VOLTAGE_ALERT = 6
+LOG_CHANGED = 0x8F12
 
 
 def understand(notification: DataNotification, received: int) -> Notice:
@@ -81,4 +99,9 @@ def understand(notification: DataNotification, received: int) -> Notice:
                 instant = None
             if instant is not None:
                 return EVENTS[code](hub, received, instant, seconds)
+        case [bytes(hub), int(code), [bytes(), bytes(network), list(lines)]] if code == LOG_CHANGED:
+            devices = {int.from_bytes(eui64, "big"): bytes(key) for eui64, key in lines}
+            return DeviceLogChanged(hub, received, int.from_bytes(network, "big"), devices)
+        case [bytes(hub), int(code), [bytes(meter), int(excursions)]] if code == VOLTAGE_ALERT and len(meter) == 8:
+            return VoltageAlert(hub, received, int.from_bytes(meter, "big"), excursions)
     return Unknown(b"", received, notification.body)

@@ -1,0 +1,192 @@
+"""Devices that are entered into a hub's log, join, and are struck off again, as GB's CCS01 and CCS02 have it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from devices.runtime.board import Reset
+from devices.runtime.kernel import HOUR, MIN, S
+from devices.runtime.port import Port
+from hubfw.device_log import HISTORY_SIZE
+from protocols.core import aes
+from protocols.core.errors import RemoteProtocolError
+from tools.headend.notices import DeviceLogChanged
+
+HOME = """
+[[home]]
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+[[home.device]]
+kind = "cad"
+at = [3, 3]
+listed = false
+"""
+
+
+def order(home, what):
+    return home.head_end.settle(what)
+
+
+def link(home, name):
+    return home.hub.firmware.han.stack.trust_centre.held(home.board(name).eui64)
+
+
+def joins(home, name):
+    return len(home.times("han.joined", home.board(name).name))
+
+
+class Ledger:
+    """What the log must be: the sum of what was entered and struck off (invariant 22)."""
+
+    def __init__(self, home):
+        self.home = home
+        self.listed = {device.eui64 for device in home.hub.firmware.log}
+        home.log.subscribe(self._hear, ["hub.registered", "hub.unregistered"])
+
+    def _hear(self, now, who, kind, data):
+        (self.listed.add if kind == "hub.registered" else self.listed.discard)(data["eui64"])
+
+    def broken(self):
+        """The rules that do not hold now."""
+        firmware = self.home.hub.firmware
+        log = {device.eui64 for device in firmware.log}
+        rules = {
+            "size": len(log) <= 16 and len(firmware.log.history) <= HISTORY_SIZE,
+            "sum": log == self.listed,
+            "trust centre": set(firmware.han.stack.trust_centre.devices) <= log,
+            "link keys": set(firmware.han.stack._delivery.link_keys) <= log,
+        }
+        return [rule for rule, holds in rules.items() if not holds]
+
+
+class Equipment:
+    """What a consumer has on the port of his access device."""
+
+    def __init__(self, home, name="cad"):
+        self.port = Port(home.kernel, "laptop")
+        self.port.attach(home.board(name).uart("lan"))
+        self.port.on_receive = self._hear
+        self.octets = b""
+
+    def _hear(self, data):
+        self.octets += data
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.octets.splitlines()]
+
+
+def paired(build, name="cad"):
+    """A home whose supplier had the head end let its consumer device in, and what the consumer has on it."""
+    home = build(HOME)
+    equipment = Equipment(home)
+    order(home, home.head_end.pair(name))
+    home.until(lambda: home.board(name).firmware.commissioned)
+    home.run(for_=6 * MIN)
+    return home, equipment
+
+
+@pytest.mark.req("S-111", part=True)
+@pytest.mark.req("S-045", part=True)
+def test_a_supplier_pairs_a_consumer_device_and_readings_come_out(build):
+    """Option 2: the consumer asked his supplier, who has the head end order it."""
+    home, equipment = paired(build)
+    told = equipment.lines[-1]
+    register = home.head_end.meter("esme").register("1-0:1.8.0")
+    assert told["electricity"]["import_kwh"] == pytest.approx(float(register.value) / 1000, abs=0.1)
+    assert told["electricity"]["power_kw"] > 0
+    assert told["electricity"]["price"].endswith("p/kWh")
+    assert told["gas"]["volume_m3"] > 0
+    assert told["gas"]["read_at"] <= told["time"]
+
+
+def test_a_consumer_device_that_nobody_entered_stays_out(build):
+    home = build(HOME)
+    equipment = Equipment(home)
+    home.run(for_=20 * MIN)
+    assert not home.board("cad").firmware.han.stack.joined
+    assert {json.dumps(line["electricity"]) for line in equipment.lines} == {
+        '{"power_kw": null, "import_kwh": null, "price": null}'
+    }
+
+
+@pytest.mark.req("S-045")
+def test_nothing_goes_in_where_readings_come_out(build):
+    """The frames on the air are the same, octet for octet, whether the consumer's equipment writes to the device or not."""
+    frames = []
+    for written in (b"", b'{"electricity": {"supply": "off"}}\n' * 50):
+        home, equipment = paired(build)
+        heard = []
+        home.log.subscribe(lambda now, who, kind, data, heard=heard: heard.append((now, data)), ["air.frame"])
+        equipment.port.write(written)
+        home.run(for_=2 * MIN)
+        assert home.board("cad").firmware.ignored == len(written)
+        frames.append(heard)
+    assert frames[0]
+    assert frames[0] == frames[1]
+
+
+# --- the log and its memory ---
+
+
+def test_each_change_of_the_log_is_told_with_its_backup(build):
+    home, _ = paired(build)
+    cad = home.board("cad").eui64
+    order(home, home.head_end.unpair("cad"))
+    home.run(for_=MIN)
+    entered, joined, struck_off = home.head_end.notices(DeviceLogChanged)
+    others = {home.board(name).eui64 for name in ("esme", "gsme")}
+    assert entered.devices.keys() == joined.devices.keys() == others | {cad}
+    assert struck_off.devices.keys() == others
+    code = home.only.identities["cad"].install_code
+    assert entered.devices[cad] == aes.mmo(aes.mmo(code))
+    assert joined.devices[cad] == aes.mmo(home.hub.firmware.log.known(cad).key)  # of the key that certificates made
+    assert entered.extended_pan_id == home.hub.firmware.config.gpf_eui64
+
+
+def test_a_device_that_was_here_comes_back_by_its_key_in_the_first_half(build):
+    home, _ = paired(build)
+    ledger = Ledger(home)
+    cad = home.board("cad")
+    key = link(home, "cad").key
+    cad.cut()
+    home.run(for_=S)
+    order(home, home.head_end.unpair("cad"))
+    home.run(for_=MIN)
+    assert ledger.broken() == []
+    assert link(home, "cad") is None
+    order(home, home.head_end.pair("cad", seconds=3600))
+    cad.power_on(Reset.POWER_ON)  # it never heard that it was sent away
+    home.until(lambda: home.hub.firmware.log.get(cad.eui64).joined, within=29 * MIN)
+    assert home.times("hub.second-half") == []
+    assert link(home, "cad").key == key
+    home.until(lambda: cad.firmware.snapshot["electricity"]["power_kw"] is not None)
+    assert ledger.broken() == []
+
+
+def test_a_device_that_forgot_its_key_joins_by_its_code_in_the_second_half_only(build):
+    home, _ = paired(build)
+    cad, before = home.board("cad"), link(home, "cad").key
+    order(home, home.head_end.unpair("cad"))  # it hears that it is to go, and forgets the network
+    home.run(for_=MIN)
+    assert not cad.firmware.han.stack.joined
+    order(home, home.head_end.pair("cad", seconds=3600))
+    ordered = home.now
+    home.until(lambda: link(home, "cad") is not None and link(home, "cad").key != before, within=HOUR)
+    assert 30 * MIN <= home.now - ordered <= 46 * MIN  # it tries every quarter of an hour by then
+    assert home.times("hub.second-half") == [pytest.approx(ordered + 30 * MIN, abs=5 * S)]
+
+
+def test_an_order_for_more_than_an_hour_is_refused(build):
+    home = build(HOME)
+    with pytest.raises(RemoteProtocolError):
+        order(home, home.head_end.pair("cad", seconds=3601))
+    assert not home.hub.firmware.coordinator.permitting
