@@ -76,8 +76,14 @@ class Config:
     """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
+    wan_address: str | None = None
+    """Its network address, where a WAN module in the slot registers it; None: the WAN part is built in."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
+    backup_key: bytes = field(default=b"", repr=False)
+    """Under which it seals backups and opens other hubs': 32 octets; empty: it makes and takes none."""
+    engineer_password: bytes = field(default=b"", repr=False)
+    """Low-level security secret of client 48, who carries backups; empty: there is none."""
     lab: Lab | None = None
     """Test keys of the access profile lab; None: the profile open."""
     outage_after_ns: int = 180 * S
@@ -86,8 +92,18 @@ class Config:
     """How long after that the decision is made."""
     voltage_limits: tuple[float, float] = (216.2, 253.0)
     """Volts; what the hub itself takes for a supply that is back, where no meter judges it."""
+    central: bool = True
+    """The meters are the central company's; if not, nothing is told of their supply."""
+    outage_reports: tuple[int, ...] | None = None
+    """EUI-64s of the meters whose outages are told, until the head end chooses; None: all, and the hub's own sense."""
+    voltage_alerts: tuple[tuple[int, int], ...] = ()
+    """(EUI-64, threshold) of the meters whose voltage alerts are told, until the head end chooses."""
+    restart_spread_ns: int = 0
+    """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
     wired_meter: int | None = None
-    """EUI-64 of the electricity meter on the UART `wired`; it is reached over HDLC there and never through a tunnel."""
+    """EUI-64 of the electricity meter on the UART `wired`; it is reached there and never through a tunnel."""
+    flag_baud: int | None = None
+    """Where that line speaks IEC 62056-21: the fastest rate; None: DLMS over HDLC."""
     tariff: Tariff = STANDARD
     tunnel_protocol: int = DLMS
     """What goes through the tunnels to devices that are awake: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
@@ -101,11 +117,11 @@ class Config:
     """EUI-64s of the devices of each dwelling of a multi-dwelling unit; none: all devices belong together."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
-    prepay: Prepay | None = None
-    """Accounts kept in the hub (paper B, appendix C); None: there are none."""
-    mbus: tuple[MBusMeter, ...] = ()
-    """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""
     core_only: bool = False
     """Nobody but meters, displays and prepayment interfaces may join; else whoever is entered into the log may attempt to."""
     approved: tuple[Product, ...] | None = None
     """What may join at all; None: there is no such list."""
+    prepay: Prepay | None = None
+    """Accounts kept in the hub (paper B, appendix C); None: there are none."""
+    mbus: tuple[MBusMeter, ...] = ()
+    """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""

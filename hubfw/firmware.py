@@ -18,7 +18,7 @@ from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
-from devices.runtime.kernel import DAY, HOUR, MIN, S
+from devices.runtime.kernel import DAY, HOUR, MIN, S, Timer
 from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
@@ -35,14 +35,17 @@ from hubfw.han.mirrors import Mirrors
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.han.visitors import Visitors
-from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name
+from hubfw.hub_device import FIRMWARE_VERSION, HubDevice, SupplyRecord, clock, device_name
 from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HUB, SapTable
 from hubfw.supervision import Supervision
+from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
+from hubfw.swap import Swap
 from hubfw.wan.endpoint import Endpoint, Shared, Target
+from hubfw.wan.network import Network
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
@@ -78,6 +81,7 @@ class Firmware(firmware.Firmware):
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
         self.config = config
+        self._ask_time: Timer | None = None
         self.supervision = Supervision(self)
         self._clock_alive = self.supervision.job("clock", DAY + HOUR)
         self._log_alive = self.supervision.job("device log", 2 * HOUR)
@@ -117,18 +121,38 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
-        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams)
+        self.swap = Swap(board, config, self.log, FIRMWARE_VERSION, self.coordinator.backup)
+        for thing in self.swap.objects():
+            self.device.add(thing)
+        self.network = self._network()
+        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams, self.network)
         self.network_control = NetworkControl(
             board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,
             tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
-        self.supply_watch = SupplyWatch(self, config, self.log, self.han, self.record, self.notifier, self._notification)
+        reports = SupplyReports(
+            board, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
+        )
+        for setting in reports.objects():
+            self.device.add(setting)
+        self.supply_watch = SupplyWatch(
+            self, config, self.log, self.han, self.record, self.notifier, self._notification, reports
+        )  # fmt: skip
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.gas_meter: int | None = None
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
         self._serve_gas()
+
+    def _network(self) -> Network:
+        if self.config.wan_address is None:
+            return self.board.net
+        from hubfw.wan.module import ModuleNetwork  # loaded where the WAN part comes off
+
+        module = ModuleNetwork(self, self.config.wan_address)
+        module.on_time = self._set_clock
+        return module
 
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
@@ -167,14 +191,13 @@ class Firmware(firmware.Firmware):
         self.coordinator.start()
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
-        self.wan = Endpoint(self.board, self.targets)
+        self.wan = Endpoint(self.board, self.targets, self.network)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)
         if self.config.wired_meter is not None:
             meter = self._serve(self.config.wired_meter)
-            meter.path = Wired(self, self.board.uart("wired"), meter)
-            self.spawn(self._keep_clock(meter))
+            self._wire(meter)
         for device in self.log.of(*self._tunnelled):
             if device.joined:
                 self._open_tunnel(device)
@@ -202,6 +225,16 @@ class Firmware(firmware.Firmware):
 
     def on_voltage(self) -> None:
         self.supply_watch.on_voltage()
+
+    def _wire(self, meter: Meter) -> None:
+        port, baud = self.board.uart("wired"), self.config.flag_baud
+        if baud is None:
+            meter.path = Wired(self, port, meter)
+            self.spawn(self._keep_clock(meter))
+        else:
+            from hubfw.flag import Flag  # likewise
+
+            meter.path = Flag(self, port, meter, self.clients, self.config.lls_password, baud)
 
     def _save_log(self) -> None:
         self.log.save()
@@ -345,13 +378,13 @@ class Firmware(firmware.Firmware):
     def _set_clock(self) -> None:
         """From the network, daily; battery meters are told to look."""
         self._clock_alive()
-        utc = self.board.net.network_time()
-        if utc is None:
-            self.after(ASK_AGAIN, self._set_clock)
-            return
-        self.board.rtc.set(utc)
-        self.mirrors.notify(Functional.TIME_SYNC)
-        self.after(DAY, self._set_clock)
+        if self._ask_time is not None:
+            self._ask_time.cancel()
+        utc = self.network.network_time()
+        self._ask_time = self.after(ASK_AGAIN if utc is None else DAY, self._set_clock)
+        if utc is not None:
+            self.board.rtc.set(utc)
+            self.mirrors.notify(Functional.TIME_SYNC)
 
     async def _keep_clock(self, meter: Meter) -> None:
         """Set the clock of a meter that cannot ask over the radio, daily."""

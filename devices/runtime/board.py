@@ -27,6 +27,7 @@ from protocols.core.errors import LocalProtocolError
 if TYPE_CHECKING:
     from devices.runtime.ether import Transceiver
     from devices.runtime.firmware import Firmware
+    from devices.runtime.modem import Modem
     from devices.runtime.net import Host
     from devices.runtime.radio import Radio
     from devices.runtime.supply import Supply
@@ -61,6 +62,7 @@ class Board:
         sub_ghz: Radio | None = None,
         ether: Transceiver | None = None,
         net: Host | None = None,
+        modem: Modem | None = None,
         buttons: Iterable[str] = (),
         display: tuple[int, int] = (20, 4),
     ) -> None:
@@ -83,10 +85,16 @@ class Board:
         self._sub_ghz = sub_ghz
         self._ether = ether
         self._net = net
+        self._modem = modem
         self._uarts: dict[str, Port] = {}
         self._cut_for: int | None = None
         self.watchdog = Watchdog(kernel, name, self._bitten)
         supply.connect(self)
+
+    @property
+    def radios(self) -> list[Radio | Transceiver]:
+        """Every radio it has. One that is reset hears and sends nothing until it is configured again."""
+        return [radio for radio in (self._radio, self._sub_ghz, self._ether) if radio is not None]
 
     @property
     def radio(self) -> Radio:
@@ -115,6 +123,13 @@ class Board:
         if self._net is None:
             raise LocalProtocolError(f"{self.name} has no network")
         return self._net
+
+    @property
+    def modem(self) -> Modem:
+        """A WAN module's. Raises LocalProtocolError on any other board."""
+        if self._modem is None:
+            raise LocalProtocolError(f"{self.name} has no modem")
+        return self._modem
 
     def uart(self, name: str) -> Port:
         """The serial port `name`, made when first asked for."""
@@ -167,11 +182,12 @@ class Board:
     def _forget(self) -> None:
         for port in self._uarts.values():
             port.reset()
-        for radio in (self._radio, self._sub_ghz, self._ether):
-            if radio is not None:
-                radio.reset()
+        for radio in self.radios:
+            radio.reset()
         if self._net is not None:
             self._net.reset()
+        if self._modem is not None:
+            self._modem.reset()
         self.rtc.reset()
         self.buttons.reset()
         self.display.reset()

@@ -70,7 +70,7 @@ class Net:
     def passages(self, source: str, destination: str, data: bytes) -> list[tuple[int, bytes]]:
         """As `passage`, for a datagram: none or several."""
         host = self.hosts.get(destination)
-        if host is None or not host.up or (source, destination) in self._blocked:
+        if host is None or not host.up or not self.hosts[source].up or (source, destination) in self._blocked:
             return []
         if self.faults is None:
             return [(self.latency, data)]

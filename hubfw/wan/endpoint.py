@@ -18,7 +18,8 @@ from typing import Protocol
 
 from devices.runtime.board import Board
 from devices.runtime.kernel import S
-from devices.runtime.net import Closed, Socket, Stream
+from devices.runtime.net import Closed
+from hubfw.wan.network import Network, Socket, Stream
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
 
@@ -60,9 +61,12 @@ class Shared(ABC):
 
 
 class Endpoint:
-    """Listens on the board's network host. `targets` is read at every PDU, so meters may come at any time."""
+    """Listens on the hub's network address. `targets` is read at every PDU, so meters may come at any time."""
 
-    def __init__(self, board: Board, targets: Mapping[int, Target | Shared], port: int = PORT) -> None:
+    def __init__(
+        self, board: Board, targets: Mapping[int, Target | Shared], network: Network | None = None, port: int = PORT
+    ) -> None:
+        """`network`: where the address is, if it is not the board's own."""
         self.refused = 0
         """Connections closed because they used a client address that another one was using, or too many."""
         self.unclaimed = 0
@@ -72,9 +76,18 @@ class Endpoint:
         self._connections: list[Connection] = []
         self._owners: dict[tuple[int, int], Connection] = {}
         self._peers: dict[tuple[str, int], Peer] = {}
-        board.net.listen(port, self._accept)
-        self._socket = board.net.bind(port)
+        self._port = port
+        self._network: Network = board.net if network is None else network
+        self._network.listen(port, self._accept)
+        self._socket = self._network.bind(port)
         self._socket.on_datagram = self._datagram
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._network.unlisten(self._port)
+        self._socket.close()
+        for connection in list(self._connections):
+            connection.close()
 
     def _accept(self, stream: Stream) -> None:
         self._make_room()

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from devices.runtime.kernel import S, Timer
-from devices.runtime.net import Closed, Stream
+from devices.runtime.net import Closed
 from hubfw.sap_table import HUB
+from hubfw.wan.network import Network, Stream
 from protocols.dlms import wrapper
 
 if TYPE_CHECKING:
@@ -37,17 +38,23 @@ class Notifier:
     """The queue. `destination()`: host and port, and `datagrams()`: whether by UDP, asked at each attempt."""
 
     def __init__(
-        self, firmware: Firmware, destination: Callable[[], tuple[str, int]], datagrams: Callable[[], bool] = lambda: False
+        self,
+        firmware: Firmware,
+        destination: Callable[[], tuple[str, int]],
+        datagrams: Callable[[], bool] = lambda: False,
+        network: Network | None = None,
     ) -> None:
         self.sent = 0
         self._firmware = firmware
         self._board = firmware.board
+        self._network: Network = firmware.board.net if network is None else network
         self._destination = destination
         self._datagrams = datagrams
         self._waiting: list[bytes] = self._board.nvm.get(_KEY, [])
         self._stream: Stream | None = None
         self._timer: Timer | None = None
         self._pause = FIRST_PAUSE
+        self._quiet_until = 0
 
     @property
     def waiting(self) -> int:
@@ -59,22 +66,30 @@ class Notifier:
         self._waiting = [*self._waiting, apdu][-CAPACITY:]
         return {_KEY: self._waiting}
 
+    def hold(self, ns: int) -> None:
+        """Begin to send nothing before so much time has passed; what is under way goes on."""
+        self._quiet_until = self._firmware.now + ns
+
     def start(self) -> None:
         """Send what waits."""
         if self._waiting and self._stream is None and self._timer is None:
-            self._connect()
+            quiet = self._quiet_until - self._firmware.now
+            if quiet > 0:
+                self._timer = self._firmware.after(quiet, self._connect)
+            else:
+                self._connect()
 
     def _connect(self) -> None:
         self._timer = None
         host, port = self._destination()
         apdu = self._waiting[0]
         if self._datagrams():
-            socket = self._board.net.bind()
+            socket = self._network.bind()
             socket.send(host, port, wrapper.wrap(HUB, CLIENT, apdu))
             socket.close()
             self._delivered(apdu)
             return
-        stream = self._stream = self._board.net.connect(host, port)
+        stream = self._stream = self._network.connect(host, port)
         stream.on_close = lambda why: self._closed(apdu, why)
         stream.send(wrapper.wrap(HUB, CLIENT, apdu))
         stream.finish()
