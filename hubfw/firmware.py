@@ -42,6 +42,7 @@ from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HUB, SapTable
 from hubfw.supervision import Supervision
 from hubfw.supply_reports import SupplyReports
+from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
 from hubfw.swap import Swap
 from hubfw.wan.endpoint import Endpoint, Shared, Target

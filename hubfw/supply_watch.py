@@ -24,6 +24,7 @@ from hubfw.config import Config
 from hubfw.device_log import DeviceLog
 from hubfw.hub_device import OUTAGE, RESTORED, SupplyRecord
 from hubfw.outage import FirstBreath, Interruption, LastGasp, Persist, State, Supervisor
+from hubfw.supply_reports import SupplyReports
 from hubfw.wan.notifier import Notifier
 from protocols.core.effects import Effect
 from protocols.zigbee.clusters.metering import Metering, Status
@@ -41,15 +42,18 @@ HUB: Final = "hub"
 """The hub's own sense among the sources."""
 NOT_WELL: Final = Status.POWER_FAILURE | Status.POWER_QUALITY
 
-_STATE, _RECORD, _THRESHOLD = "outage/state", "outage/record", "outage/threshold"
+TO_SEND: Final = 5 * S
+"""Of the reserve, for sending a last gasp that waited for its turn in the street."""
+
+_STATE, _RECORD, _THRESHOLD, _TOLD = "outage/state", "outage/record", "outage/threshold", "outage/told"
 
 
 class SupplyWatch:
-    """One premises. `notification()`: the APDU that tells what the record says at this moment."""
+    """One premises. `notification()`: the APDU that tells what the record says at this moment; `reports`: what is told of it."""
 
     def __init__(
         self, firmware: Firmware, config: Config, log: DeviceLog, han: Han, record: SupplyRecord, notifier: Notifier,
-        notification: Callable[[], bytes],
+        notification: Callable[[], bytes], reports: SupplyReports,
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -59,6 +63,7 @@ class SupplyWatch:
         self._record = record
         self._notifier = notifier
         self._notification = notification
+        self._reports = reports
         store = self._board.nvm
         for name, value in store.get(_RECORD, {}).items():
             setattr(record, name, value)
@@ -100,6 +105,8 @@ class SupplyWatch:
         for source in supervisor.waiting:
             if source != HUB and self._log.get(int(source, 16)) is None:
                 self._apply(supervisor.restored(source, self._firmware.now, self._utc))
+        if why is Reset.POWER_ON:
+            self._take_turn()
         if self._board.supply.live:
             self.on_power_return()
         else:
@@ -119,6 +126,8 @@ class SupplyWatch:
     def on_power_return(self) -> None:
         """The hub has supply."""
         self._forget_timers()
+        if self._own_loss is not None:
+            self._take_turn()
         self._own_loss = None
         self._apply(self.supervisor.returned(self._firmware.now, self._utc))
         self.on_voltage()
@@ -128,6 +137,13 @@ class SupplyWatch:
         lowest, highest = self._config.voltage_limits
         if HUB in self.supervisor.waiting and lowest <= self._board.supply.volts <= highest:
             self._apply(self.supervisor.restored(HUB, self._firmware.now, self._utc))
+
+    def _take_turn(self, at_most: int | None = None) -> None:
+        """A whole street lost its supply, or has it again: do not all talk at once."""
+        spread = self._config.restart_spread_ns
+        if spread:
+            wait = int(self._board.rng("restart spread").random() * spread)
+            self._notifier.hold(wait if at_most is None else max(0, min(wait, at_most)))
 
     def _stand_in(self) -> None:
         if self._own_loss is not None and self.supervisor.state is State.ON:
@@ -147,6 +163,7 @@ class SupplyWatch:
 
     def reported(self, eui64: int, endpoint: int, status: int) -> None:
         """An electricity meter's Metering Status."""
+        self._reports.heard(eui64, status)
         source = f"{eui64:016X}"
         self._endpoints[source] = endpoint
         if status & Status.POWER_FAILURE:
@@ -189,6 +206,9 @@ class SupplyWatch:
                     record.event, record.lost, record.duration = OUTAGE, lost, self._utc - lost
                     record.failures += 1
                     record.long_failures += 1
+                    stored[_TOLD] = self._reports.outage(self.supervisor.waiting)
+                    if not self._board.supply.live:
+                        self._take_turn(self._board.supply.hold_up_left - TO_SEND)
                     self._tell("outage", lost, record.duration, stored)
                 case FirstBreath(lost=lost, restored=restored):
                     record.event, record.lost, record.duration = RESTORED, lost, restored - lost
@@ -211,4 +231,5 @@ class SupplyWatch:
     def _tell(self, what: str, lost: int, duration: int, stored: dict[str, object]) -> None:
         self._board.log("outage", {"what": what, "lost": lost, "duration": duration})
         stored[_RECORD] = self._record.plain()
-        stored.update(self._notifier.add(self._notification()))
+        if stored.get(_TOLD, self._board.nvm.get(_TOLD, True)):  # whose loss was told, its return is, whatever is chosen since
+            stored.update(self._notifier.add(self._notification()))

@@ -155,6 +155,8 @@ def _failures(supply: Supply) -> list[cosem.InterfaceClass]:
     return [
         cosem.Data("0-0:96.7.0", value=lambda: axdr.u32(supply.failures)),
         cosem.Data("0-0:96.7.5", value=lambda: axdr.u32(supply.long_failures)),
+        cosem.Data("1-0:12.32.0", value=lambda: axdr.u32(supply.below)),
+        cosem.Data("1-0:12.36.0", value=lambda: axdr.u32(supply.above)),
         cosem.Data("0-0:96.7.10", value=lambda: axdr.octets(_instant(supply.lost_at or None))),
         cosem.Data("0-0:96.7.15", value=lambda: axdr.u32(min(supply.duration // S, 0xFFFFFFFF))),
         cosem.Data("0-0:96.7.20", value=axdr.u32(LONG // S)),

@@ -1,7 +1,8 @@
 """The meter's watch over its supply: when it was lost, when it is back inside the limits of voltage, and telling the hub both.
 
 A loss is reported at once, from the hold-up. Supply counts as restored when its voltage is inside the limits: the meter judges
-that, not the hub. A report is repeated until it is delivered, and what is not reported as over stays in flash.
+that, not the hub. A supply that leaves its limits without a loss is counted and reported, too. A report is repeated until it is
+delivered, and what is not reported as over stays in flash.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ RESTORED: Final = 0x8F35
 RESTORED_AFTER_LONG: Final = 0x8F36
 """Events (GBCS): supply restored, after a failure of less than three minutes or not."""
 _STORED: Final = "supply/failures"
+_EXCURSIONS: Final = "supply/excursions"
 _RETRY: Final = 200 * MS
 _SLOW_RETRY: Final = 60 * S
 _QUICK_TRIES: Final = 20
@@ -51,6 +53,7 @@ class Supply:
         self.lost: bool = stored[4]
         """Supply is lost, or not yet inside its limits again."""
         self._untold: bool = stored[5]
+        self.below, self.above, self._outside = self._board.nvm.get(_EXCURSIONS, [0, 0, False])
 
     def failed(self) -> dict[str, object]:
         """Supply is gone: report it. What to put in flash at once."""
@@ -75,6 +78,13 @@ class Supply:
             self._board.log("event", {"code": code, "lost": self.lost_at, "restored": self.lost_at + self.duration})
             self._report()
         elif self._untold and not self.lost and self._reporting is None:
+            self._report()
+        outside = not self.lost and not self._voltage.inside
+        if outside != self._outside:
+            self._outside = outside
+            self.below += outside and self._voltage.low
+            self.above += outside and not self._voltage.low
+            self._board.nvm.put({_EXCURSIONS: [self.below, self.above, outside]})
             self._report()
 
     def _plain(self) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Voltage as an electricity meter measures it, on the supply side of its switch: now, on average, and whether inside its limits.
 
-The mean is over the time with supply. No phases, no sags and swells, no counters of thresholds.
+The mean is over the time with supply. No phases, no sags and swells of part of a period.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ class Voltage:
         """Whether there is supply inside the limits."""
         low, high = self._limits
         return low <= self._firmware.board.supply.volts <= high
+
+    @property
+    def low(self) -> bool:
+        """Whether it is below the limits."""
+        return self._firmware.board.supply.volts < self._limits[0]
 
     def begin(self) -> None:
         """Begin a new mean."""

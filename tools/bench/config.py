@@ -122,6 +122,10 @@ class Home(Declared, frozen=True, kw_only=True):
             raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
         if self.air.sub_ghz is not None and not hubs:
             raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
+        meters = [device.label for device in self.device if isinstance(device, Esme)]
+        for label in (*(hubs[0].outage_reports or ()), *hubs[0].voltage_alerts) if hubs else ():
+            if label not in meters:
+                raise ValueError(f'`outage_reports` and `voltage_alerts` name electricity meters, and "{label}" is none')
         accounts = hubs[0].prepay if hubs else None
         if accounts is None and any(isinstance(device, PrepayGas) for device in gas):
             raise ValueError(f'"{gas[0].label}" has no account of its own: say `prepay` at the hub')

@@ -115,6 +115,18 @@ class Product(Declared, frozen=True, kw_only=True):
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240
     """How long its reserve energy lasts after mains loss."""
+    recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
+    """How long an empty reserve takes to be full again; 0: no time."""
+    restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
+    """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
+    central: bool = True
+    """Its meters are the central company's; if not, it tells nothing of their supply."""
+    outage_reports: Annotated[tuple[Name, ...], Meta(max_length=16)] | None = None
+    """The electricity meters whose outages are told at first; all unless said, and the hub's own sense."""
+    voltage_alerts: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+    """The electricity meters whose voltage alerts are told at first."""
+    voltage_alert_after: Annotated[int, Meta(ge=1, le=255)] = 3
+    """Excursions of a meter's voltage that make an alert."""
     prepay: Prepay | None = None
     recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
     """How long an empty reserve takes to be full again; 0: no time."""

@@ -261,12 +261,14 @@ def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
 
 
 def _reserve(parts: Parts) -> Supply:
-    seconds = 0.0
+    seconds = recharge = 0.0
     match parts.device:
-        case device_config.Hub(reserve_s=seconds) | device_config.Esme(hold_up_s=seconds):
-            pass
+        case device_config.Hub():
+            seconds, recharge = parts.device.reserve_s, parts.device.recharge_s
+        case device_config.Esme():
+            seconds = parts.device.hold_up_s
     own = parts.device.kind != "hub" or parts.home.feed is None
-    return MainsSupply(parts.home.mains if own else parts.home.feed, int(seconds * S))
+    return MainsSupply(parts.home.mains if own else parts.home.feed, int(seconds * S), int(recharge * S))
 
 
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
@@ -289,6 +291,12 @@ def _hub(parts: Parts) -> hubfw.Config:
         lls_password=parts.password,
         lab=home.bench.access.lab,
         outage_after_ns=int(device.outage_after_s * S),
+        central=device.central,
+        outage_reports=None
+        if device.outage_reports is None
+        else tuple(home.identities[label].eui64 for label in device.outage_reports),
+        voltage_alerts=tuple((home.identities[label].eui64, device.voltage_alert_after) for label in device.voltage_alerts),
+        restart_spread_ns=int(device.restart_spread_s * S),
         wired_meter=home.identities[wired[0]].eui64 if wired else None,
         flag_baud=_flag(home.declared[wired[0]])[1] if wired else None,
         channel=home.channel,

@@ -71,6 +71,14 @@ class VoltageAlert(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class VoltageAlert(Notice):
+    """The voltage at an electricity meter has left its limits so often."""
+
+    meter: int
+    excursions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Notice):
     """A notification that is none of the above; `hub` is empty."""
 
@@ -85,6 +93,7 @@ EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyTyp
     5: lambda hub, received, lost, seconds: GasTimeOutEnded(hub, received),
 })  # fmt: skip
 """Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
+VOLTAGE_ALERT = 6
 VOLTAGE_ALERT = 6
 LOG_CHANGED = 0x8F12
 
@@ -102,6 +111,8 @@ def understand(notification: DataNotification, received: int) -> Notice:
         case [bytes(hub), int(code), [bytes(), bytes(network), list(lines)]] if code == LOG_CHANGED:
             devices = {int.from_bytes(eui64, "big"): bytes(key) for eui64, key in lines}
             return DeviceLogChanged(hub, received, int.from_bytes(network, "big"), devices)
+        case [bytes(hub), int(code), [bytes(meter), int(excursions)]] if code == VOLTAGE_ALERT and len(meter) == 8:
+            return VoltageAlert(hub, received, int.from_bytes(meter, "big"), excursions)
         case [bytes(hub), int(code), [bytes(meter), int(excursions)]] if code == VOLTAGE_ALERT and len(meter) == 8:
             return VoltageAlert(hub, received, int.from_bytes(meter, "big"), excursions)
     return Unknown(b"", received, notification.body)

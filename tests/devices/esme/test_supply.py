@@ -64,12 +64,24 @@ def test_a_dip_shorter_than_the_hold_up_is_told_too(kept):
     assert "power" not in [kind for now, who, kind, data in kept.premises.events if who == "esme" and data == {"state": "off"}]
 
 
-def test_bad_voltage_without_a_loss_is_no_loss(kept):
+@pytest.mark.req("S-103", part=True)
+def test_bad_voltage_without_a_loss_is_no_loss_and_is_counted(kept):
     kept.mains.on(200.0)
     kept.run(MIN)
-    assert kept.reports == []
+    bad = {Metering.status: Status.POWER_QUALITY}
+    assert [values for _, values in kept.reports] == [bad]
     assert kept.read(Metering, Metering.status) == Status.POWER_QUALITY
-    assert str(kept.direct().register("1-0:32.7.0")) == "200.0 V"
+    client = kept.direct()
+    assert str(client.register("1-0:32.7.0")) == "200.0 V"
+    for volts in (190.0, 230.0, 260.0, 270.0, 253.0):
+        kept.mains.on(volts)
+        kept.run(MIN)
+    assert [values for _, values in kept.reports] == [bad, RESTORED] * 2
+    below, above = "1-0:12.32.0", "1-0:12.36.0"
+    assert [client.get(name, 1, 2).value for name in (below, above)] == [1, 1]
+    kept.board.cut(off_for=S)
+    kept.run(MIN)
+    assert [kept.direct().get(name, 1, 2).value for name in (below, above)] == [1, 1]
 
 
 def test_a_restoration_that_nobody_hears_is_repeated_until_somebody_does(kept):

@@ -30,7 +30,7 @@ def test_the_two_that_a_hub_sends():
     [
         (),
         (axdr.octets(HUB),),
-        (axdr.octets(HUB), axdr.u16(3), axdr.octets(date_time.encode(LOST)), axdr.u32(1)),
+        (axdr.octets(HUB), axdr.u16(99), axdr.octets(date_time.encode(LOST)), axdr.u32(1)),
         (axdr.octets(HUB), axdr.u16(1), axdr.octets(b""), axdr.u32(1)),
         (axdr.octets(HUB), axdr.u16(1), axdr.octets(b"\xff" * 12), axdr.u32(1)),
         (axdr.octets(HUB), axdr.u16(1), axdr.octets(date_time.encode(LOST)), axdr.null()),
