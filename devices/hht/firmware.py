@@ -3,7 +3,8 @@
 It reads the meter over its optical head (UART `optical`) and lists the devices of the hub it is plugged into (UART `service`), as
 client 16, which reads and writes nothing. Without any wire, where it has certificates, it is let into the home's network
 instead (`network_visit`). What it read is on its display and in `report` until the visit ends; its flash holds none of it at any
-time, so nothing is left to erase when it is switched off.
+time, so nothing is left to erase when it is switched off. Its buttons `fetch`, `deliver` and `discard` are for a hub's backup
+(`carrier`), the only thing it ever stores.
 Not here: writing, IEC 62056-21 sign-on.
 """
 
@@ -18,21 +19,24 @@ from typing import TYPE_CHECKING, Final
 from devices.parts.deadline import Deadline
 from devices.parts.dlms_port import PARAMETERS
 from devices.parts.screen import COLUMNS, STALE, line
+from devices.parts.swap_client import ENGINEER
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
-from devices.runtime.kernel import S
+from devices.runtime.kernel import DAY, S
 from devices.runtime.port import Port
 from devices.runtime.tasks import Event
 from protocols.core.effects import Effect, Send
-from protocols.core.errors import RemoteProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import hdlc
 from protocols.dlms.client import Client
+from protocols.dlms.cosem import AccessError
 from protocols.dlms.hdlc.client import State
 from protocols.dlms.meter import AsyncMeter
 from protocols.dlms.server import MANAGEMENT_SAP, PUBLIC_CLIENT
 from protocols.zigbee.key_establishment.certificates import Credentials
 
 if TYPE_CHECKING:
+    from devices.hht.carrier import Carrier
     from devices.hht.network_visit import NetworkVisit
     from devices.parts.han import Han
 
@@ -54,16 +58,20 @@ class Config:
     network: int | None = None
     """What the engineer reads off the hub: its network's extended PAN identifier."""
     credentials: tuple[Credentials, ...] = ()
+    password: bytes = field(default=b"", repr=False)
+    """Of the engineer's client at hubs; empty: it carries no backups."""
+    retention: int = 3 * DAY
+    """How long (ns) it carries a backup at most."""
 
 
 class Line:
     """An HDLC connection as a task sees it: connect, exchange APDUs, disconnect. Raises RemoteProtocolError."""
 
-    def __init__(self, owner: firmware.Firmware, port: Port, patience: int) -> None:
+    def __init__(self, owner: firmware.Firmware, port: Port, patience: int, client: int = PUBLIC_CLIENT) -> None:
         self._owner = owner
         self._port = port
         self._patience = patience
-        self._link = hdlc.ClientLink(PUBLIC_CLIENT, MANAGEMENT_SAP, PARAMETERS)
+        self._link = hdlc.ClientLink(client, MANAGEMENT_SAP, PARAMETERS)
         self._answers: deque[Effect] = deque()
         self._news = Event()
         self._timer = Deadline(owner, lambda: self._link.deadline, lambda: self._apply(self._link.expire(owner.now)))
@@ -124,10 +132,45 @@ class Firmware(firmware.Firmware):
         Over the radio: `networks`, `hub`, `clock` (seconds of UTC), `meters`.
         """
         self.over_radio: NetworkVisit | None = None
+        self.carrier: Carrier | None = None
+        self.errand: str | None = None
+        """What became of the button that was pressed last; None while it is at work, or none was."""
+        self._busy = False
 
     def boot(self, why: Reset) -> None:
+        if self.config.password:
+            self._carry()
         wired = any(self.board.uart(port).occupied for port in ("optical", "service"))
         self.spawn(self._visit() if wired or not self.config.credentials else self._radio_visit())
+
+    def _carry(self) -> None:
+        from devices.hht.carrier import Carrier  # loaded for terminals that carry backups only
+
+        self.carrier = Carrier(
+            self, lambda: Line(self, self.board.uart("service"), self.config.patience, ENGINEER)
+        )
+        self.carrier.start()
+        self.board.buttons.on_press = self._pressed
+
+    def _pressed(self, button: str) -> None:
+        if not self._busy and self.carrier is not None:
+            self._busy, self.errand = True, None
+            self.spawn(self._run(button, self.carrier))
+
+    async def _run(self, button: str, carrier: Carrier) -> None:
+        while self.report is None:  # the port is the visit's until it has read
+            await self.sleep(S)
+        try:
+            if button == "discard":
+                carrier.discard()
+                self.errand = "DISCARDED"
+            else:
+                hub = await (carrier.fetch() if button == "fetch" else carrier.deliver())
+                self.errand = f"{'FETCHED' if button == 'fetch' else 'DELIVERED'} {hub}"
+        except (RemoteProtocolError, LocalProtocolError, AccessError) as error:
+            self.errand = f"FAILED: {error}"
+        self._busy = False
+        self.board.display.show([TITLE, *wrap(self.errand, COLUMNS)])
 
     @property
     def han(self) -> Han | None:

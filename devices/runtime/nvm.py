@@ -90,6 +90,22 @@ class Nvm:
         for key in deleted:
             self._values.pop(key, None)
 
+    def purge(self, keep: Mapping[str, object]) -> None:
+        """Forget everything but `keep`, counters too, so that neither bank holds an octet of the rest.
+
+        A power cut leaves all of it, or `keep` alone with remains in the other bank: `scrub`, at the next boot, ends that.
+        """
+        self._values = {key: _encode(value) for key, value in keep.items()}
+        self._counters.clear()
+        self._rewrite()
+        self.scrub()
+
+    def scrub(self) -> None:
+        """Erase what the bank that is not in use still holds of before."""
+        spare = 1 - self._bank
+        if self._flash.used(spare):
+            self._flash.erase(spare)
+
     def counter(self, name: str, step: int = 1024) -> Counter:
         """The counter `name`, the same object while the power lasts. It writes once in `step` numbers."""
         counter = self._counters.get(name)

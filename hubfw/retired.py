@@ -1,0 +1,81 @@
+"""A hub that has handed over: silent in the home, it gives its last backup to who may have it, and is erased for disposal.
+
+It has SAP 1 only, on the WAN and on the service port: the objects of `swap`, and nothing to restore into. `Order.TAKE_UP_AGAIN`
+makes it the home's hub again, as long as it has not been erased; once it has, flash holds the swap record and nothing else, and it
+is a hub no more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from devices.parts.dlms_access import Clients
+from devices.parts.dlms_port import DlmsPort
+from devices.parts.swap_client import Order
+from devices.runtime import firmware
+from devices.runtime.board import Board, Reset
+from hubfw import store, swap, swap_record
+from hubfw.config import Config
+from hubfw.hub_device import clock, device_name
+from hubfw.local import Local
+from hubfw.sap_table import HUB
+from hubfw.swap import GONE, RESTART_AFTER, SEALED, STATE
+from hubfw.swap_record import Disposal, Kind, Line
+from hubfw.wan.endpoint import Endpoint
+from protocols.dlms import axdr, cosem
+from protocols.dlms.cosem import AccessError
+from protocols.dlms.server import LogicalDevice, Server
+from protocols.dlms.xdlms import DataAccessResult
+
+_DEVICE: Final = "hub"
+
+
+class Retired(firmware.Firmware):
+    """What runs on the board from the hand-over on."""
+
+    commissioned = False
+
+    def __init__(self, board: Board, config: Config) -> None:
+        super().__init__(board)
+        self._clients = clients = Clients(board, config.lls_password, config.lab)
+        things = [
+            clock(board),
+            cosem.Data("0-0:96.1.0", value=axdr.octets(f"{board.eui64:016X}".encode())),
+            *swap.objects(board, lambda: bytes(board.nvm.get(SEALED, b"")), self._obey),
+            *clients.objects(),
+        ]
+        granted = swap.associations(clients.associations(_DEVICE), config.engineer_password)
+        device = LogicalDevice(device_name(board.eui64), things, granted, security=clients.security, rng=clients.rng)
+        self.server = Server({HUB: device})
+
+    @property
+    def erased(self) -> bool:
+        """Whether nothing but the record is left."""
+        return bool(self.board.nvm.get(STATE) == GONE)
+
+    def boot(self, why: Reset) -> None:
+        if self.erased:
+            self.board.nvm.scrub()  # an erasure that a power cut broke off ends here
+        self.wan = Endpoint(self.board, {HUB: Local(self.board, self.server, HUB)})
+        self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
+        self.board.log("hub.retired", {"erased": self.erased})
+
+    def on_power_fail(self) -> None:
+        if not self.erased:
+            self._clients.save()
+
+    def _obey(self, order: Order) -> None:
+        nvm, now = self.board.nvm, self.board.rtc.read()
+        if self.erased:
+            raise AccessError(DataAccessResult.OTHER_REASON, "erased")
+        if order is Order.TAKE_UP_AGAIN:
+            nvm.commit(swap_record.with_line(nvm, Line(now, Kind.TAKEN_UP_AGAIN)), [STATE, SEALED])
+            self.board.scope.after(RESTART_AFTER, self.board.restart)
+        elif order is Order.ERASE:
+            serial = f"{self.board.eui64:016X}".encode()
+            line = Line(now, Kind.ERASED, serial, disposal=Disposal.ERASED, disposed_at=now)
+            nvm.purge({store.LAYOUT: store.PRESENT, STATE: GONE, **swap_record.with_line(nvm, line)})
+            self.board.log("hub.erased", {})
+            self.board.scope.after(RESTART_AFTER, self.board.restart)
+        else:
+            raise AccessError(DataAccessResult.OTHER_REASON, f"{order.name}: it has handed over")
