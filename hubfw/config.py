@@ -100,14 +100,6 @@ class Config:
     """(EUI-64, threshold) of the meters whose voltage alerts are told, until the head end chooses."""
     restart_spread_ns: int = 0
     """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
-    central: bool = True
-    """The meters are the central company's; if not, nothing is told of their supply."""
-    outage_reports: tuple[int, ...] | None = None
-    """EUI-64s of the meters whose outages are told, until the head end chooses; None: all, and the hub's own sense."""
-    voltage_alerts: tuple[tuple[int, int], ...] = ()
-    """(EUI-64, threshold) of the meters whose voltage alerts are told, until the head end chooses."""
-    restart_spread_ns: int = 0
-    """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
     wired_meter: int | None = None
     """EUI-64 of the electricity meter on the UART `wired`; it is reached there and never through a tunnel."""
     flag_baud: int | None = None

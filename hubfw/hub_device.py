@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
 from devices.runtime.kernel import S
+from hubfw import swap
 from hubfw.config import Config
 from hubfw.device_log import DeviceLog
 from hubfw.wan.endpoint import CONNECTIONS, IDLE, PORT
@@ -139,7 +140,7 @@ class HubDevice(LogicalDevice):
             ),
             cosem.IPv4Setup(IP_SETUP, ip_address=NO_ADDRESS, use_dhcp_flag=True),
             *clients.objects(),
-        ], clients.associations(_DEVICE),
+        ], swap.associations(clients.associations(_DEVICE), config.engineer_password),
             security=clients.security, rng=clients.rng, on_change=clients.remember(_DEVICE),
         )  # fmt: skip
 

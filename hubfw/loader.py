@@ -7,6 +7,7 @@ from devices.runtime.board import Board, Reset
 from hubfw import store
 from hubfw.config import Config
 from hubfw.firmware import Firmware
+from hubfw.swap import STATE as RETIRED
 
 
 class Halted(firmware.Firmware):
@@ -27,4 +28,8 @@ def load(board: Board, config: Config) -> firmware.Firmware:
             board.log("hub.migrated", {"from": layout})
     except store.Newer as error:
         return Halted(board, str(error))
+    if RETIRED in board.nvm:
+        from hubfw.retired import Retired  # few boards come to that
+
+        return Retired(board, config)
     return Firmware(board, config)
