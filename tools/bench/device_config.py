@@ -92,7 +92,6 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
         return self.name or self.kind
 
 
-class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
 class Product(Declared, frozen=True, kw_only=True):
     """A product that may join. Who says nothing of `manufacturer` and `model` takes whatever the device says of itself."""
 
@@ -107,6 +106,7 @@ class Product(Declared, frozen=True, kw_only=True):
             raise ValueError(f'no device of kind "{self.kind}" joins (kinds: {", ".join(JOINING_KINDS)})')
 
 
+class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
 
     ports: ClassVar[tuple[str, ...]] = ("wan",)
@@ -115,19 +115,6 @@ class Product(Declared, frozen=True, kw_only=True):
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240
     """How long its reserve energy lasts after mains loss."""
-    recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
-    """How long an empty reserve takes to be full again; 0: no time."""
-    restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
-    """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
-    central: bool = True
-    """Its meters are the central company's; if not, it tells nothing of their supply."""
-    outage_reports: Annotated[tuple[Name, ...], Meta(max_length=16)] | None = None
-    """The electricity meters whose outages are told at first; all unless said, and the hub's own sense."""
-    voltage_alerts: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
-    """The electricity meters whose voltage alerts are told at first."""
-    voltage_alert_after: Annotated[int, Meta(ge=1, le=255)] = 3
-    """Excursions of a meter's voltage that make an alert."""
-    prepay: Prepay | None = None
     recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
     """How long an empty reserve takes to be full again; 0: no time."""
     restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
@@ -150,6 +137,7 @@ class Product(Declared, frozen=True, kw_only=True):
     """The products that may join; any may unless said."""
     consumer_network: bool = False
     """It has a second network of its own for consumer devices, on which there is a copy of readings and prices, and no meter."""
+    prepay: Prepay | None = None
     """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
 
 
