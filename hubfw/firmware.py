@@ -22,7 +22,7 @@ from devices.runtime.kernel import DAY, HOUR, MIN, S, Timer
 from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
-from hubfw.gas_device import gas_device
+from hubfw.gas_device import GasDevice
 from hubfw.gas_mirror import Reading
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
@@ -41,7 +41,6 @@ from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HUB, SapTable
 from hubfw.supervision import Supervision
-from hubfw.supply_reports import SupplyReports
 from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
 from hubfw.swap import Swap
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
     from hubfw.mbus import MBus
     from hubfw.prepay.config import Prepay
     from hubfw.prepay.part import Prepayment
+    from protocols.zigbee.calendar.schedule import Zone
 
 ASK_AGAIN: Final = MIN
 """After a meter that did not tell its name, or a network that did not tell the time."""
@@ -94,6 +94,7 @@ class Firmware(firmware.Firmware):
             room=lambda: self.mirrors.room,
             may_report=lambda eui64: self.log.kind(eui64) == ESME,
             reported=lambda eui64, endpoint, status: self.supply_watch.reported(eui64, endpoint, status),
+            zone=self._zone,
         )  # fmt: skip
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
         self.events = HubEvents(self, self.esi.endpoint, config, self.log)
@@ -105,7 +106,7 @@ class Firmware(firmware.Firmware):
         self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
         self.second_radio = self._second_radio() if config.sub_ghz else None
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
-        self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors)
+        self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._zone)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""
         self.mailbox = Mailbox(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._message)
@@ -201,7 +202,7 @@ class Firmware(firmware.Firmware):
             self._wire(meter)
         for device in self.log.of(*self._tunnelled):
             if device.joined:
-                self._open_tunnel(device)
+                self._arrived(device)  # once more, for all that a power cut left undone then
         for meter in self.meters.values():
             self._learn(meter)
         self.tariffs.start()
@@ -313,7 +314,8 @@ class Firmware(firmware.Firmware):
             if self.gas_meter is not None:
                 name = device_name(self.gas_meter)
                 more = [] if self.prepay is None else self.prepay.gas_objects()
-                self.server.add(GAS, gas_device(name, self._gas_reading, self.clock, self.clients, more))
+                gas = self.board, self.gas_meter, self.mirrors, self.tariffs
+                self.server.add(GAS, GasDevice(name, *gas, self.clock, self.clients, more))
                 self.targets[GAS] = Local(self.board, self.server, GAS)
 
     def _serve(self, eui64: int) -> Meter:
@@ -353,10 +355,6 @@ class Firmware(firmware.Firmware):
             names.append((sap, bytes(self.board.nvm.get(_NAME + digits, digits.encode()))))
         return names
 
-    def _gas_reading(self) -> Reading | None:
-        mirror = None if self.gas_meter is None else self.mirrors.of(self.gas_meter)
-        return None if mirror is None else mirror.gas.reading
-
     def _notice(self, code: int) -> None:
         """Tell the head end of an event without a time of its own."""
         self.record.event = code
@@ -375,6 +373,11 @@ class Firmware(firmware.Firmware):
         return HIGH_PRIORITY | self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
 
     # --- the clock ---
+
+    def _zone(self, utc: int) -> Zone:
+        from hubfw.han.local_time import zone  # who asks is rare
+
+        return zone(utc, self.clock.zone)
 
     def _set_clock(self) -> None:
         """From the network, daily; battery meters are told to look."""

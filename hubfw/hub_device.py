@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
+from devices.parts.kept_objects import keep
 from devices.runtime.kernel import S
 from hubfw import swap
 from hubfw.config import Config
 from hubfw.device_log import DeviceLog
+from hubfw.han.local_time import SAVING, SUMMER_BEGINS, SUMMER_ENDS
 from hubfw.wan.endpoint import CONNECTIONS, IDLE, PORT
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
@@ -77,15 +79,24 @@ def device_name(eui64: int) -> bytes:
 
 
 def clock(board: Board) -> cosem.Clock:
-    """The hub's clock, which the network sets."""
+    """The hub's clock, which the network sets. What local time is in the premises, a client sets; a new hub has Great Britain's."""
 
     def time() -> bytes:
-        return date_time.encode(board.rtc.read(), status())
+        return made.zone.encode(board.rtc.read(), status()) if board.rtc.valid else date_time.encode(board.rtc.read(), status())
 
     def status() -> int:
-        return 0 if board.rtc.valid else ClockStatus.INVALID
+        if not board.rtc.valid:
+            return ClockStatus.INVALID
+        return ClockStatus.DAYLIGHT_SAVING if made.zone.saving(board.rtc.read()) else 0
 
-    return cosem.Clock("0-0:1.0.0", time=time, status=status, access={"time": Access.READ})
+    settable = [cosem.Clock.attributes[number] for number in (3, 5, 6, 7, 8)]
+    access = {"time": Access.READ, **{member.name: Access.READ_WRITE for member in settable}}
+    made = cosem.Clock(
+        "0-0:1.0.0", time=time, status=status, access=access, daylight_savings_begin=SUMMER_BEGINS,
+        daylight_savings_end=SUMMER_ENDS, daylight_savings_deviation=SAVING, daylight_savings_enabled=True,
+    )  # fmt: skip
+    keep(board.nvm, made, *settable)
+    return made
 
 
 class HubDevice(LogicalDevice):

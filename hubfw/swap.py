@@ -1,6 +1,6 @@
 """A hub gives its place to another one, or takes another one's: backup, hand-over, restore, record, disposal.
 
-On SAP 1, for client 1 and for the engineer's client, who finds nothing else there:
+On SAP 1, for client 1 and for the engineer's client, who finds nothing but these and the clock there:
 
     0-0:128.30.4  class 1   the backup made last, sealed; read block by block
     0-0:128.30.6  class 1   orders: 1 make a backup, 2 hand over, 3 take up again, 4 erase everything (only what has handed over)
@@ -52,7 +52,7 @@ HANDED_OVER: Final = "handed-over"
 GONE: Final = "erased"
 RESTART_AFTER: Final = 5 * S
 """Between an order and the restart that it needs: the answer is on its way."""
-_ALLOWED: Final = {(Obis(name), 2) for name in (BACKUP, RECORD, ORDER)} | {(Obis(RESTORE), number) for number in range(2, 8)}
+_ALLOWED: Final = {(Obis(name), 2) for name in (BACKUP, RECORD, ORDER, "0-0:1.0.0")} | {(Obis(RESTORE), number) for number in range(2, 8)}
 _METHODS: Final = {(Obis(RESTORE), number) for number in range(1, 5)}
 
 

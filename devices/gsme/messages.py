@@ -33,6 +33,8 @@ MOST: Final = 32
 """Messages fetched at one wake."""
 GIVEN_MOST: Final = 8
 """Messages that wait to be given; the oldest make room."""
+REMEMBERED: Final = 16
+"""Messages by which a repeated one is known: as many as a hub keeps for one meter."""
 ANSWER: Final = 10 * S
 SETTLE: Final = S // 2
 """After a message arrived at the hub, until it may be taken to know the tunnel."""
@@ -59,8 +61,9 @@ class Messages:
         self._tried = False
         self._closed = 0
         """How often the tunnel was found to be gone; identifiers may come again after a restart of the hub."""
-        state = self._nvm.get(_STATE, {"last": b"", "waiting": []})
-        self._last: bytes = state["last"]
+        state = self._nvm.get(_STATE, {"last": [], "waiting": []})
+        self._taken: list[bytes] = state["last"]
+        """Hashes of the messages taken last: another hub may give again what its predecessor gave after its backup."""
         self._waiting: list[bytes] = state["waiting"]
 
     async def connect(self) -> Peer:
@@ -144,7 +147,7 @@ class Messages:
         for message in messages:
             if not 0 < len(message) <= LONGEST_MESSAGE:
                 raise LocalProtocolError(f"a message of {len(message)} octets, and 1 to {LONGEST_MESSAGE} go through a tunnel")
-        self._keep(self._last, [*self._waiting, *messages])
+        self._keep(self._taken, [*self._waiting, *messages])
 
     async def give(self) -> None:
         """Give what waits. Raises NoAnswer."""
@@ -158,7 +161,7 @@ class Messages:
                 await self._tunnels.transfer(peer, Put(message).build())
                 await self._firmware.sleep(SETTLE)
             if self._closed == closed and self._waiting[:1] == [message]:
-                self._keep(self._last, self._waiting[1:])
+                self._keep(self._taken, self._waiting[1:])
 
     async def _get(self) -> GetResponse:
         """One answer of the hub; through a new tunnel where the hub does not know this one. Raises NoAnswer."""
@@ -180,14 +183,14 @@ class Messages:
 
     def _take(self, message: bytes) -> None:
         mark = aes.mmo(message)
-        if mark == self._last:
+        if mark in self._taken:
             self._log("gsme.message-repeated", {"octets": len(message)})
             return
-        self._keep(mark, [*self._waiting, *self.inbox.take(message)])
+        self._keep([*self._taken, mark][-REMEMBERED:], [*self._waiting, *self.inbox.take(message)])
 
-    def _keep(self, last: bytes, waiting: Sequence[bytes]) -> None:
-        self._last, self._waiting = last, list(waiting)[-GIVEN_MOST:]
-        self._nvm.put({_STATE: {"last": self._last, "waiting": self._waiting}})
+    def _keep(self, taken: list[bytes], waiting: Sequence[bytes]) -> None:
+        self._taken, self._waiting = taken, list(waiting)[-GIVEN_MOST:]
+        self._nvm.put({_STATE: {"last": self._taken, "waiting": self._waiting}})
 
     # --- the tunnel ---
 

@@ -24,6 +24,7 @@ from protocols.zigbee.zcl.status import Status
 
 if TYPE_CHECKING:
     from devices.runtime.board import Board
+    from protocols.zigbee.calendar.schedule import Zone
 
 ENDPOINT: Final = 1
 DEVICE: Final = 0x0500
@@ -34,14 +35,16 @@ _ROOM_FOR_MIRRORS = 0x01
 
 
 class Esi:
-    """The endpoint. `room`: whether another mirror could be had; `reported(eui64, endpoint, status)`: a meter's own Status."""
+    """The endpoint. `room`: whether another mirror could be had; `reported(eui64, endpoint, status)`: a meter's own Status;
+    `zone(utc)`: the premises' zone at a time in seconds since 2000."""
 
     def __init__(
         self, board: Board, tariff: Tariff, room: Callable[[], bool], may_report: Callable[[int | None], bool],
-        reported: Callable[[int, int, int], object],
+        reported: Callable[[int, int, int], object], zone: Callable[[int], Zone],
     ) -> None:
         self.endpoint = Endpoint(ENDPOINT, DEVICE)
         self._rtc = board.rtc
+        self._zone = zone
         self._may_report = may_report
         self._reported = reported
         self.endpoint.serve(Basic, {
@@ -55,7 +58,7 @@ class Esi:
         self.endpoint.serve(Time, {
             Time.time: lambda: _seconds(self._rtc),
             Time.time_status: self._time_status,
-            Time.time_zone: lambda: 0,
+            Time.time_zone: lambda: self._zone(_seconds(self._rtc)).standard if self._rtc.valid else 0,
             Time.dst_start: lambda: self._summer(0),
             Time.dst_end: lambda: self._summer(1),
             Time.dst_shift: lambda: self._summer(2),
@@ -72,9 +75,7 @@ class Esi:
         """Its begin, its end, how much it adds; nothing where the time is not known."""
         if not self._rtc.valid:
             return 0 if place == 2 else _UNKNOWN_TIME
-        from hubfw.han.local_time import zone  # who asks is rare
-
-        summer = zone(_seconds(self._rtc))
+        summer = self._zone(_seconds(self._rtc))
         return (summer.dst_start, summer.dst_end, summer.dst_shift)[place]
 
     def _time_status(self) -> int:

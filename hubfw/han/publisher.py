@@ -19,7 +19,6 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
 from hubfw.config import IHD, PPMID
 from hubfw.device_log import DeviceLog
-from hubfw.han.local_time import zone
 from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
@@ -40,6 +39,7 @@ from protocols.zigbee.zcl.status import Status
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
     from devices.runtime.kernel import Timer
+    from protocols.zigbee.calendar.schedule import Zone
 
 GATHER: Final = S
 """What is published together goes together."""
@@ -64,7 +64,7 @@ class Publisher:
 
     def __init__(
         self, firmware: Firmware, han: Han, endpoint: Endpoint, log: DeviceLog, fuel: str, commodity: int,
-        used: Callable[[], Fraction | None], published: Callable[[Frame], object],
+        used: Callable[[], Fraction | None], published: Callable[[Frame], object], zone: Callable[[int], Zone],
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -74,6 +74,7 @@ class Publisher:
         self._fuel = fuel
         self._used = used
         self._published = published
+        self._zone = zone
         self.responses: dict[int, dict[int, int]] = {}
         """Critical peak event to who answered what."""
         self._outbox: list[Frame] = []
@@ -159,7 +160,7 @@ class Publisher:
 
     def _current(self, command: Price.GetCurrentPrice, request: Request) -> Outcome:
         now = self.now
-        price = None if now is None else current_price(self.store, now, used=self._consumption, zone=zone(now))
+        price = None if now is None else current_price(self.store, now, used=self._consumption, zone=self._zone(now))
         if price is not None:
             return price
         return Status.NOT_FOUND if self._usual_price is None else self._usual_price(command, request)

@@ -7,7 +7,7 @@ what the meter's register (of gas: the mirror) shows beyond what it showed when 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -25,6 +25,7 @@ from protocols.zigbee.zcl.status import Status
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
     from hubfw.han.publisher import Publisher
+    from protocols.zigbee.calendar.schedule import Zone
 
 GAS_ENDPOINT: Final = 2
 DEVICE: Final = 0x0500
@@ -42,13 +43,16 @@ _BLOCK: Final = "block-period/"
 class Tariffs:
     """Both fuels' publishers."""
 
-    def __init__(self, firmware: Firmware, han: Han, esi: Endpoint, log: DeviceLog, mirrors: Mirrors) -> None:
+    def __init__(
+        self, firmware: Firmware, han: Han, esi: Endpoint, log: DeviceLog, mirrors: Mirrors, zone: Callable[[int], Zone]
+    ) -> None:
         self._firmware = firmware
         self._board = firmware.board
         self._han = han
         self._esi = esi
         self._log = log
         self._mirrors = mirrors
+        self._zone = zone
         self._publishers: dict[str, Publisher] = {}
         self._registers: dict[str, Fraction] = {}
         """What each meter's register showed last, in its unit."""
@@ -78,7 +82,7 @@ class Tariffs:
             endpoint = self._esi if fuel == ELECTRICITY else Endpoint(GAS_ENDPOINT, DEVICE)
             self._publishers[fuel] = Publisher(
                 self._firmware, self._han, endpoint, self._log, fuel, COMMODITIES[fuel],
-                used=partial(self._used, fuel), published=partial(self._published, fuel),
+                used=partial(self._used, fuel), published=partial(self._published, fuel), zone=self._zone,
             )  # fmt: skip
             self._firmware.spawn(self._look(fuel))
         return self._publishers[fuel]

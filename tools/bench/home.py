@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import hubfw
 from devices import cad, esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
@@ -32,12 +32,16 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import config, device_config, prepay
-from tools.bench.identity import Identity, authority, identify
+from tools.bench.identity import Identity, authority, derive, identify
 from tools.bench.medium import medium
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
 from tools.bench.wire import Lead
 from tools.errors import BadInput
+
+if TYPE_CHECKING:
+    from devices.runtime.modem import Modem
+    from tools.bench.wan_slot import WanSlot
 
 HEAD_END = "dcc"
 """The head end's host on the virtual network."""
@@ -158,6 +162,8 @@ class Home:
             if here is None and isinstance(device, device_config.Esme) and device.interface == "wired":
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), device.wire, self.feed)
 
+        self.wan_slot = _wan_slot(self)
+        """Where WAN modules go in and come out, at a hub that has such a slot."""
         for shield in declared.air.shielded:
             for hours, loss in ((shield.from_hours, 1.0), (shield.to_hours, declared.air.loss)):
                 if hours is not None:
@@ -203,7 +209,8 @@ class Home:
             radio=self._radio(device.label) if kind.radio or (device.kind == "hht" and self._together) else None,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
             ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
-            net=self.net.host(identity.node) if kind.wan else None,
+            net=self.net.host(identity.node) if kind.wan and not _slotted(device) else None,
+            modem=_modem(self, device, identity.node),
             buttons=kind.buttons,
             display=kind.display,
         )
@@ -256,6 +263,39 @@ class Visit:
         self._supply.remove()
 
 
+def _wan_slot(home: Home) -> WanSlot | None:
+    modules = {label: home.boards[label] for label in home.of_kind("wan-module") if label in home.boards}
+    if not modules:
+        return None
+    from tools.bench.wan_slot import WanSlot  # few homes have one: the others don't wait for it
+
+    return WanSlot(home.hub, modules)
+
+
+def _modem(home: Home, device: device_config.Device, node: str) -> Modem | None:
+    if not isinstance(device, device_config.WanModule):
+        return None
+    from tools.bench import wan_slot
+
+    return wan_slot.modem(home.net, device, node)
+
+
+def _wan_module(parts: Parts) -> Callable[[Board], Firmware]:
+    from tools.bench import wan_slot
+
+    return wan_slot.firmware(parts)
+
+
+def _slot(parts: Parts) -> Supply:
+    from tools.bench import wan_slot
+
+    return wan_slot.supply(parts)
+
+
+def _slotted(device: device_config.Device) -> bool:
+    return isinstance(device, device_config.Hub) and device.wan == "module"
+
+
 def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
     return lambda parts: MainsSupply(parts.home.mains, int(hold_up_s * S))
 
@@ -275,7 +315,8 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
     return lambda parts: Battery(parts.home.kernel, inserted=inserted)
 
 
-def _hub(parts: Parts) -> hubfw.Config:
+def hub_config(parts: Parts) -> hubfw.Config:
+    """What a hub of this home is told."""
     home, device = parts.home, parts.device
     assert isinstance(device, device_config.Hub)
     listed = [label for label, each in home.declared.items() if _joins(each) and each.listed]
@@ -288,8 +329,11 @@ def _hub(parts: Parts) -> hubfw.Config:
             for label in listed
         ),
         push_destination=(LISTENER if home.bench.notifications.to != config.HEAD_END else HEAD_END, 4059),
+        wan_address=parts.identity.node if _slotted(device) else None,
         lls_password=parts.password,
         lab=home.bench.access.lab,
+        backup_key=derive(home.kernel.seed, home.name, "hub backup", 32),
+        engineer_password=engineer_password(home),
         outage_after_ns=int(device.outage_after_s * S),
         central=device.central,
         outage_reports=None
@@ -305,24 +349,13 @@ def _hub(parts: Parts) -> hubfw.Config:
         if home.sub_ghz is None
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
+        core_only=device.core_only,
+        approved=_approved(device),
         prepay=None if device.prepay is None else prepay.hub(home, device.prepay),
         tunnel_protocol=home.profile.tunnel_protocol,
     )
 
 
-def _wired(device: device_config.Device) -> bool:
-    return isinstance(device, device_config.Esme) and device.interface == "wired"
-
-
-def _flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
-    """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
-        core_only=device.core_only,
-        approved=_approved(device),
-    wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
-    return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)
-
-
-def _network(home: Home) -> int | None:
 def _joins(device: device_config.Device) -> bool:
     """Whether it is on the meters' network, once it is let in."""
     consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
@@ -343,6 +376,17 @@ def engineer_password(home: Home) -> bytes:
     return derive(home.kernel.seed, home.name, "engineer", 8).hex().encode()
 
 
+def _wired(device: device_config.Device) -> bool:
+    return isinstance(device, device_config.Esme) and device.interface == "wired"
+
+
+def _flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
+    """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
+    wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
+    return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)
+
+
+def _network(home: Home) -> int | None:
     """The extended PAN id printed on the home's hub; None: any network will do."""
     return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
 
@@ -390,6 +434,10 @@ def _load_controller(parts: Parts) -> load_controller.Config:
     )
 
 
+def _cad(parts: Parts) -> cad.Config:
+    return cad.Config(parts.identity.install_code, _network(parts.home), parts.credentials)
+
+
 def _ppmid(parts: Parts) -> ppmid.Config:
     messages = parts.home.profile.tunnel_protocol == GB_HRGP
     return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
@@ -401,10 +449,6 @@ def _on_mbus(home: Home) -> tuple[hubfw.MBusMeter, ...]:
     from tools.bench import mbus  # few homes have it: the others don't wait for it
 
     return mbus.meters(home)
-def _cad(parts: Parts) -> cad.Config:
-    return cad.Config(parts.identity.install_code, _network(parts.home), parts.credentials)
-
-
 
 
 def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
@@ -415,12 +459,17 @@ def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
 
 def _hht(parts: Parts) -> hht.Config:
     credentials = () if parts.home.foreign else parts.credentials
-    return hht.Config(install_code=parts.identity.install_code, network=_network(parts.home), credentials=credentials)
+    return hht.Config(
+        install_code=parts.identity.install_code,
+        network=_network(parts.home),
+        credentials=credentials,
+        password=engineer_password(parts.home),
+    )
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(
-        lambda p: partial(hubfw.load, config=_hub(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
+        lambda p: partial(hubfw.load, config=hub_config(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
     ),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
     "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH, buttons=("valve",)),
@@ -434,6 +483,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         _mains(0),
         buttons=("ok", "no", "now"),
     ),
+    "cad": Kind(lambda p: partial(cad.Firmware, config=_cad(p)), _mains(0)),
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
         _mains(0),
@@ -446,8 +496,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(repeater.Firmware, config=repeater.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),
     ),
-    "hht": Kind(lambda p: partial(hht.Firmware, config=_hht(p)), _cell(False), radio=False),
+    "hht": Kind(
+        lambda p: partial(hht.Firmware, config=_hht(p)), _cell(False), buttons=("fetch", "deliver", "discard"), radio=False
+    ),
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
+    "wan-module": Kind(_wan_module, _slot, radio=False),
 })  # fmt: skip
 """Kind of device in a bench file to how it is built."""
-    "cad": Kind(lambda p: partial(cad.Firmware, config=_cad(p)), _mains(0)),

@@ -32,11 +32,16 @@ class Zone:
         self._ends = ends
         self._known: dict[int, tuple[int, int] | None] = {}
 
+    @property
+    def normal(self) -> int:
+        """ns that local normal time is ahead of UTC."""
+        return self._normal
+
     def offset(self, utc: int) -> int:
         """ns that local time is ahead of UTC."""
         if self._begins is None or self._ends is None:
             return self._normal
-        changes = self._changes(split(utc + self._normal)[0].year)
+        changes = self.changes(split(utc + self._normal)[0].year)
         if changes is None:
             return self._normal
         begins, ends = changes
@@ -54,7 +59,7 @@ class Zone:
     def reached(self, utc: int) -> int:
         """The furthest local time that was shown until an instant: after a change back it stands still for a while."""
         offset = self.offset(utc)
-        for change in self._changes(split(utc + self._normal)[0].year) or ():
+        for change in self.changes(split(utc + self._normal)[0].year) or ():
             drop = self.offset(change - 1) - self.offset(change)
             if change <= utc < change + drop:
                 return change + offset + drop - 1
@@ -65,7 +70,7 @@ class Zone:
         for offset in sorted((self._normal, self._summer), reverse=True):
             if self.offset(local - offset) == offset:
                 return local - offset
-        for change in self._changes(split(local)[0].year) or ():
+        for change in self.changes(split(local)[0].year) or ():
             if change + self.offset(change - 1) <= local < change + self.offset(change):
                 return change
         return local - self._normal
@@ -95,13 +100,13 @@ class Zone:
 
     def change(self, year: int, *, begins: bool) -> date | None:
         """The local day on which daylight saving begins, or ends; None: not that year."""
-        changes = self._changes(year)
+        changes = self.changes(year)
         if changes is None:
             return None
         return split(changes[0] + self._normal if begins else changes[1] + self._summer)[0]
 
-    def _changes(self, year: int) -> tuple[int, int] | None:
-        """The instants at which daylight saving begins and ends in a year."""
+    def changes(self, year: int) -> tuple[int, int] | None:
+        """The instants at which daylight saving begins and ends in a year; None: it has none."""
         if self._begins is None or self._ends is None:
             return None
         if year not in self._known:
