@@ -34,6 +34,8 @@ class Config:
     """Test keys of the access profile lab; None: the profile open."""
     interface: Literal["han", "wired"] = "han"
     """How it talks to the hub: by radio, or on its UART `wired`."""
+    flag: tuple[Literal["A", "B", "C"] | None, int | None] = (None, None)
+    """Where wired: mode and fastest rate of IEC 62056-21 there; None: DLMS over HDLC."""
     tunnel_protocol: int = DLMS
     """What the hub may tunnel to it: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""
     remote_close: bool = True

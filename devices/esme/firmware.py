@@ -1,8 +1,9 @@
 """The electricity meter's firmware: measures, keeps its clock by the hub's, answers on every interface, reports loss of supply.
 
 DLMS comes through the HAN tunnel, on the optical port (which shows the main registers over IEC 62056-21, too) and, where the meter
-is wired to its hub, on that interface over HDLC; Smart Energy on its endpoint. All of them show the values of one `Meter`. A meter
-wired to its hub has no radio, and nobody to report a loss of supply to. Not here: tariffs, prepayment accounts, GBCS messages.
+is wired to its hub, on that interface over HDLC (or that one shows the registers over IEC 62056-21, and nothing else); Smart Energy
+on its endpoint. All of them show the values of one `Meter`. A meter wired to its hub has no radio, and nobody to report a loss of
+supply to. Not here: tariffs, prepayment accounts, GBCS messages.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from devices.esme.meter import Meter
 from devices.esme.metering import Commands
 from devices.esme.prepayment import Prepayment
 from devices.esme.prepayment_face import PrepaymentFace
-from devices.esme.readout import IDENTIFICATION, Readout
+from devices.esme.readout import IDENTIFICATION, Readout, on_wire
 from devices.esme.supply import Supply
 from devices.esme.timed_objects import PUSH
 from devices.esme.tunnel import DlmsTunnel
@@ -26,6 +27,7 @@ from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.event_recorder import EventRecorder
+from devices.parts.flag_port import FlagPort
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.identify import TEXT, Identifier
 from devices.parts.inbox import Inbox
@@ -96,7 +98,7 @@ class Firmware(firmware.Firmware):
         password = config.lls_password.decode("ascii", "replace")
         self._optical = OpticalPort(self, board.uart("optical"), self.server, IDENTIFICATION, registers, password)
         if wired:
-            self._wired = DlmsPort(self, board.uart("wired"), self.server)
+            self._wired = self._wire(password)
         device = self.server.devices[cosem.MANAGEMENT]
         account = Prepayment(board, config, self.meter, device)
         limits = Limits(board, self.meter, device)
@@ -130,6 +132,15 @@ class Firmware(firmware.Firmware):
             self.spawn(self._live(self.han, self.clock))
         else:
             self._supply_checked()
+
+    def _wire(self, password: str) -> DlmsPort | FlagPort:
+        """The wired meter interface, in the protocol that it speaks."""
+        port, (mode, baud) = self.board.uart("wired"), self.config.flag
+        if mode is None or baud is None:
+            return DlmsPort(self, port, self.server)
+        rtc = self.board.rtc
+        registers = Readout(self.meter, self.config, lambda: rtc.read() if self.clock_reliable else None, rtc.set)
+        return FlagPort(self, port, on_wire(mode, baud), registers, password)
 
     @property
     def commissioned(self) -> bool:

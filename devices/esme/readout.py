@@ -1,30 +1,45 @@
 """What the meter shows over IEC 62056-21: its main registers as data sets, under COSEM identifiers without `*255`, read-only.
 
 Energy in kWh and kvarh with three decimals, as the meter counts watt-hours. The clock is at `0.9.1` and `0.9.2`,
-as readers know it, and not there while its time cannot be believed.
+as readers know it, and not there while its time cannot be believed. Where a hub on the wire sets it, it writes `0-0:1.0.0`:
+year, month, day, hours, minutes, seconds of UTC, two digits each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 from devices.esme.config import Config
 from devices.esme.meter import Meter
 from protocols.dlms.cosem import date_time
 from protocols.iec62056_21 import DataSet, Fault, Identification, Refused, Value
+from protocols.iec62056_21.rates import ANNOUNCED, letter
 
 IDENTIFICATION: Final = Identification("MBE", "5", "ESME", "2")
 """MBE: the maker; 5: 9600 baud; 2: HDLC is on offer (mode E)."""
+CLOCK: Final = "0-0:1.0.0"
+_CLOCK_DIGITS: Final = 12
+SECOND: Final = 1_000_000_000
+
+
+def on_wire(mode: Literal["A", "B", "C"], baud: int) -> Identification:
+    """Who it is where the wired interface speaks this protocol: 300 baud in mode A, up to `baud` announced in B, or agreed in C."""
+    letters = {"A": "-", "B": letter(baud, ANNOUNCED), "C": letter(baud)}
+    return Identification("MBE", letters[mode], "ESME")
 
 
 class Readout:
-    """The registers of `protocols.iec62056_21`. `utc()`: the clock's time in ns, or None."""
+    """The registers of `protocols.iec62056_21`. `utc()`: the clock's time in ns, or None. `set_utc`: what a write of it calls."""
 
-    def __init__(self, meter: Meter, config: Config, utc: Callable[[], int | None]) -> None:
+    def __init__(
+        self, meter: Meter, config: Config, utc: Callable[[], int | None], set_utc: Callable[[int], object] | None = None
+    ) -> None:
         self._meter = meter
         self._config = config
         self._utc = utc
+        self._set_utc = set_utc
 
     def readout(self) -> Iterator[DataSet]:
         meter, utc = self._meter, self._utc()
@@ -48,8 +63,22 @@ class Readout:
         raise Refused(Fault.ADDRESS)
 
     def write(self, address: str, values: tuple[Value, ...]) -> None:
+        if self._set_utc is not None and address.removesuffix("*255") == CLOCK:
+            self._set_utc(_instant(values[0].text))
+            return
         self.read(address)
         raise Refused(Fault.DENIED)
+
+
+def _instant(text: str) -> int:
+    """ns since 1970. Raises Refused."""
+    if len(text) != _CLOCK_DIGITS or not (text.isascii() and text.isdigit()):
+        raise Refused(Fault.VALUE)
+    try:
+        moment = datetime.strptime(text, "%y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused(Fault.VALUE) from None
+    return int(moment.timestamp()) * SECOND
 
 
 def _thousandths(value: int) -> str:

@@ -42,6 +42,7 @@ from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
 from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import PUBLICATIONS, Publication
+from tools.bench.wire import Wire
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -115,6 +116,10 @@ class Home(Declared, frozen=True, kw_only=True):
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
         if len(wired) > 1:
             raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
+        if hubs and hubs[0].power == "meter":
+            if not wired:
+                raise ValueError('a hub with `power = "meter"` needs an electricity meter with `interface = "wired"`')
+            wired[0].wire.electrical(hubs[0].milliamps).check()
         gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | PrepayGas)]
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")

@@ -13,6 +13,7 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.declared import Declared
 from tools.bench.medium import Metres
 from tools.bench.prepay import Prepay
+from tools.bench.wire import Wire
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
@@ -150,6 +151,8 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """How long it runs on after mains loss."""
     interface: Literal["han", "wired"] = "han"
     """How it talks to the hub: by radio, or by the wired meter interface."""
+    wire: Wire = Wire()
+    """That interface."""
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):

@@ -140,7 +140,7 @@ class Home:
         self.identities = {device.label: identify(kernel.seed, self.name, device) for device in declared.device}
         suite = SUITES.get(declared.air.key_establishment)
         self.authority = None if suite is None else authority(kernel.seed, suite)
-        hub = next((device for device in declared.device if isinstance(device, device_config.Hub)), None)
+        hub = next((each for each in declared.device if isinstance(each, device_config.Hub)), None)
         self.feed = None if hub is None or hub.power == "mains" else Feed(self.mains, f"{self.name}/feed")
         """What a hub without a supply of its own gets from the meter it is wired to."""
         self.lead: Lead | None = None
@@ -158,9 +158,9 @@ class Home:
             hub = self.declared[label]
             if isinstance(hub, device_config.Hub) and hub.prepay is not None and here is None:
                 prepay.people(self, hub.prepay)
-            device = self.declared[label]
-            if here is None and isinstance(device, device_config.Esme) and device.interface == "wired":
-                self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), device.wire, self.feed)
+            meter = self.declared[label]
+            if here is None and isinstance(meter, device_config.Esme) and meter.interface == "wired":
+                self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), meter.wire, self.feed)
 
         self.wan_slot = _wan_slot(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
@@ -307,8 +307,8 @@ def _reserve(parts: Parts) -> Supply:
             seconds, recharge = parts.device.reserve_s, parts.device.recharge_s
         case device_config.Esme():
             seconds = parts.device.hold_up_s
-    own = parts.device.kind != "hub" or parts.home.feed is None
-    return MainsSupply(parts.home.mains if own else parts.home.feed, int(seconds * S), int(recharge * S))
+    feed = parts.home.feed if parts.device.kind == "hub" else None
+    return MainsSupply(feed or parts.home.mains, int(seconds * S), int(recharge * S))
 
 
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
