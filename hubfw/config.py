@@ -78,6 +78,8 @@ class Config:
     """Host and port to which notifications go."""
     wan_address: str | None = None
     """Its network address, where a WAN module in the slot registers it; None: the WAN part is built in."""
+    wan_application: str = "dlms"
+    """The application layer that its WAN side begins with (`wan.application`); afterwards the setting that it keeps counts."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
     backup_key: bytes = field(default=b"", repr=False)

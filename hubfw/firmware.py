@@ -23,7 +23,6 @@ from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
 from hubfw.gas_device import GasDevice
-from hubfw.gas_mirror import Reading
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.events import HubEvents
@@ -44,7 +43,8 @@ from hubfw.supervision import Supervision
 from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
 from hubfw.swap import Swap
-from hubfw.wan.endpoint import Endpoint, Shared, Target
+from hubfw.wan.application import WanApplication
+from hubfw.wan.endpoint import Shared, Target
 from hubfw.wan.network import Network
 from hubfw.wan.notifier import Notifier
 from hubfw.wired import Wired
@@ -141,6 +141,9 @@ class Firmware(firmware.Firmware):
         self.supply_watch = SupplyWatch(
             self, config, self.log, self.han, self.record, self.notifier, self._notification, reports
         )  # fmt: skip
+        self.application = WanApplication(self, config.wan_application)
+        for thing in self.application.objects():
+            self.device.add(thing)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.gas_meter: int | None = None
@@ -193,7 +196,7 @@ class Firmware(firmware.Firmware):
         self.coordinator.start()
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
-        self.wan = Endpoint(self.board, self.targets, self.network)
+        self.application.start()
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)

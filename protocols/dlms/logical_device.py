@@ -82,6 +82,10 @@ class LogicalDevice:
             raise LocalProtocolError(f"{self!r} already has {thing.name}")
         self._objects[thing.name] = thing
 
+    def remove(self, thing: InterfaceClass) -> None:
+        """Be without an object again."""
+        del self._objects[thing.name]
+
     def find(self, name: bytes) -> InterfaceClass | None:
         """The object of a logical name."""
         return self._objects.get(name)

@@ -12,11 +12,12 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from tools.bench import premises
 from tools.bench.access import Access, LabKeys
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -37,6 +38,7 @@ from tools.bench.device_config import (
     Product,
     Rcp,
     Repeater,
+    WanModule,
 )
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
@@ -94,6 +96,7 @@ class Home(Declared, frozen=True, kw_only=True):
         for label in labels:
             if labels.count(label) > 1:
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
+        premises.check(self.device)
         hubs = [device for device in self.device if isinstance(device, Hub)]
         if len(hubs) != 1 and (hubs or not any(isinstance(device, Rcp) for device in self.device)):
             raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp")
@@ -110,7 +113,8 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        rooted = [device for device in self.device if device.elsewhere and isinstance(device, Hub | Hht | Rcp | MBusGas)]
+        settled = Hub | Hht | Rcp | MBusGas | WanModule
+        rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
         wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
@@ -145,7 +149,7 @@ class Home(Declared, frozen=True, kw_only=True):
         joining = [
             device
             for device in self.device
-            if device.listed and not isinstance(device, Hub | Hht | Rcp | MBusGas) and device not in wired + consumers
+            if device.listed and not isinstance(device, Hub | Hht | Rcp | MBusGas | WanModule) and device not in wired + consumers
         ]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
@@ -288,6 +292,8 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.neighbourhood.walls[]": Wall,
     "$.neighbourhood.noise[]": Noise,
     "$.home[]": Home,
+    "$.home[].device[].wire": Wire,
+    "$.home[].device[].approved[]": Product,
     "$.home[].device[].prepay": Prepay,
     "$.home[].device[].prepay.gas": Prices,
     "$.home[].device[].prepay.electricity": Prices,
@@ -297,8 +303,6 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.home[].air.walls[]": Wall,
     "$.home[].air.noise[]": Noise,
     "$.home[].air.shielded[]": Shield,
-    "$.home[].device[].wire": Wire,
-    "$.home[].device[].approved[]": Product,
     "$.home[].device[].prepay.top_ups[]": TopUp,
     "$.home[].device[].prepay.presses[]": Press,
 }

@@ -16,9 +16,9 @@ from tools.bench.prepay import Prepay
 from tools.bench.wire import Wire
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
-_INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 JOINING_KINDS = ("esme", "gsme", "ihd", "ppmid", "cad", "load-controller", "repeater", "prepay-gas")
 """Kinds that join the hub's network; the hand-held terminal only visits."""
+_INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
@@ -66,9 +66,11 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
     """Drift of its real-time clock."""
     supplier: Name | None = None
     """Whose device it is, where premises have two suppliers."""
-    elsewhere: bool = False
+    consumer: Name | None = None
+    """Whose home it is in, where that is to be said: one hub serves one consumer."""
     listed: bool = True
     """It is in the hub's device log from the start; if not, somebody enters it there before it can join."""
+    elsewhere: bool = False
     """It runs in a process of its own behind a dongle (`meterbench device --air spinel:LINK`); `serve` leaves it out, the hub
     knows it."""
 
@@ -112,6 +114,10 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
 
     ports: ClassVar[tuple[str, ...]] = ("wan",)
 
+    wan: Literal["built-in", "module"] = "built-in"
+    """Its WAN part: fixed, or a device of kind wan-module that comes off."""
+    wan_application: Literal["dlms", "gateway", "gooo", "gbcs"] = "dlms"
+    """The one application layer that it begins with on its WAN side; afterwards the head end's setting counts."""
     outage_after_s: Seconds = 180
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240
@@ -140,6 +146,19 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """It has a second network of its own for consumer devices, on which there is a copy of readings and prices, and no meter."""
     prepay: Prepay | None = None
     """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
+
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.wan_application == "gbcs":
+            raise ValueError('`wan_application = "gbcs"` is reserved and not made yet: say "dlms", "gateway" or "gooo"')
+
+
+class WanModule(AnyDevice, frozen=True, kw_only=True, tag="wan-module"):
+    """WAN module of a hub with `wan = "module"`: the first one is in its slot, the others lie ready."""
+
+    type: Literal["cellular", "long-range-radio", "power-line"] = "cellular"
+    """What network it is for."""
 
 
 class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
@@ -185,9 +204,6 @@ class Ihd(AnyDevice, frozen=True, kw_only=True, tag="ihd"):
     """In-home display."""
 
 
-class Ppmid(AnyDevice, frozen=True, kw_only=True, tag="ppmid"):
-    """Prepayment interface."""
-
 class Cad(AnyDevice, frozen=True, kw_only=True, tag="cad"):
     """Consumer access device: readings and price as lines of JSON at its port, and nothing the other way."""
 
@@ -196,6 +212,9 @@ class Cad(AnyDevice, frozen=True, kw_only=True, tag="cad"):
     network: Literal["home", "consumer"] = "home"
     """Which one it joins: the meters' own, or the one for consumer devices of a hub with `consumer_network`."""
 
+
+class Ppmid(AnyDevice, frozen=True, kw_only=True, tag="ppmid"):
+    """Prepayment interface."""
 
 
 class LoadController(AnyDevice, frozen=True, kw_only=True, tag="load-controller"):
@@ -222,10 +241,10 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater | Hht | Rcp
+Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater | Hht | Rcp | WanModule
 KINDS: dict[str, type[AnyDevice]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Cad, Ppmid, LoadController, Repeater, Hht, Rcp)
+    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Cad, Ppmid, LoadController, Repeater, Hht, Rcp, WanModule)
 }
 """The word in the file to its declaration."""
 

@@ -269,7 +269,7 @@ def _wan_slot(home: Home) -> WanSlot | None:
         return None
     from tools.bench.wan_slot import WanSlot  # few homes have one: the others don't wait for it
 
-    return WanSlot(home.hub, modules)
+    return WanSlot(home.net, home.hub, modules)
 
 
 def _modem(home: Home, device: device_config.Device, node: str) -> Modem | None:
@@ -330,6 +330,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         ),
         push_destination=(LISTENER if home.bench.notifications.to != config.HEAD_END else HEAD_END, 4059),
         wan_address=parts.identity.node if _slotted(device) else None,
+        wan_application=device.wan_application,
         lls_password=parts.password,
         lab=home.bench.access.lab,
         backup_key=derive(home.kernel.seed, home.name, "hub backup", 32),
