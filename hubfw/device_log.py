@@ -22,6 +22,7 @@ HISTORY_SIZE: Final = 15
 _KEY = "device/"
 _ENTRY = "device-entry/"
 _HISTORY = "device-history"
+_FAREWELLS = "device-farewells"
 
 
 @dataclass(slots=True)
@@ -104,6 +105,17 @@ class DeviceLog:
         """Who was struck off, the latest at the end."""
         return [Past(*line) for line in self._store.get(_HISTORY, ())]
 
+    @property
+    def farewells(self) -> list[int]:
+        """EUI-64s of devices that were struck off, and may not know yet."""
+        return list(self._store.get(_FAREWELLS, ()))
+
+    def farewell(self, eui64: int) -> None:
+        """A device was told that it is struck off."""
+        left = [each for each in self.farewells if each != eui64]
+        if left != self.farewells:
+            self._store.put({_FAREWELLS: left})
+
     def known(self, eui64: int) -> LinkKey | None:
         """The link key of a device that was struck off; None: it had none, or nobody remembers it."""
         return next((_link(past.key, past.counter) for past in self.history if past.eui64 == eui64), None)
@@ -115,6 +127,8 @@ class DeviceLog:
         """
         device = self._devices[entry.eui64] = Device(entry, known=known, managed=True)
         changed: dict[str, object] = {_line(entry.eui64): _plain(device), _key(entry.eui64): [False, 0]}
+        if entry.eui64 in self.farewells:
+            changed[_FAREWELLS] = [each for each in self.farewells if each != entry.eui64]
         history = self.history
         others = [past for past in history if past.eui64 != entry.eui64]
         if len(others) != len(history):
@@ -132,6 +146,7 @@ class DeviceLog:
             key, counter = (b"", -1) if link is None else (link.key, link.incoming)
             past = Past(eui64, device.kind, utc, key, counter)
             changed[_HISTORY] = [list(line) for line in [*others, past][-HISTORY_SIZE:]]
+            changed[_FAREWELLS] = [*(each for each in self.farewells if each != eui64), eui64][-HISTORY_SIZE:]
         gone = [key for key in (_key(eui64), _line(eui64)) if key in self._store and key not in changed]
         self._store.commit(changed, gone)
 

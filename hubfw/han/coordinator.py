@@ -16,9 +16,10 @@ Not here: which kinds may be in the log at all (`hubfw.admission`), what is said
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from devices.parts.han import Han
+from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import S
 from hubfw import backup
 from hubfw.admission import Admission, NotAdmitted
@@ -40,6 +41,10 @@ PERMIT = 254
 RENEW = 240 * S
 LOG_FULL = 0x8F48
 """GB's event: a device more than the log holds."""
+SENT = 10 * S
+"""Time enough for a frame, and its repetitions, to be on the air."""
+DISMISSALS = 10 * S
+"""Between two devices that are sent away because they were heard and are not of the log."""
 PATIENCE = 60 * MINUTE
 """How long a device may be on the network without a key that certificates made."""
 
@@ -58,6 +63,8 @@ class Coordinator:
         self._second_half: Timer | None = None
         self._codes: dict[int, bytes] = {}
         """Install codes that count from the second half of the time on."""
+        self._dismissal = 0
+        """When somebody who is not of the log may be sent away next (ns)."""
         self.admission = Admission(config.core_only, config.approved)
         self.han = Han(
             firmware,
@@ -95,6 +102,8 @@ class Coordinator:
             if device.entry.install_code:
                 centre.add(device.eui64, device.entry.install_code)
         self._permit()
+        for eui64 in self._log.farewells:
+            self._firmware.spawn(self._send_away(eui64))
 
     def backup(self) -> Backup:
         """What a hub needs that is to take our place."""
@@ -153,8 +162,17 @@ class Coordinator:
         self._log.remove(eui64, self._firmware.board.rtc.read(), held)
         self._codes.pop(eui64, None)
         self.han.apply(self.han.stack.remove(eui64, self.han.now))
+        self._firmware.after(SENT, self._log.farewell, eui64)
         if self._config.new_key_after_removal:
             self.replace_network_key()
+
+    async def _send_away(self, eui64: int) -> None:
+        """Tell a device that is off the log already that it is: the power went when it was told before."""
+        with suppress(NoAnswer):
+            await self.han.find(eui64)
+            self.han.apply(self.han.stack.expel(eui64, self.han.now))
+        await self._firmware.sleep(SENT)
+        self._log.farewell(eui64)
 
     def _halve(self) -> None:
         """Have the install codes count at half of the time that joining is open, or at once where nobody said for how long."""
@@ -185,11 +203,14 @@ class Coordinator:
         self._firmware.board.log("hub.refused", {"eui64": eui64, "kind": kind, "reason": reason})
 
     def _listed(self, message: Message) -> bool:
-        """Whether a message is heard: it is of a device of the log."""
+        """Whether a message is heard: it is of a device of the log. Who is in no line of it is sent away, again if need be."""
         eui64 = message.source_eui64
         if eui64 is not None and self._log.get(eui64) is not None:
             return True
         self._firmware.board.log("hub.unlisted", {"eui64": eui64, "short": message.source, "cluster": message.cluster})
+        if eui64 is not None and self.han.now >= self._dismissal:
+            self._dismissal = self.han.now + DISMISSALS
+            self.han.apply(self.han.stack.expel(eui64, self.han.now))
         return False
 
     def replace_network_key(self) -> None:

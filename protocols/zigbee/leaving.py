@@ -64,8 +64,9 @@ class Leaving:
         elif router is not None and router.eui64 in self._delivery.link_keys:
             self._delivery.command(router.short, router.eui64, aps.RemoveDevice(eui64), security.DATA_KEY)
             self._gone(device, False)
-        else:
-            self._context.ignore("no child of ours to send away")
+        else:  # no child of ours, or not any more: if it is near enough, it hears us
+            self._ask(device, nwk.Leave.REQUEST)
+            self._gone(device, False)
 
     def _ask(self, child: Device, options: int) -> None:
         self._network.unicast(child.short, nwk.Leave(options).build(), kind=nwk.COMMAND, radius=1, hop=child.short)
