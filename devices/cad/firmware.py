@@ -22,7 +22,7 @@ from devices.parts.consumer_display import ConsumerDisplay
 from devices.parts.han import HUB, Refused
 from devices.parts.price_text import text
 from devices.parts.screen import STALE
-from devices.parts.watch import Watch, find
+from devices.parts.watch import LONGEST_PAUSE, Watch, find
 from devices.runtime.board import Board, Reset
 from protocols.dlms.cosem import date_time
 from protocols.zigbee.clusters.metering import DeviceType, Metering
@@ -56,10 +56,10 @@ class Firmware(ConsumerDisplay):
         power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
         gas = [(Metering, [Metering.current_summation_delivered, Metering.reading_snapshot_time])]
         kind = DeviceType.MIRRORED_ELECTRIC if self.config.in_hub else DeviceType.ELECTRIC
-        seek = partial(find, self.han, kind, in_hub=self.config.in_hub)
+        seek = partial(find, self.han, kind, in_hub=self.config.in_hub, dwelling=self.dwelling)
         self.electricity = Watch(self.han, seek, power, self.config.electricity_period, self.show)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
-        self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show)
+        self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show, LONGEST_PAUSE)
         endpoint.use(Price).on(Price.PublishPrice, self._published)
         return self.electricity, self.gas
 

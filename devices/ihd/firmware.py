@@ -11,7 +11,7 @@ from devices.ihd.price import PriceTag
 from devices.parts.consumer_display import ConsumerDisplay
 from devices.parts.han import NoAnswer, Refused
 from devices.parts.screen import STALE, ago, amount, clock_line, line
-from devices.parts.watch import Meter, Watch, find
+from devices.parts.watch import LONGEST_PAUSE, Meter, Watch, find
 from devices.runtime.board import Board
 from protocols.zigbee.clusters.metering import DeviceType, Metering
 from protocols.zigbee.clusters.time import EPOCH
@@ -37,10 +37,10 @@ class Firmware(ConsumerDisplay):
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
         gas = [(Metering, [Metering.current_summation_delivered, Metering.reading_snapshot_time])]
-        seek = partial(find, self.han, DeviceType.ELECTRIC)
+        seek = partial(find, self.han, DeviceType.ELECTRIC, dwelling=self.dwelling)
         self.electricity = Watch(self.han, seek, power, self.config.electricity_period, self._power_read)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
-        self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show)
+        self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show, LONGEST_PAUSE)
         self.price = PriceTag(self.han, endpoint, self.clock, self.show)
         return self.electricity, self.gas
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devices.parts.dwelling import Dwelling
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.identify import TEXT, Identifier
 from devices.parts.keep_alive import TrustCentreWatch
@@ -79,6 +80,7 @@ class ConsumerDisplay(firmware.Firmware):
         endpoint.use(Time)
         if self._credentials:
             self.han.certify(endpoint, self._credentials)
+        self.dwelling = Dwelling(self.han, endpoint)
         self.identifier = Identifier(self, endpoint, self.show)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
         self.update = FirmwareUpdate(self.han, endpoint, self.device, self._credentials, page=self.page)

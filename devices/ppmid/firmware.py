@@ -19,7 +19,7 @@ from devices.parts.inbox import Inbox
 from devices.parts.message_tunnel import MessageTunnel
 from devices.parts.screen import STALE, ago, clock_line, line, money
 from devices.parts.subscription import Subscription
-from devices.parts.watch import Wanted, Watch, find
+from devices.parts.watch import LONGEST_PAUSE, Wanted, Watch, find
 from devices.ppmid.config import Config
 from devices.runtime.board import Board
 from protocols.core.codec import Frame
@@ -74,10 +74,10 @@ class Firmware(ConsumerDisplay):
             self._tunnel = MessageTunnel(self.han, endpoint, self.inbox)
         endpoint.use(Prepayment)
         self.subscription = Subscription(self.han, endpoint, self.clock, self.show)
-        seek = partial(find, self.han, DeviceType.ELECTRIC)
+        seek = partial(find, self.han, DeviceType.ELECTRIC, dwelling=self.dwelling)
         self.electricity = Watch(self.han, seek, _ELECTRICITY, self.config.electricity_period, self.show)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
-        self.gas = Watch(self.han, seek, _GAS, self.config.gas_period, self.show)
+        self.gas = Watch(self.han, seek, _GAS, self.config.gas_period, self.show, LONGEST_PAUSE)
         return self.electricity, self.gas
 
     def press(self, button: str) -> None:

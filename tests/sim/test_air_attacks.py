@@ -1,4 +1,4 @@
-"""Frames replayed, forged and mangled on a live home's air (bad inputs F5 to F12): nothing is believed, and everybody is served."""
+"""Frames replayed, forged and mangled on a live home's air (bad inputs F4 to F12): nothing is believed, and everybody is served."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ class Attacker:
         change(body)
         return crc.append_kermit(bytes(body))
 
-    def frame(self, payload, to, *, kind=nwk.DATA, eui64=OURS, counter=None, **fields):
-        """A frame under the network key."""
+    def frame(self, payload, to, *, kind=nwk.DATA, eui64=OURS, counter=None, secured=True, **fields):
+        """A frame under the network key, or without."""
         self.counter += 1
         hop = fields.pop("hop", to)
         header = nwk.Header(
-            kind | nwk.VERSION_PRO | nwk.SECURITY, to, fields.pop("source", SHORT), fields.pop("radius", 30),
+            kind | nwk.VERSION_PRO | (nwk.SECURITY if secured else 0), to, fields.pop("source", SHORT), fields.pop("radius", 30),
             fields.pop("sequence", self.counter & 0xFF),
         ).build()  # fmt: skip
         auxiliary = security.Auxiliary(0x28, self.counter if counter is None else counter, eui64, 0).build()
-        sealed = security.seal(self.key, eui64.to_bytes(8, "little"), header, auxiliary, payload)
+        sealed = security.seal(self.key, eui64.to_bytes(8, "little"), header, auxiliary, payload) if secured else header + payload
         control = mac.SHORT_DATA | (mac.ACK_REQUEST if hop < 0xFFF8 else 0)
         return crc.append_kermit(
             pack("<HB", control, self.counter & 0xFF) + self._pan + pack("<HH", hop, fields.pop("previous", SHORT)) + sealed
@@ -106,11 +106,41 @@ def set_counter(value):
     return change
 
 
+def set_key(sequence):
+    def change(body):
+        body[9 + nwk.HEADER + 13] = sequence
+
+    return change
+
+
 def flip(at):
     def change(body):
         body[at] ^= 1
 
     return change
+
+
+# --- F4: security that is not there ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["hub", "esme", "ihd", "ppmid"])
+def test_f4_frames_without_security_or_under_an_unknown_key_are_dropped(home, attacker, name):
+    """Data, a request to leave and a broadcast in the clear; good frames that name other keys."""
+    device, who = home.board(name).firmware.han.stack, f"home1/{name}"
+    data = pack("<BBHHBB", aps.ACK_REQUEST, 1, 0x0702, 0x0109, 1, 7) + bytes.fromhex("00010000 00")
+    leave = nwk.Leave(nwk.Leave.REQUEST).build()
+    before, said = len(attacker.drops(who)), len(attacker.heard)
+    for kind, payload in ((nwk.DATA, data), (nwk.COMMAND, leave)):
+        attacker.put(attacker.frame(payload, device.short, kind=kind, secured=False))
+    attacker.put(attacker.frame(data, RX_ON, hop=0xFFFF, secured=False))
+    for sequence in (1, 0x7F, 0xFF):
+        attacker.put(attacker.mangled(attacker.frame(data, device.short), set_key(sequence)))
+    if name == "hub":  # it knows a device's parents, and cannot be told to leave
+        assert attacker.drops(who)[before + 2 :] == ["unsecured", *["unknown key sequence number"] * 3]
+    assert len(attacker.drops(who)) >= before + 5
+    assert attacker.drops(who)[-3:] == ["unknown key sequence number"] * 3
+    assert not [psdu for speaker, psdu in attacker.heard[said:] if speaker == who and psdu[5:7] == pack("<H", SHORT)]
+    serves(home)
 
 
 # --- F5 to F7: counters and MICs ---------------------------------------------------------------------------------
