@@ -1,5 +1,4 @@
 """Application layer `gooo` (general objects over OBIS): foreign packets are objects of the DLMS network, with OBIS codes.
-codes.
 
 Each utility device of the log has an object at `0-n:128.40.0`, of a class of this project's own (no public text says what such
 an object is like). n is given to an EUI-64 at its first appearance and never to another. The head end sends a ZigBee packet by
