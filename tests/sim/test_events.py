@@ -15,6 +15,7 @@ from protocols.zigbee.clusters.identify import Identify
 from protocols.zigbee.clusters.mdu_pairing import MduPairing
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
 from protocols.zigbee.mdu_pairing.dwellings import Pairing
+from protocols.zigbee.node import Message
 from protocols.zigbee.zcl.foundation import AttributeValue, WriteAttributes, WriteAttributesResponse
 from protocols.zigbee.zcl.types import Value
 
@@ -206,3 +207,33 @@ def test_each_device_learns_its_own_dwelling_and_no_other(home):
     assert ask(ppmid, home.ppmid.eui64, pairing.version) == 0x97
     hub.events._config = hub.config
     assert len(ask(ppmid, home.ppmid.eui64, pairing.version).eui64s) == 4
+
+
+def two_dwellings(names):
+    kinds = {"hub": "hub", "esme": "esme", "esme2": "esme", "ihd": "ihd", "ihd2": "ihd"}
+    return "[[home]]\n" + "".join(f"[[home.device]]\nkind = '{kinds[name]}'\nname = '{name}'\n" for name in names)
+
+
+@pytest.mark.parametrize("order", [("esme", "esme2"), ("esme2", "esme")])
+def test_of_two_meters_a_display_takes_its_own_dwelling_s(build, order):
+    home = build(two_dwellings(("hub", *order, "ihd", "ihd2")))
+    hub, boards = home.hub.firmware, {name: home.board(name) for name in ("esme", "esme2", "ihd", "ihd2")}
+    pairs = (("ihd", "esme"), ("ihd2", "esme2"))
+    dwellings = tuple(tuple(boards[name].eui64 for name in pair) for pair in pairs)
+    hub.events._config = replace(hub.config, dwellings=dwellings)
+    for display, _ in pairs:
+        boards[display].cut(off_for=S)
+    home.run(for_=3 * MIN)
+    for display, meter in pairs:
+        watch = boards[display].firmware.electricity
+        assert watch.meter.eui64 == boards[meter].eui64
+        assert home.screen(display)[1].endswith("kW")
+
+
+def test_where_one_meter_answers_nobody_asks_for_dwellings(home):
+    asked = []
+    home.hub.firmware.han.on(Message, lambda message: asked.append(message.cluster) if message.cluster == MduPairing.id else None)
+    home.ihd.cut(off_for=S)
+    home.run(for_=5 * MIN)
+    assert home.screen("ihd")[1].endswith("kW")
+    assert asked == []
