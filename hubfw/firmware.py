@@ -27,6 +27,7 @@ from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.events import HubEvents
 from hubfw.han.images import Images
+from hubfw.han.interviews import Interviews
 from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import Messages
@@ -103,6 +104,7 @@ class Firmware(firmware.Firmware):
             self, self.han, self.esi.endpoint, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
         )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
+        self.interviews = Interviews(self, self.han, self.log, self.coordinator.admission, lambda eui64: self._strike_off(eui64))
         self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
         self.second_radio = self._second_radio() if config.sub_ghz else None
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
@@ -131,6 +133,7 @@ class Firmware(firmware.Firmware):
         self.network_control = NetworkControl(
             board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,
             tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
+            restore=self.swap.restore_network,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
         reports = SupplyReports(
@@ -297,11 +300,17 @@ class Firmware(firmware.Firmware):
 
     def _arrived(self, device: Device) -> None:
         self.network_control.changed()
+        self.interviews.arrived(device)
         meter = self._serve(device.eui64) if device.kind == ESME else None
         if device.kind in self._tunnelled:
             self._open_tunnel(device)
         if meter is not None:
             self._learn(meter)
+
+    def _strike_off(self, eui64: int) -> None:
+        self.coordinator.unregister(eui64)
+        self._gone(eui64)
+        self.network_control.changed()
 
     def _gone(self, eui64: int) -> None:
         """A device is struck off the log."""

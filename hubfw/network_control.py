@@ -3,8 +3,9 @@
 A registered device's key is its install code of 16 octets without the CRC. Joining stays open for as long as `join_timeout` says,
 an hour at most. The backup is of the link keys that the devices have now. Each change of the log, and each join of a device that
 was entered here, is told to the head end with the backup that it makes (GB: CS14, alert 0x8F12), in one transaction with the memory
-of having told it: a power cut neither loses nor doubles it. Visiting terminals do not count. Restoring another hub's is not offered
-here (a hub is made with it, `hubfw.Config.restore`), and neither are making and removing the network.
+of having told it: a power cut neither loses nor doubles it. Visiting terminals do not count. Another hub's network is restored into
+one that nobody has joined yet, for devices that are in its log by then; all else of that hub comes by `swap`. Making and removing
+the network are not offered.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from hubfw.admission import NotAdmitted
 from hubfw.config import CAD, ESME, GSME, HHT, IHD, LOAD_CONTROLLER, PPMID, REPEATER, Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.core import crc
+from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import AccessError, date_time
 from protocols.dlms.cosem.activation import NEVER
 from protocols.dlms.cosem.types import Plain
-from protocols.dlms.cosem.zigbee import Registration, backup
+from protocols.dlms.cosem.zigbee import Registration, backup, devices_and_keys
 from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.backup import Backup
 from protocols.zigbee.trust_centre import DeviceLogFull
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class NetworkControl:
     """The object, over the coordinator and its log. `come(eui64)` is called for each device entered, `gone` for each struck off.
 
     `tell(code, body)`: what to store for the head end to be told; it is told once that is stored, and `start` is called.
+    `restore`: take another hub's network, or raise RemoteProtocolError.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class NetworkControl:
         gone: Callable[[int], object],
         tell: Callable[[int, Data], Mapping[str, object]],
         start: Callable[[], object],
+        restore: Callable[[Backup], object],
     ) -> None:
         self._board = board
         self._coordinator = coordinator
@@ -68,6 +73,7 @@ class NetworkControl:
         self._gone = gone
         self._tell = tell
         self._start = start
+        self._take_network = restore
         self._first: Plain = [[entry.eui64, False] for entry in config.device_log]
         self.thing = cosem.ZigBeeNetworkControl(
             NETWORK_CONTROL,
@@ -81,6 +87,7 @@ class NetworkControl:
                 "unregister_device": lambda argument: self._unregister([int.from_bytes(argument.value, "big")]),
                 "unregister_all_devices": lambda argument: self._unregister([device.eui64 for device in log]),
                 "backup_pan": self._backup,
+                "restore_pan": self._restore,
                 "update_network_key": self._replace_key,
             },
         )
@@ -128,6 +135,16 @@ class NetworkControl:
         if self._board.nvm.get(_TOLD, self._first) != now:
             self._board.nvm.put({_TOLD: now, **self._tell(LOG_CHANGED, self._backup(axdr.null()))})
             self._start()
+
+    def _restore(self, argument: Data) -> None:
+        network, devices = argument.value
+        strangers = [eui64 for eui64 in devices_and_keys(devices.value) if self._log.get(eui64) is None]
+        if strangers:
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, f"{strangers[0]:016X} is not in the device log")
+        try:
+            self._take_network(Backup(int.from_bytes(network.value, "big"), devices_and_keys(devices.value)))
+        except RemoteProtocolError as reason:
+            raise AccessError(DataAccessResult.OTHER_REASON, str(reason)) from None
 
     def _backup(self, argument: Data) -> Data:
         """The log, with a hash of each device's link key: the key itself never leaves the hub."""

@@ -119,6 +119,16 @@ class Swap:
         line = Line(self._board.rtc.read(), kind, old, old_type, new, new_type)
         self._board.nvm.put(swap_record.with_line(self._board.nvm, line))
 
+    def restore_network(self, known: Backup) -> None:
+        """Take another hub's network, with devices of this log, from the next start on, which follows. Raises RemoteProtocolError."""
+        board = self._board
+        refuse_where_lived_in(board.nvm, self._log, b"the other hub", 0)
+        line = Line(board.rtc.read(), Kind.NETWORK_RESTORED, new=_serial(board.eui64), new_type=_described(self.about))
+        changed = {backup.PAN: known.plain(), **swap_record.with_line(board.nvm, line)}
+        board.nvm.commit(changed, [key for key in ("han/network",) if key in board.nvm])
+        silence(board)
+        board.scope.after(RESTART_AFTER, board.restart)
+
     def seal(self) -> bytes:
         """A backup of the hub as it is now."""
         board, credentials = self._board, self._config.credentials
@@ -143,8 +153,7 @@ class Swap:
 
     def _hand_over(self) -> None:
         board = self._board
-        for radio in board.radios:
-            radio.reset()  # from here on nobody is given anything
+        silence(board)  # from here on nobody is given anything
         self._log.save()
         self._sealed = self.seal()
         line = Line(board.rtc.read(), Kind.HANDED_OVER, _serial(board.eui64), self.about["type"])
@@ -226,9 +235,14 @@ class Incoming:
             return
         self.status = ImageStatus.ACTIVATION_SUCCESSFUL
         board.log("hub.restored", {"hub": head.hub, "number": head.number})
-        for radio in board.radios:
-            radio.reset()
+        silence(board)
         board.scope.after(RESTART_AFTER, board.restart)
+
+
+def silence(board: Board) -> None:
+    """Nothing is sent or heard on the home's networks any more, until the board restarts."""
+    for radio in board.radios:
+        radio.reset()
 
 
 def admit(config: Config, octets: bytes) -> tuple[Head, Contents]:
