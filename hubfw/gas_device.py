@@ -1,32 +1,74 @@
-"""SAP 2: the gas meter as a logical device, answered from its mirror while the meter sleeps."""
+"""SAP 2: the gas meter as a logical device, answered from its mirror while the meter sleeps; orders wait there for its wake.
+
+Its objects are the table's (`translation_rows`), made when somebody first asks for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
-from hubfw.translation import ROWS, Source
 from protocols.dlms.cosem import InterfaceClass
-from protocols.dlms.obis import Obis
-from protocols.dlms.server import LogicalDevice
+from protocols.dlms.logical_device import LogicalDevice
+
+if TYPE_CHECKING:
+    from devices.runtime.board import Board
+    from hubfw.han.mirrors import Mirrors
+    from hubfw.han.tariffs import Tariffs
+    from hubfw.translation import Gas
+    from hubfw.translation_logs import Logs
 
 _DEVICE: Final = "gas"
 
 
-def gas_device(
-    name: bytes, source: Source, clock: InterfaceClass, clients: Clients, more: Iterable[InterfaceClass] = ()
-) -> LogicalDevice:
+class GasDevice(LogicalDevice):
     """The device. `clock`: the hub's, because the proxy's time is the hub's. `clients`: whom it talks to.
 
     `more`: objects besides, in place of rows of the same name.
     """
-    named = {thing.name: thing for thing in more}
-    return LogicalDevice(
-        name,
-        [clock, *clients.objects(), *(row.build(source) for row in ROWS if Obis(row.name) not in named), *named.values()],
-        clients.associations(_DEVICE),
-        security=clients.security,
-        rng=clients.rng,
-        on_change=clients.remember(_DEVICE),
-    )
+
+    _more: list[InterfaceClass] | None = None
+    """None: all objects are there, or not even this device."""
+
+    def __init__(
+        self, name: bytes, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs, clock: InterfaceClass, clients: Clients,
+        more: Iterable[InterfaceClass] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(
+            name,
+            [clock, *clients.objects()],
+            clients.associations(_DEVICE),
+            security=clients.security,
+            rng=clients.rng,
+            on_change=clients.remember(_DEVICE),
+        )
+        self.gas: Gas | None = None
+        self.logs: Logs | None = None
+        self._parts = board, eui64, mirrors, tariffs
+        self._clock = clock
+        self._more = list(more)
+
+    def __iter__(self) -> Iterator[InterfaceClass]:
+        self._fill()
+        return super().__iter__()
+
+    def find(self, name: bytes) -> InterfaceClass | None:
+        self._fill()
+        return super().find(name)
+
+    def _fill(self) -> None:
+        more, self._more = self._more, None
+        if more is None:
+            return
+        from hubfw.translation import Gas  # a home whose gas nobody reads does not wait for the table
+        from hubfw.translation_logs import Logs
+        from hubfw.translation_objects import objects
+
+        _, eui64, mirrors, _ = self._parts
+        self.gas = Gas(*self._parts)
+        self.logs = Logs(self.gas, self._clock)
+        mirrors.on_answer[eui64] = self.logs.answered
+        named = {thing.name for thing in more}
+        for thing in (*more, *(each for each in (*objects(self.gas), *self.logs.objects) if each.name not in named)):
+            self.add(thing)

@@ -1,190 +1,318 @@
-"""COSEM objects of the gas proxy and the Smart Energy attributes they are read from: one row an item.
+"""COSEM objects of the gas proxy and what they are in Smart Energy: rows of one table, an item each (`translation_rows`).
 
-The one translation of the system (the head end speaks COSEM to gas and electricity alike). Values come from the last complete set
-of the meter's mirror, never from the meter, and registers carry the time at which that set arrived as their capture time.
-Before the first complete set every item answers temporary-failure; an item that the meter does not report, object-unavailable.
+The one translation of the system: the head end speaks COSEM to gas and electricity alike. A row says in which object an item is,
+which attribute of which cluster it comes from, by which coding, how fresh it is, and what a write or a method becomes. Values come
+from the last complete set of the meter's mirror (MIRROR), from what is published through this hub (HUB), or from the meter's answer
+to a question that waited for its wake (ASKED); never from a meter that is asleep. A write or a method is an order for the next
+wake: success means that it waits in the mirror, and the object PENDING shows what does. Registers carry the time at which their
+set arrived.
 
-Names: `7-0:3.0.0` and its tariffs are the Blue Book's gas volume index; supply state, firmware version, meter point, maker, model
-and tamper state are those of GB's electricity meters (GBCS use cases), so that one client reads both fuels alike.
-Not here: writing and methods (they go to a meter that is asleep, and come with commands), logs, prepayment accounts.
+Refusals: temporary-failure before the first complete set and without time; object-unavailable for what the meter does not report,
+or nobody has published; read-write-denied where a meter has no such orders; scope-of-access-violated for a value that the other
+side cannot say. Nothing is guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from hubfw.gas_mirror import Reading
-from protocols.dlms import axdr, cosem
+from protocols.core.codec import Frame
+from protocols.dlms import cosem
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import Access, AccessError, ControlState, InterfaceClass, Unit, date_time
+from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters import metering
-from protocols.zigbee.clusters.basic import Basic
-from protocols.zigbee.clusters.metering import Metering, SupplyStatus
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.cluster import Attribute, Cluster
+from protocols.zigbee.zcl.status import Status
 
-Source = Callable[[], Reading | None]
-"""The last complete set of the meter, None before the first."""
+if TYPE_CHECKING:
+    from devices.runtime.board import Board
+    from hubfw.han.mirrors import Mirrors
+    from hubfw.han.tariffs import Tariffs
+    from protocols.zigbee.clusters.mirror import Flag
+    from protocols.zigbee.publication.store import Store
+
+_EVENT: Final = "gas/order"
+
+
+class Freshness(Enum):
+    """How old a value may be."""
+
+    MIRROR = "mirror"
+    """As the meter's last complete set."""
+    HUB = "hub"
+    """What was published through this hub, and is in force."""
+    NEXT_WAKE = "next wake"
+    """It is an order: carried out when the meter wakes."""
+    ASKED = "asked"
+    """The method `capture` has the meter asked at its next wake; then it is there."""
+    NOW = "now"
+    """The hub tells the devices at once."""
+
+
+class Gas:
+    """One gas meter as its proxy knows it. `answers`: whoever hears what the meter answered."""
+
+    def __init__(self, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs) -> None:
+        self.eui64 = eui64
+        self.translated = 0
+        """Translations so far: of a path through this proxy each item counts one."""
+        self._board = board
+        self._mirrors = mirrors
+        self._tariffs = tariffs
+
+    @property
+    def reading(self) -> Reading:
+        """The last complete set. Raises AccessError before the first."""
+        mirror = self._mirrors.of(self.eui64)
+        reading = None if mirror is None else mirror.gas.reading
+        if reading is None:
+            raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "no complete set yet")
+        return reading
+
+    @property
+    def captured(self) -> bytes:
+        """When that arrived, as a date-time."""
+        return date_time.encode(self.reading.at)
+
+    @property
+    def now(self) -> int:
+        """Seconds since 2000. Raises AccessError."""
+        if not self._board.rtc.valid:
+            raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "no time yet")
+        return seconds(self._board.rtc.read())
+
+    @property
+    def store(self) -> Store:
+        """What is published for gas. Raises AccessError where nothing is."""
+        publisher = self._tariffs.of("gas")
+        if publisher is None:
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "nothing is published")
+        return publisher.store
+
+    @property
+    def pending(self) -> list[Frame]:
+        """Orders and questions that wait for the next wake."""
+        return self._mirrors.held(self.eui64)
+
+    def event(self) -> int:
+        """A new issuer event identifier: the time, and later than the last."""
+        number: int = max(self.now, self._board.nvm.get(_EVENT, 0) + 1)
+        self._board.nvm.put({_EVENT: number})
+        return number
+
+    def order(self, flag: Flag, command: Frame) -> None:
+        """Have the meter fetch a command at its next wake. Raises AccessError where it fetches none."""
+        mirror = self._mirrors.of(self.eui64)
+        if mirror is None:
+            raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "no mirror yet")
+        if mirror.scheme is None:
+            raise AccessError(DataAccessResult.READ_WRITE_DENIED, "this meter fetches nothing")
+        self._mirrors.hold(self.eui64, flag, command)
+        self._count(command)
+
+    def publish(self, command: Frame) -> None:
+        """Publish for gas. Raises AccessError."""
+        status = self._tariffs.publish(command, "gas")
+        if status is not Status.SUCCESS:
+            later = status in (Status.FAILURE, Status.INSUFFICIENT_SPACE)
+            result = DataAccessResult.TEMPORARY_FAILURE if later else DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+            raise AccessError(result, status.name)
+        self._count(command)
+
+    def _count(self, command: Frame) -> None:
+        self.translated += 1
+        self._board.log("hub.translated", {"eui64": self.eui64, "command": type(command).__name__})
+
+
+# --- codings: the value of one side as the other's ---
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """`of` makes data of a value, `back` the value of data (AccessError for what there is no value for); `text` for the page."""
+
+    text: str
+    of: Callable[[Any, Gas], Data]
+    back: Callable[[Data, Gas], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Of a register: `exponent` and `unit` of the number; `text` for the page."""
+
+    text: str
+    exponent: Callable[[Reading], int]
+    unit: Callable[[Reading], Unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a write becomes: `carry` gives the command to the meter or publishes it; `commands` for the page."""
+
+    commands: tuple[type[Frame], ...]
+    carry: Callable[[Any, Gas], None]
+    freshness: Freshness = Freshness.NEXT_WAKE
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`name` (OBIS) is read from `attribute` of `cluster` as the object that `kind` makes."""
+    """An item. `scale`: it is a register of class 4; without, data of class 1."""
 
     name: str
+    what: str
     cluster: type[Cluster]
-    attribute: Attribute[object]
-    kind: Callable[[Row, Source], InterfaceClass]
+    attribute: Attribute[Any]
+    coding: Coding
+    scale: Scale | None = None
+    order: Order | None = None
+    freshness: Freshness = Freshness.MIRROR
+    source: Callable[[Gas], Any] | None = None
+    """Where the value is, if not in the mirror under `attribute`; None: nowhere."""
+    optional: bool = False
+    """Meters report it only once somebody has set it."""
 
-    def build(self, source: Source) -> InterfaceClass:
-        """The COSEM object over a mirror."""
-        return self.kind(self, source)
+    @property
+    def class_id(self) -> int:
+        """Of the object."""
+        return cosem.Data.class_id if self.scale is None else cosem.ExtendedRegister.class_id
 
-    def value(self, source: Source) -> object:
-        """The attribute's value in the last set. Raises AccessError."""
-        value = _reading(source).get(self.cluster, self.attribute)
+    def value(self, gas: Gas) -> Any:
+        """The value in Smart Energy. Raises AccessError."""
+        value = gas.reading.get(self.cluster, self.attribute) if self.source is None else self.source(gas)
         if value is None:
             raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, self.name)
         return value
 
-    def number(self, source: Source) -> int:
-        """As `value`, for what is declared an integer."""
-        value = self.value(source)
-        assert isinstance(value, int)
-        return value
+    def read(self, gas: Gas) -> Data:
+        """The object's value. Raises AccessError."""
+        data = self.coding.of(self.value(gas), gas)
+        gas.translated += 1
+        return data
+
+    def build(self, gas: Gas) -> InterfaceClass:
+        """The COSEM object."""
+        access = {"value": Access.READ_WRITE} if self.order is not None else {}
+        on = {"value": lambda data: self._write(data, gas)} if self.order is not None else {}
+        if self.scale is None:
+            return _Data(self.name, value=lambda: self.read(gas), access=access, on=on)
+        scale = self.scale
+        return _Register(
+            self.name,
+            value=lambda: self.read(gas),
+            scaler_unit=lambda: (scale.exponent(_last(gas, self)), scale.unit(_last(gas, self))),
+            capture_time=lambda: gas.captured,
+            access=access,
+            on=on,
+        )
+
+    def _write(self, data: Data, gas: Gas) -> None:
+        assert self.order is not None
+        self.order.carry(self.coding.back(data, gas), gas)
 
 
-def _reading(source: Source) -> Reading:
-    reading = source()
-    if reading is None:
-        raise AccessError(DataAccessResult.TEMPORARY_FAILURE)
-    return reading
+_NONE: Final = Reading({}, 0)
 
 
-def _captured(source: Source) -> Callable[[], bytes]:
-    return lambda: date_time.encode(_reading(source).at)
+def _last(gas: Gas, row: Row) -> Reading:
+    """What the hub has published needs no mirror to be scaled."""
+    return gas.reading if row.source is None else _NONE
 
 
-# --- kinds of objects ---
+class _Data(cosem.Data, id=1, version=0):
+    """Whose type the row's coding judges, as nothing may be readable before the first write."""
+
+    def write(self, number: int, value: Data, selection: Any = None) -> None:
+        _write(self, number, value, selection)
 
 
-def volume(row: Row, source: Source) -> InterfaceClass:
-    """A summation as an extended register (class 4): scaler and unit from the meter's own formatting attributes."""
-    return cosem.ExtendedRegister(
-        row.name,
-        value=lambda: axdr.u64(_scaled(row.number(source), _reading(source))),
-        scaler_unit=lambda: (_scaler(_reading(source)), UNITS.get(_formatting(_reading(source)).unit, Unit.OTHER)),
-        capture_time=_captured(source),
-    )
+class _Register(cosem.ExtendedRegister, id=4, version=0):
+    """Likewise."""
+
+    def write(self, number: int, value: Data, selection: Any = None) -> None:
+        _write(self, number, value, selection)
 
 
-def register(unit: Unit, tag: Callable[[int], Data]) -> Callable[[Row, Source], InterfaceClass]:
-    """A number as an extended register (class 4) of this unit."""
-    return lambda row, source: cosem.ExtendedRegister(
-        row.name, value=lambda: tag(row.number(source)), scaler_unit=(0, unit), capture_time=_captured(source)
-    )
+def _write(thing: InterfaceClass, number: int, value: Data, selection: object) -> None:
+    member, hook = thing.attributes.get(number), thing.on.get("value")
+    if selection is not None or hook is None or member is None or member.name != "value":
+        raise AccessError(DataAccessResult.READ_WRITE_DENIED, str(thing.name))
+    hook(value)
+    thing.changed(member)
 
 
-def number(tag: Callable[[int], Data]) -> Callable[[Row, Source], InterfaceClass]:
-    """A number as data (class 1)."""
-    return lambda row, source: cosem.Data(row.name, value=lambda: tag(row.number(source)))
+# --- scales of the meter's own formatting ---
 
-
-def octets(row: Row, source: Source) -> InterfaceClass:
-    """A string as an octet-string (class 1)."""
-
-    def read() -> Data:
-        value = row.value(source)
-        return axdr.octets(value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else b"")
-
-    return cosem.Data(row.name, value=read)
-
-
-def supply(row: Row, source: Source) -> InterfaceClass:
-    """The valve as disconnect control (class 70), to be read."""
-
-    def state() -> ControlState:
-        known = STATES.get(row.number(source))
-        if known is None:
-            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, row.name)
-        return known
-
-    return cosem.DisconnectControl(
-        row.name,
-        output_state=lambda: state() is ControlState.CONNECTED,
-        control_state=state,
-        control_mode=_REMOTELY_OFF_BY_HAND_ON,
-        access={"control_mode": Access.READ},
-        on={"remote_disconnect": _asleep, "remote_reconnect": _asleep},
-    )
-
-
-def _asleep(argument: Data) -> None:
-    raise AccessError(DataAccessResult.READ_WRITE_DENIED, "the valve cannot be moved from here")
-
-
-_REMOTELY_OFF_BY_HAND_ON: Final = 1
-STATES: Final[dict[int, ControlState]] = {
-    SupplyStatus.OFF: ControlState.DISCONNECTED,
-    SupplyStatus.OFF_ARMED: ControlState.READY_FOR_RECONNECTION,
-    SupplyStatus.ON: ControlState.CONNECTED,
-}
-UNITS: Final[dict[int, Unit]] = {metering.Unit.CUBIC_METRES: Unit.CUBIC_METRE}
+UNITS: Final[dict[int, Unit]] = {metering.Unit.CUBIC_METRES: Unit.CUBIC_METRE, metering.Unit.KILOWATT_HOURS: Unit.WATT_HOUR}
+KILO: Final = 3
+"""Kilowatt-hours are watt-hours here."""
+_LITRES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Formatting:
-    unit: int
+class Formatting:
+    """Multiplier and divisor that consumption goes by."""
+
     multiplier: int
     divisor: int
 
+    @classmethod
+    def of(cls, reading: Reading) -> Formatting:
+        """As reported, one where it is not."""
+        multiplier, divisor = (reading.get(Metering, each) for each in (Metering.multiplier, Metering.divisor))
+        return cls(multiplier if isinstance(multiplier, int) else 1, divisor if isinstance(divisor, int) else 1)
 
-def _formatting(reading: Reading) -> _Formatting:
-    unit = reading.get(Metering, Metering.unit_of_measure)
-    multiplier = reading.get(Metering, Metering.multiplier)
-    divisor = reading.get(Metering, Metering.divisor)
-    return _Formatting(
-        unit if isinstance(unit, int) else metering.Unit.UNITLESS,
-        multiplier if isinstance(multiplier, int) else 1,
-        divisor if isinstance(divisor, int) else 1,
-    )
+    @property
+    def exponent(self) -> int:
+        """Exact where the divisor is a power of ten, else thousandths."""
+        digits = str(self.divisor)
+        return 1 - len(digits) if digits.strip("0") in ("1", "") else -_LITRES
 
+    def scaled(self, raw: int) -> int:
+        """By the exponent, rounded down. A divisor or multiplier of zero makes no value (bad input G6): a read is refused."""
+        if not self.divisor or not self.multiplier:
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "no formatting")
+        value = raw * self.multiplier * 10**-self.exponent // self.divisor
+        if value >= 1 << 64:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+        return int(value)
 
-_LITRES = 3
-
-
-def _scaler(reading: Reading) -> int:
-    """Of a summation: exact where the divisor is a power of ten, else thousandths."""
-    digits = str(_formatting(reading).divisor)
-    return 1 - len(digits) if digits.strip("0") in ("1", "") else -_LITRES
-
-
-def _scaled(raw: int, reading: Reading) -> int:
-    """A summation by its scaler, rounded down. A divisor or multiplier of zero makes no value (bad input G6): a read is refused."""
-    formatting = _formatting(reading)
-    if not formatting.divisor or not formatting.multiplier:
-        raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "no formatting")
-    value = raw * formatting.multiplier * 10 ** -_scaler(reading) // formatting.divisor
-    if value >= 1 << 64:
-        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-    return int(value)
+    def raw(self, scaled: int) -> int:
+        """Back again."""
+        if not self.divisor or not self.multiplier:
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "no formatting")
+        raw: int = -(-scaled * self.divisor // (self.multiplier * 10**-self.exponent))
+        return raw
 
 
-ROWS: Final = (
-    Row("7-0:3.0.0", Metering, Metering.current_summation_delivered, volume),
-    Row("7-0:3.0.1", Metering, Metering.current_tier_summation_delivered[1], volume),
-    Row("7-0:3.0.2", Metering, Metering.current_tier_summation_delivered[2], volume),
-    Row("7-0:3.0.3", Metering, Metering.current_tier_summation_delivered[3], volume),
-    Row("7-0:3.0.4", Metering, Metering.current_tier_summation_delivered[4], volume),
-    Row("0-0:96.3.10", Metering, Metering.supply_status, supply),
-    Row("0-0:96.5.0", Metering, Metering.status, number(axdr.u8)),
-    Row("0-0:96.6.6", Metering, Metering.remaining_battery_life_in_days, register(Unit.DAY, axdr.u16)),
-    Row("0-0:0.2.1", Metering, Metering.current_meter_id, octets),
-    Row("0-0:96.1.0", Metering, Metering.meter_serial_number, octets),
-    Row("0-0:94.44.34.11", Metering, Metering.site_id, octets),
-    Row("0-0:94.44.0.4", Metering, Metering.supply_tamper_state, number(axdr.enum)),
-    Row("0-0:96.1.6", Basic, Basic.manufacturer_name, octets),
-    Row("0-0:96.1.4", Basic, Basic.model_identifier, octets),
-)
+def unit_of(reading: Reading, attribute: Attribute[int]) -> Unit:
+    """COSEM's unit for what a formatting attribute says."""
+    unit = reading.get(Metering, attribute)
+    return UNITS.get(unit, Unit.OTHER) if isinstance(unit, int) else Unit.OTHER
+
+
+def money_exponent(reading: Reading) -> int:
+    """Of the currency: `currency_scaling_factor` n means 10^(n-6) (SE 1.4 annex D.7). Raises AccessError without one."""
+    scaling = reading.get(Prepayment, Prepayment.currency_scaling_factor)
+    if not isinstance(scaling, int) or not 0 <= scaling <= 12:
+        raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "no currency scaling factor")
+    return scaling - 6
+
+
+def trailing_digits(attribute: Attribute[int]) -> Callable[[Reading], int]:
+    """The exponent that a trailing digit attribute of Metering says. Raises AccessError without one."""
+
+    def exponent(reading: Reading) -> int:
+        digits = reading.get(Metering, attribute)
+        if not isinstance(digits, int):
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, attribute.name)
+        return -(digits >> 4)
+
+    return exponent

@@ -1,6 +1,6 @@
 """What meters tell the hub in commands of Metering: snapshots, samples, and what became of an order for the supply.
 
-They are answers to what was held for a sleeping meter, or come by themselves. The hub notes them as events, and keeps none.
+They are answers to what was held for a sleeping meter, or come by themselves. The hub notes them as events, and says them on.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devices.runtime.board import Board
+    from protocols.core.codec import Frame
 
 
-def hear(board: Board, metering: Instance, may_tell: Callable[[int | None], bool]) -> None:
-    """Take these commands on a client side; `may_tell(eui64)`: whose they may be."""
+def hear(
+    board: Board, metering: Instance, may_tell: Callable[[int | None], bool], heard: Callable[[Frame], object] = lambda frame: None
+) -> None:
+    """Take these commands on a client side; `may_tell(eui64)`: whose they may be. `heard(command)`: whom else they concern."""
 
-    def note(kind: str, told: dict[str, object], request: Request) -> Outcome:
+    def note(kind: str, command: Frame, told: dict[str, object], request: Request) -> Outcome:
         eui64 = request.message.source_eui64
         if not may_tell(eui64):
             return Status.NOT_AUTHORIZED
         board.log(kind, {"eui64": eui64, **told})
+        heard(command)
         return Status.SUCCESS
 
     def snapshot(part: Metering.PublishSnapshot, request: Request) -> Outcome:
         told = {"id": part.snapshot_id, "time": part.snapshot_time, "cause": part.snapshot_cause, "part": part.command_index,
                 "parts": part.total_commands, "found": part.total_snapshots_found, "type": part.snapshot_payload_type,
                 "payload": part.snapshot_payload}  # fmt: skip
-        return note("meter.snapshot", told, request)
+        return note("meter.snapshot", part, told, request)
 
     def samples(part: Metering.GetSampledDataResponse, request: Request) -> Outcome:
         told = {"id": part.sample_id, "start": part.sample_start_time, "interval": part.sample_request_interval,
                 "samples": part.samples}  # fmt: skip
-        return note("meter.samples", told, request)
+        return note("meter.samples", part, told, request)
 
     def supply(command: Metering.SupplyStatusResponse, request: Request) -> Outcome:
-        return note("meter.supply", {"event": command.issuer_event_id, "status": command.supply_status}, request)
+        return note("meter.supply", command, {"event": command.issuer_event_id, "status": command.supply_status}, request)
 
     metering.on(Metering.PublishSnapshot, snapshot)
     metering.on(Metering.GetSampledDataResponse, samples)

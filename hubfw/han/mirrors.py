@@ -87,6 +87,8 @@ class Mirrors:
         self._log = log
         self._count = count
         self._mirrors: dict[int, Mirror] = {}
+        self.on_answer: dict[int, Callable[[Frame], object]] = {}
+        """Whoever hears what a meter answers, by its EUI-64."""
         metering.on(Metering.RequestMirror, self._requested)
         metering.on(Metering.RemoveMirror, self._removed)
         for key in self._board.nvm.keys(_KEY):
@@ -199,7 +201,7 @@ class Mirrors:
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
         metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
         mirror.servers[Metering.id].on(Metering.LocalChangeSupply, lambda command, request: self._pressed(mirror, command, request))
-        hear(self._board, metering, lambda eui64: eui64 == gas.meter)
+        hear(self._board, metering, lambda eui64: eui64 == gas.meter, lambda frame: self._answered(gas.meter, frame))
         for attribute in Metering.attributes[CLIENT].values():
             if attribute.id < ATTRIBUTES:
                 metering[attribute] = partial(_word, notifications, attribute.id)
@@ -232,6 +234,10 @@ class Mirrors:
             self.hold(mirror.gas.meter, Functional.LOCAL_CHANGE_SUPPLY, command)
             self._firmware.after(HAND, self.withdraw, Functional.LOCAL_CHANGE_SUPPLY, mirror.gas.meter)
         return outcome
+
+    def _answered(self, eui64: int, frame: Frame) -> None:
+        if eui64 in self.on_answer:
+            self.on_answer[eui64](frame)
 
     def _configured(self, mirror: Mirror, command: Metering.ConfigureMirror, request: Request) -> Outcome:
         if not self._owns(mirror, request):
