@@ -390,4 +390,6 @@ def test_electricity_is_accounted_in_the_hub_over_its_wire(build) -> None:
     key = home.hub.firmware.prepay.electricity._config.code_key
     type_in(home, home.hub, codes.token(key, home.hub.eui64, TopUp(20_00, 4, True)))
     home.run(for_=5 * MIN)
+    assert not home.esme.firmware.meter.switch.closed  # armed: a hand at the meter closes it
+    press(home, home.esme, "b")
     assert home.esme.firmware.meter.switch.closed

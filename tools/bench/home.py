@@ -84,7 +84,7 @@ class Parts:
             ()
             if issuer is None
             else (
-                issuer.issue(
+                issuer.promise(
                     self.identity.eui64, self.identity.random("certificate").getrandbits, serial_number=self.identity.eui64
                 ),
             )
@@ -155,9 +155,9 @@ class Home:
         for label, board in self.boards.items():
             if label in self.of_kind("hub") and declared.publish:
                 schedule(kernel, board, declared.publish)
-            hub = self.declared[label]
-            if isinstance(hub, device_config.Hub) and hub.prepay is not None and here is None:
-                prepay.people(self, hub.prepay)
+            made = self.declared[label]
+            if isinstance(made, device_config.Hub) and made.prepay is not None and here is None:
+                prepay.people(self, made.prepay)
             meter = self.declared[label]
             if here is None and isinstance(meter, device_config.Esme) and meter.interface == "wired":
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), meter.wire, self.feed)

@@ -108,6 +108,9 @@ def test_the_head_end_reads_and_writes_the_meter(run):
     with pytest.raises(AccessError):
         run.head_end.meter("esme").action(SWITCH, 70, 2, axdr.i8(0))
     meter.action(SWITCH, 70, 2, axdr.i8(0))
+    assert meter.register("1-0:1.7.0").value == 0  # armed: the profile is the paper's
+    run.esme.buttons.press("b")
+    run.run(for_=S)
     assert meter.register("1-0:1.7.0").value > 0
 
 
