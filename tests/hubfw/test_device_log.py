@@ -144,7 +144,7 @@ def writes(premises) -> list[int]:
 
 
 def test_commissioning_survives_a_power_cut_at_every_write(home) -> None:
-    """Invariant 22: the log is what was entered less what was struck off, whenever the power went; the head end knows it at the end."""
+    """Invariant 22: the log is what was entered less what was struck off, whenever the power went, and the head end knows it."""
     places = writes(home())
     assert len(places) > 20
     for place in places:
