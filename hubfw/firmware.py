@@ -44,6 +44,7 @@ from hubfw.supervision import Supervision
 from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
 from hubfw.swap import Swap
+from hubfw.translation_home import home_objects
 from hubfw.wan.application import WanApplication
 from hubfw.wan.endpoint import Shared, Target
 from hubfw.wan.network import Network
@@ -136,6 +137,8 @@ class Firmware(firmware.Firmware):
             restore=self.swap.restore_network,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
+        for thing in home_objects(self.messages, self.load_control):
+            self.device.add(thing)
         reports = SupplyReports(
             board, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
         )
