@@ -8,6 +8,7 @@ leaves the old version with the whole file, or the new one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
@@ -50,6 +51,10 @@ def running_version(board: Board) -> int:
     return int(board.nvm.get(_VERSION, FIRST_VERSION))
 
 
+def _trust(own: Credentials) -> Trust:
+    return Trust(own.suite, own.issuer, own.authority, (SIGNER,))
+
+
 class FirmwareUpdate:
     """The client on an endpoint, for as long as the board has power. `image_type`: what kind of device it is."""
 
@@ -62,7 +67,7 @@ class FirmwareUpdate:
         self.version = running_version(board)
         self.store = KeptFile(board.nvm, _STORE, board.flash.bank_size // 4)
         own = next(iter(credentials), None)
-        trust = None if own is None else Trust(own.suite, own.issuer, own.authority, (SIGNER,))
+        trust = None if own is None else partial(_trust, own)
         device = Device(MANUFACTURER, image_type, self.version, HARDWARE)
         self.client = Client(device, self.store, board.chance("firmware update"), page=page, trust=trust)
         self._before_restart = before_restart

@@ -30,9 +30,7 @@ class Flash:
     """
 
     def __init__(self, bank_size: int = 64 * KIB, images: tuple[bytes, bytes] | None = None) -> None:
-        if images is None:
-            images = (b"\xff" * bank_size,) * 2
-        for bank, image in enumerate(images):
+        for bank, image in enumerate(images or ()):
             if len(image) != bank_size:
                 raise BadImage(f"flash bank {bank}: an image of {len(image)} octets for a bank of {bank_size}")
         self.bank_size = bank_size
@@ -40,7 +38,7 @@ class Flash:
         self.operations = 0
         self.on_cut: Callable[[], object] | None = None
         self._budget: int | None = None
-        self._banks = tuple(bytearray(image.rstrip(b"\xff")) for image in images)
+        self._banks = tuple(bytearray(image.rstrip(b"\xff")) for image in images or (b"", b""))
 
     def read(self, bank: int, address: int, length: int) -> bytes:
         """`length` octets from `address` on, fewer at the end of the bank."""

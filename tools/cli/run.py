@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import click
 
 from devices.runtime.kernel import MIN
 from tools.bench import config
-from tools.bench.realtime import Driver
 from tools.bench.run import Run
 from tools.bench.tally import Tally
 from tools.cli.duration import duration
@@ -76,16 +73,11 @@ def command(
                 progress.at(at)
             progress.clear()
         else:
-            asyncio.run(_paced(run, speed, until))
+            from tools.cli.paced import paced  # asyncio is loaded for who asks for wall time
+
+            paced(run, speed, until)
     seconds = time.perf_counter() - started
     if as_json:
         print_json(summary(run, tally, seconds))
     else:
         click.echo("\n".join(closing(run, tally, seconds)))
-
-
-async def _paced(run: Run, speed: float, until: int) -> None:
-    driver = Driver(run.inputs, speed)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, driver.stop)
-    await driver.run(until)

@@ -140,7 +140,7 @@ class Client:
 
     def __init__(
         self, device: Device, store: Store, random: Callable[[], float], *, block: int = 48, page: int = 0,
-        period: int = 0, spacing: int = S // 5, trust: Trust | None = None,
+        period: int = 0, spacing: int = S // 5, trust: Callable[[], Trust] | None = None,
     ) -> None:  # fmt: skip
         """`trust`: who signs what it runs (None: an integrity code will do). `period`: least time between block requests (ns);
         `spacing`: between the blocks of a page.
@@ -356,7 +356,7 @@ class Client:
         wrong = self._wrong_header()
         if wrong is None:
             try:
-                image.judge(self._store, self._trust)
+                image.judge(self._store, None if self._trust is None else self._trust())
             except InvalidImage as error:
                 wrong = str(error)
         return [Verified(file), *self._end(now)] if wrong is None else self._refuse(wrong, now)
