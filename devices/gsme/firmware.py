@@ -24,10 +24,11 @@ from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from devices.gsme.update import Update
 from devices.gsme.valve import BUTTON, Valve
+from devices.parts.event_recorder import EventRecorder
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.interview import Interview
-from devices.parts.network_clock import NetworkClock
+from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.node import NETWORK
 from devices.parts.ota import running_version
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
@@ -36,6 +37,8 @@ from devices.parts.sub_ghz import Silence
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.tasks import Event
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
@@ -71,6 +74,7 @@ class Firmware(firmware.Firmware):
 
         self.han: Han
         self.messages: Messages
+        self.events: EventRecorder
         self.update: Update
         self.rates: Rates
         self.valve: Valve
@@ -116,6 +120,8 @@ class Firmware(firmware.Firmware):
         self.update = Update(self.han, endpoint, config.credentials, self._read)
         if config.sub_ghz:
             Silence(self.han, endpoint)
+        self.events = EventRecorder(self, endpoint, self.han)
+        self.clock.happened = self._clock_happened
         self.han.add(endpoint)
         self.rates.start(endpoint)
         metering = endpoint.server(Metering)
@@ -128,6 +134,9 @@ class Firmware(firmware.Firmware):
         self._commands = Commands(self, metering, self.log, self._read)
         self.valve = Valve(self, self.register, self._read, self._acknowledge)
         self.valve.serve(metering)
+        self.valve.happened = self.events.happened
+        self._battery = battery
+        self._battery_low = battery.low
         self.identity = Identity(board, config, endpoint)
         board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
@@ -181,7 +190,19 @@ class Firmware(firmware.Firmware):
             await self.rates.fetch()
             await self.messages.wake()
             await self.update.go_on()
+            self._look_at_battery()
+            await self.events.tell()
         return taken
+
+    def _clock_happened(self, event: int) -> None:
+        self.events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
+
+    def _look_at_battery(self) -> None:
+        """Once it is low, and once more for the next one."""
+        low = self._battery.low
+        if low and not self._battery_low:
+            self.events.happened(EventId.LOW_BATTERY, LogId.FAULT)
+        self._battery_low = low
 
     def _half_hour(self) -> None:
         rtc = self.board.rtc

@@ -1,4 +1,4 @@
-"""The gas meter's valve: closed or armed from afar, opened by a hand in the home, and never by an order alone (GB; SE 1.4 annex D.3).
+"""The gas meter's valve: closed or armed from afar, opened by a hand in the home, never by an order alone (GB; SE 1.4 annex D.3).
 
 An order to close closes it, an order to arm makes a closed one ready; an order to open is refused, and one to arm an open valve
 leaves it open. A hand (the button at the meter, or a display's Local Change Supply, which the mirror holds like any order) opens an
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from devices.gsme.register import Register
 from devices.parts.han import HUB
 from devices.runtime.kernel import S, Timer
+from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus, Unit
 from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.metering.supply import Acknowledge, Policy, SupplyControl, local
@@ -35,6 +36,10 @@ LITRES: Final = 1000
 """A cubic metre."""
 WORDS: Final = {SupplyStatus.OFF: "CLOSED", SupplyStatus.OFF_ARMED: "ARMED", SupplyStatus.ON: "OPEN"}
 """What the display calls it."""
+EVENTS: Final = {
+    SupplyStatus.OFF: EventId.SUPPLY_OFF, SupplyStatus.OFF_ARMED: EventId.SUPPLY_ARMED, SupplyStatus.ON: EventId.SUPPLY_ON
+}  # fmt: skip
+"""What its event log does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,13 @@ class Valve:
         self._server: Instance
         self._timer: Timer | None = None
         self._trial: Timer | None = None
+        self.happened: Callable[[int], object] = lambda event: None
+        """Told that the valve has moved, or what made it."""
         status, control, threshold = firmware.board.nvm.get(KEY, [SupplyStatus.ON, None, []])
         self.status = SupplyStatus(status)
         self.control = SupplyControl(self._obey, restores=False, stored=control)
         self.threshold = Threshold(*threshold)
+        self._told = self.status
         register.pass_gas(valve=self.status is SupplyStatus.ON)
 
     def serve(self, metering: Instance) -> None:
@@ -138,6 +146,9 @@ class Valve:
     def _save(self) -> None:
         self._keep({KEY: [int(self.status), self.control.plain(), list(astuple(self.threshold))]})
         self._firmware.board.log("gsme.valve", {"state": self.status.name, "trial": self.trying})
+        if self.status is not self._told:
+            self._told = self.status
+            self.happened(EVENTS[self.status])
 
     def _ordered(self, command: Metering.ChangeSupply, request: Request) -> Outcome:
         message = request.message
@@ -160,7 +171,8 @@ class Valve:
     def _set_threshold(self, command: Metering.SetUncontrolledFlowThreshold, request: Request) -> Outcome:
         if request.message.source != HUB:
             return Status.NOT_AUTHORIZED
-        if command.unit_of_measure != Unit.CUBIC_METRES or not all((command.divisor, command.multiplier, command.measurement_period)):
+        scale = command.divisor, command.multiplier, command.measurement_period
+        if command.unit_of_measure != Unit.CUBIC_METRES or not all(scale):
             return Status.INVALID_FIELD
         if command.issuer_event_id < self.threshold.event:
             return Status.FAILURE
@@ -225,6 +237,7 @@ class Valve:
         self._save()
         if leaks:
             self._firmware.board.log("gsme.uncontrolled-flow", {"litres_an_hour": flow})
+            self.happened(EventId.EXCESS_FLOW)
 
     @property
     def _after_leak(self) -> SupplyStatus:

@@ -1,7 +1,7 @@
 """What happens in a device, written down and told: the server of Events on an endpoint (SE 1.4 annex D.11).
 
-An event goes into its log, which is in flash before the event is told to the hub. Only the hub may empty a log; that it was emptied
-is an event itself.
+An event goes into its log, which is in flash before the event is told to the hub; a sleeper tells it at its next wake. Only the hub
+may empty a log; that it was emptied is an event itself.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class EventRecorder:
         self._board.log("device.event", {"event": event, "log": log.name})
         if self._outbox is not None:
             self._outbox.put(Events.PublishEvent(log, event, time, TO_HAN | TO_WAN, data))
+
+    async def tell(self) -> None:
+        """A sleeper is awake: tell what waits."""
+        if self._outbox is not None:
+            await self._outbox.say()
 
     def _clear(self, command: Events.ClearEventLogRequest, request: Request) -> Outcome:
         if request.message.source != HUB:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from devices.parts.han import Refused
-from devices.runtime.kernel import HOUR, MIN, S
+from devices.runtime.kernel import DAY, HOUR, MIN, S
 from protocols.zigbee.clusters.alarms import Alarms
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import Events, LogId
 from protocols.zigbee.clusters.identify import Identify
 from protocols.zigbee.clusters.mdu_pairing import MduPairing
+from protocols.zigbee.clusters.metering import SupplyStatus
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
 from protocols.zigbee.mdu_pairing.dwellings import Pairing
 from protocols.zigbee.node import Message
@@ -113,7 +115,7 @@ def test_only_the_hub_empties_a_log_and_that_is_an_event(home, hub):
 
 def test_an_event_of_a_stranger_is_not_taken(home):
     hub = home.hub.firmware
-    hub.log.remove(home.ppmid.eui64)
+    hub.events._log = SimpleNamespace(get=lambda eui64: None)  # whoever is struck off indeed is sent away when it speaks
     stranger = Asker(home, "ppmid", "hub")
     assert stranger.confirm(Events.PublishEvent(1, 1, 1, 1, b"")) == 0x7E
     assert heard(home, "ppmid") == []
@@ -237,3 +239,42 @@ def test_where_one_meter_answers_nobody_asks_for_dwellings(home):
     home.run(for_=5 * MIN)
     assert home.screen("ihd")[1].endswith("kW")
     assert asked == []
+
+
+# --- a meter that sleeps ---
+
+
+def test_a_gas_meter_tells_its_events_when_it_wakes(home):
+    """Closed by the hub's order, armed, opened by hand: written down at once, told with the next set, in order."""
+    gas = home.gsme.firmware
+    gas.valve._move(SupplyStatus.OFF)
+    gas.valve._save()
+    gas.valve._move(SupplyStatus.OFF_ARMED)
+    gas.valve._save()
+    assert [row[0] for row in gas.events.log.rows(LogId.GENERAL)] == [EventId.SUPPLY_ARMED, EventId.SUPPLY_OFF]
+    frames = home.times("air.frame", "home1/gsme")
+    assert not frames or frames[-1] < home.now - S
+    assert heard(home, "gsme") == []
+    home.run(for_=35 * MIN)
+    assert heard(home, "gsme") == [(LogId.GENERAL, EventId.SUPPLY_OFF), (LogId.GENERAL, EventId.SUPPLY_ARMED)]
+    home.gsme.cut(off_for=S)
+    home.run(for_=5 * MIN)
+    assert [row[0] for row in home.gsme.firmware.events.log.rows(LogId.GENERAL)] == [EventId.SUPPLY_ARMED, EventId.SUPPLY_OFF]
+    home.run(for_=HOUR)
+    assert len(heard(home, "gsme")) == 2
+
+
+def test_a_gas_meter_s_events_wait_while_the_hub_is_away(home):
+    home.gsme.firmware.events.happened(EventId.EXCESS_FLOW)
+    home.hub.cut(off_for=3 * HOUR)
+    home.run(for_=4 * HOUR)
+    assert heard(home, "gsme") == [(LogId.GENERAL, EventId.EXCESS_FLOW)]
+
+
+def test_a_gas_meter_tells_once_that_its_battery_is_low(home):
+    gas = home.gsme.firmware
+    gas._battery._life = lambda: 14 * 365 * DAY
+    gas._battery._radio = lambda: 365 * DAY
+    assert gas._battery.low
+    home.run(for_=3 * HOUR)
+    assert heard(home, "gsme") == [(LogId.FAULT, EventId.LOW_BATTERY)]
