@@ -186,7 +186,12 @@ class Row:
 
     def value(self, gas: Gas) -> Any:
         """The value in Smart Energy. Raises AccessError."""
-        value = gas.reading.get(self.cluster, self.attribute) if self.source is None else self.source(gas)
+        if self.source is not None:
+            value = self.source(gas)
+        else:
+            value = gas.reading.get(self.cluster, self.attribute)
+            if value == self.attribute.type.non_value:  # as ZigBee says that there is none
+                value = None
         if value is None:
             raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, self.name)
         return value

@@ -1,4 +1,4 @@
-"""Whom the gas meter belongs to: site (meter point) and customer identification number, as the supplier sets them (SE 1.4 annex D.10).
+"""Whom the gas meter belongs to: site (meter point) and customer identification number, set by the supplier (SE 1.4 annex D.10).
 
 An update that is not newer than the last is refused. One for a time to come is refused, too: nothing but the valve waits here.
 """

@@ -1,9 +1,9 @@
 """What the gas meter does about the flags that its mirror's answer carries (GB; SE 1.4 annex D.3.3.3).
 
 It acts on firmware, new keys, the wish that it stays awake, attributes to be pushed, messages in the tunnel, snapshots, samples,
-orders for the valve, site and customer, and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of prices and calendars are raised by a hub that
-publishes for gas, and fetch what it publishes; in GB, where that comes as messages, none is. Of device management it heeds those
-of its site and its customer, and ignores the rest.
+orders for the valve, its site and its customer, and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of
+prices and calendars are raised by a hub that publishes for gas, and fetch what it publishes; in GB, where that comes as messages,
+none is. The other flags of device management it ignores.
 
 Each row is done after the one before, and a hub that does not answer stops none of the next.
 """

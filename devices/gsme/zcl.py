@@ -40,8 +40,8 @@ TIERS = (1, 2, 3, 4)
 """That GB meters report. One rate holds: all that flows counts in the first."""
 BLOCKS = (1, 2, 3, 4)
 """No tariff of blocks is in force: nothing counts in them."""
-LARGEST = 0xFFFFFE
-"""The largest value that 24 bits can tell."""
+LARGEST, LARGEST_BILL, LARGEST_COST = 0xFFFFFE, 0xFFFFFFFE, (1 << 48) - 2
+"""The largest values that 24, 32 and 48 bits can tell."""
 
 Values = dict[Attribute[object], object]
 
@@ -192,12 +192,12 @@ class Books:
     def cost(self, period: str, ago: int) -> int | None:
         """Cost of the consumption, without standing charge."""
         energy = self._energy(period, ago)
-        return None if energy is None else energy * self._rates.price // 1000
+        return None if energy is None else min(energy * self._rates.price // 1000, LARGEST_COST)
 
     def bill(self) -> int | None:
         """This month's consumption, and the standing charge of its days so far: bills are for months."""
         cost, days = self.cost("month", 0), self._register.history.day_of_month
-        return None if cost is None or days is None else cost + days * self._rates.standing_charge
+        return None if cost is None or days is None else min(cost + days * self._rates.standing_charge, LARGEST_BILL)
 
 
 _BASIC: list[Attribute[object]] = [
