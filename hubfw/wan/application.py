@@ -106,10 +106,11 @@ class WanApplication:
             self.start()
 
     def _written(self, value: Data) -> None:
-        if not isinstance(value.value, str):
+        name = value.python
+        if not isinstance(name, str):
             raise AccessError(DataAccessResult.TYPE_UNMATCHED, SETTING)
         try:
-            self.choose(value.value)
+            self.choose(name)
         except ValueError as reason:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, str(reason)) from None
 

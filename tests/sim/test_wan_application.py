@@ -1,0 +1,228 @@
+"""Exactly one application layer on a hub's WAN side: DLMS, ZigBee packets, or foreign packets as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from devices.runtime.kernel import MIN, S
+from devices.runtime.net import Closed
+from protocols.dlms import axdr
+from protocols.dlms.client import adrive
+from protocols.dlms.cosem import AccessError
+from protocols.dlms.reading import names, objects
+from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.gateway import PORT as GATEWAY_PORT
+from protocols.zigbee.gateway import Packet, Status
+from tests.sim.told import Told
+from tools.headend.head_end import PORT as DLMS_PORT
+from tools.headend.head_end import NoAnswer
+from tools.headend.smart_energy import PACKET_CLASS, PROFILE, SOURCE, GatewayLine, ObjectLine, Refused, SmartEnergy
+
+SETTING = "0-0:128.40.0"
+CONFIGURATION = "0-0:128.40.1"
+HUB = "home1/hub"
+HOME = """
+[[home]]
+[[home.device]]
+kind = "hub"
+wan_application = "{layer}"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "ihd"
+at = [4, -3]
+"""
+SUMMATION = Metering.current_summation_delivered
+
+
+def eui64(run: Told, label: str) -> int:
+    return run.only.identities[label].eui64
+
+
+def gateway(run: Told, password: bytes = b"12345678") -> GatewayLine:
+    line = GatewayLine(run.kernel, run.head_end.host, HUB, password)
+    run.head_end.settle(line.login())
+    return line
+
+
+def refused(run: Told, port: int) -> bool:
+    """Whether nobody answers at a port of the hub."""
+    ends: list[Closed] = []
+    stream = run.head_end.host.connect(HUB, port)
+    stream.on_close = ends.append
+    run.run(for_=5 * S)
+    stream.close()
+    return ends == [Closed.REFUSED]
+
+
+def layers(run: Told) -> list[int]:
+    return [port for port in (DLMS_PORT, GATEWAY_PORT) if not refused(run, port)]
+
+
+@pytest.fixture
+def hear(build: Callable[..., Told]) -> Callable[[str], Told]:
+    return lambda layer: build(HOME.format(layer=layer))
+
+
+@pytest.mark.req("S-009", part=True)
+@pytest.mark.parametrize(("layer", "port"), [("dlms", DLMS_PORT), ("gateway", GATEWAY_PORT), ("gooo", DLMS_PORT)])
+def test_what_is_not_the_active_layer_does_not_listen(hear, layer: str, port: int) -> None:
+    assert layers(hear(layer)) == [port]
+
+
+@pytest.mark.req("S-009")
+def test_the_head_end_chooses_the_layer_and_the_one_before_is_gone_with_its_connections(hear) -> None:
+    run = hear("dlms")
+    hub = run.head_end.meter("hub", writes=True)
+    idle = run.head_end.host.connect(HUB, DLMS_PORT)
+    ends: list[Closed] = []
+    idle.on_close = ends.append
+    assert hub.get(SETTING, 1, 2).python == "dlms"
+    hub.set(SETTING, 1, 2, axdr.visible("gateway"))
+    run.run(for_=10 * S)
+    assert (layers(run), ends) == ([GATEWAY_PORT], [Closed.CLOSED])
+    line = gateway(run)
+    assert run.head_end.settle(line.application()) == "gateway"
+    run.hub.cut(off_for=MIN)  # the setting outlives it
+    run.run(for_=5 * MIN)
+    assert layers(run) == [GATEWAY_PORT]
+    line = gateway(run)
+    run.head_end.settle(line.choose("dlms"))
+    run.run(for_=10 * S)
+    assert layers(run) == [DLMS_PORT]
+    assert run.head_end.meter("esme").register("1-0:1.8.0").value > 0
+
+
+@pytest.mark.req("S-009")
+@pytest.mark.parametrize("wrong", ["dlms,gateway", "gbcs", "", "http"])
+def test_a_second_layer_an_unknown_one_and_the_reserved_one_are_refused(hear, wrong: str) -> None:
+    run = hear("dlms")
+    hub = run.head_end.meter("hub", writes=True)
+    with pytest.raises(AccessError):
+        hub.set(SETTING, 1, 2, axdr.visible(wrong))
+    with pytest.raises(AccessError):
+        run.head_end.meter("hub").set(SETTING, 1, 2, axdr.visible("gateway"))  # a client that may only read
+    run.run(for_=10 * S)
+    assert hub.get(SETTING, 1, 2).python == "dlms"
+    assert layers(run) == [DLMS_PORT]
+
+
+@pytest.mark.req("S-009")
+@pytest.mark.req("S-015", part=True)
+def test_different_hubs_run_different_layers(build) -> None:
+    run = build(HOME.format(layer="dlms") + HOME.format(layer="gateway").replace("[[home]]", '[[home]]\nname = "home2"'))
+    assert run.head_end.meter("home1/esme").register("1-0:1.8.0").value > 0
+    with pytest.raises(NoAnswer, match="refused"):
+        run.head_end.meter("home2/hub").names()
+    line = GatewayLine(run.kernel, run.head_end.host, "home2/hub", b"12345678")
+    run.head_end.settle(line.login())
+    values = run.head_end.settle(
+        SmartEnergy(line).read(run.home("home2").identities["esme"].eui64, 1, Metering, [SUMMATION])
+    )
+    assert values[SUMMATION] > 0
+
+
+@pytest.mark.req("S-010", part=True)
+@pytest.mark.req("S-022", part=True)
+def test_under_dlms_the_hub_says_with_cosem_objects_what_it_is(hear) -> None:
+    hub = hear("dlms").head_end.meter("hub")
+    assert hub.get(CONFIGURATION, 1, 2).python == "separate"
+
+
+@pytest.mark.req("S-086")
+@pytest.mark.req("S-087", part=True)
+@pytest.mark.req("S-014", part=True)
+def test_gateway_carries_packets_of_the_head_end_unread_both_ways(hear) -> None:
+    run = hear("gateway")
+    sent: list[bytes] = []
+    deliver = run.hub.firmware.han.deliver
+
+    async def watched(address, endpoint, cluster, payload, *, source=1):
+        sent.append(payload)
+        await deliver(address, endpoint, cluster, payload, source=source)
+
+    run.hub.firmware.han.deliver = watched
+    line = gateway(run)
+    meter = eui64(run, "esme")
+    values = run.head_end.settle(SmartEnergy(line).read(meter, 1, Metering, [SUMMATION]))
+    assert values[SUMMATION] == pytest.approx(run.esme.firmware.meter.import_wh, abs=20)
+    assert sent == line.sent  # no level of translation: the octets of the WAN are those of the HAN
+    garbage = Packet(meter, PROFILE, Metering.id, SOURCE, 1, b"\xff\xff sealed from end to end")
+    run.head_end.settle(line.send(garbage))  # the hub reads nothing, so it finds no fault with it
+    assert sent[-1] == garbage.payload
+
+
+@pytest.mark.req("S-018", part=True)
+def test_a_consumer_device_is_out_of_reach_of_the_wan(hear) -> None:
+    run = hear("gateway")
+    line = gateway(run)
+    for label, status in (("ihd", Status.NOT_ADDRESSABLE), ("hub", Status.UNKNOWN_DEVICE)):
+        packet = Packet(eui64(run, label), PROFILE, Metering.id, SOURCE, 1, b"\x00\x01\x00\x00\x00")
+        with pytest.raises(Refused) as told:
+            run.head_end.settle(line.send(packet))
+        assert told.value.status is status
+
+
+def test_who_does_not_know_the_password_moves_nothing(hear) -> None:
+    run = hear("gateway")
+    line = GatewayLine(run.kernel, run.head_end.host, HUB, b"87654321")
+    for request in (line.login(), line.application(), line.choose("dlms")):
+        with pytest.raises(Refused) as told:
+            run.head_end.settle(request)
+        assert told.value.status is Status.NOT_AUTHORISED
+    run.run(for_=MIN)
+    assert line.closed is Closed.CLOSED
+    assert layers(run) == [GATEWAY_PORT]
+
+
+def test_an_answer_that_found_no_head_end_waits_over_a_power_cut(hear) -> None:
+    run = hear("gateway")
+    line = gateway(run)
+    meter = eui64(run, "esme")
+    question = Packet(meter, PROFILE, Metering.id, SOURCE, 1, bytes.fromhex("10 07 00 00 00"))
+    run.head_end.settle(line.send(question))
+    line.close()
+    run.hub.firmware.application.layer.packets.acknowledge = lambda number: None  # whatever was acknowledged is taken for lost
+    run.run(for_=5 * S)
+    run.hub.cut(off_for=MIN)
+    run.run(for_=5 * MIN)
+    line = gateway(run)
+    first = run.head_end.settle(line.receive(meter))
+    assert first.payload[1] == 7  # the transaction of the question
+    run.run(for_=5 * S)
+    assert run.hub.firmware.application.layer.packets.waiting == []
+
+
+@pytest.mark.req("S-089")
+@pytest.mark.req("S-014", part=True)
+def test_gooo_carries_smart_energy_from_end_to_end_inside_dlms(hear) -> None:
+    run = hear("gooo")
+    meter = eui64(run, "esme")
+    head_end = run.head_end
+
+    async def story():
+        client = head_end.client(1, writes=True)
+        line = head_end.line(HUB, client)
+        await adrive(client.associate(), line.exchange)
+        listed = await adrive(objects(client, [PACKET_CLASS]), line.exchange)
+        values = await SmartEnergy(ObjectLine(run.kernel, client, line.exchange, str(listed[0].name))).read(
+            meter, 1, Metering, [SUMMATION]
+        )
+        await adrive(client.release(), line.exchange)
+        line.close()
+        return listed, values
+
+    listed, values = head_end.settle(story())
+    assert [str(entry.name) for entry in listed] == ["0-1:128.40.0.255"]  # the consumer's display has none
+    assert values[SUMMATION] == pytest.approx(run.esme.firmware.meter.import_wh, abs=20)
+    assert 3 in head_end.settle(head_end.ask(HUB, 1, names))
+    with pytest.raises(NoAnswer):  # the meter's own DLMS is not reached: that would be a second layer
+        head_end.settle(head_end.ask(HUB, 3, lambda client: client.get("1-0:1.8.0", 3, 2)))
+
+
+def test_foreign_packets_have_no_object_under_dlms(hear) -> None:
+    run = hear("dlms")
+    assert not [thing for thing in run.head_end.meter("hub").objects() if thing.class_id == PACKET_CLASS]
