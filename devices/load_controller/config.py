@@ -20,6 +20,8 @@ class Config:
     """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     appliance: DeviceClass = DeviceClass.WATER_HEATER
     """What is switched."""
+    watts: int = 0
+    """What it draws, on top of the household's demand; 0: it is part of that."""
     start_randomisation: int = 30
     duration_randomisation: int = 0
     """Minutes, until somebody writes others."""

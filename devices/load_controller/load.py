@@ -84,6 +84,7 @@ class Load:
         client.on(DemandResponse.CancelAllLoadControlEvents, self._cancel_all)
         server.on(EnergyManagement.ManageEvent, self._manage)
         self._timer = Deadline(firmware, self._next, self.look)
+        self._draw()
         board.rtc.on_set.append(self.look)
 
     # --- time ---
@@ -139,7 +140,13 @@ class Load:
         closed = into >= times.off
         if closed is not self.closed:
             self.closed = closed
+            self._draw()
             self._board.log("load.switch", {"closed": closed, "event": None if entry is None else entry.event.issuer_event_id})
+
+    def _draw(self) -> None:
+        circuit = self._board.supply.circuit
+        if circuit is not None and self._config.watts:
+            circuit.draw(self._board.name, self._config.watts if self.closed else 0)
 
     def _apply(self, reports: Iterable[Report], now: int) -> None:
         for report in reports:

@@ -1,4 +1,4 @@
-"""The energy registers of an electricity meter: active and reactive import of what the household draws through the switch.
+"""The energy registers of an electricity meter: active and reactive import of what the household and switched appliances draw.
 
 Demand comes in levels that hold for minutes; the next change is scheduled, and nothing runs in between. What is read from a
 register is in flash before anybody sees it: over a power cut without a warning the register goes on from what was shown or stored
@@ -36,6 +36,9 @@ class Metrology:
         self._reactive = Integrator(firmware.now, stored[2], stored[3])
         self._shown = stored[0], stored[2]
         self._wanted = 0
+        self._circuit = firmware.board.supply.circuit
+        if self._circuit is not None:
+            self._circuit.measure(firmware.board.name, self.changed)
         self._next_level()
 
     @property
@@ -62,7 +65,8 @@ class Metrology:
     def changed(self) -> None:
         """Current can flow now, or no longer."""
         now, level = self._firmware.now, self._wanted if self._flowing() else 0
-        self._active.set(level, now)
+        appliances = self._circuit.drawn if self._circuit is not None and self._flowing() else 0
+        self._active.set(level + appliances, now)
         self._reactive.set(level * _REACTIVE_PERCENT // 100, now)
         self.on_level()
 

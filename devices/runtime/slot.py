@@ -30,6 +30,10 @@ class Slot:
         return self._feed.volts if self.inserted else 0.0
 
     @property
+    def circuit(self) -> None:
+        return None
+
+    @property
     def hold_up_left(self) -> int:
         return self._feed.hold_up_left if self.inserted else 0
 

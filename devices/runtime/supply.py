@@ -1,7 +1,8 @@
 """Where a board's power comes from: the mains with an optional hold-up reserve, or a battery.
 
 A supply tells its board, as events of the kernel: power fails, returns, is off, is on, has another voltage. Voltages are volts
-as a meter would measure them. No currents, no inrush; a battery is full until it is taken out.
+as a meter would measure them. What switched appliances draw is told in watts; no currents, no inrush. A battery is full until it
+is taken out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Supply(Protocol):
     @property
     def volts(self) -> float: ...
     @property
+    def circuit(self) -> Mains | None:
+        """The premises' mains behind it, if it is fed from them: what a meter there measures."""
+        ...
+
+    @property
     def hold_up_left(self) -> int:
         """How long the board would go on if the supply went now, or since it went, ns."""
         ...
@@ -51,6 +57,24 @@ class Mains:
         self._nominal = volts or 230.0
         self._restore: Timer | None = None
         self._watchers: list[Callable[[float, float], object]] = []
+        self._drawn: dict[str, int] = {}
+        self._meters: dict[str, Callable[[], object]] = {}
+
+    @property
+    def drawn(self) -> int:
+        """W that switched appliances would draw of a live supply."""
+        return sum(self._drawn.values())
+
+    def draw(self, appliance: str, watts: int) -> None:
+        """An appliance draws so much from now on."""
+        if self._drawn.get(appliance, 0) != watts:
+            self._drawn[appliance] = watts
+            for changed in self._meters.values():
+                changed()
+
+    def measure(self, meter: str, changed: Callable[[], object]) -> None:
+        """Call `changed` whenever `drawn` is another, in place of what this meter gave before."""
+        self._meters[meter] = changed
 
     @property
     def volts(self) -> float:
@@ -112,6 +136,10 @@ class MainsSupply:
     def volts(self) -> float:
         """Volts of the mains."""
         return self.mains.volts
+
+    @property
+    def circuit(self) -> Mains:
+        return self.mains
 
     @property
     def hold_up_left(self) -> int:
@@ -177,6 +205,10 @@ class Battery:
     @property
     def volts(self) -> float:
         return self._volts if self.live else 0.0
+
+    @property
+    def circuit(self) -> None:
+        return None
 
     @property
     def hold_up_left(self) -> int:

@@ -48,6 +48,32 @@ def test_each_appliance_is_told_on_its_own(home):
     assert moves(home, "car") == []
 
 
+def test_the_meter_measures_what_the_appliance_draws(home):
+    """3 kW of the heater are in the power and the register while its switch is closed, and not while it is open."""
+    meter, heater = home.esme.firmware.meter, home.board("heater").firmware.load
+    household = meter.metrology._wanted
+    assert meter.watts == household + 3000
+    home.hub.firmware.load_control.issue(30, classes=HEATER)
+    home.run(for_=5 * S)
+    assert not heater.closed
+    assert meter.watts == meter.metrology._wanted
+    home.run(for_=MIN)
+    opened = meter.metrology.joules
+    home.run(for_=MIN)
+    used = meter.metrology.joules - opened
+    home.run(for_=30 * MIN)
+    assert heater.closed
+    closed = meter.metrology.joules
+    home.run(for_=MIN)
+    assert meter.metrology.joules - closed > 3000 * 60 > used
+    home.mains.off(MIN)
+    home.run(for_=S)
+    assert meter.watts == 0
+    home.esme.cut(off_for=S)
+    home.run(for_=5 * MIN)
+    assert home.esme.firmware.meter.watts == home.esme.firmware.meter.metrology._wanted + 3000
+
+
 @pytest.mark.req("S-109", part=True)
 @pytest.mark.req("S-110", part=True)
 def test_starts_are_scattered_over_half_an_hour_and_who_crosses_a_price_says_so(home):

@@ -223,6 +223,7 @@ class LoadController(AnyDevice, frozen=True, kw_only=True, tag="load-controller"
     appliance: Literal["water-heater", "baseboard-heater", "electric-vehicle", "pool-pump", "smart-appliance", "simple-load"] = (
         "water-heater"
     )
+    watts: Annotated[int, Meta(ge=0, le=23_000)] = 0
     start_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 30
     duration_randomisation_minutes: Annotated[int, Meta(ge=0, le=60)] = 0
 

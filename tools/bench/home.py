@@ -430,6 +430,7 @@ def _load_controller(parts: Parts) -> load_controller.Config:
         _network(parts.home),
         parts.credentials,
         appliance=DeviceClass[device.appliance.upper().replace("-", "_")],
+        watts=device.watts,
         start_randomisation=device.start_randomisation_minutes,
         duration_randomisation=device.duration_randomisation_minutes,
     )
