@@ -138,11 +138,12 @@ class NetworkControl:
 
     def _restore(self, argument: Data) -> None:
         network, devices = argument.value
-        strangers = [eui64 for eui64 in devices_and_keys(devices.value) if self._log.get(eui64) is None]
+        known = devices_and_keys(devices)
+        strangers = [eui64 for eui64 in known if self._log.get(eui64) is None]
         if strangers:
             raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, f"{strangers[0]:016X} is not in the device log")
         try:
-            self._take_network(Backup(int.from_bytes(network.value, "big"), devices_and_keys(devices.value)))
+            self._take_network(Backup(int.from_bytes(network.value, "big"), known))
         except RemoteProtocolError as reason:
             raise AccessError(DataAccessResult.OTHER_REASON, str(reason)) from None
 

@@ -34,6 +34,7 @@ from protocols.dlms.acse import Mechanism
 from protocols.dlms.association import Association
 from protocols.dlms.axdr import Data, Tag
 from protocols.dlms.cosem import Access, AccessError, Image, ImageStatus, InterfaceClass, date_time
+from protocols.dlms.cosem.activation import NEVER
 from protocols.dlms.cosem.rights import Rights
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import PUBLIC_CLIENT
@@ -109,7 +110,10 @@ class Swap:
         return [
             *objects(self._board, lambda: self._sealed, self._obey),
             cosem.Data(
-                DISPOSAL, value=lambda: axdr.null(), access={"value": Access.READ_WRITE}, on={"value": self._old_one_is_gone}
+                DISPOSAL,
+                value=axdr.structure(axdr.octets(b""), axdr.enum(Disposal.UNKNOWN), axdr.octets(NEVER)),
+                access={"value": Access.READ_WRITE},
+                on={"value": self._old_one_is_gone},
             ),
             cosem.ImageTransfer(RESTORE, store=Incoming(self._board, self._config, self._log, self.about), image_block_size=BLOCK),
         ]
