@@ -14,7 +14,6 @@ Sans-I/O: monotonic `now` in ns for the deadline, `utc` in ns for what is record
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from protocols.core.effects import Effect
@@ -49,23 +48,20 @@ class Event(Enum):
     RESERVE_EMPTY = "the hub's reserve ends"
 
 
-@dataclass(frozen=True, slots=True)
-class LastGasp(Effect):
+class LastGasp(Effect, frozen=True):
     """Tell the head end: supply lost at `lost` (UTC ns)."""
 
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
-class FirstBreath(Effect):
+class FirstBreath(Effect, frozen=True):
     """Tell the head end: supply lost at `lost` is back, inside limits, at `restored` (UTC ns)."""
 
     lost: int
     restored: int
 
 
-@dataclass(frozen=True, slots=True)
-class Interruption(Effect):
+class Interruption(Effect, frozen=True):
     """For the hub's own record: a loss that gave no notice, and why ("dip" or "missed")."""
 
     kind: str
@@ -73,8 +69,7 @@ class Interruption(Effect):
     ended: int
 
 
-@dataclass(frozen=True, slots=True)
-class Persist(Effect):
+class Persist(Effect, frozen=True):
     """Keep `state` in non-volatile memory; give it to the next `Supervisor`."""
 
     state: dict[str, object]

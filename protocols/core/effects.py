@@ -7,17 +7,16 @@ Each machine declares its further effects next to itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Base of everything a machine may ask for."""
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Send(Effect):
+class Effect(Struct, frozen=True):
+    """Base of everything a machine may ask for. A struct: quick to make, as every frame does, and to declare."""
+
+
+class Send(Effect, frozen=True):
     """Octets for the peer, in order, complete."""
 
     data: bytes

@@ -7,7 +7,6 @@ It signs on, follows the identification to the mode that was asked for, and ends
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -35,29 +34,25 @@ class Purpose(Enum):
     HDLC = HDLC
 
 
-@dataclass(frozen=True, slots=True)
-class Identified(Effect):
+class Identified(Effect, frozen=True):
     """The device has said who it is."""
 
     identification: Identification
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOut(Effect):
+class ReadOut(Effect, frozen=True):
     """The whole data readout. The device is idle again, at 300 baud."""
 
     data_sets: tuple[DataSet, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened(Effect):
+class Opened(Effect, frozen=True):
     """Programming mode: commands may be given. `operand` came with P0."""
 
     operand: str
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Effect):
+class Done(Effect, frozen=True):
     """The command was carried out. `text`: what was read, empty for the others."""
 
     text: str
@@ -71,15 +66,13 @@ class Done(Effect):
         raise DecodeError(f"Done: not one data set: {self.text[:60]!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Denied(Effect):
+class Denied(Effect, frozen=True):
     """The device answered the command with an error message."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Effect):
+class Failed(Effect, frozen=True):
     """It is over: nothing came, or what the device offers is not what is wanted."""
 
     reason: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from protocols.core.effects import Effect
@@ -20,22 +19,19 @@ LONGEST_LINE: Final = 128
 OPTION_SIZE: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Baud(Effect):
+class Baud(Effect, frozen=True):
     """The line's rate from now on, once everything sent before has gone."""
 
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Handover(Effect):
+class Handover(Effect, frozen=True):
     """HDLC from now on, at this rate and with eight data bits (mode E). The line is the machine's again when it is told so."""
 
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded(Effect):
+class Discarded(Effect, frozen=True):
     """Characters that had no effect, and why."""
 
     reason: str

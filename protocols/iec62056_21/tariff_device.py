@@ -9,7 +9,6 @@ battery devices, formatted codes (W2, R2, E2) and passwords by secure algorithm 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
@@ -77,8 +76,7 @@ class Registers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign(Effect):
+class Foreign(Effect, frozen=True):
     """Octets that came while idle and belong to no sign-on: another protocol's, or noise, behind which a sign-on may stand."""
 
     data: bytes

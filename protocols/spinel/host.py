@@ -51,16 +51,14 @@ class Tuning:
         yield Property.MAC_PROMISCUOUS_MODE, bytes((self.promiscuous or self.short >= _NO_ADDRESS,))
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Effect):
+class Heard(Effect, frozen=True):
     """The radio heard a frame. `lqi`: 0 to 255."""
 
     psdu: bytes
     lqi: int
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed(Effect):
+class Confirmed(Effect, frozen=True):
     """The transmission `handle` ended: OK, NO_ACK, or why not. `frame_pending` is the bit of the acknowledgement."""
 
     handle: int
@@ -68,8 +66,7 @@ class Confirmed(Effect):
     frame_pending: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Effect):
+class Refused(Effect, frozen=True):
     """The co-processor does not take a setting, and says why."""
 
     property: int

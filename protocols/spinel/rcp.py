@@ -54,8 +54,7 @@ _SHORTEST, _LONGEST, _FCS = 5, 127, 2
 _SCAN_ENERGY = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Configure(Effect):
+class Configure(Effect, frozen=True):
     """Tune the radio, and set its address filter. None in `channel`: off."""
 
     channel: int | None
@@ -66,8 +65,7 @@ class Configure(Effect):
     promiscuous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit(Effect):
+class Transmit(Effect, frozen=True):
     """Send a PSDU, whose FCS is right; the radio confirms under `handle`."""
 
     handle: int

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from protocols.core.effects import Effect, Send
@@ -34,18 +33,15 @@ _MESSAGE: Final = 0x00
 _ACKNOWLEDGED: Final = 0x10
 
 
-@dataclass(frozen=True, slots=True)
-class Up(Effect):
+class Up(Effect, frozen=True):
     """The line has begun, anew if it was up: both ends know nothing of each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Down(Effect):
+class Down(Effect, frozen=True):
     """The other end does not answer, or too much waits for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Effect):
+class Heard(Effect, frozen=True):
     """A message."""
 
     message: bytes

@@ -28,16 +28,14 @@ PATIENCE: Final = SECOND
 """From the end of a command to the end of its answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransmitAt(Effect):
+class TransmitAt(Effect, frozen=True):
     """Chips for the air at a time (ns), which lies within the meter's window."""
 
     when: int
     chips: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reported(Effect):
+class Reported(Effect, frozen=True):
     """A meter has told something. `status`: its status octet; `counter`: keep it before anything else (profile B)."""
 
     meter: Address
@@ -46,16 +44,14 @@ class Reported(Effect):
     counter: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Effect):
+class Done(Effect, frozen=True):
     """A command was carried out, or answered with records."""
 
     number: int
     records: tuple[Record, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Effect):
+class Failed(Effect, frozen=True):
     """A command was refused by the meter, or had no answer."""
 
     number: int

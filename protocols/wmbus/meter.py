@@ -10,7 +10,7 @@ Not here: installation telegrams, the repetition of an answer that nobody confir
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from protocols.core.effects import Effect
@@ -26,38 +26,33 @@ from protocols.wmbus.telegram import Content, Key, Profile, seal, unseal
 NEVER: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit(Effect):
+class Transmit(Effect, frozen=True):
     """Chips for the air, now."""
 
     chips: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Listen(Effect):
+class Listen(Effect, frozen=True):
     """Have the receiver on for what begins between these times (ns)."""
 
     opens: int
     closes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Command(Effect):
+class Command(Effect, frozen=True):
     """Records to be carried out; `reply` says whether they were. `counter`: keep it before anything else (profile B)."""
 
     records: tuple[Record, ...]
     counter: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Effect):
+class Asked(Effect, frozen=True):
     """Data is wanted; `reply` gives it. `counter`: as of Command."""
 
     counter: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped(Effect):
+class Dropped(Effect, frozen=True):
     """A telegram that was nothing for this meter, and why."""
 
     reason: str

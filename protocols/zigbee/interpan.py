@@ -55,8 +55,7 @@ class Stub(Frame):
     profile: le.u16 = PROFILE
 
 
-@dataclass(frozen=True, slots=True)
-class InterPan(Effect):
+class InterPan(Effect, frozen=True):
     """A message arrived from outside any network. `source`: EUI-64; answer to it in `pan_id`."""
 
     source: int
@@ -79,8 +78,7 @@ class Found:
     permits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NetworksFound(Effect):
+class NetworksFound(Effect, frozen=True):
     """`discover` has ended; the best heard first."""
 
     networks: tuple[Found, ...]

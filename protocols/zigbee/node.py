@@ -123,8 +123,7 @@ class NodeConfig:
 # --- Effects towards the radio -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit(Effect):
+class Transmit(Effect, frozen=True):
     """Send this PSDU (FCS included). Indirect: hold it until the addressed sleeper asks with a data request."""
 
     handle: int
@@ -134,8 +133,7 @@ class Transmit(Effect):
     """Which of the node's radios; only a dual-band coordinator has a second one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configure(Effect):
+class Configure(Effect, frozen=True):
     """Set the radio's channel, PAN and address filter, and whether it listens when idle."""
 
     channel: int
@@ -146,8 +144,7 @@ class Configure(Effect):
     interface: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Measure(Effect):
+class Measure(Effect, frozen=True):
     """Listen to a channel of 2.4 GHz for `duration` ns, whoever is on it, and tell `Stack.measured` how loud it was."""
 
     channel: int
@@ -157,8 +154,7 @@ class Measure(Effect):
 # --- Effects towards the firmware --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Joined(Effect):
+class Joined(Effect, frozen=True):
     """The node is on a network and holds its key; after `resume` too (then `resumed`)."""
 
     short: int
@@ -168,52 +164,45 @@ class Joined(Effect):
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JoinFailed(Effect):
+class JoinFailed(Effect, frozen=True):
     """A join or rejoin gave up. Ask again no sooner than `retry_after` ns from now (60 s doubling to 15 min, SE 1.4 5.4)."""
 
     reason: str
     retry_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Left(Effect):
+class Left(Effect, frozen=True):
     """The node left its network, by its own wish or because its parent or the trust centre said so."""
 
     rejoin: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TrustCentreReplaced(Effect):
+class TrustCentreReplaced(Effect, frozen=True):
     """Another trust centre knew the hash of the link key held with the one before: it is ours now, under that hash."""
 
     eui64: int
     before: int
 
 
-@dataclass(frozen=True, slots=True)
-class ParentLost(Effect):
+class ParentLost(Effect, frozen=True):
     """The parent has not acknowledged several frames in a row: rejoin is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceJoined(Effect):
+class DeviceJoined(Effect, frozen=True):
     """Trust centre: the device was sent the network key."""
 
     eui64: int
     short: int
 
 
-@dataclass(frozen=True, slots=True)
-class JoinRefused(Effect):
+class JoinRefused(Effect, frozen=True):
     """Trust centre: a device that asks for the network key gets none."""
 
     eui64: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceAnnounced(Effect):
+class DeviceAnnounced(Effect, frozen=True):
     """A device announced itself: its addresses belong together (ZDO device_annce)."""
 
     eui64: int
@@ -221,8 +210,7 @@ class DeviceAnnounced(Effect):
     capability: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceLeft(Effect):
+class DeviceLeft(Effect, frozen=True):
     """A child or partner left, or a child was not heard of within its end device time-out (`aged`)."""
 
     eui64: int
@@ -230,8 +218,7 @@ class DeviceLeft(Effect):
     aged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Effect):
+class Message(Effect, frozen=True):
     """An application payload arrived (APSDE-DATA.indication); duplicates are gone and fragments put together."""
 
     source: int
@@ -248,37 +235,32 @@ class Message(Effect):
     """Its sender asked for an APS acknowledgement and has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered(Effect):
+class Delivered(Effect, frozen=True):
     """`send` with this handle arrived: acknowledged by the peer's APS, or (no APS ACK asked for) by the first hop."""
 
     handle: int
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered(Effect):
+class Undelivered(Effect, frozen=True):
     """`send` with this handle gave up."""
 
     handle: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PartnerKey(Effect):
+class PartnerKey(Effect, frozen=True):
     """An application link key shared with this partner was installed."""
 
     eui64: int
 
 
-@dataclass(frozen=True, slots=True)
-class PartnerKeyFailed(Effect):
+class PartnerKeyFailed(Effect, frozen=True):
     """The trust centre brokered no key with this partner in time."""
 
     eui64: int
 
 
-@dataclass(frozen=True, slots=True)
-class MatchResponse(Effect):
+class MatchResponse(Effect, frozen=True):
     """Somebody answered our Match_Desc_req; `endpoints` is empty when `status` is not 0."""
 
     source: int
@@ -287,8 +269,7 @@ class MatchResponse(Effect):
     endpoints: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ZdoResponse(Effect):
+class ZdoResponse(Effect, frozen=True):
     """Any other ZDO response to a request of ours; `response` is its frame in `protocols.zigbee.zdo`."""
 
     source: int
@@ -297,16 +278,17 @@ class ZdoResponse(Effect):
     response: object
 
 
-@dataclass(frozen=True, slots=True)
-class Persist(Effect):
+class Persist(Effect, frozen=True):
     """Put this in non-volatile memory, in place of what was there; give it to `resume` after a restart."""
 
-    state: dict[str, object] = field(repr=False)
+    state: dict[str, object]
     """Plain values only: str, int, bytes, list, dict. It holds keys."""
 
+    def __repr__(self) -> str:
+        return "Persist(<redacted>)"
 
-@dataclass(frozen=True, slots=True)
-class Dropped(Effect):
+
+class Dropped(Effect, frozen=True):
     """A received frame was refused: at which layer, why, and its octets (rule 8: every rejection is visible)."""
 
     layer: str

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tools.errors import BadInput
-from tools.links.spec import LinkSpec
-from tools.links.tcp import is_loopback
+from tools.links.spec import LinkSpec, is_loopback
 
 _NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""

@@ -13,8 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from tools.errors import BadInput, LinkDown, MissingEnvironment
-from tools.links.spec import LinkSpec
-from tools.links.tcp import is_loopback
+from tools.links.spec import LinkSpec, is_loopback
 
 _PATIENCE = 3.0
 """Seconds in which the broker may end by itself."""

@@ -26,8 +26,7 @@ from dataclasses import dataclass, field
 import aiomqtt
 
 from tools.errors import BadInput, LinkDown
-from tools.links.spec import LinkSpec
-from tools.links.tcp import is_loopback
+from tools.links.spec import LinkSpec, is_loopback
 
 LARGEST = 64 * 1024
 """Octets of one message, either way."""

@@ -10,6 +10,7 @@ tools.links.registry does that. pyserial's `spy://` and `alt://` are refused on 
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -330,3 +331,11 @@ def _options(scheme: Scheme, query: str) -> dict[str, Value]:
 def _shown(text: str) -> str:
     """The spelling for a message: any password between `:` and `@` is hidden."""
     return re.sub(r"(//[^:@/]*):[^@/]*@", r"\1:***@", text)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

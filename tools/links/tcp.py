@@ -7,7 +7,6 @@ credential or says `insecure=yes`.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import socket
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from dataclasses import replace
 
 from tools.errors import BadInput, LinkDown
 from tools.links.channel import SEND_QUEUE, Channel, ignore_close, ignore_data
-from tools.links.spec import LinkSpec, parse
+from tools.links.spec import LinkSpec, is_loopback, parse
 from tools.links.stream import READ, WRITE_TIMEOUT, Closing, Stream, reason
 
 SOCKET_OPTIONS = (
@@ -241,11 +240,3 @@ class _Connection(asyncio.Protocol):
         self._others.remove(self)
         tell, self.on_close, self.on_data = self.on_close, ignore_close, ignore_data
         tell(reason)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name stays on this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

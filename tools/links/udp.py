@@ -13,9 +13,8 @@ from dataclasses import replace
 
 from tools.errors import BadInput, LinkDown
 from tools.links.channel import Channel, ignore_close, ignore_data
-from tools.links.spec import LinkSpec, parse
+from tools.links.spec import LinkSpec, is_loopback, parse
 from tools.links.stream import Closing, Stream, reason
-from tools.links.tcp import is_loopback
 
 LARGEST = 65_535
 

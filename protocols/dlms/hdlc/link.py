@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -16,24 +15,21 @@ LLC_COMMAND: Final = bytes.fromhex("E6E600")
 LLC_RESPONSE: Final = bytes.fromhex("E6E700")
 
 
-@dataclass(frozen=True, slots=True)
-class Connected(Effect):
+class Connected(Effect, frozen=True):
     """The data link stands (again): an association on an older one is gone."""
 
     client: int
     server: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected(Effect):
+class Disconnected(Effect, frozen=True):
     """The data link is closed: by the other station's wish, by ours, or by its silence."""
 
     client: int
     server: int
 
 
-@dataclass(frozen=True, slots=True)
-class Apdu(Effect):
+class Apdu(Effect, frozen=True):
     """A whole APDU has come in I-frames. A server owes it an answer (``ServerLink.reply``) or silence."""
 
     client: int
@@ -41,8 +37,7 @@ class Apdu(Effect):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unconfirmed(Effect):
+class Unconfirmed(Effect, frozen=True):
     """An APDU has come in a UI frame: nobody waits for an answer. ``server`` may be one of ALL_STATIONS."""
 
     client: int
@@ -50,8 +45,7 @@ class Unconfirmed(Effect):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TooLong(Effect):
+class TooLong(Effect, frozen=True):
     """An APDU passed the largest size; what came of it is dropped, and so will be the rest of it.
 
     The server's owner answers with exception-response pdu-too-long.
@@ -61,15 +55,13 @@ class TooLong(Effect):
     server: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Effect):
+class Failed(Effect, frozen=True):
     """A client's connection, or its attempt at one, is over without being closed."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded(Effect):
+class Discarded(Effect, frozen=True):
     """Octets that had no effect, and why. ``octets`` is the frame or what came of it."""
 
     reason: str

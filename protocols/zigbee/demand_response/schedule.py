@@ -62,8 +62,7 @@ def end_of(event: Event) -> int:
     return event.start_time + MINUTE * event.duration_in_minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Report(Effect):
+class Report(Effect, frozen=True):
     """The issuer is to know what became of an event."""
 
     status: DemandResponse.ReportEventStatus

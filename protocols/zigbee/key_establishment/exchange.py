@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -49,24 +49,24 @@ WAIT_BUSY: Final = 2
 """Seconds after which we may be done with the partner that we have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Say(Effect):
+class Say(Effect, frozen=True):
     """Send a command to the partner, from the Key Establishment cluster, without APS security."""
 
     partner: int
     command: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Established(Effect):
+class Established(Effect, frozen=True):
     """Both ends have a link key. `partner`: EUI-64."""
 
     partner: int
-    key: bytes = field(repr=False)
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"Established({self.partner}, <redacted>)"
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Effect):
+class Failed(Effect, frozen=True):
     """There is no key. `status` None: no answer in time. `wait`: seconds that the partner asked for."""
 
     partner: int

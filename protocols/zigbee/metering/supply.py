@@ -24,8 +24,7 @@ _ACKNOWLEDGE: Final = 0x01
 ON, OFF, ARMED, UNCHANGED = SupplyStatus.ON, SupplyStatus.OFF, SupplyStatus.OFF_ARMED, SupplyStatus.UNCHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge(Effect):
+class Acknowledge(Effect, frozen=True):
     """Tell who ordered it what the supply is now."""
 
     eui64: int

@@ -16,7 +16,6 @@ Not here: finding the server, and several files for one device.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -79,30 +78,26 @@ class Store(Octets, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Say(Effect):
+class Say(Effect, frozen=True):
     """Send a command to the server."""
 
     command: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Verified(Effect):
+class Verified(Effect, frozen=True):
     """All of a file is held and it is good. It is not activated yet."""
 
     file: File
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Effect):
+class Refused(Effect, frozen=True):
     """A file will not be activated, and what was held of it is gone."""
 
     file: File
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Activate(Effect):
+class Activate(Effect, frozen=True):
     """The time has come: make the file in the store the one that runs, in one step, and restart."""
 
     file: File

@@ -36,16 +36,14 @@ HAS_PERIOD: Final = 0x02
 Answer = Frame | Sequence[Frame] | ZclStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Say(Effect):
+class Say(Effect, frozen=True):
     """Send a command to the device with this EUI-64."""
 
     eui64: int
     command: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Effect):
+class Finished(Effect, frozen=True):
     """A device has all of a file, or gives it up. `status`: what it said."""
 
     eui64: int

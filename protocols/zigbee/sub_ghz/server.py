@@ -35,8 +35,7 @@ class Limits:
     critical: float = 0.020
 
 
-@dataclass(frozen=True, slots=True)
-class Suspend(Effect):
+class Suspend(Effect, frozen=True):
     """Send SuspendZclMessages to this device."""
 
     eui64: int

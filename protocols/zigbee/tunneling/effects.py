@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from protocols.core.codec import Frame
@@ -17,30 +16,26 @@ class Peer(NamedTuple):
     endpoint: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Effect):
+class Answer(Effect, frozen=True):
     """Answer the command just received with this one."""
 
     command: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse(Effect):
+class Refuse(Effect, frozen=True):
     """Answer the command just received with this status."""
 
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Command(Effect):
+class Command(Effect, frozen=True):
     """Send a command of our own to the peer."""
 
     peer: Peer
     command: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Opened(Effect):
+class Opened(Effect, frozen=True):
     """The tunnel carries data: up to `limit` octets towards the peer."""
 
     peer: Peer
@@ -49,8 +44,7 @@ class Opened(Effect):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Effect):
+class Received(Effect, frozen=True):
     """A message from the peer."""
 
     peer: Peer
@@ -58,8 +52,7 @@ class Received(Effect):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closed(Effect):
+class Closed(Effect, frozen=True):
     """The tunnel is gone, or could not be had; a client may be trying again by itself (`Client.state`)."""
 
     peer: Peer

@@ -47,15 +47,13 @@ LONGEST_ANSWER = 1500
 """Octets of a ZCL frame that a peer surely puts together from fragments; who asks for more is told INSUFFICIENT_SPACE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply(Effect):
+class Reply(Effect, frozen=True):
     """A ZCL frame for the sender of the message, under the key that the message came under."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected(Effect):
+class Rejected(Effect, frozen=True):
     """What arrived was refused, and why. The sender may have been told in a Default Response, or not."""
 
     status: Status

@@ -35,8 +35,7 @@ MAX_ENTRIES = 32
 NEVER = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Report(Effect):
+class Report(Effect, frozen=True):
     """A Report Attributes frame for a peer: short address and endpoint."""
 
     destination: tuple[int, int]
