@@ -56,6 +56,7 @@ class Evidence:
     losses: list[Loss] = field(default_factory=list)
     volts: list[tuple[int, float]] = field(default_factory=list)
     hub_off: list[int] = field(default_factory=list)
+    esme_off: int = 0
     readings: dict[int, int] = field(default_factory=dict)
     mirrored: list[tuple[int, int, int]] = field(default_factory=list)
     """(now, snapshot time, litres)"""
@@ -93,6 +94,8 @@ class Evidence:
                 self.losses[-1].ended = now
         elif kind == "power" and data["state"] == "off" and who == self.run.hub.name:
             self.hub_off.append(now)
+        elif kind == "power" and data["state"] == "off" and who == self.run.esme.name:
+            self.esme_off += 1
         elif kind == "event" and "restored" in data:
             self.restored.append((data["code"], data["lost"], data["restored"]))
         elif kind == "hub.registered":

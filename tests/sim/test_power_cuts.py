@@ -1,7 +1,7 @@
 """The power of a hub, or of a display, goes at any write to its flash, in every story that it has; afterwards all rules hold.
 
 A story is run once to see what is written; then once for each write and each of three places in it: before its first octet, in its
-middle, and before the octet that commits it. CI takes a few; `HYPOTHESIS_PROFILE=soak` takes all. Elsewhere: messages for gas meters
+middle, and before the octet that commits it. CI takes few; `HYPOTHESIS_PROFILE=soak` takes all. Elsewhere: messages for gas meters
 (`test_messages`), accounts in the hub (`test_hub_prepayment`), the device log (`test_device_log`).
 """
 
@@ -23,7 +23,7 @@ from tools.bench import config
 from tools.bench.commissioning import commission
 
 SOAK = settings().max_examples > 1000
-IN_CI = 4
+IN_CI = 3
 """Cuts a story."""
 OFF = 20 * S
 HOME = """
