@@ -266,6 +266,11 @@ class Firmware(firmware.Firmware):
             and all(mirror is not None and mirror.gas.reading is not None for mirror in mirrors)
         )
 
+    def reaches(self, eui64: int) -> bool:
+        """Whether an electricity meter can be read by now."""
+        meter = self.meters.get(eui64)
+        return meter is not None and self._reachable(meter)
+
     @property
     def gas_meters(self) -> list[int]:
         """EUI-64s of the meters that have a mirror, or should have one."""

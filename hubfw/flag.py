@@ -157,7 +157,7 @@ class Flag:
                 case Identified(identification=identification):
                     self._mode = identification.mode
                 case ReadOut(data_sets=data_sets):
-                    self.readout = Readout.of(data_sets, self._firmware.board.rtc.read())
+                    self.readout = Readout.of(data_sets)
                     self._known = True
                     self._read_at = self._firmware.now
                     self._over()

@@ -1,6 +1,6 @@
 """Data sets of a meter that speaks IEC 62056-21, and the COSEM objects the hub makes of them: one row an item.
 
-A data set's unit and decimals become scaler and unit exactly (`000123.456*kWh` is 123456 Wh). Captured is when it came.
+A data set's unit and decimals become scaler and unit exactly (`000123.456*kWh` is 123456 Wh).
 What the meter does not say, or says in another unit, is object-unavailable, and so is always what no readout has: the load profile,
 the clock as something to be set, the load switch. While the meter does not answer, every item is a temporary failure.
 """
@@ -13,12 +13,12 @@ from typing import Final, NoReturn
 
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date_time
+from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit
 from protocols.dlms.cosem.clock import Clock
 from protocols.dlms.cosem.data import Data as Item
 from protocols.dlms.cosem.disconnect import DisconnectControl
 from protocols.dlms.cosem.profile import ProfileGeneric
-from protocols.dlms.cosem.register import ExtendedRegister
+from protocols.dlms.cosem.register import Register
 from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 from protocols.iec62056_21 import DataSet, Value
 
@@ -33,15 +33,14 @@ UNITS: Final[Mapping[str, tuple[Unit, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """One readout by identifier, and when it came (UTC, ns)."""
+    """One readout by identifier."""
 
     values: Mapping[str, Value]
-    at: int
 
     @classmethod
-    def of(cls, data_sets: Iterable[DataSet], at: int) -> Readout:
+    def of(cls, data_sets: Iterable[DataSet]) -> Readout:
         """Identifiers without `*255`."""
-        return cls({each.address.removesuffix("*255"): each.value for each in data_sets}, at)
+        return cls({each.address.removesuffix("*255"): each.value for each in data_sets})
 
     def find(self, name: str) -> Value:
         """By its full identifier, or the reduced one that leaves the medium out. Raises AccessError."""
@@ -75,7 +74,7 @@ def _readout(source: Source) -> Readout:
 
 
 def register(row: Row, source: Source) -> InterfaceClass:
-    """A number with a unit as an extended register (class 4)."""
+    """A number with a unit as a register (class 3)."""
 
     def parts() -> tuple[int, int, Unit]:
         value = row.value(source)
@@ -89,12 +88,7 @@ def register(row: Row, source: Source) -> InterfaceClass:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, row.name)
         return mantissa, exponent + unit[1], unit[0]
 
-    return ExtendedRegister(
-        row.name,
-        value=lambda: axdr.i64(parts()[0]),
-        scaler_unit=lambda: parts()[1:],
-        capture_time=lambda: date_time.encode(_readout(source).at),
-    )
+    return Register(row.name, value=lambda: axdr.i64(parts()[0]), scaler_unit=lambda: parts()[1:])
 
 
 def text(row: Row, source: Source) -> InterfaceClass:

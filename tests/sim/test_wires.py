@@ -103,7 +103,7 @@ def test_a_hub_restarts_in_the_middle_of_a_readout(build) -> None:
     home = build(ONLY + 'wire = { protocol = "flag" }\n')
     home.run(for_=2 * MIN)
     for cut in range(0, 2000, 250):
-        home.head_end.every(HOUR, "esme", lambda client: client.get(IMPORT, 4, 2), first=home.now)
+        home.head_end.every(HOUR, "esme", lambda client: client.get(IMPORT, 3, 2), first=home.now)
         home.run(for_=cut * 1_000_000 + 100_000_000)
         home.hub.cut(S)
         home.run(for_=2 * MIN)
