@@ -49,6 +49,7 @@ from hubfw.wan.application import WanApplication
 from hubfw.wan.endpoint import Shared, Target
 from hubfw.wan.network import Network
 from hubfw.wan.notifier import Notifier
+from hubfw.wan.serial_line import SerialLine
 from hubfw.wired import Wired
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.dlms import axdr
@@ -62,6 +63,7 @@ from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 
 if TYPE_CHECKING:
+    from hubfw.consumer_view import ConsumerView
     from hubfw.han.sub_ghz import SecondRadio
     from hubfw.mbus import MBus
     from hubfw.prepay.config import Prepay
@@ -154,6 +156,7 @@ class Firmware(firmware.Firmware):
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.gas_meter: int | None = None
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
+        self.consumer_view = self._consumers() if config.consumer_view else None
         self._serve_gas()
 
     def _network(self) -> Network:
@@ -164,6 +167,11 @@ class Firmware(firmware.Firmware):
         module = ModuleNetwork(self, self.config.wan_address)
         module.on_time = self._set_clock
         return module
+
+    def _consumers(self) -> ConsumerView:
+        from hubfw.consumer_view import ConsumerView  # likewise
+
+        return ConsumerView(self, self.han, self.log, self.config.tariff, self.mirrors)
 
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
@@ -203,6 +211,7 @@ class Firmware(firmware.Firmware):
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
         self.application.start()
+        self.modem_line = SerialLine(self, lambda: self.application.endpoint)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)
@@ -222,6 +231,8 @@ class Firmware(firmware.Firmware):
         self.network_control.changed()
         if self.prepay is not None:
             self.prepay.start()
+        if self.consumer_view is not None:
+            self.consumer_view.start()
         self.supply_watch.boot(why)
         self.every(HOUR, self._save_log)
         self.supervision.start()

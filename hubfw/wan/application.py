@@ -41,7 +41,10 @@ _KEY: Final = "wan/application"
 
 
 class Layer(Protocol):
-    """What answers on the WAN side."""
+    """What answers on the WAN side. `endpoint`: where it speaks DLMS."""
+
+    @property
+    def endpoint(self) -> Endpoint | None: ...
 
     def close(self) -> None:
         """Answer nobody any more."""
@@ -69,6 +72,11 @@ class WanApplication:
     def active(self) -> str:
         """The layer that answers; empty before `start`."""
         return self._name
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where DLMS is answered; None: nowhere."""
+        return None if self.layer is None else self.layer.endpoint
 
     def objects(self) -> list[cosem.InterfaceClass]:
         """The setting, and which of the three configurations this hub is."""
@@ -122,8 +130,12 @@ def configuration(firmware: Firmware) -> str:
     return "separate" if firmware.config.wired_meter is None else "closely-integrated"
 
 
-def _dlms(firmware: Firmware) -> Layer:
-    return Endpoint(firmware.board, firmware.targets, firmware.network)
+class _Dlms:
+    """Every device behind the hub at its SAP."""
+
+    def __init__(self, firmware: Firmware) -> None:
+        self.endpoint = Endpoint(firmware.board, firmware.targets, firmware.network)
+        self.close = self.endpoint.close
 
 
 def _gateway(firmware: Firmware) -> Layer:
@@ -149,14 +161,14 @@ class _Gooo:
         self._objects = Foreign(firmware, self._packets, firmware.log).objects
         for thing in self._objects:
             self._device.add(thing)
-        self._endpoint = Endpoint(firmware.board, {HUB: firmware.targets[HUB]}, firmware.network)
+        self.endpoint = Endpoint(firmware.board, {HUB: firmware.targets[HUB]}, firmware.network)
 
     def close(self) -> None:
-        self._endpoint.close()
+        self.endpoint.close()
         self._packets.close()
         for thing in self._objects:
             self._device.remove(thing)
 
 
-LAYERS: Mapping[str, Callable[[Firmware], Layer]] = MappingProxyType({DLMS: _dlms, GATEWAY: _gateway, GOOO: _Gooo})
+LAYERS: Mapping[str, Callable[[Firmware], Layer]] = MappingProxyType({DLMS: _Dlms, GATEWAY: _gateway, GOOO: _Gooo})
 """Word of the setting to what begins the layer."""

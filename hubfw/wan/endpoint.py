@@ -89,9 +89,25 @@ class Endpoint:
         for connection in list(self._connections):
             connection.close()
 
-    def _accept(self, stream: Stream) -> None:
+    @property
+    def saps(self) -> tuple[int, ...]:
+        """Where somebody answers now."""
+        return tuple(self._targets)
+
+    def join(self, connection: Connection) -> None:
+        """Have a connection that did not come over the network."""
         self._make_room()
-        self._connections.append(Caller(self, self._board, stream))
+        self._connections.append(connection)
+
+    def release(self, connection: Connection, pair: tuple[int, int]) -> None:
+        """A connection no longer uses a client address at a SAP."""
+        target = connection.used.pop(pair, None)
+        if target is not None:
+            self._owners.pop(pair, None)
+            target.release(pair[0])
+
+    def _accept(self, stream: Stream) -> None:
+        self.join(Caller(self, self._board, stream))
 
     def _datagram(self, address: str, port: int, data: bytes) -> None:
         peer = self._peers.get((address, port))
@@ -101,9 +117,9 @@ class Endpoint:
             self._board.log("wan.bad", {"reason": str(error)})
             return
         if peer is None:
-            self._make_room()
-            peer = self._peers[address, port] = Peer(self, self._board, self._socket, (address, port))
-            self._connections.append(peer)
+            peer = Peer(self, self._board, self._socket, (address, port))
+            self.join(peer)
+            self._peers[address, port] = peer
         peer.heard(pdu)
 
     def _make_room(self) -> None:
@@ -148,8 +164,7 @@ class Endpoint:
         client, sap = pair
         connection.say(wrapper.wrap(sap, client, apdu))
         if apdu[:1] == RLRE:
-            connection.used.pop(pair).release(client)
-            self._owners.pop(pair, None)
+            self.release(connection, pair)
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone, and what it owned is free."""

@@ -49,6 +49,7 @@ class Gateway:
         self, firmware: Firmware, network: Network, packets: Packets, password: bytes,
         active: Callable[[], str], choose: Callable[[str], object],
     ) -> None:  # fmt: skip
+        self.endpoint = None
         self.packets = packets
         self.password = password
         self.active = active

@@ -170,10 +170,9 @@ def test_module_and_hub_share_the_reserve(home) -> None:
 
 
 def test_power_cut_at_every_operation_of_the_change(build) -> None:
-    """The module and its line of the record are one operation: either both are there, or neither and they come at the next start."""
+    """The module and its line of the record are one operation: both are there, or neither and they come at the next start."""
     home = build("wan-module")
-    cuts = 0
-    for operations in range(0, 400, 7):
+    for cuts, operations in enumerate(range(0, 400, 7)):
         home.only.wan_slot.pull()
         home.run(for_=S)
         kept = lines(home.hub.nvm)
@@ -186,7 +185,6 @@ def test_power_cut_at_every_operation_of_the_change(build) -> None:
         found = lines(home.hub.nvm)
         assert len(found) - len(kept) == 1 or len(kept) == 16
         assert found[-1].old == (kept[-1].new if kept else b"")
-        cuts += 1
     assert 1 in home.head_end.meter("hub").names()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
@@ -112,7 +112,7 @@ class Product(Declared, frozen=True, kw_only=True):
 class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
 
-    ports: ClassVar[tuple[str, ...]] = ("wan",)
+    ports: ClassVar[tuple[str, ...]] = ("wan", "modem")
 
     wan: Literal["built-in", "module"] = "built-in"
     """Its WAN part: fixed, or a device of kind wan-module that comes off."""
@@ -142,8 +142,6 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Nobody but meters, displays and prepayment interfaces may join."""
     approved: Annotated[list[Product], Meta(max_length=64)] | None = None
     """The products that may join; any may unless said."""
-    consumer_network: bool = False
-    """It has a second network of its own for consumer devices, on which there is a copy of readings and prices, and no meter."""
     prepay: Prepay | None = None
     """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
 
@@ -210,7 +208,7 @@ class Cad(AnyDevice, frozen=True, kw_only=True, tag="cad"):
     ports: ClassVar[tuple[str, ...]] = ("lan",)
 
     network: Literal["home", "consumer"] = "home"
-    """Which one it joins: the meters' own, or the one for consumer devices of a hub with `consumer_network`."""
+    """Which one it joins: the meters' own, or the one that a device of kind consumer-module makes."""
 
 
 class Ppmid(AnyDevice, frozen=True, kw_only=True, tag="ppmid"):
@@ -232,6 +230,12 @@ class Repeater(AnyDevice, frozen=True, kw_only=True, tag="repeater"):
     """Mains-powered router that carries the home's network further."""
 
 
+class ConsumerModule(AnyDevice, frozen=True, kw_only=True, tag="consumer-module"):
+    """Module in the hub with a network of its own for consumer devices: a copy of readings and price, and no way to a meter."""
+
+    channel: Annotated[int, Meta(ge=11, le=26)] = 20
+
+
 class Hht(AnyDevice, frozen=True, kw_only=True, tag="hht"):
     """Hand-held terminal: visits on the optical port."""
 
@@ -242,10 +246,13 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
     ports: ClassVar[tuple[str, ...]] = ("rcp",)
 
 
-Device = Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater | Hht | Rcp | WanModule
+Device = (
+    Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid
+    | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule
+)
 KINDS: dict[str, type[AnyDevice]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Hub, Esme, Gsme, MBusGas, PrepayGas, Ihd, Cad, Ppmid, LoadController, Repeater, Hht, Rcp, WanModule)
+    for kind in get_args(Device)
 }
 """The word in the file to its declaration."""
 

@@ -15,7 +15,7 @@ from tools.bench.run import Run
 from tools.errors import BadInput
 from tools.links import LinkSpec, Server, parse, server
 
-HANGS_UP: Mapping[str, bool] = {"tcp-listen": True, "udp-listen": True, "pty": False, "serial": False}
+HANGS_UP: Mapping[str, bool] = {"tcp-listen": True, "udp-listen": True, "pty": False, "serial": False, "mqtt": True}
 """Kinds of link that can be served, and whether they tell when a client goes."""
 WORDS: Mapping[str, str] = {"tcp-listen": "tcp", "udp-listen": "udp"}
 """Kind of link to its word in a name, where it is another."""

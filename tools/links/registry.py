@@ -26,6 +26,7 @@ _SERVERS: Mapping[str, tuple[str, str]] = {
     "udp-listen": ("tools.links.udp", "Listener"),
     "pty": ("tools.links.pty", "Pty"),
     "serial": ("tools.links.serial", "SerialPort"),
+    "mqtt": ("tools.links.mqtt_server", "Listener"),
 }
 
 

@@ -1,0 +1,147 @@
+"""The WAN over links of the real world: the same reading, the same application octets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tty
+
+import pytest
+
+from protocols.dlms import wrapper
+from protocols.dlms.client import Client, adrive
+from tools.bench.commissioning import commission
+from tools.bench.config import loads
+from tools.bench.realtime import Driver
+from tools.bench.run import Run
+from tools.bench.served import Served
+from tools.links import parse
+from tools.links.mqtt import Session
+
+HOME = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\n[links]\n'
+CLIENT = 16
+QUESTIONS = ((1, "0-0:96.1.0", 1, 2), (3, "0-0:42.0.0", 1, 2))
+
+
+class Mqtt:
+    """A client of the broker."""
+
+    def __init__(self, spelling: str) -> None:
+        self.received: asyncio.Queue[bytes] = asyncio.Queue()
+        self._up = asyncio.Event()
+        self._session = Session(parse(spelling), "dcc", lambda up: self._up.set() if up else None)
+        self._session.subscribe("hub/from/dcc", lambda topic, payload: self.received.put_nowait(payload), records=True)
+
+    async def open(self) -> None:
+        self._task = asyncio.ensure_future(self._session.run())
+        await asyncio.wait_for(self._up.wait(), 10)
+
+    def send(self, data: bytes) -> None:
+        self._session.post("hub/to/dcc", data)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+class Terminal:
+    """Whoever opens the pty."""
+
+    def __init__(self, spelling: str) -> None:
+        self.received: asyncio.Queue[bytes] = asyncio.Queue()
+        self._path = parse(spelling).path
+
+    async def open(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self._file)
+        asyncio.get_running_loop().add_reader(self._file, lambda: self.received.put_nowait(os.read(self._file, 4096)))
+
+    def send(self, data: bytes) -> None:
+        os.write(self._file, data)
+
+    async def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._file)
+        os.close(self._file)
+
+
+class Tcp:
+    """An ordinary client."""
+
+    def __init__(self, spelling: str) -> None:
+        self.received: asyncio.Queue[bytes] = asyncio.Queue()
+        self._spec = parse(spelling)
+
+    async def open(self) -> None:
+        reader, self._writer = await asyncio.open_connection(self._spec.host, self._spec.port)
+
+        async def take() -> None:
+            while data := await reader.read(4096):
+                self.received.put_nowait(data)
+
+        self._task = asyncio.ensure_future(take())
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._task
+
+
+async def conversation(carrier: Mqtt | Terminal | Tcp) -> list[tuple[int, bytes, bytes]]:
+    said: list[tuple[int, bytes, bytes]] = []
+    splitter = wrapper.Splitter()
+    for sap, obis, class_id, attribute in QUESTIONS:
+
+        async def exchange(apdu: bytes, sap: int = sap) -> bytes:
+            carrier.send(wrapper.wrap(CLIENT, sap, apdu))
+            found: list[wrapper.Pdu] = []
+            while not found:
+                found = splitter.feed(await asyncio.wait_for(carrier.received.get(), 20))
+            said.append((sap, apdu, found[0].apdu))
+            return found[0].apdu
+
+        client = Client(CLIENT, sap)
+        await adrive(client.associate(), exchange)
+        await adrive(client.get(obis, class_id, attribute), exchange)
+        await adrive(client.release(), exchange)
+    return said
+
+
+def read(run_async, link: str, endpoint: str, kind: type[Mqtt | Terminal | Tcp]) -> list[tuple[int, bytes, bytes]]:
+    run = Run(loads(f'{HOME}"{endpoint}" = "{link}"\n'))
+    commission(run)
+
+    async def story() -> list[tuple[int, bytes, bytes]]:
+        driver, served = Driver(run.inputs, pace=10), Served(run)
+        spellings = await served.open(driver)
+        running = asyncio.ensure_future(driver.run())
+        carrier = kind(spellings[endpoint])
+        await carrier.open()
+        try:
+            return await conversation(carrier)
+        finally:
+            await carrier.close()
+            driver.stop()
+            await running
+            await served.close()
+
+    found: list[tuple[int, bytes, bytes]] = run_async(story())
+    return found
+
+
+
+
+@pytest.mark.req("S-016", part=True)
+def test_over_a_terminal_the_octets_are_those_of_tcp(run_async) -> None:
+    said = read(run_async, "pty:", "hub.modem", Terminal)
+    assert len(said) == 3 * len(QUESTIONS)
+    assert said == read(run_async, "tcp-listen:0", "hub.wan", Tcp)
+
+
+@pytest.mark.req("S-016", part=True)
+@pytest.mark.needs("mosquitto")
+def test_over_mqtt_the_octets_are_those_of_tcp(run_async, broker) -> None:
+    said = read(run_async, f"mqtt://127.0.0.1:{broker.port}/wan", "hub.wan", Mqtt)
+    assert len(said) == 3 * len(QUESTIONS)
+    assert said == read(run_async, "tcp-listen:0", "hub.wan", Tcp)
