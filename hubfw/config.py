@@ -125,5 +125,7 @@ class Config:
     """What may join at all; None: there is no such list."""
     prepay: Prepay | None = None
     """Accounts kept in the hub (paper B, appendix C); None: there are none."""
+    consumer_view: bool = False
+    """A copy of readings and price goes to the UART `consumers`."""
     mbus: tuple[MBusMeter, ...] = ()
     """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""

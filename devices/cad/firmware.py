@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 from devices.cad.config import Config
 from devices.parts.consumer_display import ConsumerDisplay
-from devices.parts.han import HUB, Refused
+from devices.parts.han import HUB
 from devices.parts.price_text import text
 from devices.parts.screen import STALE
 from devices.parts.watch import LONGEST_PAUSE, Watch, find
@@ -65,8 +64,7 @@ class Firmware(ConsumerDisplay):
 
     async def refresh(self) -> None:
         await super().refresh()
-        with suppress(Refused):  # nobody may have published one
-            self._price = await self.han.request(HUB, 1, Price.GetCurrentPrice(RX_ON_WHEN_IDLE), Price.PublishPrice)
+        self._price = await self.han.request(HUB, 1, Price.GetCurrentPrice(RX_ON_WHEN_IDLE), Price.PublishPrice)
 
     def _published(self, command: Price.PublishPrice, request: Request) -> Outcome:
         if request.message.source == HUB:

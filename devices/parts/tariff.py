@@ -44,10 +44,11 @@ def serve_price(endpoint: Endpoint, tariff: Tariff, rtc: Rtc) -> None:
         Price.currency: tariff.currency,
         Price.price_trailing_digit: tariff.digits << 4,
     })  # fmt: skip
-    price.on(Price.GetCurrentPrice, lambda command, request: _publication(tariff, rtc))
+    price.on(Price.GetCurrentPrice, lambda command, request: publication(tariff, rtc))
 
 
-def _publication(tariff: Tariff, rtc: Rtc) -> Price.PublishPrice:
+def publication(tariff: Tariff, rtc: Rtc) -> Price.PublishPrice:
+    """The answer to GetCurrentPrice."""
     label = tariff.label.encode()[:LONGEST_RATE_LABEL].decode(errors="ignore")  # never half a character
     return Price.PublishPrice(
         provider_id=0,

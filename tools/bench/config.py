@@ -24,6 +24,7 @@ from tools.bench.device_config import (
     KINDS,
     AnyDevice,
     Cad,
+    ConsumerModule,
     Device,
     Esme,
     Gsme,
@@ -113,7 +114,7 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        settled = Hub | Hht | Rcp | MBusGas | WanModule
+        settled = Hub | Hht | Rcp | MBusGas | WanModule | ConsumerModule
         rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
@@ -144,12 +145,15 @@ class Home(Declared, frozen=True, kw_only=True):
             if shield.device not in labels:
                 raise ValueError(f'`shielded` names no device of this home: "{shield.device}"{suggest(shield.device, labels)}')
         consumers = [device for device in self.device if isinstance(device, Cad) and device.network == "consumer"]
-        if consumers and not hubs[0].consumer_network:
-            raise ValueError(f'"{consumers[0].label}" joins a network for consumer devices: say `consumer_network` at the hub')
+        modules = [device for device in self.device if isinstance(device, ConsumerModule)]
+        if len(modules) > 1 or (modules and not hubs):
+            raise ValueError(f"{len(modules)} devices of kind consumer-module, and a hub has room for one")
+        if consumers and not modules:
+            raise ValueError(f'"{consumers[0].label}" joins the consumers\' network: a device of kind consumer-module makes one')
         joining = [
             device
             for device in self.device
-            if device.listed and not isinstance(device, Hub | Hht | Rcp | MBusGas | WanModule) and device not in wired + consumers
+            if device.listed and not isinstance(device, settled) and device not in wired + consumers
         ]
         if len(joining) > JOINING:
             raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")

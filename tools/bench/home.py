@@ -7,9 +7,9 @@ nothing of real time, files or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import hubfw
@@ -163,6 +163,8 @@ class Home:
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), meter.wire, self.feed)
 
         self.wan_slot = _wan_slot(self)
+        if here is None and self.of_kind("consumer-module"):
+            _consumers().connect(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
         for shield in declared.air.shielded:
             for hours, loss in ((shield.from_hours, 1.0), (shield.to_hours, declared.air.loss)):
@@ -311,6 +313,11 @@ def _reserve(parts: Parts) -> Supply:
     return MainsSupply(feed or parts.home.mains, int(seconds * S), int(recharge * S))
 
 
+def _like_its_hub(parts: Parts) -> Supply:
+    hub = parts.home.declared[parts.home.of_kind("hub")[0]]
+    return _reserve(replace(parts, device=hub))
+
+
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
     return lambda parts: Battery(parts.home.kernel, inserted=inserted)
 
@@ -351,6 +358,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
         core_only=device.core_only,
+        consumer_view=bool(home.of_kind("consumer-module")),
         approved=_approved(device),
         prepay=None if device.prepay is None else prepay.hub(home, device.prepay),
         tunnel_protocol=home.profile.tunnel_protocol,
@@ -437,7 +445,16 @@ def _load_controller(parts: Parts) -> load_controller.Config:
 
 
 def _cad(parts: Parts) -> cad.Config:
-    return cad.Config(parts.identity.install_code, _network(parts.home), parts.credentials)
+    home, device = parts.home, parts.device
+    consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
+    network = home.identities[home.of_kind("consumer-module")[0]].eui64 if consumers else _network(home)
+    return cad.Config(parts.identity.install_code, network, parts.credentials, in_hub=consumers)
+
+
+def _consumers() -> ModuleType:
+    from tools.bench import consumers  # few homes have such a module: the others don't wait for it
+
+    return consumers
 
 
 def _ppmid(parts: Parts) -> ppmid.Config:
@@ -485,6 +502,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         _mains(0),
         buttons=("ok", "no", "now"),
     ),
+    "consumer-module": Kind(lambda p: _consumers().firmware(p), _like_its_hub),
     "cad": Kind(lambda p: partial(cad.Firmware, config=_cad(p)), _mains(0)),
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
