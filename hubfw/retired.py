@@ -77,5 +77,5 @@ class Retired(firmware.Firmware):
             nvm.purge({store.LAYOUT: store.PRESENT, STATE: GONE, **swap_record.with_line(nvm, line)})
             self.board.log("hub.erased", {})
             self.board.scope.after(RESTART_AFTER, self.board.restart)
-        else:
+        elif order is not Order.HAND_OVER:  # that it has done
             raise AccessError(DataAccessResult.OTHER_REASON, f"{order.name}: it has handed over")

@@ -53,7 +53,8 @@ HANDED_OVER: Final = "handed-over"
 GONE: Final = "erased"
 RESTART_AFTER: Final = 5 * S
 """Between an order and the restart that it needs: the answer is on its way."""
-_ALLOWED: Final = {(Obis(name), 2) for name in (BACKUP, RECORD, ORDER, "0-0:1.0.0")} | {(Obis(RESTORE), number) for number in range(2, 8)}
+_READABLE: Final = (BACKUP, RECORD, ORDER, "0-0:1.0.0")
+_ALLOWED: Final = {(Obis(name), 2) for name in _READABLE} | {(Obis(RESTORE), number) for number in range(2, 8)}
 _METHODS: Final = {(Obis(RESTORE), number) for number in range(1, 5)}
 
 
@@ -124,7 +125,7 @@ class Swap:
         self._board.nvm.put(swap_record.with_line(self._board.nvm, line))
 
     def restore_network(self, known: Backup) -> None:
-        """Take another hub's network, with devices of this log, from the next start on, which follows. Raises RemoteProtocolError."""
+        """Take another hub's network, with devices of this log, from the start on that follows. Raises RemoteProtocolError."""
         board = self._board
         refuse_where_lived_in(board.nvm, self._log, b"the other hub", 0)
         line = Line(board.rtc.read(), Kind.NETWORK_RESTORED, new=_serial(board.eui64), new_type=_described(self.about))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from devices.parts.han import Han, NoAnswer
 from devices.parts.tunnel import TunnelServer
 from devices.runtime.kernel import HOUR
+from hubfw.config import HHT
 from hubfw.device_log import DeviceLog
 from hubfw.han.mirrors import Mirrors
 from protocols.core.errors import DecodeError, LocalProtocolError
@@ -49,7 +50,7 @@ class Mailbox:
         self._han = han
         self._mirrors = mirrors
         self._message = message
-        server = Server(capacity=TUNNELS, admits=lambda peer: log.kind(han.stack.eui64_of(peer.address)) is not None)
+        server = Server(capacity=TUNNELS, admits=lambda peer: log.kind(han.stack.eui64_of(peer.address)) not in (None, HHT))
         self._tunnels = TunnelServer(han, endpoint, server, self._heard)
         stored: dict[int, list[Waiting]] = {}
         for key in self._board.nvm.keys(_KEY):
