@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.core.errors import RemoteProtocolError
-from tests.fuzz.targets import TARGETS, Target, joined, parted, zigbee
+from tests.fuzz.targets import TARGETS, Target, joined, parted, wmbus, zigbee
 
 each_target = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
@@ -85,9 +85,9 @@ READERS = frozenset(("receive", "feed", "handle", "parse", "parse_from", "unpack
 
 
 def readers() -> dict[str, set[str]]:
-    """The modules of ZigBee and Spinel that read what others say, with their functions that do."""
+    """The modules of ZigBee, Spinel and wireless M-Bus that read what others say, with their functions that do."""
     found: dict[str, set[str]] = {}
-    for name in zigbee.modules():
+    for name in [*zigbee.modules(), *wmbus.modules()]:
         tree = ast.parse(inspect.getsource(import_module(name)))
         named = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)} & READERS
         if named:
@@ -116,7 +116,7 @@ def test_every_reader_of_octets_is_reached_by_a_target() -> None:
     assert wanted - reached == set()
 
 
-OURS = tuple(f"tests.fuzz.{name}" for name in ("zigbee", "network", "spinel", "firmware"))
+OURS = tuple(f"tests.fuzz.{name}" for name in ("zigbee", "network", "spinel", "wmbus", "firmware"))
 
 
 def test_every_frame_declared_is_one_of_a_target() -> None:
