@@ -9,7 +9,8 @@ consumption, alarms.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from devices.esme.meter import Meter
@@ -93,6 +94,16 @@ def signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
+_EMERGENCY: Mapping[State, int] = MappingProxyType({
+    State.SELECTABLE: int(CreditStatus.EMERGENCY_AVAILABLE),
+    State.SELECTED: int(CreditStatus.EMERGENCY_SELECTED),
+    State.IN_USE: int(CreditStatus.EMERGENCY_SELECTED | CreditStatus.EMERGENCY_IN_USE),
+})  # fmt: skip
+"""What the credit status says of emergency credit."""
+_CONTROL = int(PaymentControl.CONTACTOR | PaymentControl.CREDIT_DISPLAY)
+_PREPAID_CONTROL = int(_CONTROL | PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION)
+
+
 class PrepaymentFace:
     """The server side of Prepayment on an endpoint."""
 
@@ -155,10 +166,8 @@ class PrepaymentFace:
     # --- what is shown ---
 
     def _control(self) -> int:
-        control = PaymentControl.CONTACTOR | PaymentControl.CREDIT_DISPLAY
-        if self._account.payment.account.mode == PaymentMode.PREPAYMENT:
-            control |= PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION
-        return control
+        prepaid = self._account.payment.account.mode == PaymentMode.PREPAYMENT
+        return _PREPAID_CONTROL if prepaid else _CONTROL
 
     def _emergency(self) -> int:
         """What there is of it; before somebody selects it, what there would be."""
@@ -167,20 +176,14 @@ class PrepaymentFace:
 
     def _status(self) -> int:
         balance, emergency = self._account.credit(BALANCE), self._account.credit(EMERGENCY)
-        status = CreditStatus(0)
         low = balance.amount <= balance.warning_threshold.value
-        status |= CreditStatus.LOW if low else CreditStatus.OK
+        status = int(CreditStatus.LOW if low else CreditStatus.OK)
         if emergency.preset_credit_amount.value:
             status |= CreditStatus.EMERGENCY_ENABLED
-        if emergency.status == State.SELECTABLE:
-            status |= CreditStatus.EMERGENCY_AVAILABLE
-        if emergency.status in (State.SELECTED, State.IN_USE):
-            status |= CreditStatus.EMERGENCY_SELECTED
-        if emergency.status == State.IN_USE:
-            status |= CreditStatus.EMERGENCY_IN_USE
+        status |= _EMERGENCY.get(emergency.status, 0)
         if self._account.payment.in_use is None:
             status |= CreditStatus.EXHAUSTED
-        return status
+        return int(status)
 
     def _alarms(self) -> int:
         prepaid = self._account.payment.account.mode == PaymentMode.PREPAYMENT

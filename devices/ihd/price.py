@@ -93,8 +93,11 @@ class PriceTag:
 
     def metered(self, register: int | None, meter: Meter | None) -> None:
         """What the electricity register shows now: consumption in a block period is counted from here."""
-        store, now = self.subscription.store(), self._now
-        if store is None or now is None or register is None or meter is None or not meter.divisor:
+        store = self.subscription.store()
+        if store is None:
+            return
+        now = self._now
+        if now is None or register is None or meter is None or not meter.divisor:
             return
         if self._in_force is None and (self._asked is None or self._han.now - self._asked >= ASK_AGAIN):
             self._asked = self._han.now
@@ -117,8 +120,11 @@ class PriceTag:
     @property
     def _worked_out(self) -> Price.PublishPrice | None:
         """The price that the hub's tariff makes now."""
-        store, now = self.subscription.store(), self._now
-        if store is None or now is None:
+        store = self.subscription.store()
+        if store is None:
+            return None
+        now = self._now
+        if now is None:
             return None
         from protocols.zigbee.price.current import current_price  # as Subscription does: only where there is a tariff
 
@@ -127,8 +133,11 @@ class PriceTag:
     @property
     def _of_this_tariff(self) -> bool:
         """Whether the price that was told goes with the tariff and tier in force, where there is a tariff."""
-        store, now = self.subscription.store(), self._now
-        if store is None or now is None:
+        store = self.subscription.store()
+        if store is None:
+            return True
+        now = self._now
+        if now is None:
             return True
         from protocols.zigbee.price.tariff import tariff
 
@@ -152,7 +161,8 @@ class PriceTag:
     @property
     def label(self) -> str:
         """What the price is called: its tier and block, a peak that waits for the customer's answer."""
-        store, now = self.subscription.store(), self._now
+        store = self.subscription.store()
+        now = None if store is None else self._now
         if store is None or now is None:
             return "price"
         if self.pending_peak is not None:

@@ -16,6 +16,8 @@ from protocols.zigbee.devices import Devices
 from protocols.zigbee.network import Network
 
 _COUNTER = Struct("<BI")
+_NAMED = security.KEY_IDENTIFIER | security.EXTENDED_NONCE
+"""Bits of which none is set where the key is the link key and the frame does not name its sender."""
 
 
 class Links:
@@ -62,19 +64,24 @@ class Links:
         Raises RemoteProtocolError when its security cannot be one of ours.
         """
         context = self._context
-        auxiliary, end = security.Auxiliary.parse_from(frame, at)
-        sender = auxiliary.source if auxiliary.source is not None else self.eui64(header)
+        source: int | None
+        if len(frame) >= at + _COUNTER.size and not frame[at] & _NAMED:  # as data are, of which there is the most
+            (control, counter), end, source = _COUNTER.unpack_from(frame, at), at + _COUNTER.size, None
+        else:
+            auxiliary, end = security.Auxiliary.parse_from(frame, at)
+            control, counter, source = auxiliary.control, auxiliary.counter, auxiliary.source
+        sender = self.eui64(header) if source is None else source
         if sender is None:
             context.drop("the sender's EUI-64 is unknown")
             return None
-        identifier = auxiliary.control & security.KEY_IDENTIFIER
+        identifier = control & security.KEY_IDENTIFIER
         held = self.keys.get(sender)
         keys: Sequence[security.LinkKey] = () if held is None else (held,)
         if self._network.awaiting_key and identifier == security.KEY_TRANSPORT_KEY:
             keys = (*keys, *self.alternatives(sender))
         reason = "no link key with the sender"
         for link in keys:
-            if auxiliary.counter <= link.incoming or auxiliary.counter >= security.COUNTER_LIMIT:
+            if counter <= link.incoming or counter >= security.COUNTER_LIMIT:
                 reason = "replayed frame counter"
                 continue
             try:
@@ -82,7 +89,7 @@ class Links:
             except RemoteProtocolError:
                 reason = "the MIC does not fit"
                 continue
-            link.incoming = auxiliary.counter
+            link.incoming = counter
             self.keys[sender] = link
             return sender, identifier, payload
         context.drop(reason)

@@ -44,6 +44,10 @@ class Neighbours:
         routers = [device for device in self._network.devices if device.router and device.relation is not Relation.NONE]
         return sorted(routers, key=lambda device: device.short)
 
+    def _two(self) -> bool:
+        routers = (each for each in self._network.devices if each.router and each.relation is not Relation.NONE)
+        return next(routers, None) is not None and next(routers, None) is not None
+
     def others(self, *but: int) -> bool:
         """Whether there is a router to ask other than these; a lost one may hear us all the same."""
         return any(device.short not in but for device in self.known())
@@ -57,7 +61,7 @@ class Neighbours:
             if not device.router:
                 device.capability |= mac.CAPABILITY_ROUTER
             device.lqi = self._network.lqi
-            self.several = self.several or len(self.known()) > 1
+            self.several = self.several or self._two()
         return device
 
     def _send(self, period: int) -> None:

@@ -61,7 +61,8 @@ class Sealing:
         if key_sequence != network.active_key and self._retired(key_sequence, sender):
             context.drop("under a network key that was replaced")
             return None, b""
-        if counter <= key.incoming.get(sender, -1):
+        incoming = key.incoming
+        if counter <= incoming.get(sender, -1):
             if sender in key.doubted:
                 network.freshness.doubt(key, sender, frame, at, end, previous)
             context.drop("replayed frame counter")
@@ -74,9 +75,9 @@ class Sealing:
         except RemoteProtocolError:
             context.drop("the MIC does not fit")
             return None, b""
-        if sender not in key.incoming and len(key.incoming) >= _NEIGHBOURS_OF_KEY:
-            del key.incoming[next(iter(key.incoming))]
-        key.incoming[sender] = counter
+        if len(incoming) >= _NEIGHBOURS_OF_KEY and sender not in incoming:
+            del incoming[next(iter(incoming))]
+        incoming[sender] = counter
         if key_sequence != network.active_key:
             network.other_key(key_sequence)
         device = network.devices.get(sender)

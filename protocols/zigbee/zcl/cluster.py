@@ -35,7 +35,7 @@ class Side(IntEnum):
     @property
     def other(self) -> Side:
         """The end it talks to."""
-        return Side(1 - self)
+        return CLIENT if self is SERVER else SERVER
 
 
 SERVER = Side.SERVER
