@@ -1,0 +1,240 @@
+"""Gurux's client reads every row of the gas proxy's table from a living home, orders through it, and tshark names what that caused.
+
+The home is in this process and its WAN is a socket of this machine, so that what the gas meter itself holds can be looked at. Gurux
+says how the octets between are to be read; nothing that it is compared with went through COSEM.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import subprocess
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devices.runtime.kernel import DAY, HOUR, MIN, S
+from hubfw.translation import Freshness
+from hubfw.translation_home import LOADS, MESSAGE
+from hubfw.translation_logs import HALF_HOURS
+from hubfw.translation_orders import VALVE
+from hubfw.translation_rows import ROWS
+from hubfw.wan.endpoint import PORT
+from protocols.dlms.obis import Obis
+from protocols.zigbee.clusters.metering import Metering, SupplyStatus
+from protocols.zigbee.clusters.time import EPOCH
+from tools.bench.commissioning import commission
+from tools.bench.config import Access, loads
+from tools.bench.run import Run
+from tools.capture import keys
+from tools.capture.observer import Capture
+
+pytestmark = pytest.mark.needs("peers")
+
+JUDGE = Path(__file__).resolve().parent / "judges" / "gurux_rows.py"
+HUB, GAS = 1, 2
+CAUSED = {
+    "Change Supply", "Set Supply Status", "Set Uncontrolled Flow Threshold", "Update Site ID", "Update CIN",
+    "Publish Calorific Value", "Publish Conversion Factor", "Publish Tariff Information", "Publish Price Matrix",
+    "Get Sampled Data", "Get Sampled Data Response", "Get Notified Message", "Display Message", "Load Control Event",
+}  # fmt: skip
+"""By tshark's names, what the stories above made of DLMS."""
+OBJECT_UNAVAILABLE = 11
+WAKE = 11 * MIN
+HOME = """
+[[home]]
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+wake_minutes = 10
+[[home.device]]
+kind = "ihd"
+at = [2, 2]
+[[home.device]]
+kind = "load-controller"
+at = [3, 1]
+"""
+
+
+class Living:
+    """The home; `ask(server, question...)` is one visit of the judge, during which the home's time stands still."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self.python = python
+        self.folder = folder
+        self.run = Run(loads(HOME))
+        self._open = ExitStack()
+        self._open.enter_context(Capture(folder / "home.pcapng", self.run.kernel, "test"))
+        commission(self.run)
+
+    def infos(self, wanted: str) -> list[list[str]]:
+        """What tshark says of the frames so far; the capture ends with it."""
+        self._open.close()
+        keys.write(self.folder / "zigbee_pc_keys", self.run.zigbee_keys())
+        command = ["tshark", "-n", "-r", str(self.folder / "home.pcapng"), "-Y", wanted, "-T", "fields", "-e", "_ws.col.Info"]
+        environment = os.environ | {"WIRESHARK_CONFIG_DIR": str(self.folder)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    @property
+    def meter(self) -> Any:
+        return self.run.gsme.firmware
+
+    def ask(self, server: int, *questions: list[object]) -> list[Any]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            order = {"port": listener.getsockname()[1], "server": server, "password": Access().password, "ask": questions}
+            with subprocess.Popen(
+                [str(self.python), str(JUDGE), json.dumps(order)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as judge:
+                listener.settimeout(60)
+                line, _ = listener.accept()
+                with line:
+                    self._serve(line)
+                out, err = judge.communicate(timeout=60)
+        assert judge.returncode == 0, err
+        answers: list[Any] = json.loads(out)
+        return answers
+
+    def _serve(self, line: socket.socket) -> None:
+        """What comes over the socket enters the home's WAN as any connection of its network."""
+        dialled = self.run.net.host("judge").connect(self.run.hub.name, PORT)
+        dialled.on_data = line.sendall
+        while data := line.recv(4096):
+            dialled.send(data)
+            self.run.run(for_=S)
+        dialled.close()
+        self.run.run(for_=S)
+
+
+@pytest.fixture(scope="module")
+def living(peers_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Living:
+    return Living(peers_python, tmp_path_factory.mktemp("translation"))
+
+
+def dotted(name: str) -> str:
+    """As Gurux writes a logical name."""
+    return ".".join(map(str, bytes(Obis(name))))
+
+
+def plain(value: object) -> object:
+    """As the judge prints it."""
+    if isinstance(value, str):
+        value = value.encode()
+    return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+def held(living: Living) -> dict[str, object]:
+    """What the gas meter has for each row, as it says on its own network; what it has not is left out."""
+    endpoint = living.meter.han.endpoints[1]
+    mirrored = [row for row in ROWS if row.freshness is Freshness.MIRROR]
+    servers = {row.name: endpoint.server(row.cluster) for row in mirrored}
+    values = {row.name: servers[row.name][row.attribute] for row in mirrored if row.attribute in servers[row.name]}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def test_gurux_sets_and_reads_every_row(living: Living) -> None:
+    """First everything that can be written; then every row, and the capture time and scaler of every register."""
+    writes = [
+        ["set", 1, "0.0.94.44.34.11", "OCTET_STRING", {"hex": b"9876543210".hex()}],
+        ["set", 1, "7.0.128.3.17.255", "OCTET_STRING", {"hex": b"4711".hex()}],
+        ["set", 1, "0.0.94.44.0.4", "ENUM", 0],
+        ["set", 1, "7.0.128.6.8.255", "ENUM", 0],
+        ["set", 1, "7.0.128.6.9.255", "ENUM", 1],
+        ["set", 4, "7.0.128.11.16.255", "UINT16", 450],
+        ["set", 4, "7.0.54.0.0.255", "UINT32", 398],
+        ["set", 4, "7.0.52.0.0.255", "UINT32", 102_000],
+        ["set", 1, "7.0.130.3.1.255", "STRUCTURE", [["UINT32", 31_000], ["UINT32", 6_543]]],
+    ]
+    assert len(writes) == sum(row.order is not None for row in ROWS)
+    assert living.ask(GAS, *writes) == ["written"] * len(writes)
+    living.run.run(for_=2 * DAY + 3 * HOUR)  # two wakes, and days that are over
+    names = [dotted(row.name) for row in ROWS]
+    questions: list[list[object]] = [["get", row.class_id, name, 2] for row, name in zip(ROWS, names, strict=True)]
+    expected = held(living)
+    answers = dict(zip([row.name for row in ROWS], living.ask(GAS, *questions), strict=True))
+    rates = living.meter.rates
+    expected |= {
+        "7-0:54.0.0": rates.calorific_value, "7-0:52.0.0": rates.conversion_factor,
+        "7-0:130.3.1": [rates.standing_charge, rates.price],
+    }  # fmt: skip
+    read = 0
+    for row in ROWS:
+        answer = answers[row.name]
+        if row.name not in expected or row.attribute is Metering.meter_serial_number:
+            assert answer == {"refused": OBJECT_UNAVAILABLE}, row.name
+            continue
+        read += 1
+        if row.attribute.type.name == "utc_time":
+            year, month, day, _, hour, minute, second = struct.unpack(">HBBBBBB", bytes.fromhex(answer["hex"])[:8])
+            assert datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() == expected[row.name] + EPOCH
+        elif row.attribute is Metering.remaining_battery_life_in_days:
+            assert abs(answer - int(str(expected[row.name]))) <= 1
+        else:
+            assert answer == plain(expected[row.name]), row.name
+    assert read == len(expected) - 1 >= 60  # all but the serial number, which is in no report of GB's
+    assert expected["0-0:94.44.34.11"] == b"9876543210"
+    assert expected["7-0:128.11.16"] == 450
+
+
+def test_gurux_reads_units_scalers_and_when_it_was_captured(living: Living) -> None:
+    wanted = {"7.0.3.0.0.255": (1e-3, 13), "7.0.128.12.1.255": (1, 30), "7.0.129.0.1.255": (1e-5, 10), "7.0.54.0.0.255": (1e5, 61),
+              "7.0.128.11.16.255": (1e-4, 15), "0.0.96.6.6.255": (1, 4)}  # fmt: skip
+    answers = living.ask(GAS, *[["get", 4, name, 3] for name in wanted], ["get", 4, "7.0.3.0.0.255", 5])
+    assert answers[:-1] == [[pytest.approx(factor), unit] for factor, unit in wanted.values()]
+    reading = living.run.hub.firmware.mirrors.of(living.run.gsme.eui64).gas.reading
+    assert abs(datetime.fromisoformat(answers[-1]).timestamp() - reading.at / S) < 1
+
+
+def test_gurux_closes_and_arms_the_valve_at_the_next_wake_and_a_hand_opens_it(living: Living) -> None:
+    valve = dotted(VALVE)
+    for method, state in (("disconnect", SupplyStatus.OFF), ("reconnect", SupplyStatus.OFF_ARMED)):
+        before = living.meter.valve.status
+        assert living.ask(GAS, ["call", valve, method]) == ["done"]
+        assert living.meter.valve.status is before
+        living.run.run(for_=WAKE)
+        assert living.meter.valve.status is state
+    assert living.ask(GAS, ["get", 70, valve, 2], ["get", 70, valve, 3]) == [False, 2]
+    living.run.gsme.buttons.press("valve")
+    living.run.run(for_=WAKE)
+    assert living.ask(GAS, ["get", 70, valve, 2], ["get", 70, valve, 3]) == [True, 1]
+
+
+def test_gurux_has_the_half_hours_fetched_and_reads_them(living: Living) -> None:
+    profile = dotted(HALF_HOURS)
+    assert living.ask(GAS, ["rows", profile], ["capture", profile]) == [[], "done"]
+    living.run.run(for_=WAKE)
+    (rows,) = living.ask(GAS, ["rows", profile])
+    kept = {row.at // S: row.total for row in living.meter.log.rows()}
+    assert len(rows) >= 47
+    for time, litres in rows:
+        end = round(datetime.fromisoformat(time).timestamp())
+        assert litres == kept[end] - kept[end - 1800]
+
+
+def test_gurux_shows_a_text_and_reduces_loads(living: Living) -> None:
+    told: list[object] = []
+    living.run.log.subscribe(lambda now, who, kind, data: told.append(data), ["hub.load-status"])
+    text, load = dotted(MESSAGE), dotted(LOADS)
+    event = [["UINT16", 30], ["UINT8", 4], ["UINT8", 50]]
+    words = {"hex": b"Gas off at 9".hex()}
+    ask = ["set", 1, text, "OCTET_STRING", words], ["get", 1, text, 2], ["set", 1, load, "STRUCTURE", event]
+    answers = living.ask(HUB, *ask)
+    assert answers == ["written", {"hex": b"Gas off at 9".hex()}, "written"]
+    living.run.run(for_=10 * MIN)
+    assert any("Gas off at 9" in line for line in living.run.ihd.display.lines)
+    assert told
+
+
+@pytest.mark.needs("tshark")
+def test_tshark_names_every_frame_that_a_translation_caused(living: Living) -> None:
+    infos = [row[0] for row in living.infos("zbee_zcl.type == 1")]
+    named = {info.partition(": ")[2].partition(",")[0] for info in infos}
+    assert named >= CAUSED, (CAUSED - named, sorted(named))
+    assert living.infos("_ws.malformed") == []
