@@ -22,10 +22,12 @@ from devices.runtime.kernel import DAY, HOUR, MIN, S, Timer
 from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_log import Device, DeviceLog
+from hubfw.event_reports import EventReports
 from hubfw.gas_device import GasDevice
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.events import HubEvents
+from hubfw.han.guard import Guard
 from hubfw.han.images import Images
 from hubfw.han.interviews import Interviews
 from hubfw.han.load_control import LoadControl
@@ -108,6 +110,7 @@ class Firmware(firmware.Firmware):
         )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.interviews = Interviews(self, self.han, self.log, self.coordinator.admission, lambda eui64: self._strike_off(eui64))
+        self.guard = Guard(self, self.han, self.log, self._expel)
         self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
         self.second_radio = self._second_radio() if config.sub_ghz else None
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
@@ -144,7 +147,11 @@ class Firmware(firmware.Firmware):
         reports = SupplyReports(
             board, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
         )
-        for setting in reports.objects():
+        events = EventReports(
+            self, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
+        )
+        self.events.on_event = events.heard
+        for setting in (*reports.objects(), *events.objects()):
             self.device.add(setting)
         self.supply_watch = SupplyWatch(
             self, config, self.log, self.han, self.record, self.notifier, self._notification, reports
@@ -326,6 +333,12 @@ class Firmware(firmware.Firmware):
         if meter is not None:
             self._learn(meter)
 
+    def _expel(self, eui64: int) -> None:
+        """Somebody does not leave of his own accord: what he knows of the network is worth nothing from now on."""
+        self._strike_off(eui64)
+        if not self.config.new_key_after_removal:
+            self.coordinator.replace_network_key()
+
     def _strike_off(self, eui64: int) -> None:
         self.coordinator.unregister(eui64)
         self._gone(eui64)
@@ -347,7 +360,7 @@ class Firmware(firmware.Firmware):
                 more = [] if self.prepay is None else self.prepay.gas_objects()
                 gas = self.board, self.gas_meter, self.mirrors, self.tariffs
                 self.server.add(GAS, GasDevice(name, *gas, self.clock, self.clients, more))
-                self.targets[GAS] = Local(self.board, self.server, GAS)
+                self.targets[GAS] = Local(self.board, self.server, GAS, translations=1)
 
     def _serve(self, eui64: int) -> Meter:
         """Have an electricity meter at its SAP."""

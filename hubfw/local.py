@@ -11,7 +11,9 @@ from protocols.dlms.server import Server, Session
 class Local(Shared):
     """A logical device of `server`."""
 
-    def __init__(self, board: Board, server: Server, sap: int) -> None:
+    def __init__(self, board: Board, server: Server, sap: int, translations: int = 0) -> None:
+        """`translations`: how often what it tells was put into another protocol's words on its way from where it was measured."""
+        self.translations = translations
         self._board = board
         self._server = server
         self._sap = sap

@@ -13,6 +13,7 @@ Not here: TLS, who may connect (COSEM associations decide what a client may do).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -55,6 +56,9 @@ class Target(Protocol):
 class Shared(ABC):
     """A device that tells connections apart, so that each has client addresses of its own."""
 
+    translations = 0
+    """Levels of translation between a client and where the value was measured; a `Target` that forwards has none."""
+
     @abstractmethod
     def fresh(self) -> Target:
         """What one connection talks to."""
@@ -71,6 +75,8 @@ class Endpoint:
         """Connections closed because they used a client address that another one was using, or too many."""
         self.unclaimed = 0
         """Answers to clients that were gone."""
+        self.paths: Counter[tuple[int, int]] = Counter()
+        """Requests by (SAP, levels of translation on the way)."""
         self._board = board
         self._targets = targets
         self._connections: list[Connection] = []
@@ -131,6 +137,8 @@ class Endpoint:
         pair = (pdu.source, pdu.destination)
         target = connection.used.get(pair) or self._admit(connection, pair)
         if target is not None:
+            stands = self._targets.get(pdu.destination)
+            self.paths[pdu.destination, stands.translations if isinstance(stands, Shared) else 0] += 1
             target.request(pdu.source, pdu.apdu, lambda apdu: self._answer(connection, pair, apdu))
 
     def _admit(self, connection: Connection, pair: tuple[int, int]) -> Target | None:

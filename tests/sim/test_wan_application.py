@@ -226,3 +226,68 @@ def test_gooo_carries_smart_energy_from_end_to_end_inside_dlms(hear) -> None:
 def test_foreign_packets_have_no_object_under_dlms(hear) -> None:
     run = hear("dlms")
     assert not [thing for thing in run.head_end.meter("hub").objects() if thing.class_id == PACKET_CLASS]
+
+
+@pytest.mark.req("S-014")
+@pytest.mark.req("S-013", part=True)
+def test_every_path_counts_its_translations_and_none_has_more_than_one(home) -> None:
+    for name, obis in (("hub", "0-0:96.7.20"), ("gsme", "7-0:3.0.0"), ("esme", "1-0:1.8.0")):
+        home.head_end.meter(name).register(obis)
+    paths = home.hub.firmware.application.endpoint.paths
+    assert sorted(paths) == [(1, 0), (2, 1), (3, 0)]  # the hub's own, gas from the mirror, electricity as it is
+    assert all(paths.values())
+
+
+@pytest.mark.req("S-018", part=True)
+def test_no_server_address_leads_to_a_consumer_device(home) -> None:
+    saps = home.head_end.meter("hub").names()
+    displays = {f"{home.only.identities[label].eui64:016X}"[3:].encode() for label in ("ihd", "ppmid")}
+    assert not [name for name in saps.values() if name[-13:] in displays]
+    for sap in [*range(4, 20), 0x3FFE]:
+        assert sap not in saps
+        line = home.head_end.line(HUB, home.head_end.client(sap))
+        with pytest.raises(NoAnswer):
+            home.head_end.settle(line.exchange(next(iter(home.head_end.client(sap).associate()))))
+        line.close()
+
+
+@pytest.mark.req("S-022")
+@pytest.mark.parametrize(
+    ("hub", "more", "configuration"),
+    [
+        ("", "", "separate"),
+        ("", 'interface = "wired"', "closely-integrated"),
+        ('wan = "module"', '[[home.device]]\nkind = "wan-module"', "replaceable-wan"),
+    ],
+)
+def test_three_configurations_of_hubs(build, hub: str, more: str, configuration: str) -> None:
+    run = build(f'[[home]]\n[[home.device]]\nkind = "hub"\n{hub}\n[[home.device]]\nkind = "esme"\n{more}\n')
+    assert run.head_end.meter("hub").get(CONFIGURATION, 1, 2).python == configuration
+    assert run.head_end.meter("esme").register("1-0:1.8.0").value > 0
+
+
+def test_power_cut_at_every_operation_of_a_change_of_layer_and_of_what_waits(hear) -> None:
+    run = hear("gateway")
+    meter = eui64(run, "esme")
+    question = Packet(meter, PROFILE, Metering.id, SOURCE, 1, bytes.fromhex("10 07 00 00 00"))
+    for operations in range(0, 120, 5):
+        packets = run.hub.firmware.application.layer.packets
+        kept = packets.waiting
+        run.kernel.spawn(packets.send(question), who="test")
+        run.hub.cut_at_flash_operation(operations, off_for=S)
+        run.run(for_=5 * S)
+        run.hub.flash.cut_after(1 << 40)
+        run.run(for_=2 * S)
+        found = run.hub.firmware.application.layer.packets.waiting
+        assert found[: len(kept)] == kept  # nothing that waited is lost, and numbers never come again
+        assert [number for number, _ in found] == sorted({number for number, _ in found})
+    for operations in range(0, 60, 3):
+        before = run.hub.firmware.application.name
+        wanted = "gooo" if before != "gooo" else "dlms"
+        run.hub.cut_at_flash_operation(operations, off_for=S)
+        run.kernel.after(0, run.hub.firmware.application.choose, wanted, who=HUB)
+        run.run(for_=5 * S)
+        run.hub.flash.cut_after(1 << 40)
+        application = run.hub.firmware.application
+        assert application.name in (before, wanted)
+        assert application.active == application.name
