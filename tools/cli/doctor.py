@@ -46,9 +46,13 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @click.command(epilog="Example: meterbench doctor --json")
+@click.option("--bench", "bench", type=click.Path(path_type=Path), help="Say which devices of this bench have the padlock.")
 @json_option
-def command(as_json: bool) -> None:
+def command(bench: Path | None, as_json: bool) -> None:
     """Say what is installed, what is missing, and what it would enable. Exit code 1: something required is missing."""
+    if bench is not None:
+        _padlocks(bench, as_json)
+        return
     findings = list(_look())
     if as_json:
         print_json(findings)
@@ -59,6 +63,23 @@ def command(as_json: bool) -> None:
     missing = [finding.name for finding in findings if finding.required and not finding.found]
     if missing:
         raise CheckFailed(f"missing: {', '.join(missing)}")
+
+
+def _padlocks(path: Path, as_json: bool) -> None:
+    """The security state of each device, once the bench is commissioned."""
+    from tools.bench import config  # only here: the doctor also looks at environments in which a bench cannot run
+    from tools.bench.commissioning import commission
+    from tools.bench.padlock import postures
+    from tools.bench.run import Run
+
+    run = Run(config.load(path))
+    commission(run)
+    found = [each for home in run.homes.values() for each in postures(home)]
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        click.echo(f"{'padlock' if each.padlock else '-':8}{each.device:28}{each.link_key or ('wire' if each.wired else 'no key')}")
 
 
 def _look() -> Iterator[Finding]:
