@@ -131,6 +131,42 @@ def test_core_only_holds_for_what_the_configuration_lists(build):
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
 
 
+@pytest.mark.req("S-036", part=True)
+@pytest.mark.parametrize("kind", ["load-controller", "repeater"])
+def test_who_switches_loads_or_carries_the_network_further_joins_by_order_alone(build, kind):
+    """Nobody is in the log of his own accord: the order of a supplier lets him in, and a policy of core devices does not."""
+    for core_only in (False, True):
+        home = build(hub_with(f"core_only = {str(core_only).lower()}").replace('"cad"', f'"{kind}"'))
+        home.run(for_=5 * MIN)
+        assert not home.board(kind).firmware.han.stack.joined
+        if core_only:
+            with pytest.raises(RemoteProtocolError):
+                order(home, home.head_end.pair(kind))
+        else:
+            order(home, home.head_end.pair(kind))
+            home.until(lambda home=home: home.hub.firmware.log.get(home.board(kind).eui64).joined, within=15 * MIN)
+
+
+METERS = """
+[[home]]
+[[home.device]]
+kind = "hub"
+"""
+
+
+@pytest.mark.req("S-116", part=True)
+@pytest.mark.req("S-042", part=True)
+@pytest.mark.parametrize("count", [1, 4])
+def test_so_many_electricity_meters_each_with_an_address_of_its_own(build, count):
+    """One of them is the generation meter: it joins, has a SAP and tells its name and register as every other one does."""
+    names = ["generation", *(f"esme{number}" for number in range(1, count))]
+    meters = [f'[[home.device]]\nkind = "esme"\nname = "{name}"\nat = [{at}, 1]\n' for at, name in enumerate(names)]
+    home = build(METERS + "".join(meters))
+    assert len(home.hub.firmware.saps.meters()) == count
+    read = {name: home.head_end.meter(name) for name in names}
+    assert all(meter.register("1-0:1.8.0").value > 0 for meter in read.values())
+
+
 APPROVED = """
 [[home]]
 [[home.device]]
