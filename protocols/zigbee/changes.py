@@ -3,7 +3,7 @@
 A beacon of a stranger with our PAN identifier is reported to the coordinator, which chooses another one and tells everybody; all
 change after the broadcast's delivery time. Sleepers are told through their parents, and who missed it finds the network
 by its extended identifier. The update identifier in beacons grows with each change. Not here: who decides on channels (the hub's
-firmware), conflicts of short addresses.
+firmware), conflicts of short addresses (`addresses`).
 """
 
 from __future__ import annotations

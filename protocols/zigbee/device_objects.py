@@ -282,6 +282,8 @@ class DeviceObjects:
             return None
         device = self._devices.learn(request.eui64, request.short)
         device.capability = request.capability
+        if device.relation is Relation.PARENT:
+            self._network.parent = request.short
         if device.router:
             self._let_join(request.short)
         self._context.effects.append(DeviceAnnounced(request.eui64, request.short, request.capability))

@@ -7,7 +7,7 @@ with a link key: strangers cannot push out those we need. Not here: frame counte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,6 +67,8 @@ class Devices:
         self._size = max_children + _OTHERS
         self._by_eui64: dict[int, Device] = {}
         self._by_short: dict[int, Device] = {}
+        self.usurped: Callable[[Device, int], None] = lambda device, short: None
+        """Told of a device whose address turns out to be another one's."""
 
     def __len__(self) -> int:
         return len(self._by_eui64)
@@ -96,6 +98,8 @@ class Devices:
             device.short = short
             if short < mac.NO_SHORT_ADDRESS:
                 self._by_short[short] = device
+            if usurped is not None:
+                self.usurped(usurped, short)
         return device
 
     def forget(self, eui64: int) -> None:

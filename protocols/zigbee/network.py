@@ -2,7 +2,7 @@
 
 An end device sends everything to its parent; a router or the coordinator delivers to children and neighbouring routers, and asks
 `routing` for the way to others; it relays for everybody, securing each hop anew. Broadcasts are `broadcasts`, who is near
-`neighbours`. Not here: address conflicts, joining (`joining`, `parent`).
+`neighbours`. Not here: joining (`joining`, `parent`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from protocols.core import crc
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee import enhanced, mac, nwk, security
+from protocols.zigbee.addresses import Addresses
 from protocols.zigbee.broadcasts import Broadcasts
 from protocols.zigbee.changes import Changes
 from protocols.zigbee.context import Confirm, Context
@@ -102,6 +103,7 @@ class Network:
         self.neighbours = Neighbours(self)
         self.routes = Routing(self)
         self.changes = Changes(self)
+        self.addresses = Addresses(self)
         self._relay = Relay(self)
         self.freshness = Freshness(self)
         self.sealing = Sealing(self)
@@ -131,6 +133,7 @@ class Network:
         self._parent_failures = 0
         self.broadcasts.clear()
         self.routes.clear()
+        self.addresses.clear()
 
     @property
     def capability(self) -> int:
@@ -399,6 +402,7 @@ class Network:
                 return
         if header.source == self.short and sender is not None and header.destination < nwk.LOWEST_BROADCAST:
             context.drop("our own address as source")
+            self.addresses.heard(header, previous)
             return
         if header.source_eui64 is not None and sender is not None and header.source_eui64 != context.config.eui64:
             self.devices.learn(header.source_eui64, header.source)
@@ -445,6 +449,8 @@ class Network:
             return
         if header.source == self.short:
             self.context.drop("our own address as source")
+            if sender is not None:
+                self.addresses.heard(header, previous)
             return
         if destination not in _BROADCASTS_KNOWN:
             self.context.drop("a reserved broadcast address")

@@ -87,7 +87,7 @@ class NetworkStatus(Frame):
 
 NO_ROUTE, LINK_FAILURE = 0x00, 0x02
 SOURCE_ROUTE_FAILURE, MANY_TO_ONE_FAILURE = 0x0B, 0x0C
-BAD_FRAME_COUNTER = 0x11
+ADDRESS_CONFLICT, BAD_FRAME_COUNTER = 0x0D, 0x11
 """Status codes of a network status (table 3-42)."""
 
 

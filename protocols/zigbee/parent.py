@@ -23,7 +23,6 @@ DEFAULT_TIMEOUT = 8
 LONGEST_TIMEOUT = 14
 
 _SENT_AWAY = 16
-_ADDRESSES = nwk.LOWEST_BROADCAST
 _SUPERFRAME = 0x0FFF
 """Beacon order, superframe order and final slot of a network without superframes."""
 _PAN_COORDINATOR, _ASSOCIATION_PERMIT = 0x4000, 0x8000
@@ -144,7 +143,7 @@ class Parent:
             self._answer(eui64, mac.BROADCAST, 1, None)
             return
         if device is None or device.short >= nwk.LOWEST_BROADCAST:
-            device = self._devices.learn(eui64, self._free_address())
+            device = self._devices.learn(eui64, network.addresses.draw())
         device.relation = Relation.CHILD
         device.capability = request.capability
         device.interface = context.interface
@@ -170,12 +169,6 @@ class Parent:
         proved = self._network.keys[self._network.active_key].incoming
         if device.eui64 not in proved and device.relation is Relation.CHILD:
             self._devices.forget(device.eui64)
-
-    def _free_address(self) -> int:
-        while True:
-            short = self._context.rng.getrandbits(16)
-            if 0 < short < _ADDRESSES and short != self._network.short and self._devices.at(short) is None:
-                return short
 
     def data_request(self, header: mac.Header) -> None:
         """A sleeper polls: a sign of life; from one that is no child of ours, a reason to send it looking for its parent."""
@@ -234,14 +227,14 @@ class Parent:
 
         Who has no key may claim any address: a device that we know keeps the one we know.
         """
-        if not origin.secured and device is not None and device.short < _ADDRESSES:
+        if not origin.secured and device is not None and device.short < nwk.LOWEST_BROADCAST:
             return device.short
         wanted = origin.header.source
-        usable = 0 < wanted < _ADDRESSES and wanted != self._network.short
+        usable = self._network.addresses.free(wanted)
         # A secured frame has mapped the address to its sender already.
         if usable and not origin.secured:
             usable = self._devices.at(wanted) is None
-        return wanted if usable else self._free_address()
+        return wanted if usable else self._network.addresses.draw()
 
     def _answer_rejoin(self, origin: Origin, short: int, status: int, sleepy: bool) -> None:
         source = origin.header.source

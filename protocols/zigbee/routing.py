@@ -334,6 +334,9 @@ class Routing:
         if frame.status == nwk.BAD_FRAME_COUNTER:
             self._network.freshness.refused(origin)
             return
+        if frame.status == nwk.ADDRESS_CONFLICT:
+            self._network.addresses.told(frame.destination)
+            return
         self._forget(frame.destination)
         if frame.status == nwk.MANY_TO_ONE_FAILURE and self._network.type is NodeType.COORDINATOR:
             self._announce(ANNOUNCE_AGAIN)

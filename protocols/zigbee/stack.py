@@ -87,6 +87,7 @@ class Stack(Inquiries):
         self._zdo.management.permit = self._parent.permit
         self._zdo.bindings.changed = self._store
         network.changed = self._store
+        network.addresses.renamed = self._renamed
 
     # --- what it is ----------------------------------------------------------------------------------------------
 
@@ -380,6 +381,10 @@ class Stack(Inquiries):
 
     def _store(self) -> None:
         self._changed = True
+
+    def _renamed(self) -> None:
+        self._store()
+        self._zdo.announce()
 
     def _on_network(self, rejoined: bool) -> None:
         network = self._network
