@@ -32,8 +32,8 @@ client read it alike. The hub's own device (SAP 1) has what lives in no meter.
 
 Freshness: *mirror*, as the meter's last complete set, whose time registers carry (class 4, attribute 5); *hub*, what was published
 through this hub and is in force; *next wake*, an order: success means that it waits, `{pending}` lists what does, and the
-item shows it when the meter has reported; *asked*, the method `capture` has the meter asked at its next wake, and then the rows are there;
-*now*, the devices are told at once.
+item shows it when the meter has reported; *asked*, the method `capture` has the meter asked at its next wake, and then the rows are
+there; *now*, the devices are told at once.
 
 Refusals: temporary-failure before the first complete set; object-unavailable for what the meter does not report (or reports as
 unknown), and what nobody has published; read-write-denied for writing what is the meter's own, and for orders to a meter that
