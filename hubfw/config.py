@@ -100,6 +100,8 @@ class Config:
     """EUI-64s of the meters whose outages are told, until the head end chooses; None: all, and the hub's own sense."""
     voltage_alerts: tuple[tuple[int, int], ...] = ()
     """(EUI-64, threshold) of the meters whose voltage alerts are told, until the head end chooses."""
+    event_reports: tuple[tuple[int, int], ...] = ()
+    """(log, event or 0 for all) of devices' events that are told to the head end, until it chooses."""
     restart_spread_ns: int = 0
     """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
     wired_meter: int | None = None

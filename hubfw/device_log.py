@@ -175,7 +175,8 @@ class DeviceLog:
 
     def save(self) -> None:
         """Write down who was heard of since the last time."""
-        self._store.put({_key(eui64): [self._devices[eui64].joined, self._devices[eui64].last_heard] for eui64 in self._unsaved})
+        heard = [device for device in self._devices.values() if device.eui64 in self._unsaved]  # who was struck off since is not
+        self._store.put({_key(device.eui64): [device.joined, device.last_heard] for device in heard})
         self._unsaved.clear()
 
 

@@ -1,6 +1,7 @@
 """Events in the hub: its own logs, what devices tell of theirs, and whom of a multi-dwelling unit each device belongs to.
 
-What a device publishes is kept until the next restart and told to `on_event`. Not here: what goes on to the head end.
+What a device publishes is kept until the next restart and told to `on_event`. Not here: what goes on to the head end
+(`event_reports`).
 """
 
 from __future__ import annotations

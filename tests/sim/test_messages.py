@@ -233,8 +233,11 @@ def test_where_the_tunnel_carries_dlms_no_message_goes_in(home):
 
 
 def test_g13_a_busy_hub_is_asked_again_at_the_gas_meters_next_wake(gas):
-    """The hub believes that the meter has a tunnel, and the meter has forgotten which."""
+    """The hub believes that the meter has a tunnel, which has carried something, and the meter has forgotten which."""
     party = Party(gas, "gsme")
+    party.send("gsme", b"first")
+    gas.run(for_=WAKE)
+    assert party.given["gsme"].pop() == b"first"
     gas.gsme.nvm.delete("gas/tunnel")
     gas.gsme.supply.remove()
     gas.run(for_=S)

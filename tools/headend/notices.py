@@ -71,11 +71,13 @@ class VoltageAlert(Notice):
 
 
 @dataclass(frozen=True, slots=True)
-class VoltageAlert(Notice):
-    """The voltage at an electricity meter has left its limits so often."""
+class DeviceEvent(Notice):
+    """An event of a device's log. `at`: UTC ns by the device's clock."""
 
-    meter: int
-    excursions: int
+    device: int
+    log: int
+    event: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyTyp
 })  # fmt: skip
 """Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
 VOLTAGE_ALERT = 6
-VOLTAGE_ALERT = 6
+DEVICE_EVENT = 7
 LOG_CHANGED = 0x8F12
 
 
@@ -113,6 +115,6 @@ def understand(notification: DataNotification, received: int) -> Notice:
             return DeviceLogChanged(hub, received, int.from_bytes(network, "big"), devices)
         case [bytes(hub), int(code), [bytes(meter), int(excursions)]] if code == VOLTAGE_ALERT and len(meter) == 8:
             return VoltageAlert(hub, received, int.from_bytes(meter, "big"), excursions)
-        case [bytes(hub), int(code), [bytes(meter), int(excursions)]] if code == VOLTAGE_ALERT and len(meter) == 8:
-            return VoltageAlert(hub, received, int.from_bytes(meter, "big"), excursions)
+        case [bytes(hub), int(code), [bytes(device), int(log), int(event), bytes(at)]] if code == DEVICE_EVENT:
+            return DeviceEvent(hub, received, int.from_bytes(device, "big"), log, event, date_time.instant(at) or 0)
     return Unknown(b"", received, notification.body)

@@ -27,6 +27,8 @@ from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, 
 from protocols.zigbee.zcl.status import Status
 
 CLOSE_TIMEOUT = 0xFFFF * S
+UNHEARD = 10 * S
+"""A tunnel that carried nothing for so long makes way for another of its client, which never heard of it: its power went."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Tunnel:
     protocol: int
     limit: int
     used: int
+    carried: bool = False
+    """Data went through it."""
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Server:
             raise LocalProtocolError(f"no tunnel {tunnel_id}")
         if len(data) > tunnel.limit:
             raise LocalProtocolError(f"{len(data)} octets for tunnel {tunnel_id}, which takes {tunnel.limit}")
-        tunnel.used = now
+        tunnel.used, tunnel.carried = now, True
         return [Command(tunnel.peer, Tunneling.TransferDataServerToClient(tunnel_id, data))]
 
     def receive(self, received: Frame, peer: Peer, now: int) -> list[Effect]:
@@ -102,7 +106,7 @@ class Server:
                     fault = TransferStatus.DATA_OVERFLOW
                 if fault is not None:
                     return [Answer(Tunneling.TransferDataErrorServerToClient(id, fault))]
-                self.tunnels[id].used = now
+                self.tunnels[id].used, self.tunnels[id].carried = now, True
                 return [Received(peer, id, data)]
             case Tunneling.TransferDataErrorClientToServer(tunnel_id=id, transfer_data_status=status):
                 if self._fault(id, peer) is not None or status == TransferStatus.DATA_OVERFLOW:
@@ -124,21 +128,25 @@ class Server:
         if not self.admits(peer):
             return [Refuse(Status.NOT_AUTHORIZED)]
         status = TunnelStatus.SUCCESS
+        unheard = [each for each in self.tunnels.values() if each.peer == peer and not each.carried and each.used + UNHEARD <= now]
         if (request.manufacturer_code, request.protocol_id) not in self.protocols:
             status = TunnelStatus.PROTOCOL_NOT_SUPPORTED
         elif request.flow_control_support:
             status = TunnelStatus.FLOW_CONTROL_NOT_SUPPORTED
-        elif any(tunnel.peer == peer for tunnel in self.tunnels.values()):
+        elif any(tunnel.peer == peer and tunnel not in unheard for tunnel in self.tunnels.values()):
             status = TunnelStatus.BUSY
-        elif len(self.tunnels) >= self.capacity:
+        elif len(self.tunnels) - len(unheard) >= self.capacity:
             status = TunnelStatus.NO_MORE_TUNNEL_IDS
         if status:
             return [Answer(Tunneling.RequestTunnelResponse(NO_TUNNEL, status, self.limit))]
+        for tunnel in unheard:
+            del self.tunnels[tunnel.id]
         self._last_id = (self._last_id + 1) % NO_TUNNEL
         limit = TRANSFER_LIMIT if request.maximum_incoming_transfer_size is None else request.maximum_incoming_transfer_size
         tunnel = Tunnel(self._last_id, peer, request.protocol_id, limit, now)
         self.tunnels[tunnel.id] = tunnel
         return [
+            *(Closed(peer, each.id, "its client never heard of it") for each in unheard),
             Answer(Tunneling.RequestTunnelResponse(tunnel.id, TunnelStatus.SUCCESS, self.limit)),
             Opened(peer, tunnel.id, tunnel.protocol, tunnel.limit),
         ]

@@ -67,6 +67,17 @@ def test_a_second_tunnel_and_one_too_many(server, tunnel):
     assert len(server.tunnels) == 2
 
 
+def test_a_tunnel_that_its_client_never_heard_of_makes_way(server, tunnel):
+    """The client's power went before it knew the answer; one that carried something is the client's to close."""
+    assert status_of(server.receive(request(), HUB, 9 * S)) == TunnelStatus.BUSY
+    answer, closed, opened = sorted(server.receive(request(), HUB, 10 * S), key=lambda effect: type(effect).__name__)
+    assert answer.command.tunnel_status == TunnelStatus.SUCCESS
+    assert (closed.tunnel, opened.tunnel) == (tunnel, answer.command.tunnel_id)
+    assert list(server.tunnels) == [opened.tunnel]
+    server.receive(Tunneling.TransferDataClientToServer(opened.tunnel, b"data"), HUB, 10 * S)
+    assert status_of(server.receive(request(), HUB, 100 * S)) == TunnelStatus.BUSY
+
+
 def test_data_both_ways(server, tunnel):
     data = bytes(1500)
     assert server.receive(Tunneling.TransferDataClientToServer(tunnel, data), HUB, 0) == [Received(HUB, tunnel, data)]
