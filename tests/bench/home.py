@@ -49,7 +49,9 @@ MEASURED = 10 * MIN
 
 FIRST_FRAME = """
 import sys
-from tools.cli.run import command
+import click
+from tools.cli.main import cli
+cli.get_command(click.Context(cli), "run")
 from tools.bench import config
 from tools.bench.run import Run
 from pathlib import Path
