@@ -167,6 +167,7 @@ def test_f15_a_frame_under_the_install_codes_key_is_not_acknowledged(live):
 
 
 def test_f16_a_repeated_frame_is_acknowledged_again_and_not_acted_on_again(live):
+    live.hub.firmware.han.heeds = None  # who is not in the hub's log is sent away when it speaks
     intruder, listener = Intruder(live), Listener(live)
     heard = []
     live.hub.firmware.han.on(Message, lambda message: heard.append((message.source, message.payload)))
