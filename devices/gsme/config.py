@@ -39,6 +39,8 @@ class Config:
     """It joins under the well-known default link key, too."""
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel) below 1 GHz on which it looks for its network; none: it does at 2.4 GHz."""
+    fed_by_hub: bool = False
+    """It has its power from the hub over a wire: no battery, and it hears at any time. Its rhythm is the same."""
     wake_period: int = 30 * MINUTE
     """It reports at multiples of this (ns) on its own clock."""
     wake_offset: int | None = None

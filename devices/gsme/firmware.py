@@ -90,11 +90,11 @@ class Firmware(firmware.Firmware):
         self._synchronised: int | None = None
         node = NodeConfig(
             board.eui64,
-            NodeType.SLEEPY_END_DEVICE,
+            NodeType.END_DEVICE if config.fed_by_hub else NodeType.SLEEPY_END_DEVICE,
             install_code=config.install_code,
             extended_pan_id=config.extended_pan_id,
             sub_ghz=config.sub_ghz,
-            mains_powered=False,
+            mains_powered=config.fed_by_hub,
             certified=bool(config.credentials),
             default_link_key=config.default_link_key,
             foreign=config.foreign,
@@ -109,10 +109,11 @@ class Firmware(firmware.Firmware):
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
         self.rates = Rates(self.han, self.clock, config)
         endpoint = zcl.endpoint(config, self.rates, self.register, battery, running_version(board))
-        endpoint.serve(PowerConfiguration, {
-            PowerConfiguration.battery_voltage: lambda: round(board.supply.volts * 10),
-            PowerConfiguration.battery_percentage_remaining: lambda: 2 * battery.percent,
-        })  # fmt: skip
+        if not config.fed_by_hub:
+            endpoint.serve(PowerConfiguration, {
+                PowerConfiguration.battery_voltage: lambda: round(board.supply.volts * 10),
+                PowerConfiguration.battery_percentage_remaining: lambda: 2 * battery.percent,
+            })  # fmt: skip
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
         self.inbox = Inbox(board)

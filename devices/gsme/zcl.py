@@ -25,7 +25,8 @@ from protocols.zigbee.zcl.endpoint import Endpoint
 ENDPOINT = 1
 DEVICE = 0x0501
 """Smart Energy: metering device."""
-ON_BATTERY = 3
+ON_BATTERY, ON_A_WIRE = 3, 4
+"""Values of `Basic.power_source`."""
 POUND_STERLING = 826
 MILLIPENCE = 1
 """Currency scaling factor: hundred-thousandths of the currency."""
@@ -120,7 +121,7 @@ def endpoint(config: Config, rates: Rates, register: Register, battery: Battery,
         Basic.hardware_version: 1,
         Basic.manufacturer_name: config.manufacturer,
         Basic.model_identifier: config.model,
-        Basic.power_source: ON_BATTERY,
+        Basic.power_source: ON_A_WIRE if config.fed_by_hub else ON_BATTERY,
     })  # fmt: skip
     books = Books(rates, register)
     made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
@@ -147,9 +148,7 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         **{Metering.current_tier_summation_delivered[tier]: 0 for tier in TIERS[1:]},
         **{Metering.current_no_tier_block_summation_delivered[block]: 0 for block in BLOCKS},
         Metering.reading_snapshot_time: lambda: None if register.reading.at is None else seconds(register.reading.at),
-        Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
-        Metering.remaining_battery_life: lambda: battery.percent,
-        Metering.remaining_battery_life_in_days: lambda: battery.days,
+        **_powered(config, battery),
         Metering.current_meter_id: f"{version:08X}".encode(),
         Metering.meter_serial_number: config.serial_number,
         Metering.unit_of_measure: Unit.CUBIC_METRES,
@@ -162,6 +161,16 @@ def _metering(config: Config, books: Books, register: Register, battery: Battery
         Metering.alternative_unit_of_measure: Unit.KILOWATT_HOURS,
         Metering.alternative_consumption_formatting: FORMAT,
         Metering.attribute_reporting_status: ReportingStatus.COMPLETE,
+    }
+
+
+def _powered(config: Config, battery: Battery) -> Values:
+    if config.fed_by_hub:
+        return {Metering.status: Status(0)}
+    return {
+        Metering.status: lambda: Status.LOW_BATTERY if battery.low else Status(0),
+        Metering.remaining_battery_life: lambda: battery.percent,
+        Metering.remaining_battery_life_in_days: lambda: battery.days,
     }
 
 

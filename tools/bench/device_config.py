@@ -173,11 +173,13 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
-    """Battery gas meter."""
+    """Gas meter of Smart Energy."""
 
     ports: ClassVar[tuple[str, ...]] = ("optical",)
 
     wake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+    power: Literal["battery", "hub"] = "battery"
+    """What it lives on: its own cell, which sleeping spares, or its hub, over a wire; then it hears at any time."""
     band: Literal["2.4-ghz", "sub-ghz"] = "2.4-ghz"
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
 

@@ -318,6 +318,11 @@ def _like_its_hub(parts: Parts) -> Supply:
     return _reserve(replace(parts, device=hub))
 
 
+def _gas_supply(parts: Parts) -> Supply:
+    assert isinstance(parts.device, device_config.Gsme)
+    return _like_its_hub(parts) if parts.device.power == "hub" else Battery(parts.home.kernel)
+
+
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
     return lambda parts: Battery(parts.home.kernel, inserted=inserted)
 
@@ -426,6 +431,7 @@ def _gsme(parts: Parts) -> gsme.Config:
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
         sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
+        fed_by_hub=device.power == "hub",
         wake_period=device.wake_minutes * MIN,
     )
 
@@ -491,7 +497,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(hubfw.load, config=hub_config(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
     ),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
-    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _cell(True), bank=METER_FLASH, buttons=("valve",)),
+    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _gas_supply, bank=METER_FLASH, buttons=("valve",)),
     "prepay-gas": Kind(
         lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
         buttons=("emergency", "wake", *"0123456789", "ok"),
