@@ -190,6 +190,9 @@ def test_opening_the_load_switch_leaves_hub_and_meter_alive(home):
     assert "isolat" not in faces
     meter.action(SWITCH, 70, 2, axdr.i8(0))
     home.run(for_=HOUR)
+    assert home.head_end.meter("esme").register(IMPORT).value == stopped  # armed, no more
+    home.esme.buttons.press("b")
+    home.run(for_=HOUR)
     assert home.head_end.meter("esme").register(IMPORT).value > stopped
 
 
