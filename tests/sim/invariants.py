@@ -7,7 +7,7 @@ than one message in `test_messages`, 1 to 9 in the meters' own tests.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import hubfw
@@ -15,7 +15,7 @@ from devices import gsme, ihd
 from devices.runtime.kernel import MIN, S
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import wrapper
-from protocols.zigbee import mac, nwk
+from protocols.zigbee import mac, nwk, security
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
 from tests.compliance.capture import Capture, OnAir
@@ -69,6 +69,7 @@ class Evidence:
     talk: dict[frozenset[str], list[tuple[str, int, int]]] = field(default_factory=dict)
     """Ends of a connection to (who sent, tag, invoke id)"""
     recorded: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    _fresh: dict[tuple[int, int], deque[bytes]] = field(default_factory=dict)
     believed: list[str] = field(default_factory=list)
     """Old frames that were not refused"""
 
@@ -119,9 +120,7 @@ class Evidence:
         if header.control & mac.TYPE == mac.DATA and at < len(psdu) - 2 and unicast:
             outer, _ = nwk.Header.parse_from(psdu[at:-2], 0)
             if outer.control & nwk.SECURITY:
-                frames = self.recorded.setdefault((header.source, header.destination), [])
-                frames.append(psdu)
-                del frames[:-8]
+                self._fresh.setdefault((header.source, header.destination), deque(maxlen=8)).append(psdu)
 
     def _say(self, who, data):
         here, _, there = who.partition(">")
@@ -144,7 +143,8 @@ class Evidence:
             self.look()
 
     def look(self) -> None:
-        """What mirror and display hold now."""
+        """What mirror and display hold now, and which of the last minute's frames have been heard by whom they were for."""
+        self._sift()
         run, reading = self.run, self._mirror()
         if reading is not None:
             self.sets.add(frozenset(reading.values))
@@ -154,6 +154,15 @@ class Evidence:
             seen = display.gas.get(Metering.reading_snapshot_time)
             if seen is not None:
                 self.shown.append((run.now, (seen + EPOCH) * S, self.newest))
+
+    def _sift(self):
+        hans = [getattr(board.firmware, "han", None) for board in self.run.only.boards.values()]
+        stacks = {han.stack.short: han.stack for han in hans if han is not None}
+        for (source, short), frames in self._fresh.items():
+            heard = [psdu for psdu in frames if short in stacks and self._last(stacks[short], psdu) >= 0]
+            if heard:
+                self.recorded[source, short] = heard
+        self._fresh.clear()
 
     def _mirror(self):
         """The gas meter's reading in the mirror, if there is one."""
@@ -172,19 +181,29 @@ class Evidence:
         names = {han.stack.short: label for label, han in stacks.items() if han is not None and label in (to or stacks)}
         old = [(names[short], psdu) for (_, short), frames in self.recorded.items() if short in names for psdu in frames]
         radio = run.only.air.radio(f"{run.only.name}/{STRANGER}", 1.0, 1.0)
-        network = stacks["hub"].stack._network
+        network = next(han.stack._network for han in stacks.values() if han is not None)
         radio.configure(channel=network.channel, pan_id=network.pan_id, short=0xFFFF, eui64=0xBAD, rx_on_when_idle=True)
         for number, (label, psdu) in enumerate(old):
-            before = len(run.told)
+            before, taken = len(run.told), self._last(stacks[label].stack, psdu) == 0
             radio.transmit(number, psdu)
-            run.run(for_=S // 10)
+            run.run(for_=S // 100)
             refused = [
                 (data["layer"], data["reason"])
                 for _, who, kind, data in run.told[before:]
                 if kind == "han.dropped" and who == run.board(label).name and data["psdu"] == psdu
             ]
-            if not refused or set(refused) != {REFUSED}:
-                self.believed.append(f"{label} believed an old frame: {refused} {psdu.hex()}")
+            if REFUSED not in refused and not taken and self._last(stacks[label].stack, psdu) == 0:
+                self.believed.append(f"{label} believed an old frame: {psdu.hex()}")
+            run.run(for_=S // 10)
+
+    @staticmethod
+    def _last(stack, psdu):
+        """By how much the last counter heard of this frame's sender is above the frame's; 0: it is this frame's."""
+        _, at = mac.Header.parse_from(psdu[:-2], 0)
+        _, at = nwk.Header.parse_from(psdu[:-2], at)
+        auxiliary, _ = security.Auxiliary.parse_from(psdu[:-2], at)
+        network = stack._network
+        return network.keys[network.active_key].incoming.get(auxiliary.source, -1) - auxiliary.counter
 
 
 def counters(seen: Evidence) -> list[str]:

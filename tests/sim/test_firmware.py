@@ -8,6 +8,7 @@ import pytest
 
 from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import DAY, HOUR, MIN, S
+from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.ota import Ota, UpgradeStatus
@@ -186,6 +187,38 @@ def test_g18_the_hub_takes_no_bad_file(home, image):
             home.hub.firmware.images.offer(octets)
     home.run(for_=MIN)
     assert home.events("ota") == []
+
+
+@pytest.mark.req("S-063")
+def test_increments_that_are_too_big_or_out_of_order_are_refused(home, versions, signed, image):
+    """At the hub a file beyond its room; at the display octets that are not the next ones, or go beyond the file's end."""
+    room = home.hub.flash.bank_size // 4
+    with pytest.raises(LocalProtocolError, match="there is room for"):
+        home.hub.firmware.images.offer(signed(contents=bytes(room)))
+    home.hub.firmware.images.offer(image)
+    update = home.ihd.firmware.update
+    home.until(lambda: update.store.held > 500, 30 * MIN)
+    held = update.store.held
+    hub, address = home.hub.firmware.han, home.hub.firmware.han.stack.address_of(home.ihd.eui64)
+    strange = (held + 48, image[held + 48 : held + 96]), (0, b"\xff" * 48), (len(image) - 8, bytes(48)), (held, bytes(200))
+    for offset, octets in strange:
+        hub.command(address, 1, Ota.ImageBlockResponse(0, *FILE, offset, octets))
+        home.run(for_=S // 20)
+        assert update.store.read(0, update.store.held) == image[: update.store.held]
+    home.until(lambda: "activated" in outcomes(home), 30 * MIN)
+    home.run(for_=2 * MIN)
+    assert versions(home) == {"ihd": 2, "ppmid": 2}
+
+
+@pytest.mark.req("S-063", part=True)
+def test_the_hub_gives_a_file_to_whom_it_is_for(home, versions):
+    issuer, random = home.only.authority, Random(5).getrandbits
+    home.hub.firmware.images.offer(
+        seal(FILE, bytes(400), destination=home.ppmid.eui64, signer=issuer.issue(SIGNER, random), random=random)
+    )
+    home.run(for_=30 * MIN)
+    assert versions(home) == {"ihd": 1, "ppmid": 2}
+    assert [data["eui64"] for data in home.events("hub.image")] == [home.ppmid.eui64]
 
 
 def test_the_display_tells_how_far_it_is(home, image):

@@ -68,9 +68,13 @@ def test_13_a_counter_that_is_not_reserved_ahead(seen, monkeypatch):
 def test_15_counters_heard_that_are_forgotten_in_a_restart(seen, monkeypatch):
     monkeypatch.setattr(Freshness, "give", lambda freshness, stored: None)
     seen.live(5 * MIN)
+    seen.run.hub.cut()  # so that nothing new is heard
+    seen.run.esme.cut()
     seen.run.ihd.cut(off_for=S)
     seen.run.run(for_=S)
     seen.replay("ihd")
+    seen.run.hub.power_on()
+    seen.run.run(for_=MIN)
     assert "replays" in _named(breaches(seen))
 
 
