@@ -1,9 +1,9 @@
 """Architectures side by side (S-176): what a home of a bench file takes to set up, what it sends in a day, and what breaks it.
 
-Three things are measured, none is written down: the time and the messages until the home is commissioned; the messages and octets of
-each leg over some hours in which the head end reads each meter once an hour; and, failure by failure, each in a run of its own, which of
-the services that worked before have stopped 100 minutes later. A service is asked for as its user would: the head end reads,
-somebody looks at the display. A gas reading older than 65 minutes is no reading; a meter in these homes reports every half hour.
+Three things are measured, none is written down: the time and the messages until the home is commissioned; the messages and octets
+of each leg over some hours in which the head end reads each meter once an hour; and, failure by failure, each in a run of its own,
+which of the services that worked before have stopped 100 minutes later. A service is asked for as its user would: the head end
+reads, somebody looks at the display. A gas reading older than 65 minutes is none: a meter in these homes reports every half hour.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def compare(declared: config.Bench, hours: int = 24) -> Comparison:
         leg: Amount(total.messages - until.get(leg, none).messages, total.octets - until.get(leg, none).octets)
         for leg, total in whole.items()
     }
-    services = _working(_settled(declared))
-    lost = {}
-    for name in failures(_settled(declared)):
+    whole_home = _settled(declared)
+    services, lost = _working(whole_home), {}
+    for name in failures(whole_home):
         broken = _settled(declared)
         failures(broken)[name]()
         broken.run(for_=WAIT)
