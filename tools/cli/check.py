@@ -20,6 +20,8 @@ def command(file: Path, as_json: bool) -> None:
     """Check the hubs of a bench FILE: does the WAN part come off in a living home, with nobody harmed?
 
     The checks are done in virtual time. Exit code 1 when one of them fails.
+
+    Example: meterbench check fixtures/benches/wan-module.toml
     """
     with bench(file) as run:
         commission(run)
