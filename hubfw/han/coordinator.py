@@ -23,7 +23,7 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import S
 from hubfw import backup
 from hubfw.admission import Admission, NotAdmitted
-from hubfw.config import Config, Entry
+from hubfw.config import HHT, Config, Entry
 from hubfw.device_log import Device, DeviceLog
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.node import MINUTE, DeviceAnnounced, Message, NodeConfig, NodeType
@@ -146,7 +146,8 @@ class Coordinator:
         if self._log.full and self._log.get(eui64) is None:
             self._firmware.board.log("event", {"code": LOG_FULL, "eui64": eui64})
             raise DeviceLogFull("the device log is full")
-        known = centre.held(eui64) or self._log.known(eui64)
+        # a hand-held terminal keeps no key from visit to visit
+        known = None if entry.kind == HHT else centre.held(eui64) or self._log.known(eui64)
         centre.add(eui64, entry.install_code)
         if known is not None:
             centre.recall(eui64, known)
