@@ -2,8 +2,8 @@
 
 The terminal is the engineer's client at the service port: it may have a hub hand over, read the backup and put it into another
 hub, and nothing else. It has no key to open what it carries. It carries one backup at a time, for `Config.retention` at most,
-counted by its own clock, which the old hub's set; without a valid clock it keeps nothing. What it lets go of is erased in both banks
-of its flash, so that not an octet of it is left; an erasure that a power cut broke off ends at the next switching on.
+counted by its own clock, which the old hub's set; without a valid clock it keeps nothing. What it lets go of is erased in both
+banks of its flash, so that not an octet of it is left; an erasure that a power cut broke off ends at the next switching on.
 """
 
 from __future__ import annotations
