@@ -253,3 +253,22 @@ def test_an_old_order_changes_nothing(story):
     story.hold(story.order(CLOSED, number=4))
     story.run.run(for_=WAKE)
     assert story.valve.status is ARMED
+
+
+@pytest.mark.parametrize("cut", range(0, 900, 180))
+def test_a_power_cut_in_flash_leaves_an_order_done_or_not_done_and_never_an_open_valve_without_a_hand(story, cut):
+    arm(story)
+    total = story.meter.register.total
+    story.run.gsme.flash.cut_after(cut)
+    story.run.gsme.buttons.press("valve")
+    story.hold(story.order(CLOSED))
+    story.run.run(for_=WAKE)
+    story.run.gsme.flash.cut_after(None)
+    if not story.run.gsme.powered:
+        story.run.gsme.cut(off_for=S)
+    story.run.run(for_=2 * WAKE)
+    story.use()
+    assert story.held() == []
+    assert story.valve.status in (CLOSED, ARMED)
+    assert not story.flows()
+    assert story.meter.register.total >= total - PLENTY // 6  # what flowed on trial since the last reading
