@@ -1,4 +1,4 @@
-"""docs/architectures.md: the architectures of paper B side by side, as they run. `python -m tests.architectures` writes the page."""
+"""docs/architectures.md: architectures of paper B side by side, as they run. `python -m tests.architectures` writes the page."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ HOURS = 2
 INTRO = f"""\
 # Architectures side by side
 
-The hub apart from the meter or on its wire, gas by this radio or that one: each column is a file of `fixtures/benches`, and every
-figure is measured in a run. Amounts are messages / octets on the medium, until the home is commissioned and in the {HOURS} hours after
-that, while the head end reads each meter once an hour. Then each thing in the home that can fail does, in a run of its own, and
-100 minutes later every service that worked before is asked for again: read and switch by the head end, shown on the display.
-`make requirements` writes this page; `meterbench compare BENCH.toml...` prints the table for other homes.
+The hub apart from the meter or on its wire, gas by this radio or that one: each column is a file of `fixtures/benches`, and
+every figure is measured in a run. Amounts are messages / octets on the medium, until the home is commissioned and in the
+{HOURS} hours after that, while the head end reads each meter once an hour. Then each thing in the home that can fail does,
+in a run of its own, and 100 minutes later every service that worked before is asked for again: read and switched by the head
+end, shown on the display. `make requirements` writes this page; `meterbench compare BENCH.toml...` prints the table for
+other homes.
 
-A stand-alone hub needs a radio in the electricity meter and its commissioning, though the two hang side by side: compare the first
-column with the second. What the wire saves in messages it costs in a part that both share: a hub fed by its meter is gone with the
-plug. On a wire that speaks FLAG there are registers, and neither half hours nor the load switch. A display reads electricity from the
-meter by radio; a wired meter has none.
+A stand-alone hub needs a radio in the electricity meter and its commissioning, though the two hang side by side: compare the
+first column with the second. What the wire saves in messages it costs in a part that both share: a hub fed by its meter is
+gone with the plug. On a wire that speaks FLAG there are registers, and neither half hours nor the load switch. A display
+reads electricity from the meter by radio; a wired meter has none.
 """
 
 

@@ -16,7 +16,7 @@ def found() -> dict[str, Comparison]:
 @pytest.mark.req("S-176", part=True)
 def test_the_page_is_what_was_measured(found: dict[str, Comparison]) -> None:
     page = architectures.page(list(found.values()))
-    assert architectures.PAGE.read_text(encoding="utf-8") == page, "run `make requirements`, or .venv/bin/python -m tests.architectures"
+    assert architectures.PAGE.read_text(encoding="utf-8") == page, "run .venv/bin/python -m tests.architectures"
 
 
 @pytest.mark.req("S-176")

@@ -36,6 +36,7 @@ from tools.bench.identity import Identity, authority, derive, identify
 from tools.bench.medium import medium
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
+from tools.bench.visit import Visit
 from tools.bench.wire import Lead
 from tools.errors import BadInput
 
@@ -158,14 +159,12 @@ class Home:
             made = self.declared[label]
             if isinstance(made, device_config.Hub) and made.prepay is not None and here is None:
                 prepay.people(self, made.prepay)
-            meter = self.declared[label]
-            if here is None and isinstance(meter, device_config.Esme) and meter.interface == "wired":
-                self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), meter.wire, self.feed)
-
+            if here is None and isinstance(made, device_config.Esme) and made.interface == "wired":
+                self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), made.wire, self.feed)
         self.wan_slot = _wan_slot(self)
+        """Where WAN modules go in and come out, at a hub that has such a slot."""
         if here is None and self.of_kind("consumer-module"):
             _consumers().connect(self)
-        """Where WAN modules go in and come out, at a hub that has such a slot."""
         for shield in declared.air.shielded:
             for hours, loss in ((shield.from_hours, 1.0), (shield.to_hours, declared.air.loss)):
                 if hours is not None:
@@ -233,36 +232,6 @@ class Home:
             for purpose, key in han.stack.keys() if han is not None else ():
                 keys.setdefault(key, f"{self.name} {label} {purpose}")
         return [(label, key) for key, label in keys.items()]
-
-
-class Visit:
-    """The terminal is switched on with its optical head on the meter and its lead in the hub, if any; `end` takes it away again.
-
-    Without a meter it is switched on with no wire at all, and goes by radio.
-    """
-
-    def __init__(self, home: Home, meter: Board | None, terminal: Board) -> None:
-        """Raises devices.runtime.port.Occupied when somebody else's head is on the meter."""
-        self._supply = terminal.supply
-        self._wires = [] if meter is None else [terminal.uart("optical").attach(meter.uart("optical"), baud=9600)]
-        if meter is not None and not home.foreign:
-            self._wires.append(terminal.uart("service").attach(home.hub.uart("service")))
-        self._terminal = terminal
-        assert isinstance(self._supply, Battery)
-        self._supply.insert()
-
-    @property
-    def report(self) -> dict[str, object] | None:
-        """What the terminal has read, once it is done; None before."""
-        firmware = self._terminal.firmware
-        return firmware.report if isinstance(firmware, hht.Firmware) else None
-
-    def end(self) -> None:
-        """Take the head off, the lead out, and switch the terminal off."""
-        for wire in self._wires:
-            wire.unplug()
-        assert isinstance(self._supply, Battery)
-        self._supply.remove()
 
 
 def _wan_slot(home: Home) -> WanSlot | None:

@@ -29,8 +29,9 @@ from devices.runtime.supply import Mains
 from protocols.dlms.cosem import date_time
 from tools.bench import config
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
-from tools.bench.home import HEAD_END, LISTENER, Home, Visit, network
+from tools.bench.home import HEAD_END, LISTENER, Home, network
 from tools.bench.medium import service, street
+from tools.bench.visit import Visit
 from tools.errors import BadInput, suggest
 from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
