@@ -125,9 +125,9 @@ class Config:
     """Nobody but meters, displays and prepayment interfaces may join; else whoever is entered into the log may attempt to."""
     approved: tuple[Product, ...] | None = None
     """What may join at all; None: there is no such list."""
-    prepay: Prepay | None = None
-    """Accounts kept in the hub (paper B, appendix C); None: there are none."""
     consumer_view: bool = False
     """A copy of readings and price goes to the UART `consumers`."""
+    prepay: Prepay | None = None
+    """Accounts kept in the hub (paper B, appendix C); None: there are none."""
     mbus: tuple[MBusMeter, ...] = ()
     """Meters on the board's narrowband radio, all of one mode; none: it has no such radio."""

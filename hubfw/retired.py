@@ -22,6 +22,7 @@ from hubfw.sap_table import HUB
 from hubfw.swap import GONE, RESTART_AFTER, SEALED, STATE
 from hubfw.swap_record import Disposal, Kind, Line
 from hubfw.wan.endpoint import Endpoint
+from hubfw.wan.module import ModuleNetwork
 from protocols.dlms import axdr, cosem
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.server import LogicalDevice, Server
@@ -37,6 +38,7 @@ class Retired(firmware.Firmware):
 
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
+        self._wan_address = config.wan_address
         self._clients = clients = Clients(board, config.lls_password, config.lab)
         things = [
             clock(board),
@@ -56,7 +58,8 @@ class Retired(firmware.Firmware):
     def boot(self, why: Reset) -> None:
         if self.erased:
             self.board.nvm.scrub()  # an erasure that a power cut broke off ends here
-        self.wan = Endpoint(self.board, {HUB: Local(self.board, self.server, HUB)})
+        network = None if self._wan_address is None else ModuleNetwork(self, self._wan_address)
+        self.wan = Endpoint(self.board, {HUB: Local(self.board, self.server, HUB)}, network)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         self.board.log("hub.retired", {"erased": self.erased})
 

@@ -1,5 +1,7 @@
 """A WAN module that comes off its hub: sockets of a cellular network behind a serial line."""
 
-from devices.wan_module.firmware import HUB as HUB
-from devices.wan_module.firmware import Config as Config
-from devices.wan_module.firmware import Firmware as Firmware
+from __future__ import annotations
+
+from devices.wan_module.firmware import HUB, Config, Firmware
+
+__all__ = ["HUB", "Config", "Firmware"]

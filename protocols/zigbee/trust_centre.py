@@ -100,7 +100,7 @@ class TrustCentre:
         return link if link is not None and link.kind == security.CERTIFIED else None
 
     def recall(self, eui64: int, link: security.LinkKey) -> None:
-        """Know a device of the log by the link key it had (`held`): it may come back by that, and by no install code until `add`."""
+        """Know a device of the log by the link key it had (`held`): it may come back by that, and by no code until `add`."""
         self._log[eui64] = b""
         self._delivery.link_keys[eui64] = link
         self._changed()

@@ -16,7 +16,7 @@ from protocols.core.codec import Frame
 from protocols.core.crc import append_kermit
 from protocols.core.effects import Effect
 from protocols.core.errors import DecodeError, RemoteProtocolError
-from protocols.zigbee import aps, enhanced, fragments, mac, nwk
+from protocols.zigbee import aps, enhanced, fragments, gateway, mac, nwk
 from protocols.zigbee.clusters.key_establishment import KeyEstablishment
 from protocols.zigbee.clusters.tunneling import Tunneling
 from protocols.zigbee.key_establishment.certificates import SUITE_1, SUITE_2, Authority, public_key, scalar
@@ -28,7 +28,7 @@ from protocols.zigbee.tunneling.server import Server
 from protocols.zigbee.zcl import foundation, types
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, Side
 from protocols.zigbee.zcl.endpoint import Endpoint, Reply
-from tests.fuzz.target import ROOT, joined, parted, target
+from tests.fuzz.target import ROOT, joined, parted, pieces, target
 
 SECOND = 10**9
 PEER = Peer(0x1234, 1)
@@ -312,3 +312,26 @@ def _key_establishment(octets: bytes) -> None:
                 effects = end.receive(frame, OTHER if asking else OWN, now)
                 keys = [effect.key for effect in effects if isinstance(effect, Established)]
                 assert keys in ([], [_good_exchange()[2]])
+
+
+PACKET = gateway.Packet(0x00DB123456789001, 0x0109, 0x0702, 1, 1, b"\x00\x01\x00\x00\x00")
+
+
+def _packets() -> list[bytes]:
+    messages = (
+        gateway.Login(1, b"12345678"), gateway.SendAPSMessage(2, PACKET), gateway.Acknowledge(3), gateway.GetApplication(4),
+        gateway.SetApplication(5, b"dlms"), gateway.Result(6, gateway.Status.SUCCESS, b"gateway"), gateway.NotifyAPSMessage(7, PACKET),
+    )  # fmt: skip
+    return [b"\x05" + b"".join(gateway.framed(message) for message in messages)]
+
+
+@target("zigbee-gateway", _packets)
+def _gateway(octets: bytes) -> None:
+    """The same however it is cut; each message is one of the two directions, or refused."""
+    whole, cut = gateway.Splitter(), gateway.Splitter()
+    found = whole.feed(octets[1:])
+    assert [message for piece in pieces(octets) for message in cut.feed(piece)] == found
+    for message in found:
+        for direction in (gateway.from_head_end, gateway.from_hub):
+            with suppress(DecodeError):
+                assert direction.parse(message).build() == message

@@ -107,7 +107,6 @@ class PortBridge:
             plug_or_none.detach()
             del self._plugs[number]
 
-
     def _unplug(self) -> None:
         """Take the reader out who has finished, if he is one of ours."""
         for number, plug in list(self._plugs.items()):

@@ -112,7 +112,5 @@ class Part:
 
     def _remote(self, label: str) -> RemoteRadio:
         choice = self.choice
-        self.radio = RemoteRadio(
-            self.inputs, f"{choice.node}.{AIR}", eui64=choice.eui64, bench=choice.digest, life=self._number
-        )
+        self.radio = RemoteRadio(self.inputs, f"{choice.node}.{AIR}", eui64=choice.eui64, bench=choice.digest, life=self._number)
         return self.radio
