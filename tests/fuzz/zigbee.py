@@ -320,7 +320,8 @@ PACKET = gateway.Packet(0x00DB123456789001, 0x0109, 0x0702, 1, 1, b"\x00\x01\x00
 def _packets() -> list[bytes]:
     messages = (
         gateway.Login(1, b"12345678"), gateway.SendAPSMessage(2, PACKET), gateway.Acknowledge(3), gateway.GetApplication(4),
-        gateway.SetApplication(5, b"dlms"), gateway.Result(6, gateway.Status.SUCCESS, b"gateway"), gateway.NotifyAPSMessage(7, PACKET),
+        gateway.SetApplication(5, b"dlms"), gateway.Result(6, gateway.Status.SUCCESS, b"gateway"),
+        gateway.NotifyAPSMessage(7, PACKET),
     )  # fmt: skip
     return [b"\x05" + b"".join(gateway.framed(message) for message in messages)]
 
