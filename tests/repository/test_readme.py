@@ -105,3 +105,9 @@ def test_the_first_line_of_serve_is_like_the_one_shown(start_program: Callable[.
     (shown,) = re.findall(r'^\{"ready".*$', PAGES["README.md"], re.MULTILINE)
     bench = "fixtures/benches/home.toml"
     assert start_program("serve", bench, "--after", "1m").endpoints.keys() == json.loads(shown)["endpoints"].keys()
+
+
+def test_every_bench_file_is_in_the_table_of_homes() -> None:
+    rows = re.findall(r"^\| (`[^|]*`) \|", PAGES["README.md"], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row)]
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "fixtures" / "benches").glob("*.toml"))
