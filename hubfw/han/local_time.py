@@ -8,14 +8,16 @@ mirrors and everything that is measured stay in UTC.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from protocols.dlms.cosem.date_time import SECOND
 from protocols.dlms.cosem.recurrence import split
 from protocols.dlms.cosem.zone import Zone as Rule
 from protocols.dlms.cosem.zone import saving_rule
-from protocols.zigbee.calendar.schedule import Zone
 from protocols.zigbee.clusters.time import EPOCH
+
+if TYPE_CHECKING:
+    from protocols.zigbee.calendar.schedule import Zone
 
 SUMMER_BEGINS: Final = bytes.fromhex("FFFF03FE07010000008000FF")
 """Last Sunday of March, 01:00 local normal time."""
@@ -28,6 +30,8 @@ GREAT_BRITAIN: Final = Rule(0, SAVING, saving_rule(SUMMER_BEGINS), saving_rule(S
 
 def zone(utc: int, rule: Rule = GREAT_BRITAIN) -> Zone:
     """The zone at a time (seconds since 2000), with the summer that it is in, or else the year's."""
+    from protocols.zigbee.calendar.schedule import Zone  # a home where nobody asks does without calendars
+
     now = (utc + EPOCH) * SECOND
     standard = rule.normal // SECOND
     year = split(now + rule.normal)[0].year

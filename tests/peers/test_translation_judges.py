@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import subprocess
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,9 +75,13 @@ class Living:
         self._open.enter_context(Capture(folder / "home.pcapng", self.run.kernel, "test"))
         commission(self.run)
 
+    def close(self) -> None:
+        """End the capture."""
+        self._open.close()
+
     def infos(self, wanted: str) -> list[list[str]]:
         """What tshark says of the frames so far; the capture ends with it."""
-        self._open.close()
+        self.close()
         keys.write(self.folder / "zigbee_pc_keys", self.run.zigbee_keys())
         command = ["tshark", "-n", "-r", str(self.folder / "home.pcapng"), "-Y", wanted, "-T", "fields", "-e", "_ws.col.Info"]
         environment = os.environ | {"WIRESHARK_CONFIG_DIR": str(self.folder)}
@@ -114,8 +119,10 @@ class Living:
 
 
 @pytest.fixture(scope="module")
-def living(peers_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Living:
-    return Living(peers_python, tmp_path_factory.mktemp("translation"))
+def living(peers_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    made = Living(peers_python, tmp_path_factory.mktemp("translation"))
+    yield made
+    made.close()
 
 
 def dotted(name: str) -> str:

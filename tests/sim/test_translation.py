@@ -119,6 +119,8 @@ def test_every_row_reads_what_the_meter_holds_and_refuses_what_it_has_not(gas):
 
 @pytest.mark.req("S-014")
 def test_a_path_is_translated_once_for_gas_and_never_for_electricity(gas):
+    with gas.reader:
+        gas.reader.get("7-0:3.0.0", 4, 2)  # the proxy's objects are made when somebody first asks
     proxy = gas.home.hub.firmware.server.devices[2].gas
     before = proxy.translated
     with gas.reader:
