@@ -15,7 +15,7 @@ demo: ## one virtual day of the whole home; ARGS="--seed 7" for another one
 
 test: $(if $(filter true,$(CI)),lint type arch) ## the tests (with CI=true: lint, type and arch before them); ARGS="-k hdlc" for some
 	@requirements/venv.sh dev
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
 
 check: lint type arch test ## lint, type, arch and test
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("CI") == "true" or os.environ.get("METERBENCH_REQUIRE_ALL") == "1"
@@ -43,11 +44,17 @@ MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/too
 """Tests with sockets, processes and the wall clock: one after another, so that none takes another's port or processor."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.relative_to(ROOT).as_posix().startswith(MACHINE):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+class Scheduling(LoadScopeScheduling):
+    """The tests of a file on one worker, so that its homes are built once; all of MACHINE on one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "machine" if path.startswith(MACHINE) else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

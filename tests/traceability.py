@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     alone = arguments[:1] == [ALONE]
     given = ["-m", "dlms", *arguments[1:]] if alone else arguments
     left_out = [word for test in PAGE_TESTS for word in ("--deselect", test)]
-    code = pytest.main(["-n", "auto", "--dist", "loadgroup", *left_out, *given], plugins=[collector])
+    code = pytest.main(["-n", "auto", "--dist", "loadscope", *left_out, *given], plugins=[collector])
     from tests import conformance  # it loads the project, which pytest wants to do itself
 
     titles = chapters()
