@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # xdist has no types
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("CI") == "true" or os.environ.get("METERBENCH_REQUIRE_ALL") == "1"
@@ -44,7 +44,7 @@ MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/too
 """Tests with sockets, processes and the wall clock: one after another, so that none takes another's port or processor."""
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
     """The tests of a file on one worker, so that its homes are built once; all of MACHINE on one."""
 
     def _split_scope(self, nodeid: str) -> str:
