@@ -6,16 +6,13 @@ In the hub's own device: the text on the displays, and the load controllers' eve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hubfw.translation import Gas
 from hubfw.translation_orders import valve
 from hubfw.translation_rows import ROWS
 from protocols.dlms import axdr, cosem
 from protocols.dlms.cosem import InterfaceClass
-
-if TYPE_CHECKING:
-    pass
 
 PENDING: Final = "0-0:128.96.1"
 

@@ -87,6 +87,10 @@ BY_TYPE: Final = {
 """The coding of an attribute that is said as it is."""
 
 
+LARGEST: Final = (1 << 48) - 1
+"""That a register of Metering can hold."""
+
+
 def _consumed(value: int, gas: Gas) -> Data:
     return axdr.u64(Formatting.of(gas.reading).scaled(value))
 
@@ -94,7 +98,10 @@ def _consumed(value: int, gas: Gas) -> Data:
 def _unconsumed(data: Data, gas: Gas) -> int:
     if data.tag != Tag.LONG64_UNSIGNED:
         raise AccessError(DataAccessResult.TYPE_UNMATCHED)
-    return Formatting.of(gas.reading).raw(data.value)
+    raw = Formatting.of(gas.reading).raw(data.value)
+    if raw > LARGEST:
+        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
+    return raw
 
 
 CONSUMPTION: Final = Coding("long64-unsigned: x multiplier / divisor", _consumed, _unconsumed)
