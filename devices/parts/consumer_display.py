@@ -6,6 +6,7 @@ hub for what it may have missed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from devices.parts.dwelling import Dwelling
@@ -37,7 +38,7 @@ NO = "no"
 """The button that says no to one that asks."""
 
 
-class ConsumerDisplay(firmware.Firmware):
+class ConsumerDisplay(firmware.Firmware, ABC):
     """A rx-on end device with one endpoint and a face."""
 
     device = 0x0502
@@ -93,13 +94,13 @@ class ConsumerDisplay(firmware.Firmware):
         self.han.on(Left, self._left)
         self.spawn(self._live())
 
+    @abstractmethod
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         """Put what else is needed on the endpoint; the meters to watch, the electricity meter first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def face(self) -> list[str]:
         """Seven lines; the eighth is the message's."""
-        raise NotImplementedError
 
     async def refresh(self) -> None:
         """Ask the hub for what may have been missed. Raises NoAnswer, Refused."""

@@ -6,6 +6,7 @@ awaits an answer through a tunnel has a time-out of his own. `transfer` waits un
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
@@ -29,7 +30,7 @@ CLOSE_REFUSED: Final = 0x81A4
 Listener = Callable[[Opened | Received | Closed], object]
 
 
-class _Tunnels:
+class _Tunnels(ABC):
     """What both ends share: commands go out, answers go back, the firmware hears the rest."""
 
     def __init__(self, han: Han, endpoint: Endpoint, listen: Listener) -> None:
@@ -39,17 +40,17 @@ class _Tunnels:
         han.on(DeviceAnnounced, lambda announced: self.apply(self.forget(announced.short)))
         han.on(TrustCentreReplaced, lambda replaced: self.apply(self.forget(HUB)))
 
+    @abstractmethod
     def forget(self, address: int) -> list[Effect]:
         """A device joined anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def receive(self, command: Frame, peer: Peer, now: int) -> list[Effect]:
         """A command arrived."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arm(self) -> None:
         """Have the timers follow the machines."""
-        raise NotImplementedError
 
     def _attach(self, instance: Instance) -> None:
         for command in Tunneling.commands[instance.side].values():

@@ -5,6 +5,7 @@ Not here: what is answered (`device_objects`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from protocols.core.effects import Effect
@@ -16,7 +17,7 @@ from protocols.zigbee.energy import EnergyScan
 from protocols.zigbee.node import SimpleDescriptor
 
 
-class Inquiries:
+class Inquiries(ABC):
     """Every question raises LocalProtocolError off the network."""
 
     _context: Context
@@ -24,13 +25,13 @@ class Inquiries:
     _energy: EnergyScan
 
     @property
+    @abstractmethod
     def joined(self) -> bool:
         """On a network, with its key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _done(self) -> list[Effect]:
         """The effects of the call that ends."""
-        raise NotImplementedError
 
     def register(self, descriptor: SimpleDescriptor) -> None:
         """Offer an endpoint, in place of one with the same number."""

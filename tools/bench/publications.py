@@ -41,15 +41,14 @@ def thousandths(pence: float) -> int:
 
 
 class _Publication(Declared, frozen=True, kw_only=True, tag_field="kind"):
-    """`after_s`: when it is published. `starts_s`: how long after that it begins to hold."""
+    """`after_s`: when it is published. `starts_s`: how long after that it begins to hold.
+
+    Each kind has `commands(event, now)`: its commands, issued as `event` at `now` (seconds since 2000).
+    """
 
     fuel: Fuel = "electricity"
     after_s: Annotated[float, Meta(ge=0, le=366 * 86_400)] = 0
     starts_s: Annotated[int, Meta(ge=0, le=366 * 86_400)] = 0
-
-    def commands(self, event: int, now: int) -> Iterator[Frame]:
-        """The commands, issued as `event` at `now` (seconds since 2000)."""
-        raise NotImplementedError
 
     def start(self, now: int) -> int:
         """The start time that goes into commands."""

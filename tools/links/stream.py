@@ -7,6 +7,7 @@ tools.links.channel.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -37,14 +38,14 @@ class Stream(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None: ...
 
 
-class Closing:
+class Closing(ABC):
     """The context manager's half of a Stream, of a link that has no rate."""
 
     def set_rate(self, baud: int) -> None:
         return
 
-    def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self) -> None: ...
 
     def __enter__(self) -> Self:
         return self

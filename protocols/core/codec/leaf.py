@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import construct as c
@@ -13,7 +14,7 @@ from protocols.core.codec.streams import MAX_ITEMS, Reader, Writer
 from protocols.core.errors import DecodeError, EncodeError
 
 
-class Leaf(c.Construct):
+class Leaf(c.Construct, ABC):
     """A hand-written part, the same code for both engines: subclass it, and use an instance wherever an item goes.
 
     `parse(buf, pos, end)` reads at `pos`, never at or past `end`, and gives the value and the position behind it. It
@@ -21,13 +22,13 @@ class Leaf(c.Construct):
     "cut short". `build(value, out)` appends the octets and raises EncodeError. Both bound their own depth and items.
     """
 
+    @abstractmethod
     def parse(self, buf: bytes, pos: int, end: int) -> tuple[Any, int]:
         """Read one value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def build(self, value: Any, out: bytearray) -> None:
         """Append one value."""
-        raise NotImplementedError
 
     def _parse(self, stream: Reader, context: Any, path: str) -> Any:
         start = stream.position
@@ -55,9 +56,9 @@ class Leaf(c.Construct):
 class CountingLeaf(Leaf):
     """A leaf that holds many items: how many it may, is for whoever parses the frame to say."""
 
+    @abstractmethod
     def parse(self, buf: bytes, pos: int, end: int, items: int = MAX_ITEMS) -> tuple[Any, int]:
         """Read one value of at most so many items."""
-        raise NotImplementedError
 
     def _read(self, stream: Reader) -> tuple[Any, int]:
         return self.parse(stream.data, stream.position, len(stream.data), stream.limit)

@@ -30,11 +30,14 @@ SHUT, OPEN, ARM = ([Record.of(Quantity.CONTROL, value, Coding.I8)] for value in 
 
 
 class Hub(Firmware):
+    def __init__(self, board: Board, profile: Profile, mode: Mode) -> None:
+        super().__init__(board)
+        self._profile, self._mode = profile, mode
+
     def boot(self, why: Reset) -> None:
         self.reports: list[tuple[int, dict[int, object]]] = []
         self.answers: list[bool] = []
-        premises: Premises = self.board.premises  # type: ignore[attr-defined]  # put there below
-        self.mbus = MBus(self, {GAS: Key(premises.profile, KEY)}, self.report, premises.mode)
+        self.mbus = MBus(self, {GAS: Key(self._profile, KEY)}, self.report, self._mode)
 
     def report(self, meter: Address, values: Values) -> None:
         self.reports.append((self.now, {identifier: value for (_, identifier), value in values.items()}))
@@ -51,9 +54,9 @@ class Premises:
         self.kernel = kernel = Kernel(3, START)
         self.ether = Ether(kernel, loss=loss)
         self.hub = Board(
-            kernel, "hub", firmware=Hub, supply=MainsSupply(Mains(kernel)), eui64=1, ether=self.ether.transceiver("hub")
-        )
-        self.hub.premises = self  # type: ignore[attr-defined]
+            kernel, "hub", firmware=lambda board: Hub(board, profile, mode), supply=MainsSupply(Mains(kernel)), eui64=1,
+            ether=self.ether.transceiver("hub"),
+        )  # fmt: skip
         config = Config(GAS, Key(profile, KEY), mode, remote_open=remote_open)
         self.meter = Board(
             kernel, "meter", firmware=partial(MeterFirmware, config=config), supply=Battery(kernel),

@@ -242,6 +242,9 @@ class Overshoot(Leaf):
     def parse(self, buf: bytes, pos: int, end: int) -> tuple[int, int]:
         return 0, pos + 2
 
+    def build(self, value: int, out: bytearray) -> None:
+        out.append(value)
+
 
 class Careless(Frame):
     value: int = field(Overshoot())
