@@ -1,8 +1,12 @@
-"""Clocks of a living home that jump, are not to be believed, and come to the end of their numbers: bad inputs G16 and G17."""
+"""Clocks of a living home that jump, are not to be believed, and come to the end of their numbers: bad inputs G16 and G17.
+
+All of it under both profiles, which are told apart by how a meter is reached and not by its clock.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -29,16 +33,27 @@ ALONE = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"
 WHOLE = ALONE + "".join(f'[[home.device]]\nkind = "{kind}"\nat = [2, 2]\n' for kind in ("gsme", "ihd", "ppmid", "load-controller"))
 
 
-@pytest.fixture
-def born():
+PROFILES = ("paper-2011", "gb")
+MORNING = utc(2026, 1, 14)
+
+
+def begin(profile, start, bench=ALONE):
+    """A home of a profile, begun at a time."""
+    run = Told(config.loads(f'profile = "{profile}"\n{bench}'), start_ns=start)
+    commission(run)
+    return run
+
+
+@pytest.fixture(params=PROFILES)
+def born(request):
     """`born(utc)`: a home begun at a time."""
+    return partial(begin, request.param)
 
-    def make(start, bench=ALONE):
-        run = Told(config.loads(bench), start_ns=start)
-        commission(run)
-        return run
 
-    return make
+@pytest.fixture
+def home(born):
+    """A hub and its electricity meter."""
+    return born(MORNING)
 
 
 def synchronise(home):
@@ -200,3 +215,33 @@ def test_g17_no_crash_where_numbers_end(born, limit):
     assert found[-1] > limit
     assert len(set(found)) == len(found) >= 3
     assert [event for _, node, event, _ in home.told if event == "power" and node == "home1/hub"] == ["power"]
+
+
+# --- the profiles beside each other ---
+
+
+def story(profile):
+    """Everything above in one life: what the meter has written down in the end."""
+    home = begin(profile, utc(2028, 2, 28, 20))
+    log = billing(home)
+    home.hub.rtc.set(home.esme.rtc.read() + 11 * S)
+    assert synchronise(home)
+    home.run(for_=HOUR)
+    home.hub.rtc.set(home.esme.rtc.read() - 10 * S)
+    assert synchronise(home)
+    home.run(for_=3 * HOUR + 5 * MIN)
+    home.esme.rtc.step(-40 * MIN)
+    home.run(for_=DAY + HOUR)
+    rows = [(row.at, row.status) for row in home.esme.firmware.meter.half_hours.rows()]
+    return rows, dates(log), codes(home), home.esme.firmware.clock_reliable
+
+
+def test_g16_and_g17_are_one_under_both_profiles():
+    paper, deployed = (story(profile) for profile in PROFILES)
+    assert paper == deployed
+    rows, billed, happened, reliable = paper
+    assert len({at for at, _ in rows}) == len(rows) > 40
+    assert billed == [(2028, 2, 29), (2028, 3, 1)]
+    assert NOT_ADJUSTED in happened
+    assert EventId.CLOCK_ADJ_BACKWARD in happened
+    assert reliable
