@@ -5,8 +5,8 @@
     await self.han.join()
     values = await self.han.read(HUB, 1, Time, [Time.time])
 
-An answer is a frame from the asked address and cluster with the question's sequence number, and goes to the task that asked;
-every other frame goes to its endpoint. Nothing is asked twice: who asks again is the firmware.
+An answer is a frame from the asked address, endpoint and cluster to the endpoint that asked, with the question's sequence number,
+and goes to the task that asked; every other frame goes to its endpoint. Nothing is asked twice: who asks again is the firmware.
 
 Which cluster needs a link key is `protocols.zigbee.zcl.security`'s to say; answers go under the key of the question, and ask
 for an APS acknowledgement where the question did.
@@ -54,9 +54,25 @@ class Question:
     """A request on its way, and what answers it."""
 
     cluster: int
+    profile: int | None
+    """None: any, since a foreign node may answer under another."""
+    source: int
+    """The endpoint of ours that asks."""
+    endpoint: int
+    """The peer's, or 0xFF: any of them may answer."""
     command: int
     expect: type[Frame]
     answer: Future[Frame]
+
+    def from_its_peer(self, message: Message) -> bool:
+        """Whether a message of the asked address comes from where the question went, to where it came from, and to nobody else."""
+        return (
+            not message.broadcast
+            and message.cluster == self.cluster
+            and message.destination_endpoint == self.source
+            and self.endpoint in (message.source_endpoint, EVERY_ENDPOINT)
+            and self.profile in (message.profile, None)
+        )
 
     def class_of_answer(self, header: Header) -> type[Frame] | None:
         """The frame that `header` announces, if it can be the answer."""
@@ -237,7 +253,8 @@ class Han(Node):
             payload = foundation.cluster(sequence, command, disable_default_response=expect is not DefaultResponse)
         handle, effects = self._send(address, endpoint, cluster.id, payload, source, acknowledged)
         answer: Future[Frame] = Future()
-        self._questions[key] = Question(cluster.id, payload[2], expect, answer)
+        profile = None if self.config.foreign else self.endpoints[source].profile
+        self._questions[key] = Question(cluster.id, profile, source, endpoint, payload[2], expect, answer)
         self._waits[handle] = Undelivered(answer)
         try:
             self.apply(effects)
@@ -331,7 +348,7 @@ class Han(Node):
         try:
             header, position = Header.parse_from(message.payload, 0)
             question = self._questions.get((message.source, header.sequence))
-            if question is None or question.cluster != message.cluster or question.answer.done:
+            if question is None or question.answer.done or not question.from_its_peer(message):
                 return False
             frame = question.class_of_answer(header)
             if frame is None:

@@ -249,6 +249,35 @@ def test_a_sleeper_stays_awake_for_a_late_answer_and_is_not_misled(kernel, place
     assert 4 * S < kernel.now - before < 5 * S
 
 
+def test_only_the_asked_endpoint_answers_and_only_to_the_asking_one(kernel, hub, meter):
+    """A peer with several endpoints counts its own questions too: one of those with our number is none of our answers."""
+    join(kernel, meter)
+    han, second = hub.firmware.han, meter.firmware.han.add(Endpoint(2, 0x0501))
+    taken = []
+    for endpoint in (meter.firmware.han.endpoints[1].server(Metering), second.serve(Metering, {Metering.status: 0})):
+        endpoint.on(Metering.RequestMirrorResponse, lambda command, request: taken.append(command.endpoint_id))
+
+    def send(peer, profile, source, endpoint, sequence, mirror):
+        answer = foundation.cluster(sequence, Metering.RequestMirrorResponse(mirror), disable_default_response=True)
+        stack = han.stack
+        han.apply(stack.send(peer, profile, Metering.id, source, endpoint, answer, link_key=True, ack=True, now=han.now)[1])
+
+    def mislead(command, request):
+        peer, sequence = request.message.source, request.header.sequence
+        hub.firmware.after(1 * S, send, peer, 0x0109, 2, 1, sequence, 0x20)
+        hub.firmware.after(2 * S, send, peer, 0x0109, 1, 2, sequence, 0x21)
+        hub.firmware.after(3 * S, send, peer, 0x0104, 1, 1, sequence, 0x22)
+        hub.firmware.after(4 * S, send, peer, 0x0109, 1, 1, sequence, 0x23)
+        return []
+
+    han.endpoints[1].client(Metering).on(Metering.RequestMirror, mislead)
+    answer = run(kernel, meter.firmware.han.request(HUB, 1, Metering.RequestMirror(), Metering.RequestMirrorResponse))
+    assert answer.endpoint_id == 0x23
+    assert taken == [0x20, 0x21]
+    any_of_them = run(kernel, meter.firmware.han.request(HUB, 0xFF, Metering.RequestMirror(), Metering.RequestMirrorResponse))
+    assert any_of_them.endpoint_id == 0x20
+
+
 def test_a_restart_takes_the_network_up_without_a_frame(kernel, mains, hub, meter):
     join(kernel, meter)
     address = hub.firmware.han.stack.address_of(METER_EUI)
