@@ -12,6 +12,9 @@ from devices.runtime.kernel import HOUR, MIN, S
 from protocols.core.crc import append_kermit
 from protocols.zigbee import enhanced
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.sub_ghz.channels import CHANNELS
+from protocols.zigbee.zcl.security import SMART_ENERGY
+from tests.compliance.capture import Capture
 from tools.bench import config
 from tools.errors import BadInput
 
@@ -59,6 +62,31 @@ def test_the_gas_meter_joins_and_reports_below_1_ghz_and_the_others_at_2_4(build
     assert _mirrored(home) == litres
     assert home.head_end.meter("gsme").register(VOLUME).value == Decimal(litres) / 1000
     assert any(line.startswith("GAS") and f"{litres / 1000:.3f}" in line for line in home.screen("ihd"))
+
+
+class _Below1GHz(Capture):
+    """What is on pages 28 to 31, opened with the keys of the home."""
+
+    def _frame(self, now, who, kind, data):
+        if OnAir.unpack(data).page:
+            super()._frame(now, who, kind, data)
+
+
+@pytest.mark.req("S-130")
+def test_gas_comes_by_smart_energy_at_868_mhz(build, pages):
+    """The 63 channels of pages 28 to 30 share out 863 to 876 MHz from below, which puts channel 24 at 868."""
+    assert sum(map(len, (CHANNELS[28], CHANNELS[29], CHANNELS[30]))) == 63
+    assert 868.0 < 863 + (876 - 863) / 63 * (24 + 0.5) < 868.6
+    home = build(HOME.format("range_m = 20\nsub_ghz = { page = 28, channel = 24 }", [30, 10], "sub-ghz"))
+    sent, capture = pages(home), _Below1GHz(home)
+    home.run_until(HOUR + 10 * MIN)
+    assert sent["gsme"] == sent["hub.sub-ghz"] == {(28, 24)}
+    assert capture.closed == []
+    assert capture.profiles == {SMART_ENERGY, 0}  # 0: the ZigBee device objects
+    assert Metering.id in capture.clusters
+    assert capture.opened_aps > 0
+    assert _mirrored(home) == home.gsme.firmware.register.reading.litres
+    assert home.head_end.meter("gsme").register(VOLUME).value == Decimal(_mirrored(home)) / 1000
 
 
 def test_at_2_4_ghz_it_is_out_of_reach(build):

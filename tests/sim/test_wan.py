@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -143,11 +144,15 @@ def test_people_and_schedules_share_a_meter(home):
     assert len(reads.answers) > 5
 
 
-@pytest.mark.req("S-010", part=True)
+@pytest.mark.req("S-010")
 def test_every_device_tells_its_objects(home):
+    """And each object of the list answers to its logical name."""
     for name, classes in (("hub", {1, 3, 8, 15, 17, 40}), ("gsme", {1, 4, 8, 15}), ("esme", {1, 3, 7, 8, 15, 70})):
-        listed = home.head_end.meter(name).objects()
+        meter = home.head_end.meter(name)
+        listed = meter.objects()
         assert classes <= {entry.class_id for entry in listed}
+        told = [meter.get(str(entry.name), entry.class_id, 1).value for entry in listed]
+        assert told == [bytes(int(part) for part in re.split("[-:.]", str(entry.name))) for entry in listed]
 
 
 def test_a_write_needs_the_password(home):

@@ -124,7 +124,7 @@ def conversation(run: Told, carrier: Tcp | Udp | SerialWrapper | SerialHdlc) -> 
     return said
 
 
-@pytest.mark.req("S-016", part=True)
+@pytest.mark.req("S-016")
 def test_application_octets_are_the_same_over_tcp_udp_and_a_serial_modem_with_wrapper_and_hdlc(build) -> None:
     run = build(HOME)
     said = {}

@@ -29,7 +29,8 @@ interface = "wired"
 """
 
 
-@pytest.mark.req("S-100", "S-129", "S-131", part=True)
+@pytest.mark.req("S-129")
+@pytest.mark.req("S-100", "S-131", part=True)
 def test_a_hub_in_the_meters_aperture_speaks_dlms_on_the_wire(build) -> None:
     on_air: set[str] = set()
     home = build("wired", before=lambda run: run.log.subscribe(lambda now, who, kind, data: on_air.add(who), ["air.frame"]))
@@ -38,7 +39,12 @@ def test_a_hub_in_the_meters_aperture_speaks_dlms_on_the_wire(build) -> None:
     assert meter.register(IMPORT).value == home.esme.firmware.meter.import_wh
     assert len(list(meter.profile(LOAD_PROFILE).rows())) >= 3
     assert "home1/esme" not in on_air  # H2, hub to home, is radio; M, meter to hub, is not
+    assert {"home1/hub", "home1/ihd"} <= on_air
+    home.run(for_=10 * MIN)
+    gas = home.gsme.firmware.register.reading.litres
+    assert any(line.startswith("GAS") and f"{gas / 1000:.3f}" in line for line in home.screen("ihd"))
     assert home.events("wire", "home1/hub.wired")
+    assert home.only.declared["esme"].wire.form == "aperture"
 
 
 @pytest.mark.req("S-100", "S-131")
