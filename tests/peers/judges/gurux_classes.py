@@ -20,58 +20,27 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
 
 from gurux_dlms import GXByteBuffer, GXDate, GXDateTime, GXReplyData, GXTime
 from gurux_dlms import objects as classes
-from gurux_dlms.enums import Authentication, DateTimeExtraInfo, DateTimeSkips, InterfaceType
+from gurux_dlms.enums import DateTimeExtraInfo, DateTimeSkips
 from gurux_dlms.GXBitString import GXBitString
 from gurux_dlms.objects.GXDLMSDayProfile import GXDLMSDayProfile
 from gurux_dlms.objects.GXDLMSDayProfileAction import GXDLMSDayProfileAction
 from gurux_dlms.objects.GXDLMSSeasonProfile import GXDLMSSeasonProfile
 from gurux_dlms.objects.GXDLMSWeekProfile import GXDLMSWeekProfile
-from gurux_dlms.secure import GXDLMSSecureClient
+from gurux_wrapper import Client, Refused
 
-PATIENCE = 20.0
 OF_EVERY_OBJECT = {
     "objectType", "attributes", "methodAttributes", "version", "shortName", "description", "parent",
     "readTimes", "status_", "buffer",
 }  # fmt: skip
 
 
-class Refused(Exception):
-    pass
-
-
-class Judge:
-    def __init__(self, port: int, password: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.dlms = GXDLMSSecureClient(True, 1, 1, Authentication.LOW, password, InterfaceType.WRAPPER)
-        self.dlms.parseAareResponse(self.exchange(self.dlms.aarqRequest()).data)
-
-    def exchange(self, frames) -> GXReplyData:
-        reply, note = GXReplyData(), GXReplyData()
-        for first in [frames] if isinstance(frames, (bytes, bytearray)) else frames:
-            frame = first
-            reply.clear()
-            while True:
-                self.socket.sendall(bytes(frame))
-                received = GXByteBuffer()
-                while not self.dlms.getData(received, reply, note):
-                    data = self.socket.recv(4096)
-                    if not data:
-                        raise SystemExit("no answer")
-                    received.set(data)
-                if not reply.isMoreData():
-                    break
-                frame = self.dlms.receiverReady(reply)
-            if reply.error:
-                raise Refused(int(reply.error))
-        return reply
-
+class Judge(Client):
     def get(self, thing, number: int) -> None:
         self.dlms.updateValue(thing, number, self.exchange(self.dlms.read(thing, number)).value)
 
@@ -194,7 +163,7 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     answers: list[object] = []
     with contextlib.redirect_stdout(sys.stderr):
-        judge = Judge(order["port"], order["password"])
+        judge = Judge(order["port"], 1, order["password"])
         for name, *arguments in order["ask"]:
             try:
                 answers.append(getattr(judge, name)(*arguments))

@@ -11,24 +11,18 @@ disconnect control, ["capture", OBIS] of a profile, ["rows", OBIS]. Octets are {
 from __future__ import annotations
 
 import json
-import socket
 import sys
 
-from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
+from gurux_dlms import GXDateTime
 from gurux_dlms import objects as classes
-from gurux_dlms.enums import Authentication, DataType, InterfaceType
+from gurux_dlms.enums import DataType
 from gurux_dlms.GXStructure import GXStructure
-from gurux_dlms.secure import GXDLMSSecureClient
+from gurux_wrapper import Client, Refused
 
-PATIENCE = 20.0
 CLASSES = {
     1: classes.GXDLMSData, 3: classes.GXDLMSRegister, 4: classes.GXDLMSExtendedRegister, 7: classes.GXDLMSProfileGeneric,
     70: classes.GXDLMSDisconnectControl,
 }  # fmt: skip
-
-
-class Refused(Exception):
-    pass
 
 
 def plain(value):
@@ -39,32 +33,7 @@ def plain(value):
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
-class Judge:
-    def __init__(self, port: int, server: int, password: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.dlms = GXDLMSSecureClient(True, 1, server, Authentication.LOW, password, InterfaceType.WRAPPER)
-        self.dlms.parseAareResponse(self.exchange(self.dlms.aarqRequest()).data)
-
-    def exchange(self, frames) -> GXReplyData:
-        reply, note = GXReplyData(), GXReplyData()
-        for first in [frames] if isinstance(frames, (bytes, bytearray)) else frames:
-            frame = first
-            reply.clear()
-            while True:
-                self.socket.sendall(bytes(frame))
-                received = GXByteBuffer()
-                while not self.dlms.getData(received, reply, note):
-                    data = self.socket.recv(4096)
-                    if not data:
-                        raise SystemExit("no answer")
-                    received.set(data)
-                if not reply.isMoreData():
-                    break
-                frame = self.dlms.receiverReady(reply)
-            if reply.error:
-                raise Refused(int(reply.error))
-        return reply
-
+class Judge(Client):
     def get(self, kind: int, obis: str, number: int):
         thing = CLASSES[kind](obis)
         if kind in (3, 4) and number == 2:  # Gurux gives the number by its scaler: the raw one is asked for
