@@ -22,13 +22,16 @@ STEP = S
 def commissioning(run: Run, limit: int = LIMIT) -> Iterator[None]:
     """Let time pass until the run is commissioned, with a pause for the caller at each second.
 
-    Raises CheckFailed at `limit` (ns of the run) that says who is missing.
+    Raises CheckFailed at `limit` (ns of the run) that says who is missing, and before when an installer has left with nothing done.
     """
     while not run.commissioned:
         if run.now >= limit:
-            missing = "; ".join(line for home in run.homes.values() if not home.foreign for line in _missing(home))
-            raise CheckFailed(f"not commissioned after {limit // MIN} minutes of virtual time: {missing}")
+            absent = "; ".join(line for home in run.homes.values() if not home.foreign for line in missing(home))
+            raise CheckFailed(f"not commissioned after {limit // MIN} minutes of virtual time: {absent}")
         run.run(for_=STEP)
+        for name, installer in run.installers.items():
+            if installer.failed is not None:
+                raise CheckFailed(f"{name}: {installer.failed}")
         yield
 
 
@@ -37,7 +40,8 @@ def commission(run: Run, limit: int = LIMIT) -> None:
     deque(commissioning(run, limit), maxlen=0)
 
 
-def _missing(home: Home) -> Iterator[str]:
+def missing(home: Home) -> Iterator[str]:
+    """Who keeps a home from being commissioned, a line each."""
     firmware = home.hub.firmware
     if not isinstance(firmware, hubfw.Firmware):
         yield f"{home.hub.name} has no power"

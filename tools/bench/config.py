@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import premises
+from tools.bench import installation, premises
 from tools.bench.access import Access, LabKeys
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -41,6 +41,7 @@ from tools.bench.device_config import (
     Repeater,
     WanModule,
 )
+from tools.bench.installation import Installation
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
 from tools.bench.profile import PROFILES, ProfileName
@@ -88,6 +89,8 @@ class Home(Declared, frozen=True, kw_only=True):
     at: tuple[Metres, Metres] = (0.0, 0.0)
     """Where it stands in a neighbourhood: its devices' positions count from there."""
     air: Air = Air()
+    installation: Installation | None = None
+    """How its hub is put in; it is there already unless said."""
     publish: Annotated[list[Publication], Meta(max_length=64)] = []
     """What suppliers publish through the hub."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
@@ -98,6 +101,7 @@ class Home(Declared, frozen=True, kw_only=True):
             if labels.count(label) > 1:
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
         premises.check(self.device)
+        installation.check(self.installation, self.device)
         hubs = [device for device in self.device if isinstance(device, Hub)]
         if len(hubs) != 1 and (hubs or not any(isinstance(device, Rcp) for device in self.device)):
             raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp")
@@ -303,6 +307,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.home[].device[].prepay.electricity": Prices,
     "$.home[].device[].prepay.gas.rates[]": RateFrom,
     "$.home[].device[].prepay.electricity.rates[]": RateFrom,
+    "$.home[].installation": Installation,
     "$.home[].air": Air,
     "$.home[].air.walls[]": Wall,
     "$.home[].air.noise[]": Noise,

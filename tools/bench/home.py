@@ -31,7 +31,7 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from protocols.zigbee.sub_ghz.server import Limits
-from tools.bench import config, device_config, prepay
+from tools.bench import config, device_config, installation, prepay
 from tools.bench.identity import Identity, authority, derive, identify
 from tools.bench.medium import medium
 from tools.bench.profile import PROFILES
@@ -126,7 +126,7 @@ class Home:
         self.name = declared.name
         self.declared = {device.label: device for device in declared.device}
         self.bench = bench
-        self.mains = Mains(kernel, f"{self.name}/mains")
+        self.mains = Mains(kernel, f"{self.name}/mains", installation.volts(declared.installation, declared.device))
         self.air = medium(kernel, f"{self.name}/air", declared.air) if air is None else air
         self.ether = Ether(kernel, f"{self.name}/ether", loss=declared.air.loss) if self.of_kind("mbus-gas") else None
         """The channel of wireless M-Bus, where there is a meter on it."""
@@ -289,11 +289,11 @@ def _like_its_hub(parts: Parts) -> Supply:
 
 def _gas_supply(parts: Parts) -> Supply:
     assert isinstance(parts.device, device_config.Gsme)
-    return _like_its_hub(parts) if parts.device.power == "hub" else Battery(parts.home.kernel)
+    return _like_its_hub(parts) if parts.device.power == "hub" else _cell(True)(parts)
 
 
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
-    return lambda parts: Battery(parts.home.kernel, inserted=inserted)
+    return lambda parts: Battery(parts.home.kernel, inserted=inserted and parts.home.mains.live)
 
 
 def hub_config(parts: Parts) -> hubfw.Config:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +37,9 @@ from tools.errors import BadInput, suggest
 from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
 
+if TYPE_CHECKING:
+    from tools.bench.installer import Installer
+
 
 class Run:
     """A bench that runs. Where it has several homes, device names are in full: `home2/esme`."""
@@ -50,6 +54,7 @@ class Run:
         shared = None if plan is None else street(self.kernel, plan, [(each.at, each.air) for each in declared.home])
         self.homes = {each.name: Home(self.kernel, self.net, each, declared, air=shared) for each in declared.home}
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
+        self.installers = dict(self._installers())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
         self.endpoints = {name: self._bridge(name) for name in doors}
         self.exit = self._exit()
@@ -183,6 +188,14 @@ class Run:
         for name, home in self.homes.items():
             if (got := service(home.air, name)) is not None:
                 yield name, got
+
+    def _installers(self) -> Iterator[tuple[str, Installer]]:
+        for name, home in self.homes.items():
+            wanted = next(each.installation for each in self.declared.home if each.name == name)
+            if wanted is not None:
+                from tools.bench.installer import Installer  # few homes have one: the others don't wait for it
+
+                yield name, Installer(home, wanted, self.head_end)
 
     # --- the outside ---
 

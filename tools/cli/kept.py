@@ -79,7 +79,7 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
         },
         "notices": [type(notice).__name__ for notice in run.head_end.received],
         "digest": run.digest(),
-    }
+    } | ({"installations": {name: each.record for name, each in run.installers.items()}} if run.installers else {})
 
 
 def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Iterator[str]:
@@ -91,6 +91,9 @@ def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Ite
             f"  {name}: {got.delivery:.2%} of {got.ended.total():,} frames delivered, {got.latency / MS:.1f} ms from hand-over"
             " to confirm"
         )
+    for name, installer in run.installers.items():
+        last = installer.record[-1].outcome if installer.record else "under way"
+        yield f"  {name}: installation {last}, visits: {len(installer.record)}"
     speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
     yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
     yield f"digest {run.digest()}"
