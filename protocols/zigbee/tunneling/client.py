@@ -1,8 +1,9 @@
 """One tunnel at one server, kept open from `open` to `close`.
 
 It is opened again when it is gone: at once when the server no longer knows it, after 180 s when the server was busy, or, for
-a device that sleeps, when its owner says so. Flow control is never offered. Nothing here queues: what is sent into a tunnel
-goes out at once.
+a device that sleeps, when its owner says so. A server that is busy, or has no identifier left, is told each time to close the
+tunnel it had last: 180 s for each such word that is lost is as long as an old tunnel of ours can keep us from a new one. Flow
+control is never offered. Nothing here queues: what is sent into a tunnel goes out at once.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Client:
         self.limit = limit
         self.retry = retry
         self.last: int | None = None
-        """The identifier it had last."""
+        """The identifier it had last, until another one is granted."""
         self.state = State.CLOSED
         self.tunnel: int | None = None
         self.peer_limit = 0
@@ -76,8 +77,10 @@ class Client:
 
     def open(self, now: int, *, stale: int | None = None) -> list[Effect]:
         """Open the tunnel. `stale`: the identifier it had before a restart, closed first so that the server is not busy."""
-        closing: list[Effect] = [] if stale is None else [Command(self.peer, Tunneling.CloseTunnel(stale))]
-        return closing + self._step(Event.OPEN, now)
+        if stale is None:
+            return self._step(Event.OPEN, now)
+        self.last = stale
+        return [*_close_last(self, now), *self._step(Event.OPEN, now)]
 
     def close(self, now: int) -> list[Effect]:
         """Close the tunnel and stop trying."""
@@ -159,9 +162,8 @@ def _close(client: Client, now: int) -> Sequence[Effect]:
 
 
 def _close_last(client: Client, now: int) -> Sequence[Effect]:
-    """The server has no identifier left: what may be an old one of ours is given back before the next attempt."""
-    last, client.last = client.last, None
-    return () if last is None else (Command(client.peer, Tunneling.CloseTunnel(last)),)
+    """What may be an old tunnel of ours is given back before the next attempt; who does not know it, refuses."""
+    return () if client.last is None else (Command(client.peer, Tunneling.CloseTunnel(client.last)),)
 
 
 def _lost(reason: str) -> Callable[[Client, int], Sequence[Effect]]:
@@ -182,7 +184,7 @@ RULES: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.CLOSED, Event.OPEN): (State.OPENING, (_request,)),
     (State.CLOSED, Event.CLOSE): (State.CLOSED, ()),
     (State.OPENING, Event.GRANTED): (State.OPEN, (_opened,)),
-    (State.OPENING, Event.BUSY): (State.WAITING, (_wait, _lost("busy"))),
+    (State.OPENING, Event.BUSY): (State.WAITING, (_close_last, _wait, _lost("busy"))),
     (State.OPENING, Event.NO_IDS): (State.WAITING, (_close_last, _wait, _lost("no more tunnel identifiers"))),
     (State.OPENING, Event.REFUSED): (State.CLOSED, (_rest, _lost("refused"))),
     (State.OPENING, Event.TIME): (State.WAITING, (_wait, _lost("no answer"))),

@@ -16,7 +16,7 @@ from protocols.zigbee.clusters.tunneling import (
 )
 from protocols.zigbee.tunneling.client import RETRY, Client, State
 from protocols.zigbee.tunneling.effects import Answer, Closed, Command, Opened, Peer, Received, Refuse
-from protocols.zigbee.tunneling.server import Server
+from protocols.zigbee.tunneling.server import UNHEARD, Server
 from protocols.zigbee.zcl.status import Status
 
 S = 1_000_000_000
@@ -266,7 +266,33 @@ def test_without_identifiers_left_the_last_tunnel_is_given_back_before_the_next_
     assert answered[0] == Command(METER, Tunneling.CloseTunnel(7))
     assert client.deadline == RETRY
     client.expire(RETRY)
-    assert [type(effect) for effect in client.receive(granted(0xFFFF, TunnelStatus.NO_MORE_TUNNEL_IDS), 0)] == [Closed]
+    assert client.receive(granted(0xFFFF, TunnelStatus.NO_MORE_TUNNEL_IDS), 0)[0] == Command(METER, Tunneling.CloseTunnel(7))
+    client.expire(RETRY)
+    client.receive(granted(8), RETRY)
+    client.receive(Tunneling.TunnelClosureNotification(8), RETRY)
+    assert client.receive(granted(0xFFFF, TunnelStatus.BUSY), RETRY)[0] == Command(METER, Tunneling.CloseTunnel(8))
+
+
+@pytest.mark.parametrize("lost", [0, 1, 5])
+def test_an_old_tunnel_keeps_a_client_out_for_180_s_for_each_closing_that_is_lost(lost):
+    """The first words to close are lost; the tunnel has carried data, so the server would keep it for 18 h."""
+    server, client, now, closings = Server(), Client(METER), UNHEARD, 0
+    server.receive(request(), HUB, 0)
+    server.send(0, b"carried", 0)
+    effects = client.open(now, stale=0)  # the hub has restarted
+    while client.state is not State.OPEN:
+        if not effects:
+            now = client.deadline
+            effects = client.expire(now)
+        effect = effects.pop(0)
+        if isinstance(effect, Command):
+            closings += isinstance(effect.command, Tunneling.CloseTunnel)
+            if isinstance(effect.command, Tunneling.CloseTunnel) and closings <= lost:
+                continue
+            for answer in server.receive(effect.command, HUB, now):
+                if isinstance(answer, Answer):
+                    effects += client.receive(answer.command, now)
+    assert now - UNHEARD == lost * RETRY
 
 
 def test_who_is_not_admitted_gets_no_tunnel():
