@@ -1,4 +1,4 @@
-"""Two stacks that know nothing of each other, and layers of ZigBee of which none needs one above: what loading each brings along."""
+"""Two stacks that know nothing of each other, and layers of ZigBee of which none needs one above: what each loads."""
 
 from __future__ import annotations
 

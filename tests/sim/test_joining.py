@@ -12,6 +12,7 @@ from devices.runtime.board import Board
 from devices.runtime.kernel import HOUR, MIN, MS, S
 from devices.runtime.supply import MainsSupply
 from protocols.core.crc import x25
+from protocols.zigbee.clusters.metering import Metering
 from tools.bench.commissioning import commission
 from tools.errors import BadInput
 
@@ -107,6 +108,22 @@ def test_displays_and_meter_share_keys_that_nobody_else_has(home):
     assert shared[0] != shared[1]
     assert not (shared[0] | shared[1]) & _keys(home.gsme)
     assert shared[0] | shared[1] <= _keys(home.hub)  # the trust centre brokered them
+
+
+@pytest.mark.req("S-143")
+def test_the_hub_coordinates_keeps_the_keys_serves_prices_takes_readings_and_is_the_electricity_meters_partner(home):
+    home.run(for_=35 * MIN)
+    hub, devices = home.hub.firmware, (home.esme, home.gsme, home.ihd, home.ppmid)
+    assert hub.han.stack.short == 0
+    assert {device.firmware.han.stack.trust_centre_eui64 for device in devices} == {home.hub.eui64}
+    for device in devices:
+        assert hub.han.stack.has_link_key(device.eui64)
+        assert _keys(device) <= _keys(home.hub)
+    assert any(line.split() == ["price", "24.50", "p/kWh"] for line in home.screen("ihd"))
+    litres = hub.mirrors.of(home.gsme.eui64).gas.reading.get(Metering, Metering.current_summation_delivered)
+    assert litres == home.gsme.firmware.register.reading.litres
+    before = home.esme.firmware.meter.import_wh
+    assert before <= home.head_end.meter("esme").register("1-0:1.8.0").value <= home.esme.firmware.meter.import_wh
 
 
 @pytest.mark.req("S-092", part=True)
