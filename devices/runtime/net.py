@@ -1,9 +1,9 @@
 """A virtual wide-area network: hosts by name, listeners on ports, streams that keep octets in order, as TCP does, and datagrams.
 
-A message that is dropped, blocked or finds no host is sent again after 1, 2, 4 .. s, in order, until it passes or 60 s are over:
-then the stream is closed as timed out. TCP's acknowledgements are no messages here, so a one-way partition stops one direction.
-A host without power answers nothing; one that has restarted resets what it does not know. A datagram goes once, and may be lost
-or come twice.
+A message that is dropped, blocked or finds no host, or one that went down meanwhile, is sent again after 1, 2, 4 .. s, with what
+followed it, in order, until it passes or 60 s are over: then the stream is closed as timed out. TCP's acknowledgements are no
+messages here, so a one-way partition stops one direction. A host without power answers nothing; one that has restarted resets what
+it does not know. A datagram goes once, and may be lost or come twice.
 
 No addresses but names, no bandwidth.
 """
@@ -228,6 +228,9 @@ class Stream:
         self._peer_finished = False
         self._unsent: deque[tuple[Segment, bytes]] = deque()
         self._unsent_octets = 0
+        self._under_way: deque[tuple[Segment, bytes]] = deque()
+        self._voyage = 0
+        """Counts up when what is under way is to be sent again."""
         self._clear_at = 0
         self._failing_since: int | None = None
         self._retry: Timer | None = None
@@ -237,8 +240,8 @@ class Stream:
 
     @property
     def unsent(self) -> int:
-        """Octets that have not passed yet."""
-        return self._unsent_octets
+        """Octets that have not arrived at the peer's host yet."""
+        return self._unsent_octets + sum(len(data) for _, data in self._under_way)
 
     def send(self, data: bytes) -> None:
         """Send octets. Nothing happens once the stream is closed. Raises LocalProtocolError after `finish`."""
@@ -300,6 +303,7 @@ class Stream:
         """The power went: no farewell, no callback."""
         self.closed = Closed.RESET
         self._unsent.clear()
+        self._under_way.clear()
         self._stop_timers()
 
     def arrive(self, kind: Segment, data: bytes) -> None:
@@ -360,13 +364,36 @@ class Stream:
             if passage is None:
                 self._try_later()
                 return
-            self._failing_since = None
-            self._unsent.popleft()
+            self._under_way.append(self._unsent.popleft())
             self._unsent_octets -= len(data)
             self._clear_at = max(kernel.now + passage[0], self._clear_at)
-            net.carry(self._clear_at - kernel.now, self.host.name, self.port, self.peer, self.peer_port, kind, passage[1])
-        if self.closed is not None:
-            self._forget()
+            kernel.after(self._clear_at - kernel.now, self._arrived, self._voyage, kind, passage[1], who=self.peer)
+
+    def _arrived(self, voyage: int, kind: Segment, data: bytes) -> None:
+        """A segment has reached the peer's host. Nothing is under way any more of a stream that its owner lost or gave up."""
+        if voyage != self._voyage:
+            return
+        host = self.host.net.hosts[self.peer]
+        if not host.up:
+            self._send_again()
+            return
+        if self._under_way:
+            self._under_way.popleft()
+            self._failing_since = None
+            if self.closed is not None and not self._unsent and not self._under_way:
+                self._forget()
+        host.arrive(self.host.name, self.port, self.peer_port, kind, data)
+
+    def _send_again(self) -> None:
+        """The first segment under way found nobody: it and those behind it are to be sent again."""
+        if not self._under_way:
+            return
+        self._voyage += 1
+        self._unsent_octets += sum(len(data) for _, data in self._under_way)
+        self._unsent.extendleft(reversed(self._under_way))
+        self._under_way.clear()
+        if self._retry is None:
+            self._try_later()
 
     def _try_later(self) -> None:
         now = self._kernel.now
@@ -383,14 +410,15 @@ class Stream:
         if self.closed is None:
             self.closed = why
             self._log("net.close", why.value.encode())
-            if not self._unsent:
+            if not self._unsent and not self._under_way:
                 self._forget()
             if self.on_close is not None:
                 self.on_close(why)
 
     def _abandon(self, why: Closed) -> None:
-        """The stream is over, and so is what is unsent."""
+        """The stream is over, and so is what is unsent; what is under way arrives or doesn't."""
         self._unsent.clear()
+        self._under_way.clear()
         self._end(why)
         self._forget()
 

@@ -157,6 +157,53 @@ def test_a_host_without_power_answers_nothing_until_it_is_back(wan: Wan) -> None
     assert stream.closed is None
 
 
+def test_what_is_under_way_to_a_host_that_goes_down_is_sent_again_in_order(wan: Wan) -> None:
+    stream = wan.connect()
+    wan.kernel.run_until(1 * S)
+    stream.send(b"one")
+    wan.kernel.run_until(1010 * MS)
+    stream.send(b"two")
+    wan.hub.up = False
+    wan.kernel.run_until(1025 * MS)
+    assert (stream.unsent, stream.stuck_since) == (6, 1020 * MS)
+    wan.hub.up = True  # before the second one arrives, which waits for the first one all the same
+    stream.close()
+    wan.kernel.run_until(MIN)
+    assert wan.seen[1:] == [(2040, "hub data", b"one"), (2040, "hub data", b"two"), (2040, "hub close", Closed.CLOSED)]
+    assert (stream.unsent, wan.head_end.streams, wan.kernel.next_due()) == (0, {}, None)
+
+
+def test_a_host_that_lost_power_with_something_under_way_to_it_is_found_out(wan: Wan) -> None:
+    restarted, gone = wan.connect(), wan.watch("other", wan.net.host("meter").connect("hub", 4059))
+    wan.kernel.run_until(1 * S)
+    restarted.send(b"lost")
+    gone.send(b"lost")
+    wan.kernel.run_until(1010 * MS)
+    wan.hub.reset()
+    wan.net.partition("meter", "hub")
+    wan.kernel.run_until(1500 * MS)
+    wan.hub.up = True
+    wan.kernel.run_until(5 * MIN)
+    assert wan.seen[2:] == [(2060, "head end close", Closed.RESET), (61_020, "other close", Closed.TIMED_OUT)]
+    assert not wan.head_end.streams
+    assert not wan.net.host("meter").streams
+
+
+def test_what_is_under_way_of_a_stream_given_up_is_not_sent_again(wan: Wan) -> None:
+    stream, dead = wan.connect(), wan.net.host("meter").connect("hub", 4059)
+    wan.kernel.run_until(1 * S)
+    wan.accepted[0].reset()
+    wan.kernel.run_until(1010 * MS)
+    stream.send(b"crosses the reset")
+    dead.send(b"last gasp")
+    wan.net.host("meter").reset()
+    wan.kernel.run_until(1025 * MS)
+    wan.hub.up = False
+    wan.kernel.run_until(1030 * MS)
+    assert wan.seen[1:] == [(1020, "head end close", Closed.RESET)]
+    assert (stream.unsent, wan.kernel.next_due()) == (0, None)
+
+
 def test_what_never_passes_times_out(wan: Wan) -> None:
     stream = wan.connect()
     wan.kernel.run_until(1 * S)
