@@ -192,16 +192,15 @@ class Tunnels:
         stored = self._store.get(_key(eui64))
         if stored is None or tunnel.peer is not None:
             await self._firmware.sleep(SETTLE)
-        peer, stale = await self._find(eui64), None
-        if stored is not None and tunnel.peer is None:
-            stale = stored["tunnel"]
+        peer = await self._find(eui64)
         tunnel.opening = False
         client = tunnel.client
         if client is None or tunnel.peer != peer:
             if tunnel.peer is not None:
                 self._clients.close(tunnel.peer)
             tunnel.peer = peer
-            self._clients.open(peer, tunnel.protocol, stale=stale)
+            stored = self._store.get(_key(eui64), {})
+            self._clients.open(peer, tunnel.protocol, stale=stored.get("tunnel"))
         elif client.state in (State.WAITING, State.CLOSED):  # no need to wait on: it has just come back
             self._clients.apply(client.open(self._firmware.now))
 
