@@ -107,7 +107,7 @@ class Firmware(firmware.Firmware):
         self.radio_time = RadioTime(self.han, radio)
         self.register = Register(self, config.start_litres, config.kwh_a_year)
         battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
-        self.rates = Rates(self.han, self.clock, config)
+        self.rates = Rates(self.han, self.clock, config, self.register, self._read)
         endpoint = zcl.endpoint(config, self.rates, self.register, battery, running_version(board))
         if not config.fed_by_hub:
             endpoint.serve(PowerConfiguration, {
@@ -124,7 +124,6 @@ class Firmware(firmware.Firmware):
         self.events = EventRecorder(self, endpoint, self.han)
         self.clock.happened = self._clock_happened
         self.han.add(endpoint)
-        self.rates.start(endpoint)
         metering = endpoint.server(Metering)
         metering.on(Metering.MirrorReportAttributeResponse, self._told)
         metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
@@ -139,6 +138,7 @@ class Firmware(firmware.Firmware):
         self._battery = battery
         self._battery_low = battery.low
         self.identity = Identity(board, config, endpoint)
+        self.rates.start(endpoint)
         board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()

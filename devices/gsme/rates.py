@@ -2,7 +2,8 @@
 
 As the hub publishes them: the meter fetches what its mirror's flags tell of, keeps it in one record, and goes by it from its
 start time on, like the hub's own gas attributes. Until something is published the values are those it was made with. What a
-wake could not fetch, the next one does. Past periods are shown at the present values.
+wake could not fetch, the next one does. Past periods are shown at the present values. Once a tariff of several rates is published
+the litres are counted by tier and block (`split`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from devices.gsme.register import Register
+    from devices.gsme.split import Split
     from devices.parts.published import Published
     from protocols.zigbee.calendar.schedule import Zone
     from protocols.zigbee.price.tariff import Tariff
@@ -58,29 +61,44 @@ def scaled(value: int, digits: int, wanted: int) -> int:
 
 
 class Rates:
-    """On the meter's endpoint, once there is one (`start`)."""
+    """On the meter's endpoint, once there is one (`start`). `read`: has a reading taken."""
 
-    def __init__(self, han: Han, clock: NetworkClock, config: Config) -> None:
+    def __init__(self, han: Han, clock: NetworkClock, config: Config, register: Register, read: Callable[[], object]) -> None:
         self._han = han
         self._endpoint: Endpoint
         self._clock = clock
         self._config = config
         self._board = han.board
+        self._register = register
+        self._read = read
         self._published: Published | None = None
+        self._split: Split | None = None
 
     def start(self, endpoint: Endpoint) -> None:
         """Take up what is kept."""
         self._endpoint = endpoint
         if KEY in self._board.nvm:
             self._keep()
+            self._changed()
 
     def _keep(self) -> Published:
         if self._published is None:
             from devices.parts.published import Published  # only where something is published
             from protocols.zigbee.clusters.calendar import Calendar
 
-            self._published = Published(self._han, self._endpoint, self._clock, lambda: None, (Price, Calendar))
+            self._published = Published(self._han, self._endpoint, self._clock, self._changed, (Price, Calendar))
         return self._published
+
+    def _changed(self) -> None:
+        """What is published is another: whoever counts by it looks at it."""
+        store = self.store
+        if self._split is not None:
+            self._split.look()
+        elif store is not None:
+            from devices.gsme.split import Split, several
+
+            if several(store):
+                self._split = Split(self._han.firmware, self, self._register, self._read)
 
     # --- fetching ---
 
@@ -103,6 +121,8 @@ class Rates:
 
     async def fetch(self) -> None:
         """At a wake: fetch what was told of, now or at an earlier one."""
+        if self._split is not None:
+            self._split.look()  # the time may be known again
         if WANTED not in self._board.nvm:
             return
         try:
@@ -111,6 +131,21 @@ class Rates:
             self._board.log("gsme.not-done", {"reason": str(reason)})
 
     # --- what holds now ---
+
+    @property
+    def now(self) -> int | None:
+        """Seconds since 2000; None: nothing was ever published, or there is no reliable time."""
+        return None if self._published is None else self._published.now
+
+    def in_tier(self, number: int) -> int:
+        """Litres in a tier, as the last reading has it: all in the first where only one rate was ever published."""
+        if self._split is not None:
+            return self._split.tier(number)
+        return self._register.reading.litres if number == 1 else 0
+
+    def in_block(self, number: int) -> int:
+        """Likewise in a block."""
+        return 0 if self._split is None else self._split.block(number)
 
     @property
     def store(self) -> Store | None:
@@ -141,7 +176,8 @@ class Rates:
     @property
     def price(self) -> int:
         """Of a kilowatt-hour now, hundred-thousandths of the currency."""
-        return self._money(lambda tariff, now: tariff.active(now, zone=self._zone).price, self._config.price)
+        used = {} if self._split is None else {"used": self._split.used}
+        return self._money(lambda tariff, now: tariff.active(now, zone=self.zone, **used).price, self._config.price)
 
     @property
     def standing_charge(self) -> int:
@@ -149,7 +185,8 @@ class Rates:
         return self._money(lambda tariff, now: tariff.information.standing_charge, self._config.standing_charge)
 
     @property
-    def _zone(self) -> Zone:
+    def zone(self) -> Zone:
+        """The premises' time."""
         assert self._published is not None
         return self._published.zone
 

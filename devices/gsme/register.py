@@ -6,7 +6,7 @@ the register goes on from there, and never falls. Gas that flowed since is lost 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from devices.gsme.history import History
@@ -39,6 +39,8 @@ class Register:
         self.history = History(board.nvm.get(HISTORY))
         self.leak = 0
         """Litres an hour that the pipes behind the valve lose: a fault for scenarios."""
+        self.beside: Callable[[int], Mapping[str, object]] | None = None
+        """What goes into flash with each reading, given what it shows."""
         self._used = 0
         self._valve = self._appliances = True
         self._next_level()
@@ -75,6 +77,8 @@ class Register:
         rtc = self._firmware.board.rtc
         at = rtc.read() if rtc.valid else None
         record: dict[str, object] = {STORED: {"total": total, "rest": rest, "at": at}, **beside}
+        if self.beside is not None:
+            record.update(self.beside(total))
         if at is not None and self.history.note(at, total):
             record[HISTORY] = self.history.plain()
         self._firmware.board.nvm.put(record)

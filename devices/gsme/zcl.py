@@ -2,7 +2,7 @@
 
 The set is GB's: 5 attributes of Basic, 53 of Prepayment, 55 of Metering, and last that it is complete. The reading's time is in
 it too, so that the mirror's readers can tell a value's age, and what somebody set of uncontrolled flow. `valve` and `identity` add
-theirs. Not here: prepayment, tariffs of several rates.
+theirs. Not here: prepayment.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ MONEY_DIGITS = 5
 """Behind the decimal point, as the currency scaling factor has it."""
 MONEY_FORMAT = 0b0_0101_000 | MONEY_DIGITS
 TIERS = (1, 2, 3, 4)
-"""That GB meters report. One rate holds: all that flows counts in the first."""
+"""That GB meters report."""
 BLOCKS = (1, 2, 3, 4)
-"""No tariff of blocks is in force: nothing counts in them."""
 LARGEST, LARGEST_BILL, LARGEST_COST = 0xFFFFFE, 0xFFFFFFFE, (1 << 48) - 2
 """The largest values that 24, 32 and 48 bits can tell."""
 
@@ -125,7 +124,7 @@ def endpoint(config: Config, rates: Rates, register: Register, battery: Battery,
     })  # fmt: skip
     books = Books(rates, register)
     made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
-    made.serve(Metering, _metering(config, books, register, battery, version) | books.history(_PERIODS, books.watt_hours))
+    made.serve(Metering, _metering(config, rates, books, register, battery, version) | books.history(_PERIODS, books.watt_hours))
     made.use(Metering)
     made.use(Time)
     return made
@@ -141,12 +140,11 @@ def _held(made: Endpoint, cluster: type[Cluster], wanted: Iterable[Attribute[obj
     return [attribute for attribute in wanted if attribute in instance]
 
 
-def _metering(config: Config, books: Books, register: Register, battery: Battery, version: int) -> Values:
+def _metering(config: Config, rates: Rates, books: Books, register: Register, battery: Battery, version: int) -> Values:
     return {
         Metering.current_summation_delivered: lambda: register.reading.litres,
-        Metering.current_tier_summation_delivered[1]: lambda: register.reading.litres,
-        **{Metering.current_tier_summation_delivered[tier]: 0 for tier in TIERS[1:]},
-        **{Metering.current_no_tier_block_summation_delivered[block]: 0 for block in BLOCKS},
+        **{Metering.current_tier_summation_delivered[tier]: partial(rates.in_tier, tier) for tier in TIERS},
+        **{Metering.current_no_tier_block_summation_delivered[block]: partial(rates.in_block, block) for block in BLOCKS},
         Metering.reading_snapshot_time: lambda: None if register.reading.at is None else seconds(register.reading.at),
         **_powered(config, battery),
         Metering.current_meter_id: f"{version:08X}".encode(),

@@ -102,6 +102,17 @@ class Schedule:
         minute = seconds // 60
         return next((value for start, value in reversed(switches) if start <= minute), None)
 
+    def change(self, utc: int, zone: Zone = UTC_ZONE) -> int:
+        """When it may say something else next: a switch, or, where none comes by tomorrow's midnight, then. Later than `utc`."""
+        shift = zone.shift(utc, self.reference)
+        today = (utc + shift) // DAY * DAY
+        starts = sorted({0, DAY, *(start * 60 for switches in self.days.values() for start, _ in switches)})
+        times = [today + start - shift for start in starts]
+        present = self.value(utc, zone)
+        switches = [at for at in times if at > utc and self.value(at, zone) != present]
+        summer = [at for at in (zone.dst_start, zone.dst_end) if utc < at < _UNKNOWN]
+        return min([*switches, *summer, times[-1]])
+
 
 def schedule(store: Store, now: int, *calendar_types: int) -> Schedule | None:
     """The calendar of one of these types that is in force; None: there is none."""

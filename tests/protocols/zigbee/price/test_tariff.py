@@ -215,3 +215,21 @@ def test_the_block_is_counted_up_unit_by_unit(thresholds, units, multiplier, div
         while block <= len(thresholds) and unit * divisor > thresholds[block - 1] * multiplier:
             block += 1
     assert tariff(store, NOW).active(NOON, used(units)) == Active(0, block, block)
+
+
+SUMMER = Zone(3600, at(2026, 3, 29, 1), at(2026, 10, 25, 1), 3600)
+
+
+@given(
+    st.lists(PROFILES, min_size=2, max_size=2), st.integers(-3 * DAY, 3 * DAY), st.sampled_from([0, 1, 2]),
+    st.sampled_from([at(2026, 3, 29), at(2026, 10, 25), at(2026, 6, 1)]),
+)  # fmt: skip
+def test_nothing_changes_before_the_time_at_which_it_is_to_be_looked_at_again(profiles, off, reference, around):
+    days = {number: tuple(sorted(profile.items())) for number, profile in enumerate(profiles, 1)}
+    calendar = Schedule(reference, days, {1: (1, 2, 1, 1, 2, 2, 1)})
+    now = around + off
+    again = calendar.change(now, SUMMER)
+    assert now < again <= now + 2 * DAY
+    present = calendar.value(now, SUMMER)
+    assert all(calendar.value(each, SUMMER) == present for each in range(now, again, 60))
+    assert calendar.value(again - 1, SUMMER) == present
