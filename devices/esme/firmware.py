@@ -17,9 +17,9 @@ from devices.esme.limits import Limits
 from devices.esme.meter import Meter
 from devices.esme.metering import Commands
 from devices.esme.prepayment import Prepayment
-from devices.esme.prepayment_face import PrepaymentFace
+from devices.esme.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.esme.readout import IDENTIFICATION, Readout, on_wire
-from devices.esme.supply import Supply
+from devices.esme.supply import RESTORED, RESTORED_AFTER_LONG, Supply
 from devices.esme.timed_objects import PUSH
 from devices.esme.tunnel import DlmsTunnel
 from devices.parts.cosem_clockwork import CosemClockwork
@@ -27,6 +27,7 @@ from devices.parts.cosem_push import CosemPush
 from devices.parts.dlms_access import Clients
 from devices.parts.dlms_port import DlmsPort
 from devices.parts.event_recorder import EventRecorder
+from devices.parts.event_settings import EventSettings
 from devices.parts.flag_port import FlagPort
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.identify import TEXT, Identifier
@@ -52,6 +53,16 @@ CLOCK: Final = Obis("0-0:1.0.0")
 CLOCK_RETRY: Final = MIN
 RECONNECT_BUTTON: Final = "b"
 _SWITCHED: Final = {OPEN: EventId.SUPPLY_OFF, ARMED: EventId.SUPPLY_ARMED, CLOSED: EventId.SUPPLY_ON}
+_GENERAL: Final = (
+    EventId.CLOCK_ADJ_BACKWARD, EventId.CLOCK_ADJ_FORWARD, *_SWITCHED.values(), *PAYMENT_EVENTS, EventId.EVENT_LOG_CLEARED
+)  # fmt: skip
+_EVENTS: Final = {
+    **dict.fromkeys(_GENERAL, LogId.GENERAL),
+    EventId.POWER_LOSS: LogId.FAULT,
+    EventId.UNAUTHORISE_ACTION_FROM_HAN: LogId.SECURITY,
+    **dict.fromkeys((NOT_ADJUSTED, RESTORED, RESTORED_AFTER_LONG), LogId.GBCS_GENERAL),
+}
+"""All that can happen to it, and the log it goes to as it was made."""
 
 
 class Firmware(firmware.Firmware):
@@ -154,7 +165,7 @@ class Firmware(firmware.Firmware):
 
     def _record(self, endpoint: Endpoint, han: Han, clock: NetworkClock) -> None:
         """Write down what happens to supply, switch, clock and account, and tell the hub."""
-        events = self.events = EventRecorder(self, endpoint, han)
+        events = self.events = EventRecorder(self, endpoint, han, EventSettings(self, endpoint, _EVENTS))
         self.supply.happened = events.happened
         self.prepayment.happened = events.happened
         clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)

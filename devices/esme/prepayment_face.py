@@ -445,6 +445,12 @@ _TOP_UP_REFUSED: Final = {
     (TopUpResult.DUPLICATE, AlarmStatus.TOP_UP_USED): EventId.TOPUP_ALREADY_USED,
     (TopUpResult.MAXIMUM_CREDIT, AlarmStatus(0)): EventId.TOPUP_VALUE_TOO_LARGE,
 }
+PAYMENT_EVENTS: Final = (
+    *(event for pair in _EVENTS.values() for event in pair), *_TOP_UP_REFUSED.values(),
+    EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY, EventId.TOPUP_ACCEPTED_VIA_REMOTE,
+    EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_ACTIONED, EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_REJECTED,
+)  # fmt: skip
+"""What can happen to an account."""
 
 
 def _frequency(period: int) -> int:

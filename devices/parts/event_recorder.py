@@ -1,13 +1,15 @@
 """What happens in a device, written down and told: the server of Events on an endpoint (SE 1.4 annex D.11).
 
 An event goes into its log, which is in flash before the event is told to the hub; a sleeper tells it at its next wake. Only the hub
-may empty a log; that it was emptied is an event itself.
+may empty a log; that it was emptied is an event itself. Where events can be configured (`event_settings`), that decides on log and
+telling.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from devices.parts.event_settings import EventSettings, Handling
 from devices.parts.han import HUB, Han
 from devices.parts.outbox import Outbox
 from protocols.zigbee.clusters.event_id import EventId
@@ -20,16 +22,17 @@ from protocols.zigbee.zcl.status import Status
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
 
-TO_HAN, TO_WAN = 0x01, 0x02
-"""Bits of an event's action control."""
 _KEY: Final = "events"
 
 
 class EventRecorder:
-    """The logs of one device. `han` None or the hub itself: nobody is told."""
+    """The logs of one device. `han` None or the hub itself: nobody is told. `settings` None: all is written down and told."""
 
-    def __init__(self, firmware: Firmware, endpoint: Endpoint | None, han: Han | None) -> None:
+    def __init__(
+        self, firmware: Firmware, endpoint: Endpoint | None, han: Han | None, settings: EventSettings | None = None
+    ) -> None:
         self._board = firmware.board
+        self._settings = settings
         self.log = EventLog(self._board.nvm.get(_KEY, {}))
         self._outbox = None if han is None else Outbox(firmware, han)
         if endpoint is not None:
@@ -38,13 +41,15 @@ class EventRecorder:
             server.on(Events.ClearEventLogRequest, self._clear)
 
     def happened(self, event: int, log: LogId = LogId.GENERAL, data: bytes = b"") -> None:
-        """Write an event down, and tell it."""
+        """Write an event down, and tell it: unless it is configured otherwise."""
         time = seconds(self._board.rtc.read())
-        self.log.record(log, event, time, data)
-        self._board.nvm.put({_KEY: self.log.image()})
-        self._board.log("device.event", {"event": event, "log": log.name})
-        if self._outbox is not None:
-            self._outbox.put(Events.PublishEvent(log, event, time, TO_HAN | TO_WAN, data))
+        into, control = Handling(log) if self._settings is None else self._settings.handling(event, log)
+        if into is not None:
+            self.log.record(into, event, time, data)
+            self._board.nvm.put({_KEY: self.log.image()})
+        self._board.log("device.event", {"event": event, "log": (into or LogId.ALL).name})
+        if self._outbox is not None and control:
+            self._outbox.put(Events.PublishEvent(into or LogId.ALL, event, time, control, data))
 
     async def tell(self) -> None:
         """A sleeper is awake: tell what waits."""

@@ -1,8 +1,9 @@
 """Prices, calendars and what concerns supplier and tenant, as the hub publishes them on one endpoint (SE 1.4 annex D).
 
 What is published is kept in one record of non-volatile memory, served to who asks, pushed to the displays that use the
-cluster, and shown in the Price attributes from its start time on. A display that does not get a push is told thrice; it asks
-by itself when it is back. While the hub has no time, nothing is taken and nothing is in force.
+cluster (how events are handled to the electricity meter, too), and shown in the Price attributes from its start time on. A
+display that does not get a push is told thrice; it asks by itself when it is back. While the hub has no time, nothing is
+taken and nothing is in force.
 
 Not here: how suppliers' wishes come to the hub (`tariffs`); consumption in each tier, so that a price by tier and block is left
 to the meter.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
-from hubfw.config import IHD, PPMID
+from hubfw.config import ESME, IHD, PPMID
 from hubfw.device_log import DeviceLog
 from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
@@ -46,6 +47,8 @@ GATHER: Final = S
 ROUNDS: Final = 3
 PAUSE: Final = MIN
 READERS: Final = (IHD, PPMID)
+TO_METERS: Final = (DeviceManagement.SetEventConfiguration, DeviceManagement.GetEventConfiguration)
+"""What meters that are awake are told, too."""
 CLUSTERS: Final[tuple[type[Cluster], ...]] = (Price, Calendar, DeviceManagement)
 
 _KEY: Final = "published/"
@@ -231,13 +234,14 @@ class Publisher:
         done = True
         for address, endpoints in clients.items():
             eui64 = self._han.stack.eui64_of(address)
-            if eui64 is None or self._log.kind(eui64) not in READERS:
+            kind = None if eui64 is None else self._log.kind(eui64)
+            if eui64 is None or kind not in (*READERS, ESME):
                 continue
             for number in range(told.get(eui64, 0), len(commands)):
                 command = commands[number]
                 endpoint_of = endpoints.get(command_of(type(command)).cluster.id)
                 try:
-                    if endpoint_of is not None:
+                    if endpoint_of is not None and (kind in READERS or isinstance(command, TO_METERS)):
                         await self._han.tell(address, endpoint_of, command, source=self._endpoint.number)
                 except NoAnswer:
                     done = False

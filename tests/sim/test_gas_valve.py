@@ -1,4 +1,4 @@
-"""The gas valve from the head end: an order to the hub's proxy, kept in the mirror, done at a wake, written down, told, and heard of."""
+"""The gas valve from the head end: an order to the hub's proxy, kept in the mirror, done at a wake, written down, told."""
 
 from __future__ import annotations
 

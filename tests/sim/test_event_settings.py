@@ -1,0 +1,139 @@
+"""A head end's wish how a meter handles its events: published by the hub, obeyed by the meter, kept over power cuts."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from devices.runtime.kernel import HOUR, MIN, S
+from protocols.zigbee.clusters.device_management import DeviceManagement
+from protocols.zigbee.clusters.event_id import EventId
+from protocols.zigbee.clusters.events import Events, LogId
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.device_management.events import BY_GROUP, BY_LIST, BY_LOG
+from protocols.zigbee.zcl.status import Status
+
+HOME = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
+WAN, HAN = 0x08, 0x10
+OFF, ARMED, ON = EventId.SUPPLY_OFF, EventId.SUPPLY_ARMED, EventId.SUPPLY_ON
+
+
+class Settings:
+    """Who writes to the meter, and what is known of its events."""
+
+    def __init__(self, home):
+        self.home = home
+        self.issuer = 0
+        self.frames = []
+        home.log.subscribe(self._sent, ["hub.event"])
+        self.controls = []
+        events = home.hub.firmware.events
+        endpoint = home.hub.firmware.han.endpoints[1]
+        before = events._published
+        endpoint.use(Events).on(Events.PublishEvent, lambda command, request: self._heard(before, command, request))
+
+    def _sent(self, now, who, kind, data):
+        self.frames.append((data["log"], data["event"]))
+
+    def _heard(self, before, command, request):
+        self.controls.append(command.event_control)
+        return before(command, request)
+
+    def publish(self, configuration, control, payload, start=0, issuer=None):
+        self.issuer = self.issuer + 1 if issuer is None else issuer
+        command = DeviceManagement.SetEventConfiguration(self.issuer, start, configuration, control, payload)
+        assert self.home.hub.firmware.tariffs.publish(command) is Status.SUCCESS
+        self.home.run(for_=20 * S)
+
+    def by_list(self, configuration, *events, start=0):
+        self.publish(configuration, BY_LIST, bytes((len(events),)) + struct.pack(f"<{len(events)}H", *events), start)
+
+    def switch(self):
+        """Off, armed, and on again: what is in the meter's logs, and what the hub hears of it."""
+        before = len(self.frames)
+        switch = self.home.esme.firmware.meter.switch
+        logs = {log: len(self.rows(log)) for log in LogId if log}
+        switch.disconnect()
+        switch.arm()
+        switch.press()
+        self.home.run(for_=MIN)
+        written = [(log, row[0]) for log, count in logs.items() for row in reversed(self.rows(log)[: len(self.rows(log)) - count])]
+        return written, self.frames[before:]
+
+    def rows(self, log):
+        return self.home.esme.firmware.events.log.rows(log)
+
+    def held(self):
+        """What the meter answers."""
+        self.home.hub.firmware.tariffs.of("electricity").ask(DeviceManagement.GetEventConfiguration(0xFFFF))
+        self.home.run(for_=20 * S)
+        reports = self.home.events("hub.event-configuration")
+        return {int(event, 16): octet for report in reports for event, octet in report["held"].items()}
+
+
+@pytest.fixture
+def settings(build):
+    home = build(HOME)
+    home.run(for_=MIN)
+    return Settings(home)
+
+
+USUAL = [(LogId.GENERAL, OFF), (LogId.GENERAL, ARMED), (LogId.GENERAL, ON)]
+
+
+def test_as_made_all_is_written_down_and_told(settings):
+    assert settings.switch() == (USUAL, USUAL)
+    assert settings.controls[-3:] == [3, 3, 3]
+    assert "event-settings/held" not in settings.home.esme.firmware.board.nvm
+
+
+def test_the_configuration_decides_on_log_and_telling_and_outlives_the_power(settings):
+    settings.by_list(0, OFF)
+    settings.by_list(LogId.TAMPER, ARMED)
+    settings.by_list(LogId.SECURITY | WAN, ON)
+    expected = [(LogId.TAMPER, ARMED), (LogId.SECURITY, ON)], [(LogId.SECURITY, ON)]
+    assert settings.switch() == expected
+    assert settings.controls[-1] == 2
+    settings.home.esme.cut(off_for=MIN)
+    settings.home.run(for_=3 * MIN)
+    assert settings.switch() == expected
+    assert {event: settings.held()[event] for event in (OFF, ARMED, ON)} == {OFF: 0, ARMED: 1, ON: 0x0C}
+    settings.by_list(HAN, OFF)
+    assert settings.switch()[1] == [(LogId.ALL, OFF), (LogId.SECURITY, ON)]  # told, and not written down
+    assert settings.controls[-2:] == [1, 2]
+    settings.by_list(LogId.GENERAL | WAN | HAN, OFF, ARMED, ON)
+    assert settings.switch() == (USUAL, USUAL)
+
+
+def test_a_group_or_a_log_is_configured_as_one_and_other_events_stay_as_they_are(settings):
+    settings.publish(LogId.FAULT | WAN, BY_GROUP, struct.pack("<H", 0x02FF))
+    written = [(LogId.FAULT, event) for event in (OFF, ARMED, ON)]
+    assert settings.switch() == (written, written)
+    assert settings.held()[EventId.EVENT_LOG_CLEARED] == LogId.GENERAL | WAN | HAN
+    settings.publish(LogId.GENERAL, BY_LOG, bytes((LogId.FAULT,)))
+    assert settings.switch() == (USUAL, [])
+
+
+def test_one_for_a_time_to_come_waits_also_without_power(settings):
+    start = settings.home.esme.rtc.read() // S - EPOCH + 3600
+    settings.by_list(0, OFF, ARMED, ON, start=start)
+    assert settings.switch() == (USUAL, USUAL)
+    settings.home.esme.cut(off_for=MIN)
+    settings.home.run(for_=HOUR - 5 * MIN)
+    assert settings.switch() == (USUAL, USUAL)
+    settings.home.run(for_=10 * MIN)
+    assert settings.switch() == ([], [])
+
+
+def test_only_the_hub_configures_and_nonsense_changes_nothing(settings):
+    handler = settings.home.esme.firmware.han.endpoints[1].client(DeviceManagement).handlers[DeviceManagement.SetEventConfiguration]
+    stranger = type("Request", (), {"message": type("Message", (), {"source": 0x1234})})
+    hub = type("Request", (), {"message": type("Message", (), {"source": 0})})
+    every = DeviceManagement.SetEventConfiguration(1, 0, 0, BY_GROUP, b"\xff\xff")
+    assert handler(every, stranger) is Status.NOT_AUTHORIZED
+    assert handler(DeviceManagement.SetEventConfiguration(1, 0, 0, BY_GROUP, b"\xff"), hub) is Status.MALFORMED_COMMAND
+    assert settings.switch() == (USUAL, USUAL)
+    assert handler(every, hub) is Status.SUCCESS
+    assert handler(every, hub) is Status.DUPLICATE_EXISTS
+    assert settings.switch() == ([], [])
