@@ -111,6 +111,15 @@ class Broker:
                 return
         raise AssertionError("mosquitto did not start")
 
+    def pause(self) -> None:
+        """Stop working, with every connection open; `go_on` is the way back."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)

@@ -78,6 +78,8 @@ class Session:
     name: str
     on_state: Callable[[bool], None] = lambda connected: None
     counters: Counters = field(default_factory=Counters)
+    patience: float = 5.0
+    """Seconds the broker may take over anything; then the connection is given up for a new one."""
     _boot: bytes = field(default_factory=lambda: os.urandom(4))
     _sequence: int = 0
     _seen: dict[tuple[str, bytes], int] = field(default_factory=dict)
@@ -153,7 +155,7 @@ class Session:
             identifier=f"{self.name}-{self._boot.hex()}",
             will=aiomqtt.Will(status, self._status("offline"), 1, True),
             tls_context=ssl.create_default_context() if self.spec.flag("tls") else None,
-            timeout=5.0,
+            timeout=self.patience,
             keepalive=15,
             logger=_LOG,
             # Off by default in paho: 44 ms for each round trip.
@@ -168,10 +170,9 @@ class Session:
         self.counters.connects += 1
         self._connected = True
         self.on_state(True)
-        sending = asyncio.ensure_future(self._send_waiting(client))
+        directions = [asyncio.ensure_future(self._take(client)), asyncio.ensure_future(self._send_waiting(client))]
         try:
-            async for message in client.messages:
-                self._receive(message)
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)  # one without the other is no connection
         except asyncio.CancelledError:
             await client.publish(status, self._status("offline"), qos=1, retain=True, timeout=1.0)
             raise
@@ -180,16 +181,27 @@ class Session:
             late = [message for message in self._waiting if message.qos == 0]
             self.counters.lost_away += len(late)
             self._waiting = deque(message for message in self._waiting if message.qos)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            for direction in directions:
+                direction.cancel()
+            ends = await asyncio.gather(*directions, return_exceptions=True)
             self.on_state(False)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    async def _take(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            self._receive(message)
 
     async def _send_waiting(self, client: aiomqtt.Client) -> None:
         """A record leaves the queue once the broker has it: a broken connection sends it again, as a repeat."""
         while True:
             while self._waiting:
                 message = self._waiting[0]
-                await client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+                try:
+                    await client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+                except OSError as error:
+                    raise aiomqtt.MqttError(str(error)) from error
                 if self._waiting and self._waiting[0] is message:
                     self._waiting.popleft()
             self._wake.clear()

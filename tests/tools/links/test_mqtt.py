@@ -135,6 +135,26 @@ def test_a_broker_restart_keeps_records_and_drops_datagrams(run_async, broker) -
     run_async(story())
 
 
+def test_a_message_that_the_broker_does_not_take_ends_the_connection_for_a_new_one(run_async, broker) -> None:
+    async def story() -> None:
+        hub, meter, inbox = session(broker.port, "hub"), session(broker.port, "esme"), Inbox()
+        hub[0].subscribe("wan", inbox.put, records=True)
+        meter[0].patience = 0.3
+        async with running(hub, meter):
+            broker.pause()
+            try:
+                meter[0].post("wan", b"stuck")
+                await until(meter[1], False)
+            finally:
+                broker.go_on()
+            await until(meter[1], True)
+            meter[0].post("wan", b"next")
+            assert [await inbox.get(), await inbox.get()] == [("wan", b"stuck"), ("wan", b"next")]
+        assert meter[0].counters.connects >= 2
+
+    run_async(story())
+
+
 def test_a_session_ends_when_it_is_told_to_though_the_broker_has_just_gone(run_async, broker) -> None:
     async def story() -> None:
         meter, states = session(broker.port, "esme")
