@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import installation, premises
+from tools.bench import feeder, installation, premises
 from tools.bench.access import Access, LabKeys
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -41,6 +41,7 @@ from tools.bench.device_config import (
     Repeater,
     WanModule,
 )
+from tools.bench.feeder import Outage
 from tools.bench.installation import Installation
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
@@ -88,6 +89,8 @@ class Home(Declared, frozen=True, kw_only=True):
     name: Name = "home1"
     at: tuple[Metres, Metres] = (0.0, 0.0)
     """Where it stands in a neighbourhood: its devices' positions count from there."""
+    feeder: Name | None = None
+    """The feeder of the electricity network that it hangs on, with whom else."""
     air: Air = Air()
     installation: Installation | None = None
     """How its hub is put in; it is there already unless said."""
@@ -181,6 +184,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     wan: Wan = Wan()
     notifications: Notifications = Notifications()
     neighbourhood: Neighbourhood | None = None
+    outage: Annotated[list[Outage], Meta(max_length=64)] = []
+    """Losses of supply of whole feeders."""
     home: Annotated[list[Home], Meta(min_length=1, max_length=256)]
     links: dict[str, str | Annotated[list[str], Meta(max_length=8)]] = {}
     """Endpoint, such as `esme.optical` (`home2/esme.optical` where there are more homes), to its link or links."""
@@ -201,6 +206,7 @@ class Bench(Declared, frozen=True, kw_only=True):
                 raise ValueError(f"`at` of {home.name} says where it stands in a neighbourhood, and there is no [neighbourhood]")
             if self.neighbourhood is not None and (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
                 raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
+        feeder.check(self.outage, self.home)
         owners: dict[str, str] = {}
         for home in self.home:
             for device in home.device:
@@ -299,6 +305,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.neighbourhood": Neighbourhood,
     "$.neighbourhood.walls[]": Wall,
     "$.neighbourhood.noise[]": Noise,
+    "$.outage[]": Outage,
     "$.home[]": Home,
     "$.home[].device[].wire": Wire,
     "$.home[].device[].approved[]": Product,

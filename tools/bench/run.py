@@ -28,7 +28,7 @@ from devices.runtime.kernel import Kernel
 from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
 from protocols.dlms.cosem import date_time
-from tools.bench import config
+from tools.bench import config, feeder
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, network
 from tools.bench.medium import service, street
@@ -53,7 +53,10 @@ class Run:
         plan = declared.neighbourhood
         shared = None if plan is None else street(self.kernel, plan, [(each.at, each.air) for each in declared.home])
         self.homes = {each.name: Home(self.kernel, self.net, each, declared, air=shared) for each in declared.home}
-        self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), declared.access.password.encode(), self.homes)
+        feeders = {each.name: each.feeder for each in declared.home}
+        password = declared.access.password.encode()
+        self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), password, self.homes, feeders)
+        feeder.strike(declared.outage, self.homes, declared.home)
         self.installers = dict(self._installers())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
         self.endpoints = {name: self._bridge(name) for name in doors}

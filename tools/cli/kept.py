@@ -65,7 +65,7 @@ def write_keys(path: Path, run: Run) -> None:
 
 def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
     """How a run stands, for `--json`. `seconds`: what it took."""
-    return {
+    told: dict[str, object] = {
         "bench": run.declared.name,
         "seed": run.kernel.seed,
         "commissioned": run.commissioned,
@@ -79,7 +79,12 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
         },
         "notices": [type(notice).__name__ for notice in run.head_end.received],
         "digest": run.digest(),
-    } | ({"installations": {name: each.record for name, each in run.installers.items()}} if run.installers else {})
+    }
+    if run.installers:
+        told["installations"] = {name: each.record for name, each in run.installers.items()}
+    if run.declared.outage:
+        told["outages"] = run.head_end.outages()
+    return told
 
 
 def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Iterator[str]:
@@ -94,6 +99,8 @@ def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Ite
     for name, installer in run.installers.items():
         last = installer.record[-1].outcome if installer.record else "under way"
         yield f"  {name}: installation {last}, visits: {len(installer.record)}"
+    for outage in run.head_end.outages() if run.declared.outage else ():
+        yield f"  {outage}"
     speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
     yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
     yield f"digest {run.digest()}"

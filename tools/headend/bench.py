@@ -14,6 +14,7 @@ from typing import Self
 
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Host
+from hubfw.hub_device import device_name
 from hubfw.sap_table import GAS, HUB
 from protocols.dlms.client import Client, drive
 from protocols.dlms.meter import Meter
@@ -22,6 +23,7 @@ from tools.bench.home import Home
 from tools.errors import BadInput, suggest
 from tools.headend.head_end import HeadEnd, Line, NoAnswer, Schedule
 from tools.headend.head_end import Question as Question
+from tools.headend.outages import Outage, Premises, correlate
 from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
 
 SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS}
@@ -31,8 +33,11 @@ SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS}
 class BenchHeadEnd(HeadEnd):
     """A `HeadEnd` that knows the bench's homes. Its synchronous calls run the kernel: not from inside the run."""
 
-    def __init__(self, kernel: Kernel, host: Host, password: bytes, homes: Mapping[str, Home]) -> None:
+    def __init__(
+        self, kernel: Kernel, host: Host, password: bytes, homes: Mapping[str, Home], feeders: Mapping[str, str | None]
+    ) -> None:
         super().__init__(kernel, host, password)
+        self._feeders = feeders
         self._homes = homes
 
     def meter(self, name: str = "esme", *, writes: bool = False) -> Meter:
@@ -48,6 +53,12 @@ class BenchHeadEnd(HeadEnd):
         """`schedule` by the device's name."""
         home, label = self._place(name)
         return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first)
+
+    def outages(self) -> list[Outage]:
+        """What the notices so far say of outages, by premises and feeder."""
+        with_hubs = [home for home in self._homes.values() if not home.foreign]
+        known = {device_name(home.hub.eui64): Premises(home.name, self._feeders[home.name]) for home in with_hubs}
+        return correlate(self.received, known, self.kernel.utc)
 
     async def pair(self, name: str, *, seconds: int = DEFAULT_TIME) -> None:
         """Have a device's hub let it join within so many seconds. Raises RemoteProtocolError when the hub refuses."""
