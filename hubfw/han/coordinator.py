@@ -59,6 +59,8 @@ class Coordinator:
         self._arrived = arrived
         self._opened: int | None = None
         """Until when joining was opened by hand (ns); 0: closed by hand; None: by what is missing."""
+        self._visit = 0
+        """Until when joining is open besides, for a visitor (ns)."""
         self._renewal: Timer | None = None
         self._second_half: Timer | None = None
         self._codes: dict[int, bytes] = {}
@@ -125,11 +127,17 @@ class Coordinator:
     @property
     def permitting(self) -> bool:
         """Whether devices may join now."""
-        return bool(self.missing) if self._opened is None else self._opened > self.han.now
+        return self._until is None or self._until > self.han.now
+
+    @property
+    def _until(self) -> int | None:
+        """When joining closes (ns); None: when nobody is missing any more."""
+        return None if self._opened is None and self.missing else max(self._opened or 0, self._visit)
 
     def permit(self, seconds: int) -> None:
-        """Let devices of the log join for so long, 0: not any longer, whoever is missing."""
+        """Let devices of the log join for so long, 0: not any longer, whoever is missing or has come for a visit."""
         self._opened = self.han.now + seconds * S if seconds else 0
+        self._visit = 0
         self._halve()
         self._permit()
 
@@ -157,6 +165,22 @@ class Coordinator:
         self._log.add(entry, known)
         self._halve()
 
+    def welcome(self, visitor: Entry, seconds: int) -> None:
+        """Enter a visitor into the log, and let it join for so long; raises as `register`. Who has opened or closed joining by hand
+        is not overruled: the longer time counts, and what was before comes again with `visit_over`."""
+        opened = self._opened
+        self.register(visitor)
+        self._opened, self._visit = opened, self.han.now + seconds * S
+        self._halve()
+        self._permit()
+
+    def visit_over(self) -> None:
+        """No visitor has yet to join."""
+        self._visit = 0
+        self._permit()
+        if not self.permitting:
+            self.han.apply(self.han.stack.permit(0, self.han.now))
+
     def unregister(self, eui64: int) -> None:
         """Strike a device off the log, and send it away; the network key it knows goes, too, if that is the hub's policy."""
         held = self.han.stack.trust_centre.held(eui64)
@@ -181,7 +205,7 @@ class Coordinator:
             self._second_half.cancel()
             self._second_half = None
         if self._codes and self.permitting:
-            left = 0 if self._opened is None else self._opened - self.han.now
+            left = 0 if self._until is None else self._until - self.han.now
             self._second_half = self._firmware.after(left // 2, self._use_codes)
 
     def _use_codes(self) -> None:
@@ -223,9 +247,8 @@ class Coordinator:
         if self._renewal is not None:
             self._renewal.cancel()
             self._renewal = None
-        seconds = PERMIT
-        if self._opened is not None:
-            seconds = min(PERMIT, max(0, -(-(self._opened - self.han.now) // S)))
+        until = self._until
+        seconds = PERMIT if until is None else min(PERMIT, max(0, -(-(until - self.han.now) // S)))
         if self.permitting or self._opened is not None:
             self.han.apply(self.han.stack.permit(seconds, self.han.now))
         if self.permitting:
@@ -252,7 +275,7 @@ class Coordinator:
     def _joined(self, device: Device, short: int) -> None:
         self._log.join(device.eui64, self._firmware.board.rtc.read())
         self._use_code(device.eui64)
-        if not self.missing and self._opened is None:
+        if not self.permitting and self._opened is None:
             self.han.apply(self.han.stack.permit(0, self.han.now))
         self._firmware.board.log("hub.arrived", {"eui64": device.eui64, "kind": device.kind, "short": short})
 

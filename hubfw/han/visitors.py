@@ -1,7 +1,7 @@
 """Hand-held terminals that an engineer brings: heard outside the network for an hour from power-on, in the log for a visit (GBCS).
 
 A terminal establishes a key by inter-PAN, sends its EUI-64 and install code under it, and has ten minutes to join. It leaves when
-the visit is over, or is struck off the log when it has not joined; the hub keeps nothing of it.
+the visit is over, or is struck off the log when it has not joined; the hub keeps nothing of it, and joining is as open as before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from protocols.zigbee.trust_centre import DeviceLogFull
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+    from devices.runtime.kernel import Timer
 
 OPEN: Final = 60 * MIN
 JOINING: Final = 10 * MIN
@@ -34,7 +35,12 @@ class Visitors:
         self._coordinator = coordinator
         self._log = log
         self.outside = Outside(coordinator.han, config.credentials, self._asked)
+        self._joining: dict[int, Timer] = {}
+        """EUI-64 of a terminal that may join yet to the end of its time."""
         coordinator.han.on(DeviceLeft, self._left)
+        for device in log.of(HHT):
+            if not device.joined:  # the hub was restarted when it was to join
+                self._expect(device.eui64)
 
     def start(self) -> None:
         """Power has come."""
@@ -54,20 +60,34 @@ class Visitors:
         if request.eui64 != source or (known is not None and known.kind != HHT):
             return admission.NOT_YOURS
         try:
-            self._coordinator.register(Entry(request.eui64, request.install_code, HHT))
+            self._coordinator.welcome(Entry(request.eui64, request.install_code, HHT), JOINING // SECOND)
         except InstallCodeError:
             return admission.BAD_CODE
         except DeviceLogFull:
             return admission.FULL
-        self._coordinator.permit(JOINING // SECOND)
-        self._firmware.after(JOINING, self._not_joined, request.eui64)
+        self._expect(request.eui64)
         return admission.ADMITTED
 
-    def _not_joined(self, eui64: int) -> None:
+    def _expect(self, eui64: int) -> None:
+        before = self._joining.pop(eui64, None)
+        if before is not None:
+            before.cancel()
+        self._joining[eui64] = self._firmware.after(JOINING, self._time_is_up, eui64)
+
+    def _time_is_up(self, eui64: int) -> None:
         device = self._log.get(eui64)
         if device is not None and device.kind == HHT and not device.joined:
             self._coordinator.unregister(eui64)
+        self._done(eui64)
 
     def _left(self, left: DeviceLeft) -> None:
         if self._log.kind(left.eui64) == HHT:
             self._coordinator.unregister(left.eui64)
+            self._done(left.eui64)
+
+    def _done(self, eui64: int) -> None:
+        timer = self._joining.pop(eui64, None)
+        if timer is not None:
+            timer.cancel()
+        if not self._joining:
+            self._coordinator.visit_over()

@@ -104,6 +104,39 @@ def test_a_visit_that_breaks_off_leaves_nothing_at_the_hub_either(home, visit):
     assert not home.hub.firmware.coordinator.permitting
 
 
+@pytest.mark.parametrize("breaks_off", [False, True])
+@pytest.mark.parametrize(("opened", "left"), [(None, False), (0, False), (20 * 60, True), (5, False)])
+def test_joining_is_as_open_after_a_visit_as_before(home, visit, opened, left, breaks_off):
+    """By nobody, closed by hand, opened by hand for long or for a moment: a visit changes none of it."""
+    coordinator = home.hub.firmware.coordinator
+    if opened is not None:
+        coordinator.permit(opened)
+    before = coordinator._opened
+    if breaks_off:
+        there = home.only.visit(meter=None)
+        home.until(lambda: home.events("hub.visitor"))
+        there.end()
+        home.run(for_=11 * MIN)
+    else:
+        visit(home)
+        home.run(for_=S)
+    assert coordinator._opened == before
+    assert coordinator.permitting is left
+    assert home.hub.firmware.han.stack._parent.permitted is left
+
+
+def test_a_terminal_that_was_let_in_before_the_hub_restarted_is_struck_off_as_well(home):
+    there = home.only.visit(meter=None)
+    home.until(lambda: home.events("hub.visitor"))
+    there.end()
+    home.hub.restart()
+    home.run(for_=MIN)
+    assert home.hub.firmware.log.get(home.board("hht").eui64) is not None
+    home.run(for_=11 * MIN)
+    assert home.hub.firmware.log.get(home.board("hht").eui64) is None
+    assert not home.hub.firmware.coordinator.permitting
+
+
 def test_a_terminal_of_another_issuer_gets_no_key(build, visit):
     other = authority("another bench", SUITES[2]).issue(0x00DB123456789077, Random(1).getrandbits)
     table = {"certificate": other.certificate.hex(), "private_key": f"{other.private_key:x}", "authority": other.authority.hex()}
