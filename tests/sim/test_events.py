@@ -213,16 +213,19 @@ def test_each_device_learns_its_own_dwelling_and_no_other(home):
 
 def two_dwellings(names):
     kinds = {"hub": "hub", "esme": "esme", "esme2": "esme", "ihd": "ihd", "ihd2": "ihd"}
-    return "[[home]]\n" + "".join(f"[[home.device]]\nkind = '{kinds[name]}'\nname = '{name}'\n" for name in names)
+    dwellings = {"esme": "flat-1", "ihd": "flat-1", "esme2": "flat-2", "ihd2": "flat-2"}
+    return "[[home]]\n" + "".join(
+        f"[[home.device]]\nkind = '{kinds[name]}'\nname = '{name}'\n"
+        + (f"dwelling = '{dwellings[name]}'\n" if name in dwellings else "")
+        for name in names
+    )
 
 
 @pytest.mark.parametrize("order", [("esme", "esme2"), ("esme2", "esme")])
 def test_of_two_meters_a_display_takes_its_own_dwelling_s(build, order):
     home = build(two_dwellings(("hub", *order, "ihd", "ihd2")))
-    hub, boards = home.hub.firmware, {name: home.board(name) for name in ("esme", "esme2", "ihd", "ihd2")}
+    boards = {name: home.board(name) for name in ("esme", "esme2", "ihd", "ihd2")}
     pairs = (("ihd", "esme"), ("ihd2", "esme2"))
-    dwellings = tuple(tuple(boards[name].eui64 for name in pair) for pair in pairs)
-    hub.events._config = replace(hub.config, dwellings=dwellings)
     for display, _ in pairs:
         boards[display].cut(off_for=S)
     home.run(for_=3 * MIN)

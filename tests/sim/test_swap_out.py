@@ -12,7 +12,7 @@ from devices.runtime.board import Board
 from devices.runtime.kernel import HOUR, MIN
 from devices.runtime.supply import MainsSupply
 from protocols.zigbee import security
-from tools.bench.home import GPF
+from tools.bench.identity import GPF
 
 NEW_HUB = 0x00DB_5357_4150_0001
 REPLACED = "han.trust-centre-replaced"

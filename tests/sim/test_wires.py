@@ -15,7 +15,7 @@ from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.supply import MainsSupply
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.xdlms import DataAccessResult
-from tools.bench.home import GPF
+from tools.bench.identity import GPF
 
 IMPORT, LOAD_PROFILE = "1-0:1.8.0", "1-0:99.1.0"
 SUCCESSOR = 0x00DB_5749_5245_0001

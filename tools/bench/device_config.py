@@ -68,6 +68,8 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
     """Whose device it is, where premises have two suppliers."""
     consumer: Name | None = None
     """Whose home it is in, where that is to be said: one hub serves one consumer."""
+    dwelling: Name | None = None
+    """Which home of a building with one hub it belongs to: a display that asks learns of its own dwelling's devices only."""
     listed: bool = True
     """It is in the hub's device log from the start; if not, somebody enters it there before it can join."""
     elsewhere: bool = False

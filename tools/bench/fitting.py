@@ -15,8 +15,9 @@ from devices.runtime.flash import Flash
 from devices.runtime.rtc import Rtc
 from devices.runtime.supply import MainsSupply
 from tools.bench import device_config
-from tools.bench.home import GPF, KINDS, Home, Parts, hub_config
-from tools.bench.identity import identify
+from tools.bench.home import KINDS, Home, Parts
+from tools.bench.hub_settings import hub_config
+from tools.bench.identity import GPF, identify
 
 
 def fit(home: Home, name: str = "hub2", *, at: tuple[float, float] = (0.2, 0.2), reserve: int = 240_000_000_000) -> Board:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import hubfw
 from devices import cad, esme, gsme, hht, ihd, load_controller, ppmid, rcp, repeater
@@ -30,9 +30,9 @@ from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
-from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import config, device_config, installation, prepay
-from tools.bench.identity import Identity, authority, derive, identify
+from tools.bench.hub_settings import engineer_password, flag, hub_config, slotted, wired
+from tools.bench.identity import GPF, Identity, authority, identify
 from tools.bench.medium import medium
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
@@ -48,8 +48,6 @@ HEAD_END = "dcc"
 """The head end's host on the virtual network."""
 LISTENER = "listener"
 """The host behind which a listener of the real world stands."""
-GPF = 1 << 56
-"""The bit by which the gas proxy's EUI-64 differs from its hub's."""
 METER_FLASH = 2048 * KIB
 """A bank that holds a year and a month of half hours."""
 SMALL_FLASH = 128 * KIB
@@ -187,6 +185,11 @@ class Home:
             raise BadInput(f"{self.name} has no hub")
         return self.boards[self.of_kind("hub")[0]]
 
+    @property
+    def notified(self) -> str:
+        """The host that the hub's notices go to."""
+        return LISTENER if self.bench.notifications.to != config.HEAD_END else HEAD_END
+
     def of_kind(self, kind: str) -> list[str]:
         """Labels of the devices of a kind, in the order of the bench file."""
         return [label for label, device in self.declared.items() if device.kind == kind]
@@ -210,7 +213,7 @@ class Home:
             radio=self._radio(device.label) if kind.radio or (device.kind == "hht" and self._together) else None,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
             ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
-            net=self.net.host(identity.node) if kind.wan and not _slotted(device) else None,
+            net=self.net.host(identity.node) if kind.wan and not slotted(device) else None,
             modem=_modem(self, device, identity.node),
             buttons=kind.buttons,
             display=kind.display,
@@ -263,10 +266,6 @@ def _slot(parts: Parts) -> Supply:
     return wan_slot.supply(parts)
 
 
-def _slotted(device: device_config.Device) -> bool:
-    return isinstance(device, device_config.Hub) and device.wan == "module"
-
-
 def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
     return lambda parts: MainsSupply(parts.home.mains, int(hold_up_s * S))
 
@@ -296,79 +295,6 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
     return lambda parts: Battery(parts.home.kernel, inserted=inserted and parts.home.mains.live)
 
 
-def hub_config(parts: Parts) -> hubfw.Config:
-    """What a hub of this home is told."""
-    home, device = parts.home, parts.device
-    assert isinstance(device, device_config.Hub)
-    listed = [label for label, each in home.declared.items() if _joins(each) and each.listed]
-    wired = [label for label, each in home.declared.items() if _wired(each)]
-    return hubfw.Config(
-        gpf_eui64=parts.identity.eui64 ^ GPF,
-        credentials=parts.credentials,
-        device_log=tuple(
-            hubfw.Entry(home.identities[label].eui64, home.identities[label].install_code, home.declared[label].kind)
-            for label in listed
-        ),
-        push_destination=(LISTENER if home.bench.notifications.to != config.HEAD_END else HEAD_END, 4059),
-        wan_address=parts.identity.node if _slotted(device) else None,
-        wan_application=device.wan_application,
-        lls_password=parts.password,
-        lab=home.bench.access.lab,
-        backup_key=derive(home.kernel.seed, home.name, "hub backup", 32),
-        engineer_password=engineer_password(home),
-        outage_after_ns=int(device.outage_after_s * S),
-        central=device.central,
-        outage_reports=None
-        if device.outage_reports is None
-        else tuple(home.identities[label].eui64 for label in device.outage_reports),
-        voltage_alerts=tuple((home.identities[label].eui64, device.voltage_alert_after) for label in device.voltage_alerts),
-        restart_spread_ns=int(device.restart_spread_s * S),
-        wired_meter=home.identities[wired[0]].eui64 if wired else None,
-        flag_baud=_flag(home.declared[wired[0]])[1] if wired else None,
-        channel=home.channel,
-        sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
-        duty_limits=Limits()
-        if home.sub_ghz is None
-        else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
-        mbus=_on_mbus(home),
-        core_only=device.core_only,
-        consumer_view=bool(home.of_kind("consumer-module")),
-        approved=_approved(device),
-        prepay=None if device.prepay is None else prepay.hub(home, device.prepay),
-        tunnel_protocol=home.profile.tunnel_protocol,
-    )
-
-
-def _joins(device: device_config.Device) -> bool:
-    """Whether it is on the meters' network, once it is let in."""
-    consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
-    return device.kind in device_config.JOINING_KINDS and not _wired(device) and not consumers
-
-
-def _approved(device: device_config.Hub) -> tuple[hubfw.Product, ...] | None:
-    if device.approved is None:
-        return None
-    return tuple(
-        hubfw.Product(row.kind, int(row.maker.replace("-", "").replace(":", ""), 16), row.manufacturer, row.model)
-        for row in device.approved
-    )
-
-
-def engineer_password(home: Home) -> bytes:
-    """Of client 48 at the home's hub: 16 octets."""
-    return derive(home.kernel.seed, home.name, "engineer", 8).hex().encode()
-
-
-def _wired(device: device_config.Device) -> bool:
-    return isinstance(device, device_config.Esme) and device.interface == "wired"
-
-
-def _flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
-    """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
-    wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
-    return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)
-
-
 def _network(home: Home) -> int | None:
     """The extended PAN id printed on the home's hub; None: any network will do."""
     return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
@@ -381,8 +307,8 @@ def _esme(parts: Parts) -> esme.Config:
         credentials=parts.credentials,
         lls_password=parts.password,
         lab=parts.home.bench.access.lab,
-        interface="wired" if _wired(parts.device) else "han",
-        flag=_flag(parts.device),
+        interface="wired" if wired(parts.device) else "han",
+        flag=flag(parts.device),
         tunnel_protocol=parts.home.profile.tunnel_protocol,
         remote_close=parts.home.profile.remote_close,
         foreign=parts.home.foreign,
@@ -435,14 +361,6 @@ def _consumers() -> ModuleType:
 def _ppmid(parts: Parts) -> ppmid.Config:
     messages = parts.home.profile.tunnel_protocol == GB_HRGP
     return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
-
-
-def _on_mbus(home: Home) -> tuple[hubfw.MBusMeter, ...]:
-    if not home.of_kind("mbus-gas"):
-        return ()
-    from tools.bench import mbus  # few homes have it: the others don't wait for it
-
-    return mbus.meters(home)
 
 
 def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:

@@ -17,6 +17,8 @@ from tools.bench.device_config import Device
 
 ISSUER = b"BENCHECA"
 """Identifier of the certificate authority."""
+GPF = 1 << 56
+"""The bit by which the gas proxy's EUI-64 differs from its hub's."""
 _LOCAL, _GROUP = 0x02, 0x01
 """Bits of an EUI-64's first octet: locally administered, and not one device."""
 
