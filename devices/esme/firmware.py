@@ -167,7 +167,7 @@ class Firmware(firmware.Firmware):
         """Write down what happens to supply, switch, clock and account, and tell the hub."""
         events = self.events = EventRecorder(self, endpoint, han, EventSettings(self, endpoint, _EVENTS))
         self.supply.happened = events.happened
-        self.prepayment.happened = events.happened
+        self.prepayment.happened = self.prepayment.alarms.happened = events.happened
         clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
         self.meter.switch.watch(lambda state: events.happened(_SWITCHED[state]))
 

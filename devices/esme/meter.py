@@ -2,7 +2,7 @@
 
 Registers, voltage, load switch, logs and demand extremes. All that belongs to a half hour goes to flash in one transaction. Rows
 hold registers as they stood at the end of the period: energy in a period is the difference of two rows.
-Not here: tariff, billing and prepayment, which come with the GB message layer; time-of-use and block registers; export.
+Not here: tariff and billing (`timed_objects`), the account (`prepayment`), limits (`limits`); registers by rate or block; export.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Extreme:
 class Meter:
     """Measures from now on. `reliable()`: whether the clock can be believed; `failed`: it was without supply until now.
 
-    `on_half_hour` and `on_day` are told of new rows; `on_change` that something on the meter's face has changed.
+    `on_half_hour` and `on_day` are told of new rows; `on_change` that something on the meter's face has changed;
+    `on_friendly_period` that a period of non-disablement begins, or ends.
     """
 
     def __init__(self, firmware: Firmware, config: Config, *, reliable: Callable[[], bool], failed: bool) -> None:
@@ -49,6 +50,7 @@ class Meter:
         self.on_half_hour: list[Callable[[Row], object]] = []
         self.on_day: list[Callable[[Row], object]] = []
         self.on_change: Callable[[], object] = lambda: None
+        self.on_friendly_period: Callable[[bool], object] = lambda begins: None
         self.voltage = Voltage(firmware, config.voltage_limits)
         self.switch = LoadSwitch(board.nvm, self._moved, REMOTE_RECONNECTION if config.remote_close else REMOTE_ARMING)
         demand = Demand(electricity(config.kwh_a_year), board.rng("load"))

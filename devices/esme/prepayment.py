@@ -2,10 +2,10 @@
 
 Amounts are thousandths of a penny. A new meter is in credit mode, and its tariff is the one in force on the display. Energy is
 taken every half hour, the rest when its time comes. In prepayment mode the switch opens when no credit is in use, and is armed when
-one is again. All that changes is in flash. GB's values to come (class 9000) are other objects' attributes, each with a time of its
-own, and so is the account to come, `0-1:19.0.0`.
-Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), GB's calendars of
-non-disablement, more rates than the one in force.
+one is again; in a friendly period (GB: non-disablement) it stays closed, and opens at the end. All that changes is in flash. GB's
+values to come (class 9000) are other objects' attributes, each with a time of its own, and so is the account to come, `0-1:19.0.0`.
+Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), more rates than the one in
+force.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ CREDIT_MODE: Final = [(BALANCE, charge, "111") for charge in (TARIFF, STANDING, 
 _STORED: Final = "payment/"
 _TAKEN: Final = "payment/wh"
 _DISABLED: Final = "payment/disabled"
+_FRIENDLY: Final = "payment/friendly"
 _NO_DECIMALS: Final = 0
 _DAY: Final = 86_400
 _WRITABLE: Final = {"account_mode_and_status": Access.READ_WRITE}
@@ -68,10 +69,13 @@ class Prepayment:
         """What else goes to flash in the same transaction."""
         self.find = device.find
         self._taken: int = board.nvm.get(_TAKEN, meter.import_wh)
+        self.on_change: Callable[[], object] = lambda: None
+        """Told when anything of the account has changed, after the supply."""
         self._disabled: bool = board.nvm.get(_DISABLED, False)
         account = _account(ACCOUNT, credit_charge_configuration=CREDIT_MODE)
         credits, charges = _credits(), _charges(config, self._collect)
         self.payment = Payment(account, credits, charges)
+        self.payment.friendly = board.nvm.get(_FRIENDLY, False)
         self._made = self.payment.image()
         self.payment.restore({key.removeprefix(_STORED): board.nvm.get(key) for key in board.nvm.keys(_STORED)})
         following = _account(
@@ -87,6 +91,7 @@ class Prepayment:
         for thing in (account, following, *credits, *charges, gateway, *_to_come(board, account, credits)):
             device.add(thing)
         meter.on_half_hour.append(lambda row: self._advance())
+        meter.on_friendly_period = self._friendly_period
 
     def credit(self, name: Obis) -> cosem.Credit:
         """One of the credits."""
@@ -100,6 +105,23 @@ class Prepayment:
     def disabled(self) -> bool:
         """The supply is off for want of credit."""
         return self._disabled
+
+    @property
+    def friendly(self) -> bool:
+        """It is a friendly period: want of credit opens no switch."""
+        return self.payment.friendly
+
+    @property
+    def on_friendly_credit(self) -> bool:
+        """The supply is on without credit, because the period is friendly."""
+        return self._out and self.friendly and self._meter.switch.closed
+
+    def _friendly_period(self, begins: bool) -> None:
+        """One begins or ends. A supply that was off by then stays off."""
+        if begins is not self.payment.friendly:
+            self._board.nvm.put({_FRIENDLY: begins})
+            self.payment.friendly = begins
+            self._supply()
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -156,11 +178,14 @@ class Prepayment:
             nvm.put(news)
             self._supply()
 
+    @property
+    def _out(self) -> bool:
+        return self.payment.account.mode == PaymentMode.PREPAYMENT and self.payment.in_use is None
+
     def _supply(self) -> None:
         """No credit in use, no supply; but whoever else opened the switch has his own reasons."""
-        switch = self._meter.switch
-        out = self.payment.account.mode == PaymentMode.PREPAYMENT and self.payment.in_use is None
-        if out and switch.closed:
+        switch, out = self._meter.switch, self._out
+        if out and switch.closed and not self.friendly:
             self._disabled = True
             self._board.nvm.put({_DISABLED: True})
             switch.disconnect()
@@ -168,6 +193,7 @@ class Prepayment:
             self._disabled = False
             self._board.nvm.put({_DISABLED: False})
             switch.arm()
+        self.on_change()
 
 
 def _account(

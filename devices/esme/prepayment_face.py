@@ -3,14 +3,13 @@
 Amounts are the account's, hundred-thousandths of a pound. Who stands at a display of the home may top up and select emergency
 credit; everything else is the supplier's, and comes from the trust centre or not at all. Commands of the supplier may be dated
 ahead: one of each kind waits in flash; an older issuer event than the last one is refused.
-Debts 1 and 2 are collected by time, debt 3 from top-ups. Not here: friendly credit (GB's non-disablement calendar), the cost of
-consumption, alarms.
+Debts 1 and 2 are collected by time, debt 3 from top-ups. Status of credit and alarms are
+`prepayment_alarms`'. Not here: the cost of consumption.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from devices.esme.meter import Meter
@@ -28,6 +27,7 @@ from devices.esme.prepayment import (
     TIME_DEBT_2,
 )
 from devices.esme.prepayment import Prepayment as Account
+from devices.esme.prepayment_alarms import COMES, GOES, PrepaymentAlarms
 from devices.parts.deadline import Deadline
 from devices.parts.load_switch import ARMED
 from devices.runtime.kernel import S
@@ -45,7 +45,6 @@ from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.prepayment import (
     AlarmStatus,
-    CreditStatus,
     DebtCreditStatus,
     DebtRecovery,
     Originator,
@@ -94,12 +93,6 @@ def signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-_EMERGENCY: Mapping[State, int] = MappingProxyType({
-    State.SELECTABLE: int(CreditStatus.EMERGENCY_AVAILABLE),
-    State.SELECTED: int(CreditStatus.EMERGENCY_SELECTED),
-    State.IN_USE: int(CreditStatus.EMERGENCY_SELECTED | CreditStatus.EMERGENCY_IN_USE),
-})  # fmt: skip
-"""What the credit status says of emergency credit."""
 _CONTROL = int(PaymentControl.CONTACTOR | PaymentControl.CREDIT_DISPLAY)
 _PREPAID_CONTROL = int(_CONTROL | PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION)
 
@@ -116,7 +109,6 @@ class PrepaymentFace:
         self.happened: Callable[[int, LogId], object] = lambda event, log: None
         """Told of what became of top-ups, modes and adjustments."""
         self._changed_at = self._now()
-        self._refused = AlarmStatus(0)
         self._paid = {name: int(account.charge(name).total_amount_paid.value) for name in DEBTS}
         self._last: dict[str, int] = dict(board.nvm.get(_LAST, {}))
         self._settings: dict[str, int] = board.nvm.get(_SETTINGS, {})
@@ -128,7 +120,6 @@ class PrepaymentFace:
             Prepayment.payment_control_configuration: self._control,
             Prepayment.credit_remaining: lambda: account.credit(BALANCE).amount,
             Prepayment.emergency_credit_remaining: self._emergency,
-            Prepayment.credit_status: self._status,
             Prepayment.credit_remaining_timestamp: lambda: self._changed_at,
             Prepayment.accumulated_debt: lambda: max(-account.credit(ACCUMULATED).amount, 0),
             Prepayment.overall_debt_cap: lambda: account.payment.account.max_provision.value,
@@ -140,12 +131,12 @@ class PrepaymentFace:
             Prepayment.low_credit_warning_level: lambda: max(account.credit(BALANCE).warning_threshold.value, 0),
             Prepayment.ihd_low_credit_warning_level: lambda: self._settings.get("display", 0),
             Prepayment.cut_off_value: lambda: account.credit(BALANCE).limit.value,
-            Prepayment.prepayment_alarm_status: self._alarms,
             Prepayment.currency_scaling_factor: POUNDS_AT_MINUS_5,
             Prepayment.currency: currency,
         }
         for attribute, value in values.items():
             server[attribute] = value
+        self.alarms = PrepaymentAlarms(board, server, account)
         for number in range(1, 6):
             self._show_top_up(number)
         for number, name in enumerate(DEBTS, 1):
@@ -173,26 +164,6 @@ class PrepaymentFace:
         """What there is of it; before somebody selects it, what there would be."""
         credit = self._account.credit(EMERGENCY)
         return credit.amount if credit.status >= State.SELECTED else int(credit.preset_credit_amount.value)
-
-    def _status(self) -> int:
-        balance, emergency = self._account.credit(BALANCE), self._account.credit(EMERGENCY)
-        low = balance.amount <= balance.warning_threshold.value
-        status = int(CreditStatus.LOW if low else CreditStatus.OK)
-        if emergency.preset_credit_amount.value:
-            status |= CreditStatus.EMERGENCY_ENABLED
-        status |= _EMERGENCY.get(emergency.status, 0)
-        if self._account.payment.in_use is None:
-            status |= CreditStatus.EXHAUSTED
-        return int(status)
-
-    def _alarms(self) -> int:
-        prepaid = self._account.payment.account.mode == PaymentMode.PREPAYMENT
-        status, alarms = self._status(), self._refused
-        if prepaid and status & CreditStatus.LOW:
-            alarms |= AlarmStatus.LOW_CREDIT
-        if prepaid and status & CreditStatus.EMERGENCY_AVAILABLE:
-            alarms |= AlarmStatus.EMERGENCY_AVAILABLE
-        return alarms | (AlarmStatus.DISCONNECTED_BY_CREDIT if self._account.disabled else 0)
 
     def _show_top_up(self, number: int) -> None:
         def cell(place: int, nothing: int | bytes) -> Callable[[], object]:
@@ -271,7 +242,7 @@ class PrepaymentFace:
         delivery = Delivery.REMOTE if originator == Originator.ENERGY_SERVICE_INTERFACE else Delivery.MANUAL
         judgement = self._account.gateway.receive(code, delivery)
         result, alarm = _FAILED.get(judgement.status, (None, AlarmStatus(0)))
-        self._refused = alarm
+        self.alarms.refused = alarm
         if result is not None:
             self.happened(_TOP_UP_REFUSED[result, alarm], LogId.GENERAL)
             return result, 0
@@ -447,7 +418,7 @@ _TOP_UP_REFUSED: Final = {
 }
 PAYMENT_EVENTS: Final = (
     *(event for pair in _EVENTS.values() for event in pair), *_TOP_UP_REFUSED.values(),
-    EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY, EventId.TOPUP_ACCEPTED_VIA_REMOTE,
+    *COMES.values(), *GOES.values(), EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY, EventId.TOPUP_ACCEPTED_VIA_REMOTE,
     EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_ACTIONED, EventId.SELECT_AVAILABLE_EMERGENCY_CREDIT_REJECTED,
 )  # fmt: skip
 """What can happen to an account."""

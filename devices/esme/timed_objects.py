@@ -2,7 +2,8 @@
 
 What a client may write is limited as in GB: 4 seasons, 4 weeks, 16 days of 48 switching times, 50 special days. A
 tariff script says which rate is in force, and that is all it does until there are registers for rates; the scripts of
-the non-disablement calendar wait for prepayment. Billing days capture the billing log. What clients write is in flash.
+the non-disablement calendar begin and end periods in which want of credit opens no switch (`prepayment`). Billing days
+capture the billing log. What clients write is in flash.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from protocols.dlms.xdlms import DataAccessResult
 
 ENABLE, DISABLE, ARM = 0x33, 0x34, 0x36
 """Scripts of the supply (GBCS ECS42 to ECS44)."""
-_NON_DISABLEMENT: Final = (32, 33)
+FRIENDLY_BEGINS, FRIENDLY_ENDS = 32, 33
+"""Scripts of the non-disablement calendar."""
 _RATES: Final = (*range(1, 49), *range(101, 109))
 """Scripts of the tariff: time-of-use rates, and time-of-use rates with blocks."""
 _RESET_BLOCKS: Final = 0x63
@@ -45,6 +47,7 @@ POWER: Final = Obis("1-0:1.7.0")
 TARIFF_SCRIPTS: Final = Obis("0-0:10.0.100")
 SUPPLY_SCRIPTS: Final = Obis("0-0:10.0.106")
 BILLING_SCRIPTS: Final = Obis("0-0:10.0.1")
+NON_DISABLEMENT: Final = Obis("0-0:12.0.1")
 BILLING_LOG: Final = Obis("0-0:98.1.0")
 PUSH: Final = Obis("0-0:25.9.0")
 _PUSHED: Final = (Obis("0-0:42.0.0"), Obis("0-0:1.0.0"), Obis("1-0:1.8.0"))
@@ -66,9 +69,12 @@ def _supply(meter: Meter, find: Find) -> list[InterfaceClass]:
     def execute(argument: Data) -> None:
         if argument.value == ARM:
             meter.switch.arm()
+        elif argument.value in (FRIENDLY_BEGINS, FRIENDLY_ENDS):
+            meter.on_friendly_period(argument.value == FRIENDLY_BEGINS)
 
     scripts = [
-        *((number, []) for number in _NON_DISABLEMENT),
+        (FRIENDLY_BEGINS, []),
+        (FRIENDLY_ENDS, []),
         (ENABLE, [(Service.EXECUTE, 70, SUPPLY, 2, axdr.i8(0))]),
         (DISABLE, [(Service.EXECUTE, 70, SUPPLY, 1, axdr.i8(0))]),
         (ARM, []),
@@ -83,7 +89,7 @@ def _tariff(board: Board, find: Find) -> list[InterfaceClass]:
 
     days = cosem.SpecialDaysTable("0-0:11.0.0", on={"entries": _at_most(_SPECIAL_DAYS)})
     closed_days = cosem.SpecialDaysTable("0-0:11.0.2", on={"entries": _at_most(20)})
-    plan = cosem.Schedule("0-0:12.0.1", special_days=closed_days, on={"entries": _at_most(_ENTRIES)})
+    plan = cosem.Schedule(NON_DISABLEMENT, special_days=closed_days, on={"entries": _at_most(_ENTRIES)})
     calendar = cosem.ActivityCalendar("0-0:13.0.0", special_days=days, on={
         "season_profile_passive": _at_most(_SEASONS),
         "week_profile_table_passive": _at_most(_WEEKS),
