@@ -14,7 +14,7 @@ side cannot say. Nothing is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -120,16 +120,35 @@ class Gas:
 
     def publish(self, command: Frame) -> None:
         """Publish for gas. Raises AccessError."""
-        status = self._tariffs.publish(command, "gas")
-        if status is not Status.SUCCESS:
-            later = status in (Status.FAILURE, Status.INSUFFICIENT_SPACE)
-            result = DataAccessResult.TEMPORARY_FAILURE if later else DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
-            raise AccessError(result, status.name)
+        _taken(self._tariffs.publish(command, "gas"))
         self._count(command)
+
+    def publish_all(self, commands: Iterable[Frame]) -> None:
+        """Publish what belongs together: all of it, or, where one would be refused, nothing. Raises AccessError."""
+        from protocols.zigbee.calendar.table import ROWS as CALENDAR
+        from protocols.zigbee.price.table import ROWS as PRICE
+        from protocols.zigbee.publication.store import Store
+
+        wanted, publisher = list(commands), self._tariffs.of("gas")
+        trial = Store((*PRICE, *CALENDAR))
+        if publisher is not None:
+            trial = Store(publisher.store.rows.values(), publisher.store.plain())
+        for command in wanted:
+            _taken(trial.publish(command, self.now).status)
+        for command in wanted:
+            self.publish(command)
 
     def _count(self, command: Frame) -> None:
         self.translated += 1
         self._board.log("hub.translated", {"eui64": self.eui64, "command": type(command).__name__})
+
+
+def _taken(status: Status) -> None:
+    """Raises AccessError where a publication was refused."""
+    if status is not Status.SUCCESS:
+        later = status in (Status.FAILURE, Status.INSUFFICIENT_SPACE)
+        result = DataAccessResult.TEMPORARY_FAILURE if later else DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+        raise AccessError(result, status.name)
 
 
 # --- codings: the value of one side as the other's ---
@@ -207,7 +226,7 @@ class Row:
         access = {"value": Access.READ_WRITE} if self.order is not None else {}
         on = {"value": lambda data: self._write(data, gas)} if self.order is not None else {}
         if self.scale is None:
-            return _Data(self.name, value=lambda: self.read(gas), access=access, on=on)
+            return Written(self.name, value=lambda: self.read(gas), access=access, on=on)
         scale = self.scale
         return _Register(
             self.name,
@@ -231,7 +250,7 @@ def _last(gas: Gas, row: Row) -> Reading:
     return gas.reading if row.source is None else _NONE
 
 
-class _Data(cosem.Data, id=1, version=0):
+class Written(cosem.Data, id=1, version=0):
     """Whose type the row's coding judges, as nothing may be readable before the first write."""
 
     def write(self, number: int, value: Data, selection: Any = None) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from hubfw.translation import Gas
 from hubfw.translation_orders import valve
 from hubfw.translation_rows import ROWS
+from hubfw.translation_tariffs import tariff_objects
 from protocols.dlms import axdr, cosem
 from protocols.dlms.cosem import InterfaceClass
 
@@ -22,4 +23,5 @@ def objects(gas: Gas) -> Iterator[InterfaceClass]:
     for row in ROWS:
         yield row.build(gas)
     yield valve(gas)
+    yield from tariff_objects(gas)
     yield cosem.Data(PENDING, value=lambda: axdr.array(axdr.visible(type(each).__name__) for each in gas.pending))

@@ -14,10 +14,13 @@ from hubfw.translation_logs import LOGS
 from hubfw.translation_objects import PENDING
 from hubfw.translation_orders import METHODS, VALVE
 from hubfw.translation_rows import ROWS
+from hubfw.translation_tariffs import CALENDAR, RATES
 from protocols.core.codec import Frame
+from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.demand_response import DemandResponse
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
+from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.zcl.cluster import command_of
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "translation.md"
@@ -38,14 +41,16 @@ there; *now*, the devices are told at once.
 Refusals: temporary-failure before the first complete set; object-unavailable for what the meter does not report (or reports as
 unknown), and what nobody has published; read-write-denied for writing what is the meter's own, and for orders to a meter that
 fetches none (wireless M-Bus); type-unmatched and scope-of-access-violated for a value that the other side cannot say. No row, no
-translation: accounts of a prepayment meter are read and not written here, and calendars and tariffs of several rates are published
-by the supplier (`[[home.publish]]`).
+translation: a prepayment account (COSEM's classes 111 to 115) is read attribute by attribute and neither written nor topped up
+here; special days, critical peaks, thresholds of each tier's own, and tariffs and calendars that begin at a later time come from
+the supplier (`[[home.publish]]`), as do labels of tiers; a calendar in UTC is object-unavailable, since COSEM's is in local time.
 """
 
 
 def page() -> str:
     """The page as it should be."""
     lines = [INTRO.format(pending=PENDING), "## Items of the gas meter (SAP 2)", "", *_table(_items()), ""]
+    lines += ["## Tariff of several rates (SAP 2)", "", *_table(_tariffs()), ""]
     lines += ["## The valve (SAP 2, class 70)", "", *_table(_valve()), ""]
     lines += ["## Logs of the gas meter (SAP 2, class 7)", "", *_table(_logs()), ""]
     lines += ["## The home (SAP 1)", "", *_table(_home())]
@@ -81,6 +86,25 @@ def _items() -> Iterator[tuple[str, ...]]:
 
 def _attribute(row: Row) -> str:
     return f"{row.attribute.name} 0x{row.attribute.id:04X}" + (" (not by every meter)" if row.optional else "")
+
+
+def _tariffs() -> Iterator[tuple[str, ...]]:
+    prices = Price.PublishTariffInformation, Price.PublishPriceMatrix, Price.PublishBlockThresholds, Price.PublishBlockPeriod
+    words = "structure: standing charge of a day, prices by tier and block, thresholds in kWh, days of a block period"
+    yield "prices and thresholds", RATES, "1, 2", _cluster(prices[0]), _said(prices), words, "read", "hub"
+    yield "prices and thresholds", RATES, "1, 2", _cluster(prices[0]), _said(prices), words, "write", "next wake"
+    whole: dict[str, type[Frame]] = {
+        "name": Calendar.PublishCalendar, "seasons": Calendar.PublishSeasons, "weeks": Calendar.PublishWeekProfile,
+        "days": Calendar.PublishDayProfile,
+    }  # fmt: skip
+    waits = "kept until it is activated, or the hub restarts"
+    for number, (what, command) in enumerate(whole.items()):
+        words = "names are numbers, a selector is a tier" if number else "octet-string, 12 octets"
+        active, passive = f"20, {2 + number}", f"20, {6 + number}"
+        yield f"calendar in force: {what}", CALENDAR, active, _cluster(command), _said([command]), words, "read", "hub"
+        yield f"passive calendar: {what}", CALENDAR, passive, "", waits, words, "read, write", "now"
+    name = "20, method 1 activate_passive_calendar"
+    yield "calendar", CALENDAR, name, _cluster(Calendar.PublishCalendar), _said(whole.values()), "from now on", "call", "next wake"
 
 
 def _valve() -> Iterator[tuple[str, ...]]:

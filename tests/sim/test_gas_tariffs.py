@@ -7,7 +7,12 @@ from fractions import Fraction
 import pytest
 
 from devices.gsme.split import KEY
-from devices.runtime.kernel import HOUR, MIN
+from devices.runtime.kernel import HOUR, MIN, S
+from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
+from protocols.dlms import axdr
+from protocols.dlms.cosem import AccessError
+from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.price import Price
 
@@ -138,3 +143,125 @@ def test_one_rate_costs_nothing(build):
     assert blocks == [0, 0, 0, 0]
     assert KEY not in home.gsme.nvm
     assert home.gsme.firmware.register.beside is None
+
+
+# --- the head end publishes it ---
+
+EMPTY = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "gsme"\nat = [6, 2]\nwake_minutes = 10\n'
+PRICES = axdr.structure(
+    axdr.u32(31_000),
+    axdr.array([axdr.array([axdr.u32(7_000), axdr.u32(9_000)]), axdr.array([axdr.u32(3_000), axdr.u32(4_000)])]),
+    axdr.array([axdr.u32(4)]),
+    axdr.u16(30),
+)
+ALWAYS = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
+NEW_YEAR = bytes.fromhex("FFFF0101FF000000008000FF")
+
+
+def switches(*found):
+    return axdr.array(
+        axdr.structure(axdr.octets(bytes((hour, minute, 0, 0))), axdr.octets(SCRIPTS), axdr.u16(tier))
+        for hour, minute, tier in found
+    )
+
+
+NAME, SEASONS, WEEKS, DAYS = (
+    axdr.octets(b"Two rates"),
+    axdr.array([axdr.structure(axdr.octets(b"1"), axdr.octets(NEW_YEAR), axdr.octets(b"1"))]),
+    axdr.array([axdr.structure(axdr.octets(b"1"), *[axdr.u8(1)] * 5, *[axdr.u8(2)] * 2)]),
+    axdr.array([
+        axdr.structure(axdr.u8(1), switches((0, 0, 2), (1, 23, 1), (3, 0, 2))), axdr.structure(axdr.u8(2), switches((0, 0, 2))),
+    ]),
+)  # fmt: skip
+
+
+@pytest.fixture
+def writer(build):
+    home = build(EMPTY)
+    home.run_until(30 * MIN)
+    made = home.head_end.meter("gsme", writes=True)
+    made.home = home
+    return made
+
+
+def calendar(writer, *values):
+    for number, value in zip((6, 7, 8, 9), values, strict=True):
+        writer.set(CALENDAR, 20, number, value)
+    writer.action(CALENDAR, 20, 1, axdr.i8(0))
+
+
+def refused(call, *arguments):
+    with pytest.raises(AccessError) as error:
+        call(*arguments)
+    return error.value.result
+
+
+def test_prices_thresholds_and_calendar_are_written_read_back_and_gone_by_at_the_meter(writer):
+    home, meter = writer.home, writer.home.gsme.firmware
+    assert refused(writer.get, RATES, 1, 2) == DataAccessResult.OBJECT_UNAVAILABLE
+    assert refused(writer.get, CALENDAR, 20, 5) == DataAccessResult.OBJECT_UNAVAILABLE
+    writer.set(RATES, 1, 2, PRICES)
+    calendar(writer, NAME, SEASONS, WEEKS, DAYS)
+    assert writer.get(RATES, 1, 2) == PRICES
+    assert [writer.get(CALENDAR, 20, number) for number in (2, 3, 4, 5)] == [NAME, SEASONS, WEEKS, DAYS]
+    assert refused(writer.get, "7-0:130.3.1", 1, 2) == DataAccessResult.OBJECT_UNAVAILABLE  # not one price
+    home.run(for_=11 * MIN)
+    assert meter.rates.store.one(Calendar.PublishCalendar, meter.rates.now).calendar_name == b"Two rates"
+    assert (meter.rates.price, meter.rates.standing_charge) == (3_000, 31_000)
+    before = [meter.rates.in_tier(tier) for tier in (DAY, NIGHT)]
+    one = litres(home, HOUR + 23 * MIN)
+    home.run(for_=2 * S)  # ZigBee time has whole seconds
+    assert meter.rates.price in (7_000, 9_000)
+    other = litres(home, 3 * HOUR)
+    home.run_until(3 * HOUR + 15 * MIN)
+    assert meter.rates.in_tier(DAY) - before[0] == pytest.approx(other - one, abs=1)
+    assert writer.get("7-0:3.0.1", 4, 2).value == meter.rates.in_tier(DAY)
+    assert writer.get("7-0:3.0.2", 4, 2).value > 0
+
+
+OUT_OF_SCOPE = {
+    "five tiers": axdr.structure(axdr.u32(1), axdr.array([axdr.array([axdr.u32(1)])] * 5), axdr.array([]), axdr.u16(0)),
+    "no tier": axdr.structure(axdr.u32(1), axdr.array([]), axdr.array([]), axdr.u16(0)),
+    "a price too few": axdr.structure(axdr.u32(1), axdr.array([axdr.array([axdr.u32(1)])]), axdr.array([axdr.u32(4)]), axdr.u16(1)),
+    "blocks without a period": axdr.structure(
+        axdr.u32(1), axdr.array([axdr.array([axdr.u32(1)] * 2)]), axdr.array([axdr.u32(4)]), axdr.u16(0)
+    ),
+    "thresholds that fall": axdr.structure(
+        axdr.u32(1), axdr.array([axdr.array([axdr.u32(1)] * 3)]), axdr.array([axdr.u32(4), axdr.u32(3)]), axdr.u16(1)
+    ),
+}
+
+
+def test_what_cannot_be_said_is_refused_and_nothing_of_it_is_published(writer):
+    for data in OUT_OF_SCOPE.values():
+        assert refused(writer.set, RATES, 1, 2, data) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, data
+    assert refused(writer.set, RATES, 1, 2, axdr.u32(1)) == DataAccessResult.TYPE_UNMATCHED
+    assert refused(writer.set, RATES, 1, 2, axdr.structure(axdr.u32(1))) == DataAccessResult.TYPE_UNMATCHED
+    fifth = axdr.array([axdr.structure(axdr.u8(1), switches((0, 0, 5)))])
+    second = axdr.array([axdr.structure(axdr.u8(2), switches((0, 0, 1)))])
+    odd = axdr.array([axdr.structure(axdr.u8(1), axdr.array([
+        axdr.structure(axdr.octets(b"\x01\x02\x03\x00"), axdr.octets(SCRIPTS), axdr.u16(1))
+    ]))])  # fmt: skip
+    late = axdr.array([axdr.structure(axdr.u8(1), switches((1, 0, 1)))])
+    named = axdr.array([axdr.structure(axdr.octets(b"week"), *[axdr.u8(1)] * 7)])
+    one_day = axdr.array([axdr.structure(axdr.u8(1), switches((0, 0, 1)))])
+    one_week = axdr.array([axdr.structure(axdr.octets(b"1"), *[axdr.u8(1)] * 7)])
+    for days, weeks in [
+        (fifth, one_week),
+        (second, one_week),
+        (odd, one_week),
+        (one_day, named),
+        (late, one_week),
+        (one_day, WEEKS),
+    ]:
+        assert refused(calendar, writer, NAME, SEASONS, weeks, days) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, (days, weeks)
+    long = axdr.octets(b"thirteen octe")
+    assert refused(calendar, writer, long, SEASONS, one_week, one_day) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+    assert writer.home.hub.firmware.tariffs.of("gas") is None
+    assert refused(writer.set, CALENDAR, 20, 10, axdr.octets(ALWAYS)) == DataAccessResult.READ_WRITE_DENIED
+
+
+def test_nobody_without_a_password_publishes(writer):
+    reader = writer.home.head_end.meter("gsme")
+    assert refused(reader.set, RATES, 1, 2, PRICES) == DataAccessResult.READ_WRITE_DENIED
+    assert refused(reader.action, CALENDAR, 20, 1, axdr.i8(0)) == DataAccessResult.READ_WRITE_DENIED
