@@ -1,24 +1,19 @@
-"""What must hold of a home whatever happened to it: one rule a function, each over what was heard and seen of a run.
+"""What must hold of a home whatever happened to it: one rule a function, each over the evidence of a run.
 
-A rule gives the breaches it finds, as sentences; none: it holds. The numbers are those of the list of invariants that the tests of
-this folder share. Elsewhere: 22, 23 and 37 for people who come and go in `test_pairing` (`Ledger`) and `test_swap_out`, 31 for more
-than one message in `test_messages`, 1 to 9 in the meters' own tests.
+A rule gives the breaches it finds, as sentences; none: it holds. `INVARIANTS` has them by number, with their words; the numbers are
+those of the list that the tests of this folder share. Elsewhere: 1 to 9 in the meters' own tests.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 
-import hubfw
-from devices import gsme, ihd
 from devices.runtime.kernel import MIN, S
 from protocols.core.errors import RemoteProtocolError
-from protocols.dlms import wrapper
-from protocols.zigbee import mac, nwk, security
-from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.time import EPOCH
-from tests.compliance.capture import Capture, OnAir
+from tests.sim import swap_rules
+from tests.sim.evidence import REQUESTS, Evidence
 from tools.headend.notices import FirstBreath, LastGasp
 
 THRESHOLD = 180 * S
@@ -26,184 +21,10 @@ DECIDED = 2 * S
 """After the threshold, a last gasp is decided and sent."""
 LIMITS = (216.2, 253.0)
 LONG, SHORT = 0x8F36, 0x8F35
-STRANGER = "stranger"
-REFUSED = ("nwk", "replayed frame counter")
-REQUESTS = {0xC0: 0xC4, 0xC1: 0xC5, 0xC3: 0xC7}
-"""GET, SET, ACTION: tag of the request to that of its response."""
-
-
-class Ears(Capture):
-    """All frames but the stranger's."""
-
-    def _frame(self, now, who, kind, data):
-        if not who.endswith(STRANGER):
-            super()._frame(now, who, kind, data)
-
-
-@dataclass
-class Loss:
-    """Of the mains: when it began and ended, ns of the run."""
-
-    began: int
-    ended: int | None = None
-
-
-@dataclass
-class Evidence:
-    """Listens to the only home of a run from now on, and looks at it at each minute of `live`."""
-
-    run: object
-    losses: list[Loss] = field(default_factory=list)
-    volts: list[tuple[int, float]] = field(default_factory=list)
-    hub_off: list[int] = field(default_factory=list)
-    esme_off: int = 0
-    readings: dict[int, int] = field(default_factory=dict)
-    mirrored: list[tuple[int, int, int]] = field(default_factory=list)
-    """(now, snapshot time, litres)"""
-    sets: set[frozenset[tuple[int, int]]] = field(default_factory=set)
-    shown: list[tuple[int, int, int]] = field(default_factory=list)
-    """(now, snapshot time on the display, newest the mirror had so far)"""
-    restored: list[tuple[int, int, int]] = field(default_factory=list)
-    """(code, lost, restored) that meters noted"""
-    listed: set[int] = field(default_factory=set)
-    talk: dict[frozenset[str], list[tuple[str, int, int]]] = field(default_factory=dict)
-    """Ends of a connection to (who sent, tag, invoke id)"""
-    recorded: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
-    _fresh: dict[tuple[int, int], deque[bytes]] = field(default_factory=dict)
-    believed: list[str] = field(default_factory=list)
-    """Old frames that were not refused"""
-
-    def __post_init__(self) -> None:
-        run = self.run
-        self.capture = Ears(run)
-        self.volts.append((run.now, run.mains.volts))
-        self.listed = {device.eui64 for device in run.hub.firmware.log} if run.hub.firmware is not None else set()
-        self.pan_id = run.hub.firmware.han.stack._network.pan_id
-        self.newest = 0
-        self.look()
-        run.log.subscribe(self._hear)
-
-    def _hear(self, now, who, kind, data):
-        if kind == "air.frame":
-            self._frame(who, data)
-        elif kind == "mains":
-            before, after = self.volts[-1][1], data["volts"]
-            self.volts.append((now, after))
-            if before and not after:
-                self.losses.append(Loss(now))
-            elif after and not before and self.losses:
-                self.losses[-1].ended = now
-        elif kind == "power" and data["state"] == "off" and who == self.run.hub.name:
-            self.hub_off.append(now)
-        elif kind == "power" and data["state"] == "off" and who == self.run.esme.name:
-            self.esme_off += 1
-        elif kind == "event" and "restored" in data:
-            self.restored.append((data["code"], data["lost"], data["restored"]))
-        elif kind == "hub.registered":
-            self.listed.add(data["eui64"])
-        elif kind == "hub.unregistered":
-            self.listed.discard(data["eui64"])
-        elif kind == "net.data" and ">" in who:
-            self._say(who, data)
-
-    def _frame(self, who, data):
-        if who == self.run.hub.name:
-            self._mirror()
-        firmware = self.run.gsme.firmware
-        if who == self.run.gsme.name and isinstance(firmware, gsme.Firmware) and firmware.register.reading.at is not None:
-            self.readings[firmware.register.reading.at // S * S] = firmware.register.reading.litres
-        if who.endswith(STRANGER):
-            return
-        psdu = OnAir.unpack(data).psdu
-        header, at = mac.Header.parse_from(psdu[:-2], 0)
-        unicast = (header.destination or 0) < nwk.LOWEST_BROADCAST and header.destination_pan == self.pan_id
-        if header.control & mac.TYPE == mac.DATA and at < len(psdu) - 2 and unicast:
-            outer, _ = nwk.Header.parse_from(psdu[at:-2], 0)
-            if outer.control & nwk.SECURITY:
-                self._fresh.setdefault((header.source, header.destination), deque(maxlen=8)).append(psdu)
-
-    def _say(self, who, data):
-        here, _, there = who.partition(">")
-        ends = self.talk.setdefault(frozenset((here, there)), [])
-        try:
-            pdus = wrapper.Splitter().feed(data)
-        except RemoteProtocolError:
-            return
-        for pdu in pdus:
-            if len(pdu.apdu) > 2 and pdu.apdu[0] in {*REQUESTS, *REQUESTS.values()}:
-                ends.append((here, pdu.apdu[0], pdu.apdu[2] & 0x0F))
-
-    # --- seen ---
-
-    def live(self, length: int) -> None:
-        """Let time pass, and look at each minute."""
-        end = self.run.now + length
-        while self.run.now < end:
-            self.run.run(for_=min(MIN, end - self.run.now))
-            self.look()
-
-    def look(self) -> None:
-        """What mirror and display hold now, and which of the last minute's frames have been heard by whom they were for."""
-        self._sift()
-        run, reading = self.run, self._mirror()
-        if reading is not None:
-            self.sets.add(frozenset(reading.values))
-            self.mirrored.append((run.now, self._snapshot, reading.get(Metering, Metering.current_summation_delivered)))
-        display = run.ihd.firmware if "ihd" in run.only.boards else None
-        if isinstance(display, ihd.Firmware):
-            seen = display.gas.get(Metering.reading_snapshot_time)
-            if seen is not None:
-                self.shown.append((run.now, (seen + EPOCH) * S, self.newest))
-
-    def _sift(self):
-        hans = [getattr(board.firmware, "han", None) for board in self.run.only.boards.values()]
-        stacks = {han.stack.short: han.stack for han in hans if han is not None}
-        for (source, short), frames in self._fresh.items():
-            heard = [psdu for psdu in frames if short in stacks and self._last(stacks[short], psdu) >= 0]
-            if heard:
-                self.recorded[source, short] = heard
-        self._fresh.clear()
-
-    def _mirror(self):
-        """The gas meter's reading in the mirror, if there is one."""
-        hub = self.run.hub.firmware
-        mirror = hub.mirrors.of(self.run.gsme.eui64) if isinstance(hub, hubfw.Firmware) else None
-        reading = None if mirror is None else mirror.gas.reading
-        if reading is not None:
-            self._snapshot = (reading.get(Metering, Metering.reading_snapshot_time) + EPOCH) * S
-            self.newest = max(self.newest, self._snapshot)
-        return reading
-
-    def replay(self, *to: str) -> None:
-        """A stranger says again what it heard, to these, or all who are awake; who does not refuse it has believed it."""
-        run = self.run
-        stacks = {label: getattr(board.firmware, "han", None) for label, board in run.only.boards.items() if label != "gsme"}
-        names = {han.stack.short: label for label, han in stacks.items() if han is not None and label in (to or stacks)}
-        old = [(names[short], psdu) for (_, short), frames in self.recorded.items() if short in names for psdu in frames]
-        radio = run.only.air.radio(f"{run.only.name}/{STRANGER}", 1.0, 1.0)
-        network = next(han.stack._network for han in stacks.values() if han is not None)
-        radio.configure(channel=network.channel, pan_id=network.pan_id, short=0xFFFF, eui64=0xBAD, rx_on_when_idle=True)
-        for number, (label, psdu) in enumerate(old):
-            before, taken = len(run.told), self._last(stacks[label].stack, psdu) == 0
-            radio.transmit(number, psdu)
-            run.run(for_=S // 100)
-            refused = [
-                (data["layer"], data["reason"])
-                for _, who, kind, data in run.told[before:]
-                if kind == "han.dropped" and who == run.board(label).name and data["psdu"] == psdu
-            ]
-            if REFUSED not in refused and not taken and self._last(stacks[label].stack, psdu) == 0:
-                self.believed.append(f"{label} believed an old frame: {psdu.hex()}")
-            run.run(for_=S // 10)
-
-    @staticmethod
-    def _last(stack, psdu):
-        """By how much the last counter heard of this frame's sender is above the frame's; 0: it is this frame's."""
-        _, at = mac.Header.parse_from(psdu[:-2], 0)
-        _, at = nwk.Header.parse_from(psdu[:-2], at)
-        auxiliary, _ = security.Auxiliary.parse_from(psdu[:-2], at)
-        network = stack._network
-        return network.keys[network.active_key].incoming.get(auxiliary.source, -1) - auxiliary.counter
+TOGETHER = 4
+"""Hubs of a street that may talk in one second."""
+ALERT = 2 * S
+"""After the time of an order, its alert has come."""
 
 
 def counters(seen: Evidence) -> list[str]:
@@ -217,15 +38,25 @@ def replays(seen: Evidence) -> list[str]:
 
 
 def mirror(seen: Evidence) -> list[str]:
-    """19, 20: the mirror holds what the meter once read, all of one wake-up, and is never ahead of it."""
-    start = seen.run.kernel.start_ns
-    told = [f"the mirror is ahead of time at {now}" for now, snapshot, _ in seen.mirrored if snapshot > start + now]
-    told += [
-        f"{litres} litres at {now} were not read at {snapshot}"
-        for now, snapshot, litres in seen.mirrored
-        if snapshot in seen.readings and seen.readings[snapshot] != litres
+    """19: the mirror is never ahead of the meter's clock, and holds what the meter once had to tell."""
+    told = [f"the mirror is ahead of the meter at {now}" for now, clock, snapshot, _ in seen.mirrored if snapshot > clock + S]
+    found = {snapshot for _, _, snapshot, _ in seen.mirrored}
+    return told + [f"of {snapshot} the meter has no reading" for snapshot in sorted(found - seen.readings.keys())]
+
+
+def wake_up(seen: Evidence) -> list[str]:
+    """20: each value in the mirror is of the wake-up of its snapshot time, and the attributes are always the same."""
+    return ["sets of attributes differ"] * (len(seen.sets) > 1) + [
+        f"{attribute} is {value!r} at {now}, and was not at {snapshot}"
+        for now, _, snapshot, values in seen.mirrored
+        for attribute, value in values.items()
+        if snapshot in seen.readings and not _told(value, seen.readings[snapshot].get(attribute, set()))
     ]
-    return told + ["sets of attributes differ"] * (len(seen.sets) > 1)
+
+
+def _told(value: object, had: set[object]) -> bool:
+    """Whether a meter that had these said this. What it does not have is all ones."""
+    return value in had or (None in had and isinstance(value, int) and not value & (value + 1))
 
 
 def display(seen: Evidence) -> list[str]:
@@ -234,16 +65,22 @@ def display(seen: Evidence) -> list[str]:
 
 
 def device_log(seen: Evidence) -> list[str]:
-    """22, 23: 16 lines at most, those that were entered and not struck off; nobody else holds the network key."""
-    hub = seen.run.hub.firmware
-    log = {device.eui64 for device in hub.log}
+    """22: 16 lines at most, those that were entered and not struck off; nobody talks to anybody else."""
+    log = {device.eui64 for device in seen.run.hub.firmware.log}
     told = [f"{len(log)} lines"] * (len(log) > 16) + [f"{eui64:016X} is not as ordered" for eui64 in sorted(log ^ seen.listed)]
+    return told + seen.capture.outside
+
+
+def network_key(seen: Evidence) -> list[str]:
+    """23: nobody off the log ever holds a network key of after he left it; nor, where he is awake and has heard, the one before."""
+    hub = seen.run.hub.firmware
     network = hub.han.stack._network
     key = network.keys[network.active_key].key
+    told = list(seen.holders)
     for label, board in seen.run.only.boards.items():
         han = getattr(board.firmware, "han", None)
-        keys = [] if label == "hub" or han is None else han.stack.keys()
-        if board.eui64 not in log and any(held == key for _, held in keys):
+        keys = [] if board is seen.run.hub or han is None else han.stack.keys()
+        if hub.log.get(board.eui64) is None and any(held == key for _, held in keys):
             told.append(f"{label} is off the log and has the key")
     return told
 
@@ -298,47 +135,94 @@ def interruptions(seen: Evidence) -> list[str]:
     ]
 
 
-def spread(received: list[int], most: int) -> list[str]:
-    """28: no more than `most` hubs of a street talk in one second. `received`: when each told something, ns."""
-    seconds = Counter(at // S for at in received)
-    return [f"{together} in second {second}" for second, together in sorted(seconds.items()) if together > most]
+def spread(seen: Evidence) -> list[str]:
+    """28: no more than `TOGETHER` hubs of a street talk in one second."""
+    seconds = Counter(second for second, _ in {(notice.received // S, notice.hub) for notice in seen.run.head_end.received})
+    return [f"{hubs} hubs in second {second}" for second, hubs in sorted(seconds.items()) if hubs > TOGETHER]
 
 
 def answers(seen: Evidence) -> list[str]:
-    """29, 30: a request has one response at most, of its invoke id, and none comes before it."""
+    """30: a response is of the invoke id of a request before it."""
+    return [breach for breach in _exchanges(seen) if "unasked" in breach]
+
+
+def commands(seen: Evidence) -> list[str]:
+    """29: a request has one response at most; an order for a time has one alert, then."""
+    told = [breach for breach in _exchanges(seen) if "again" in breach]
+    due = [order for order in seen.orders if order + ALERT < seen.run.now]
+    heard = [sum(order <= alert <= order + ALERT for alert in seen.alerts) for order in due]
+    told += [f"{alerts} alerts of the order for {order}" for order, alerts in zip(due, heard, strict=True) if alerts != 1]
+    return told + ["an alert of no order"] * (len(seen.alerts) > sum(heard))
+
+
+def _exchanges(seen: Evidence) -> list[str]:
     told = []
     for said in seen.talk.values():
         asked: Counter[tuple[int, int]] = Counter()
+        answered: set[tuple[int, int]] = set()
         for who, tag, invoke in said:
             if tag in REQUESTS:
                 asked[REQUESTS[tag], invoke] += 1
+                answered.discard((REQUESTS[tag], invoke))
             elif not asked[tag, invoke]:
-                told.append(f"{who} answers {tag:02X} of {invoke} unasked")
+                told.append(f"{who} answers {tag:02X} of {invoke} {'again' if (tag, invoke) in answered else 'unasked'}")
             else:
                 asked[tag, invoke] -= 1
+                answered.add((tag, invoke))
     return told
 
 
-def messages(accepted: list[bytes], given: list[bytes], undelivered: int = 0) -> list[str]:
-    """31: what was accepted for a sleeping meter is given to it once, in order, or reported as undelivered."""
-    order = [accepted.index(message) if message in accepted else -1 for message in given]
+def messages(seen: Evidence) -> list[str]:
+    """31: what was accepted for a sleeping meter is given to it once, in order, or waits, or was reported as undelivered."""
+    posted = list(seen.posted)
+    order = [posted.index(message) if message in posted else -1 for message in seen.given]
     told = ["a message that nobody sent"] * (-1 in order) + ["given twice"] * (len(set(order)) < len(order))
     told += ["out of order"] * (order != sorted(order))
-    return told + ["neither given nor reported"] * (len(set(given)) + undelivered < len(accepted))
+    left = [message for message, accepted in seen.posted.items() if accepted and message not in seen.given]
+    waiting = seen.run.hub.firmware.mailbox.waiting(seen.gas.eui64) if left else 0
+    return told + ["neither given nor reported"] * (len(left) > seen.undelivered + waiting)
 
 
-def forgotten(run: object, eui64: int) -> list[str]:
-    """38: after decommissioning no data of a meter is readable: no mirror, and no record of its readings or messages."""
-    hub, digits = run.hub, f"{eui64:016X}"
-    told = ["it has a mirror"] * (hub.firmware.mirrors.of(eui64) is not None)
-    kept = list(hub.nvm.keys())
-    return told + [key for key in kept if digits in key.upper() and key.split("/")[0] in ("mirror", "mail", "name")]
+def credentials(seen: Evidence) -> list[str]:
+    """37: a password that was changed away does not work, and the one it was changed to does."""
+    told, head_end = [], seen.run.head_end
+    before = head_end._password
+    for label, old, new in seen.changed:
+        for password, due in ((old, False), (new, True)):
+            head_end._password = password
+            try:
+                with head_end.meter(label, writes=True) as meter:
+                    works = bool(meter.get("0-0:96.1.0", 1, 2).value)
+            except RemoteProtocolError:
+                works = False
+            told += [f"{password!r} {'works' if works else 'does not work'} at {label}"] * (works is not due)
+    head_end._password = before
+    return told
+
+
+def forgotten(seen: Evidence) -> list[str]:
+    """38: of a device that was struck off no data is readable: no mirror, and no record of its readings, messages or name."""
+    hub, told = seen.run.hub, []
+    for eui64 in seen.capture.gone:
+        told += [f"{eui64:016X} has a mirror"] * (hub.firmware.mirrors.of(eui64) is not None)
+        kept = [key for key in hub.nvm.keys("") if f"{eui64:016X}" in key.upper()]
+        told += [f"{key} is kept" for key in kept if key.split("/")[0] in ("mirror", "mail", "name", "tunnel")]
+    return told
+
+
+def terminals(seen: Evidence) -> list[str]:
+    """39: of what a terminal carried nothing is in its memory when it has let go."""
+    return [
+        f"{label} still has {name}" for label in sorted(seen.erased & seen.carried.keys())
+        for name in swap_rules.left_behind(seen.run.board(label), seen.carried[label])
+    ]  # fmt: skip
 
 
 def nothing_waits(seen: Evidence) -> list[str]:
     """40: queues are empty."""
     hub = seen.run.hub.firmware
-    return ["notices wait"] * bool(hub.notifier.waiting) + ["mail waits"] * bool(hub.mailbox.waiting(seen.run.gsme.eui64))
+    told = ["notices wait"] * bool(hub.notifier.waiting)
+    return told + ["mail waits"] * bool(seen.gas is not None and hub.mailbox.waiting(seen.gas.eui64))
 
 
 def everybody_is_back(seen: Evidence) -> list[str]:
@@ -346,16 +230,43 @@ def everybody_is_back(seen: Evidence) -> list[str]:
     run = seen.run
     if not run.commissioned:
         return ["not commissioned"]
-    age = run.kernel.utc - run.hub.firmware.mirrors.of(run.gsme.eui64).gas.reading.at
+    if seen.gas is None or seen.gas.eui64 not in seen.listed:
+        return []
+    age = run.kernel.utc - run.hub.firmware.mirrors.of(seen.gas.eui64).gas.reading.at
     return [f"the mirror is {age // MIN} minutes old"] * (age > 31 * MIN)
 
 
-RULES = (
-    counters, replays, mirror, display, device_log, outages, pairs, voltage, interruptions, answers, nothing_waits,
-    everybody_is_back,
-)  # fmt: skip
+class Invariant(NamedTuple):
+    """Its words, and what sees that it does not hold."""
+
+    words: str
+    rule: Callable[[Evidence], list[str]]
+
+
+INVARIANTS = {
+    13: Invariant("counters of one key never repeat on the air, across power cuts, restores and restarts", counters),
+    15: Invariant("a frame accepted once is never accepted again, from any node, ever", replays),
+    19: Invariant("mirror time <= meter time; mirror values = some earlier complete set of the meter", mirror),
+    20: Invariant("the mirror is never partly new: all attributes from one wake-up", wake_up),
+    21: Invariant("a display's gas is never newer than the mirror", display),
+    22: Invariant("16 lines at most, the sum of add and remove; only listed devices exchange data", device_log),
+    23: Invariant("nobody off the list ever holds the network key after a key change", network_key),
+    24: Invariant("a notice if and only if the loss is longer than 3 min", outages),
+    25: Invariant("a last gasp is followed by a first breath or silence; never two notices for one outage", pairs),
+    26: Invariant("a first breath only after the voltage is inside its limits", voltage),
+    27: Invariant("an interruption has its two times, in order, and the right code for its length", interruptions),
+    28: Invariant("no more than n hubs of a street talk in one second after a common outage", spread),
+    29: Invariant("a command gets one response at most, a future-dated one exactly one alert at its due time", commands),
+    30: Invariant("a response never precedes its request; counters and invoke ids match", answers),
+    31: Invariant("messages for a sleeping meter are delivered once, in order, or reported undelivered at 24 h", messages),
+    37: Invariant("credentials changed away stop working at the change, new ones work", credentials),
+    38: Invariant("after decommissioning no data of before is readable", forgotten),
+    39: Invariant("after completion no reading or key remains in a terminal's memory image", terminals),
+    40: Invariant("queues are empty when nothing is under way", nothing_waits),
+    41: Invariant("after all faults stop everybody is joined, and the mirror fresh", everybody_is_back),
+}
 
 
 def breaches(seen: Evidence) -> list[str]:
-    """What does not hold now, with the rule's name before it."""
-    return [f"{rule.__name__}: {breach}" for rule in RULES for breach in rule(seen)]
+    """What does not hold now, with the rule's number and name before it."""
+    return [f"{number} {rule.__name__}: {breach}" for number, (_, rule) in INVARIANTS.items() for breach in rule(seen)]

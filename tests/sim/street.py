@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import DAY, HOUR, MIN, MS, S
-from tests.sim.invariants import Evidence, breaches
+from tests.sim.evidence import Evidence
+from tests.sim.invariants import breaches
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission

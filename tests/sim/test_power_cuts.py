@@ -17,7 +17,8 @@ from hypothesis import settings
 from devices.parts.ota import MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.ota.image import File, seal
-from tests.sim.invariants import Evidence, breaches
+from tests.sim.evidence import Evidence
+from tests.sim.invariants import breaches
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
