@@ -47,6 +47,7 @@ from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield
 from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
 from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import PUBLICATIONS, Publication
+from tools.bench.reads import Read
 from tools.bench.wire import Wire
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -184,6 +185,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     wan: Wan = Wan()
     notifications: Notifications = Notifications()
     neighbourhood: Neighbourhood | None = None
+    read: Annotated[list[Read], Meta(max_length=256)] = []
+    """What others read through the head end."""
     outage: Annotated[list[Outage], Meta(max_length=64)] = []
     """Losses of supply of whole feeders."""
     home: Annotated[list[Home], Meta(min_length=1, max_length=256)]
@@ -207,6 +210,7 @@ class Bench(Declared, frozen=True, kw_only=True):
             if self.neighbourhood is not None and (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
                 raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
         feeder.check(self.outage, self.home)
+        self._check_reads()
         owners: dict[str, str] = {}
         for home in self.home:
             for device in home.device:
@@ -223,6 +227,13 @@ class Bench(Declared, frozen=True, kw_only=True):
                 raise ValueError(f"`start` is in the years 2000 to 2099: {self.start} is not")
         for _ in self.endpoints():
             pass
+
+    def _check_reads(self) -> None:
+        known = {f"{home.name}/{device.label}": None for home in self.home for device in home.device}
+        for read in self.read:
+            full = read.device if "/" in read.device or len(self.home) > 1 else f"{self.home[0].name}/{read.device}"
+            if full not in known:
+                raise ValueError(f'`read`: no device "{read.device}"{suggest(full, known)}')
 
     @property
     def start_ns(self) -> int | None:
@@ -306,6 +317,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "$.neighbourhood.walls[]": Wall,
     "$.neighbourhood.noise[]": Noise,
     "$.outage[]": Outage,
+    "$.read[]": Read,
     "$.home[]": Home,
     "$.home[].device[].wire": Wire,
     "$.home[].device[].approved[]": Product,

@@ -9,7 +9,6 @@ A message is counted where it is sent, lost or not, and once for each time that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +20,7 @@ from protocols.dlms.hdlc.deframer import Damaged, Deframer
 from protocols.zigbee import mac
 from tools.decode import dlms, zigbee
 from tools.decode.tree import Node
+from tools.headend.traffic import Traffic
 
 HAN, SUB_GHZ, MBUS, WAN = "HAN", "HAN sub-GHz", "M-Bus", "WAN"
 SIDES: Final[Mapping[str, str]] = MappingProxyType({
@@ -29,32 +29,8 @@ SIDES: Final[Mapping[str, str]] = MappingProxyType({
 """Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; or there while somebody visits."""
 _MAC_TYPES: Final = ("MAC beacon", "MAC data", "MAC acknowledgement", "MAC command")
 _UNREAD: Final = "ciphered"
+_NOBODY: Final[Mapping[str, Traffic]] = MappingProxyType({})
 _FLAG: Final = b"\x7e"
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Messages of one type on one leg. Peaks are of one second of virtual time, from a whole second on."""
-
-    messages: int = 0
-    octets: int = 0
-    peak_messages: int = 0
-    peak_octets: int = 0
-    _second: int = -1
-    _messages: int = 0
-    _octets: int = 0
-
-    def add(self, octets: int, now: int) -> None:
-        """One more, at `now` (ns)."""
-        second = now // S
-        if second != self._second:
-            self._second, self._messages, self._octets = second, 0, 0
-        self.messages += 1
-        self.octets += octets
-        self._messages += 1
-        self._octets += octets
-        self.peak_messages = max(self.peak_messages, self._messages)
-        self.peak_octets = max(self.peak_octets, self._octets)
 
 
 class Metrics:
@@ -171,8 +147,8 @@ def dlms_type(node: Node) -> str:
     return f"HDLC {control}" if control else "wrapper"
 
 
-def prometheus(metrics: Metrics, now: int) -> Iterator[str]:
-    """Lines of Prometheus' text format (version 0.0.4), counters and peaks by leg and type."""
+def prometheus(metrics: Metrics, now: int, requesters: Mapping[str, Traffic] = _NOBODY) -> Iterator[str]:
+    """Lines of Prometheus' text format (version 0.0.4), counters and peaks by leg and type, and WAN counters by requester."""
     families: tuple[tuple[str, str, str, Callable[[Traffic], int]], ...] = (
         ("messages_total", "counter", "Messages sent.", lambda traffic: traffic.messages),
         ("octets_total", "counter", "Octets of these messages on the medium.", lambda traffic: traffic.octets),
@@ -184,6 +160,15 @@ def prometheus(metrics: Metrics, now: int) -> Iterator[str]:
         yield f"# TYPE meterbench_{name} {kind}"
         for leg, message, traffic in metrics.rows():
             yield f'meterbench_{name}{{leg="{leg}",type="{message}"}} {value(traffic)}'
+    for name, text, value in (
+        ("requester_messages_total", "Messages on the WAN for a requester of reads.", families[0][3]),
+        ("requester_octets_total", "Octets of these messages.", families[1][3]),
+    ):
+        if requesters:
+            yield f"# HELP meterbench_{name} {text}"
+            yield f"# TYPE meterbench_{name} counter"
+        for requester, traffic in sorted(requesters.items()):
+            yield f'meterbench_{name}{{requester="{requester}"}} {value(traffic)}'
     yield "# HELP meterbench_virtual_seconds Virtual time that has passed."
     yield "# TYPE meterbench_virtual_seconds gauge"
     yield f"meterbench_virtual_seconds {now / S:g}"

@@ -28,7 +28,7 @@ from devices.runtime.kernel import Kernel
 from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
 from protocols.dlms.cosem import date_time
-from tools.bench import config, feeder
+from tools.bench import config, feeder, reads
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, network
 from tools.bench.medium import service, street
@@ -56,6 +56,7 @@ class Run:
         feeders = {each.name: each.feeder for each in declared.home}
         password = declared.access.password.encode()
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), password, self.homes, feeders)
+        reads.start(declared.read, self.head_end)
         feeder.strike(declared.outage, self.homes, declared.home)
         self.installers = dict(self._installers())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from devices.runtime.kernel import S
 from protocols.core.errors import LocalProtocolError
 from tools.bench import config, journal
-from tools.bench.metrics import SIDES, Metrics, Traffic, prometheus
+from tools.bench.metrics import SIDES, Metrics, prometheus
 from tools.bench.run import Run
 from tools.cli.duration import duration
 from tools.cli.kept import LARGEST_SEED
@@ -18,6 +19,7 @@ from tools.cli.replay import rebuild
 from tools.cli.run import SLICE
 from tools.cli.timeline import Progress, clock
 from tools.errors import BadInput
+from tools.headend.traffic import Traffic
 
 BENCH = ".toml"
 
@@ -43,7 +45,7 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
         progress.at(at)
     progress.clear()
     if form == "prometheus":
-        click.echo("\n".join(prometheus(metrics, run.now)))
+        click.echo("\n".join(prometheus(metrics, run.now, run.head_end.traffic)))
     elif form == "json":
         print_json(
             {
@@ -52,10 +54,11 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
                 "virtual_seconds": run.now / S,
                 "legs": [{"leg": leg, "side": SIDES[leg]} | _plain(traffic) for leg, traffic in metrics.totals()],
                 "messages": [{"leg": leg, "type": kind} | _plain(traffic) for leg, kind, traffic in metrics.rows()],
+                "requesters": [{"requester": who} | _plain(traffic) for who, traffic in sorted(run.head_end.traffic.items())],
             }
         )
     else:
-        click.echo("\n".join(_table(metrics)))
+        click.echo("\n".join([*_table(metrics), *_requesters(run.head_end.traffic)]))
         click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
 
 
@@ -96,6 +99,12 @@ def _table(metrics: Metrics) -> list[str]:
         below = sorted((row for row in rows if row[0] == leg), key=lambda row: (-row[2].octets, row[1]))
         lines += [_line(f"  {kind}", traffic) for _, kind, traffic in below]
     return lines
+
+
+def _requesters(traffic: Mapping[str, Traffic]) -> list[str]:
+    """Whom the head end's questions and their answers were for."""
+    lines = [_line(f"  {who}", each) for who, each in sorted(traffic.items())]
+    return ["of the WAN, asked and answered for", *lines] if lines else []
 
 
 def _line(name: str, traffic: Traffic) -> str:

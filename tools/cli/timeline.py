@@ -69,6 +69,7 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "hub.switched": lambda e: f"goes by what was published for {e['fuel']} from now on",
     "hub.cpp-response": lambda e: f"hears that {_eui64(e['by'])} {'accepts' if e['answer'] == 1 else 'refuses'} a critical peak",
     "installation": lambda e: f"visit {e['visit']}: {e['outcome']}{': ' if e['reason'] else ''}{e['reason']}",
+    "headend.read": lambda e: f"reads {e['register']} of {e['device']} for {e['requester']}: {e.get('value', e.get('failure'))}",
     "headend.notice": lambda e: {
         "LastGasp": "LAST GASP: the home has been without supply for over three minutes",
         "FirstBreath": "FIRST BREATH: supply is back, inside its limits",

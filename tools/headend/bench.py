@@ -21,7 +21,7 @@ from protocols.dlms.meter import Meter
 from protocols.dlms.reading import names
 from tools.bench.home import Home
 from tools.errors import BadInput, suggest
-from tools.headend.head_end import HeadEnd, Line, NoAnswer, Schedule
+from tools.headend.head_end import OWN, HeadEnd, Line, NoAnswer, Schedule, T
 from tools.headend.head_end import Question as Question
 from tools.headend.outages import Outage, Premises, correlate
 from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
@@ -49,10 +49,17 @@ class BenchHeadEnd(HeadEnd):
         home, label = self._place(name)
         return _Meter(self, home.hub.name, self.client(self._sap(home, label), writes=writes))
 
-    def every(self, period: int, name: str, question: Question[object], *, first: int | None = None) -> Schedule[object]:
+    def every(
+        self, period: int, name: str, question: Question[object], *, first: int | None = None, requester: str = OWN
+    ) -> Schedule[object]:
         """`schedule` by the device's name."""
         home, label = self._place(name)
-        return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first)
+        return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first, requester=requester)
+
+    async def request(self, requester: str, name: str, question: Question[T]) -> T:
+        """Ask a device by name for somebody else, whose traffic it is. Raises RemoteProtocolError."""
+        home, label = self._place(name)
+        return await self.ask(home.hub.name, await self._find(home, label, requester), question, requester=requester)
 
     def outages(self) -> list[Outage]:
         """What the notices so far say of outages, by premises and feeder."""
@@ -83,11 +90,14 @@ class BenchHeadEnd(HeadEnd):
         return home, label
 
     def _sap(self, home: Home, label: str) -> int:
+        return self.settle(self._find(home, label, OWN))
+
+    async def _find(self, home: Home, label: str, requester: str) -> int:
         fixed = SERVED.get(home.declared[label].kind)
         if fixed is not None:
             return fixed
         serial = f"{home.identities[label].eui64:016X}"[-13:].encode()
-        assigned: Mapping[int, bytes] = self.settle(self.ask(home.hub.name, HUB, names))
+        assigned: Mapping[int, bytes] = await self.ask(home.hub.name, HUB, names, requester=requester)
         for sap, name in assigned.items():
             if name.endswith(serial):
                 return sap

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 from devices.runtime.kernel import Kernel, S
@@ -20,11 +21,14 @@ from protocols.dlms.client import Client, Procedure, adrive
 from protocols.dlms.server import MANAGEMENT_CLIENT, PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataNotification
 from tools.headend.notices import Notice, understand
+from tools.headend.traffic import Traffic
 
 T = TypeVar("T")
 N = TypeVar("N", bound=Notice)
 
 PORT = 4059
+OWN = "head end"
+"""Who asks where nobody is named."""
 ANSWER_TIMEOUT = 30 * S
 KEPT = 10_000
 """Notices, and answers of one schedule, that are kept: the newest."""
@@ -41,10 +45,11 @@ class NoAnswer(RemoteProtocolError):
 
 
 class Line:
-    """A connection to a hub for one client and one SAP: APDUs out and in."""
+    """A connection to a hub for one client and one SAP: APDUs out and in, counted in `traffic`."""
 
-    def __init__(self, kernel: Kernel, host: Host, hub: str, client: int, sap: int) -> None:
+    def __init__(self, kernel: Kernel, host: Host, hub: str, client: int, sap: int, traffic: Traffic) -> None:
         self._kernel = kernel
+        self._traffic = traffic
         self._ports = client, sap
         self._splitter = wrapper.Splitter()
         self._received: deque[bytes] = deque()
@@ -58,7 +63,9 @@ class Line:
         """Send an APDU (nothing when it is empty) and await the next one. Raises NoAnswer."""
         client, sap = self._ports
         if request:
-            self._stream.send(wrapper.wrap(client, sap, request))
+            octets = wrapper.wrap(client, sap, request)
+            self._traffic.add(len(octets), self._kernel.now)
+            self._stream.send(octets)
         try:
             with self._kernel.timeout(ANSWER_TIMEOUT):
                 while not self._received:
@@ -82,7 +89,10 @@ class Line:
     def _data(self, data: bytes) -> None:
         client, sap = self._ports
         try:
-            self._received += [pdu.apdu for pdu in self._splitter.feed(data) if (pdu.source, pdu.destination) == (sap, client)]
+            for pdu in self._splitter.feed(data):
+                self._traffic.add(wrapper.HEADER_SIZE + len(pdu.apdu), self._kernel.now)
+                if (pdu.source, pdu.destination) == (sap, client):
+                    self._received.append(pdu.apdu)
         except RemoteProtocolError as error:
             self._error = str(error)
             self._stream.close()
@@ -149,6 +159,8 @@ class HeadEnd:
         """Connections of hubs that sent no notification."""
         self.repeated = 0
         """Notifications that came before: hubs deliver at least once, under the same long-invoke-id."""
+        self.traffic: dict[str, Traffic] = {}
+        """What crossed the WAN for each requester: its questions with their answers, wrapper PDUs."""
         self._password = password
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
@@ -196,15 +208,16 @@ class HeadEnd:
             return Client(MANAGEMENT_CLIENT, sap, self._password)
         return Client(PUBLIC_CLIENT, sap)
 
-    def line(self, hub: str, client: Client) -> Line:
-        """A connection to a hub's host for a client."""
-        return Line(self.kernel, self.host, hub, client.client_sap, client.server_sap)
+    def line(self, hub: str, client: Client, requester: str = OWN) -> Line:
+        """A connection to a hub's host for a client. Its traffic is the requester's."""
+        traffic = self.traffic.setdefault(requester, Traffic())
+        return Line(self.kernel, self.host, hub, client.client_sap, client.server_sap, traffic)
 
-    async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False) -> T:
-        """Associate, ask, release. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
+    async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False, requester: str = OWN) -> T:
+        """Associate, ask, release, for whom it is. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
         client = self.client(sap, writes=writes)
         turn = await self.turn(hub, client)
-        line = self.line(hub, client)
+        line = self.line(hub, client, requester)
         try:
             await adrive(client.associate(), line.exchange)
             answer = await adrive(question(client), line.exchange)
@@ -223,18 +236,21 @@ class HeadEnd:
         await turn.take()
         return turn
 
-    def schedule(self, period: int, hub: str, sap: int, question: Question[T], *, first: int | None = None) -> Schedule[T]:
+    def schedule(
+        self, period: int, hub: str, sap: int, question: Question[T], *, first: int | None = None, requester: str = OWN
+    ) -> Schedule[T]:
         """Ask every `period` ns, first at `first` (ns of the run; default: one period from now). A failure is kept, too."""
         schedule: Schedule[T] = Schedule()
         start = self.kernel.now + period if first is None else first
-        schedule.task = self.kernel.spawn(self._run(schedule, start, period, hub, sap, question), who=self.host.name)
+        ask = partial(self.ask, hub, sap, question, requester=requester)
+        schedule.task = self.kernel.spawn(self._run(schedule, start, period, ask), who=self.host.name)
         return schedule
 
-    async def _run(self, schedule: Schedule[T], due: int, period: int, hub: str, sap: int, question: Question[T]) -> None:
+    async def _run(self, schedule: Schedule[T], due: int, period: int, ask: Callable[[], Awaitable[T]]) -> None:
         while True:
             await self.kernel.sleep(max(due - self.kernel.now, 0))
             try:
-                answer = await self.ask(hub, sap, question)
+                answer = await ask()
             except RemoteProtocolError as error:
                 schedule.failures.append((self.kernel.utc, str(error)))
             else:
