@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from protocols.zigbee.key_establishment.certificates import Credentials
 from protocols.zigbee.sub_ghz.server import Limits
 
 if TYPE_CHECKING:
+    from hubfw.firmware import Firmware
+    from hubfw.meter import Meter, Path
     from hubfw.prepay.config import Prepay
+    from hubfw.wan.application import Layer
     from protocols.wmbus.coding import Mode
     from protocols.wmbus.telegram import Key
 
@@ -80,6 +84,8 @@ class Config:
     """Its network address, where a WAN module in the slot registers it; None: the WAN part is built in."""
     wan_application: str = "dlms"
     """The application layer that its WAN side begins with (`wan.application`); afterwards the setting that it keeps counts."""
+    wan_layers: Mapping[str, Callable[[Firmware], Layer]] = field(default_factory=dict)
+    """Application layers beside those of `wan.application`: word of the setting to what begins the layer."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
     backup_key: bytes = field(default=b"", repr=False)
@@ -108,6 +114,8 @@ class Config:
     """EUI-64 of the electricity meter on the UART `wired`; it is reached there and never through a tunnel."""
     flag_baud: int | None = None
     """Where that line speaks IEC 62056-21: the fastest rate; None: DLMS over HDLC."""
+    meter_path: Callable[[Firmware, Meter], Path] | None = None
+    """What makes the way to `wired_meter` in place of both: another application layer on whatever carrier it likes."""
     tariff: Tariff = STANDARD
     tunnel_protocol: int = DLMS
     """What goes through the tunnels to devices that are awake: DLMS wrapper PDUs, or GB's messages (GB_HRGP)."""

@@ -156,7 +156,7 @@ class Firmware(firmware.Firmware):
         self.supply_watch = SupplyWatch(
             self, config, self.log, self.han, self.record, self.notifier, self._notification, reports
         )  # fmt: skip
-        self.application = WanApplication(self, config.wan_application)
+        self.application = WanApplication(self, config.wan_application, config.wan_layers)
         for thing in self.application.objects():
             self.device.add(thing)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
@@ -256,6 +256,9 @@ class Firmware(firmware.Firmware):
         self.supply_watch.on_voltage()
 
     def _wire(self, meter: Meter) -> None:
+        if self.config.meter_path is not None:
+            meter.path = self.config.meter_path(self, meter)
+            return
         port, baud = self.board.uart("wired"), self.config.flag_baud
         if baud is None:
             meter.path = Wired(self, port, meter)

@@ -9,7 +9,8 @@ The setting is `0-0:128.40.0` (class 1, visible-string): the management client w
 the answer, and closes every connection of the layer before. Two at once there are never: what is not the active layer is not
 listening.
 
-A layer more is a row of `LAYERS`.
+A layer more is a row of `Config.wan_layers`: a word, and what begins the layer. What was kept under a word that this hub does not
+have counts for nothing.
 """
 
 from __future__ import annotations
@@ -54,11 +55,16 @@ class Layer(Protocol):
 class WanApplication:
     """The setting and the layer that it says."""
 
-    def __init__(self, firmware: Firmware, first: str) -> None:
+    def __init__(self, firmware: Firmware, first: str, more: Mapping[str, Callable[[Firmware], Layer]]) -> None:
+        """`more`: layers beside `LAYERS`. Raises LocalProtocolError for a word of `more` that is taken."""
+        taken = [word for word in more if word in LAYERS or word in RESERVED]
+        if taken:
+            raise LocalProtocolError(f'application layer "{taken[0]}" is there already')
         self.layer: Layer | None = None
         self._firmware = firmware
         self._nvm = firmware.board.nvm
         self._first = first
+        self._layers = {**LAYERS, **more}
         self._name = ""
         self._switching: Timer | None = None
 
@@ -66,7 +72,7 @@ class WanApplication:
     def name(self) -> str:
         """The layer that is set."""
         name: str = self._nvm.get(_KEY, self._first)
-        return name
+        return name if name in self._layers else self._first
 
     @property
     def active(self) -> str:
@@ -92,15 +98,15 @@ class WanApplication:
         if self.layer is not None:
             raise LocalProtocolError(f"{self._name} is active, and a hub has one application layer on its WAN side")
         self._name = self.name
-        self.layer = LAYERS[self._name](self._firmware)
+        self.layer = self._layers[self._name](self._firmware)
         self._firmware.board.log("wan.application", {"name": self._name})
 
     def choose(self, name: str) -> None:
         """Have another layer soon. Raises ValueError, which says why not."""
         if name in RESERVED:
             raise ValueError(f'"{name}" is reserved, and not made yet')
-        if name not in LAYERS:
-            raise ValueError(f'no application layer "{name}": one of {", ".join(LAYERS)}')
+        if name not in self._layers:
+            raise ValueError(f'no application layer "{name}": one of {", ".join(self._layers)}')
         if name != self.name:
             self._nvm.put({_KEY: name})
         if self._switching is None and name != self._name:
@@ -171,4 +177,4 @@ class _Gooo:
 
 
 LAYERS: Mapping[str, Callable[[Firmware], Layer]] = MappingProxyType({DLMS: _Dlms, GATEWAY: _gateway, GOOO: _Gooo})
-"""Word of the setting to what begins the layer."""
+"""Those that every hub has: word of the setting to what begins the layer."""
