@@ -25,6 +25,7 @@ from hubfw.translation_home import LOADS, MESSAGE
 from hubfw.translation_logs import HALF_HOURS
 from hubfw.translation_orders import VALVE
 from hubfw.translation_rows import ROWS
+from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
 from hubfw.wan.endpoint import PORT
 from protocols.dlms.obis import Obis
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
@@ -42,6 +43,8 @@ HUB, GAS = 1, 2
 CAUSED = {
     "Change Supply", "Set Supply Status", "Set Uncontrolled Flow Threshold", "Update Site ID", "Update CIN",
     "Publish Calorific Value", "Publish Conversion Factor", "Publish Tariff Information", "Publish Price Matrix",
+    "Publish Block Thresholds", "Publish Block Period", "Publish Calendar", "Publish Day Profile", "Publish Week Profile",
+    "Publish Seasons",
     "Get Sampled Data", "Get Sampled Data Response", "Get Notified Message", "Display Message", "Load Control Event",
 }  # fmt: skip
 """By tshark's names, what the stories above made of DLMS."""
@@ -237,6 +240,28 @@ def test_gurux_shows_a_text_and_reduces_loads(living: Living) -> None:
     living.run.run(for_=10 * MIN)
     assert any("Gas off at 9" in line for line in living.run.ihd.display.lines)
     assert told
+
+
+def test_gurux_publishes_a_tariff_of_several_rates_and_reads_tiers_and_blocks(living: Living) -> None:
+    rates, calendar, scripts = dotted(RATES), dotted(CALENDAR), ".".join(map(str, SCRIPTS))
+    prices = [["ARRAY", [["UINT32", 7_000], ["UINT32", 9_000]]], ["ARRAY", [["UINT32", 3_000], ["UINT32", 4_000]]]]
+    tariff = [["UINT32", 31_000], ["ARRAY", prices], ["ARRAY", [["UINT32", 4]]], ["UINT16", 30]]
+    ask: list[list[object]] = [["set", 1, rates, "STRUCTURE", tariff], ["publish", calendar, scripts]]
+    assert living.ask(GAS, *ask) == ["written", "written"]
+    living.run.run(for_=2 * DAY)
+    said, found = living.ask(GAS, ["get", 1, rates, 2], ["calendar", calendar])
+    assert said == [31_000, [[7_000, 9_000], [3_000, 4_000]], [4], 30]
+    day = [[0, scripts, 2], [7, scripts, 1], [22, scripts, 2]]
+    one = plain(b"1")
+    assert found == ["gurux", [[one, "2024-04-01", one]], [[one, 1, 1, 2, 2]], [[1, day], [2, [[0, scripts, 2]]]]]
+    registers = [f"7.0.3.0.{tier}.255" for tier in range(5)] + [f"7.0.128.7.{block}.255" for block in range(2)]
+    total, *tiers, first, second = living.ask(GAS, *[["get", 4, name, 2] for name in registers])
+    server = living.meter.han.endpoints[1].server(Metering)
+    assert tiers == [server[Metering.current_tier_summation_delivered[tier]] for tier in range(1, 5)]
+    assert sum(tiers) == total
+    assert tiers[1] > 0
+    assert first == int(4 * 3_600_000_000 / (398 * 102_000))  # litres in four kilowatt-hours
+    assert second == server[Metering.current_no_tier_block_summation_delivered[2]] > 0
 
 
 @pytest.mark.needs("tshark")

@@ -3,20 +3,26 @@
     gurux_rows.py '{"port": 4059, "server": 2, "password": "..", "ask": [["get", CLASS, OBIS, NUMBER], ...]}'
 
 Over the wrapper on loopback, as client 1 with a password. Questions: ["get", CLASS, OBIS, NUMBER], ["set", CLASS, OBIS, TYPE,
-VALUE] (attribute 2; TYPE as Gurux's DataType has it; of a structure VALUE lists pairs of those), ["call", OBIS, METHOD] of a
-disconnect control, ["capture", OBIS] of a profile, ["rows", OBIS]. Octets are {"hex": ..}, a date-time is ISO. A refusal is
-{"refused": code}.
+VALUE] (attribute 2; TYPE as Gurux's DataType has it; of a structure or array VALUE lists pairs of those), ["call", OBIS, METHOD]
+of a disconnect control, ["capture", OBIS] of a profile, ["rows", OBIS], ["publish", OBIS, SCRIPTS] and ["calendar", OBIS] of an
+activity calendar. Octets are {"hex": ..}, a date-time is ISO. A refusal is {"refused": code}.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 
-from gurux_dlms import GXDateTime
+from gurux_dlms import GXDateTime, GXTime
 from gurux_dlms import objects as classes
 from gurux_dlms.enums import DataType
+from gurux_dlms.GXArray import GXArray
 from gurux_dlms.GXStructure import GXStructure
+from gurux_dlms.objects.GXDLMSDayProfile import GXDLMSDayProfile
+from gurux_dlms.objects.GXDLMSDayProfileAction import GXDLMSDayProfileAction
+from gurux_dlms.objects.GXDLMSSeasonProfile import GXDLMSSeasonProfile
+from gurux_dlms.objects.GXDLMSWeekProfile import GXDLMSWeekProfile
 from gurux_wrapper import Client, Refused
 
 CLASSES = {
@@ -52,8 +58,8 @@ class Judge(Client):
         return "written"
 
     def data(self, name: str, value):
-        if name == "STRUCTURE":
-            made = GXStructure()
+        if name in ("STRUCTURE", "ARRAY"):
+            made = GXStructure() if name == "STRUCTURE" else GXArray()
             for each, one in value:
                 made.append(self.typed(each, one))
             return made
@@ -64,6 +70,8 @@ class Judge(Client):
         from gurux_dlms.GXUInt16 import GXUInt16
         from gurux_dlms.GXUInt32 import GXUInt32
 
+        if name in ("STRUCTURE", "ARRAY"):
+            return self.data(name, value)
         return {"UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32}[name](value)
 
     def call(self, obis: str, method: str) -> str:
@@ -74,6 +82,44 @@ class Judge(Client):
     def capture(self, obis: str) -> str:
         self.exchange(classes.GXDLMSProfileGeneric(obis).capture(self.dlms))
         return "done"
+
+    def publish(self, obis: str, scripts: str) -> str:
+        """Two days: by day the first tier, at weekends and night the second."""
+        thing = classes.GXDLMSActivityCalendar(obis)
+        thing.calendarNamePassive = "gurux"
+        thing.seasonProfilePassive = [GXDLMSSeasonProfile(b"1", GXDateTime(datetime(2024, 4, 1, tzinfo=UTC)), b"1")]
+        week = GXDLMSWeekProfile()
+        week.name = b"1"
+        week.monday = week.tuesday = week.wednesday = week.thursday = week.friday = 1
+        week.saturday = week.sunday = 2
+        thing.weekProfileTablePassive, thing.dayProfileTablePassive = [week], []
+        for day_id, switches in ((1, ((0, 2), (7, 1), (22, 2))), (2, ((0, 2),))):
+            day = GXDLMSDayProfile()
+            day.dayId, day.daySchedules = day_id, []
+            for hour, tier in switches:
+                action = GXDLMSDayProfileAction()
+                action.startTime = GXTime(f"{hour:02}:00:00", "%H:%M:%S")
+                action.scriptLogicalName, action.scriptSelector = scripts, tier
+                day.daySchedules.append(action)
+            thing.dayProfileTablePassive.append(day)
+        for number in (6, 7, 8, 9):
+            self.exchange(self.dlms.write(thing, number))
+        self.exchange(thing.activatePassiveCalendar(self.dlms))
+        return "written"
+
+    def calendar(self, obis: str):
+        thing = classes.GXDLMSActivityCalendar(obis)
+        for number in (2, 3, 4, 5):
+            self.dlms.updateValue(thing, number, self.exchange(self.dlms.read(thing, number)).value)
+        weeks = [[plain(week.name), week.monday, week.friday, week.saturday, week.sunday] for week in thing.weekProfileTableActive]
+        days = [
+            [day.dayId, [[each.startTime.value.hour, each.scriptLogicalName, each.scriptSelector] for each in day.daySchedules]]
+            for day in thing.dayProfileTableActive
+        ]
+        seasons = [
+            [plain(season.name), str(season.start.value.date()), plain(season.weekName)] for season in thing.seasonProfileActive
+        ]
+        return [thing.calendarNameActive, seasons, weeks, days]
 
     def rows(self, obis: str):
         profile = classes.GXDLMSProfileGeneric(obis)
