@@ -88,6 +88,8 @@ class Config:
     """Application layers beside those of `wan.application`: word of the setting to what begins the layer."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
+    gas_supplier_secret: bytes = field(default=b"", repr=False)
+    """Of client 64, the gas supplier, at the gas proxy; empty: there is none."""
     backup_key: bytes = field(default=b"", repr=False)
     """Under which it seals backups and opens other hubs': 32 octets; empty: it makes and takes none."""
     engineer_password: bytes = field(default=b"", repr=False)

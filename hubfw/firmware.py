@@ -123,7 +123,7 @@ class Firmware(firmware.Firmware):
         self.meters: dict[int, Meter] = {}
         self._learning: dict[int, Task[None]] = {}
         self.record = SupplyRecord()
-        self.clients = clients = Clients(board, config.lls_password, config.lab)
+        self.clients = clients = Clients(board, config.lls_password, config.lab, {"gas": config.gas_supplier_secret})
         self.clock = clock(board)
         self.device = HubDevice(
             board, config, self.clock, self.log, self.record,

@@ -30,6 +30,8 @@ class Config:
     """It joins under the well-known default link key, too."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1."""
+    supplier_secret: bytes = field(default=b"", repr=False)
+    """Of client 64, the supplier; empty: there is none."""
     lab: Lab | None = None
     """Test keys of the access profile lab; None: the profile open."""
     interface: Literal["han", "wired"] = "han"

@@ -8,9 +8,10 @@ a bound is kept, so that neither a restart nor an old image repeats or believes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -40,12 +41,15 @@ HLS_CLIENTS: Final = {
 }
 """The client of each mechanism in the lab."""
 PRE_ESTABLISHED: Final = 40
+SUPPLIER: Final = 64
+"""The client of whoever supplies through the meter: with a secret of his own, where there is one."""
 VERSIONS: Final = {Mechanism.HIGH_SHA256: 2, Mechanism.HIGH_GMAC: 3, Mechanism.HIGH_ECDSA: 3}
 """Of the lab's association objects, so that all are to be met; 1 of the others."""
 PDU: Final = 1024
 """Octets of the largest APDU of the association that is there without asking."""
 AHEAD: Final = 32
 """How far ahead of a client's counter the bound in memory stands."""
+_NOBODY: Final[Mapping[str, bytes]] = MappingProxyType({})
 _COUNTER: Final = "dlms"
 _PEERS: Final = "dlms/peers"
 _SECRET: Final = "dlms/secret/"
@@ -80,9 +84,10 @@ class Lab:
 
 
 class Clients:
-    """What a device's logical devices grant. `lab` None: the profile `open`."""
+    """What a device's logical devices grant. `lab` None: the profile `open`. `suppliers`: whose secret by logical device."""
 
-    def __init__(self, board: Board, password: bytes, lab: Lab | None) -> None:
+    def __init__(self, board: Board, password: bytes, lab: Lab | None, suppliers: Mapping[str, bytes] = _NOBODY) -> None:
+        self._suppliers = suppliers
         self._nvm = board.nvm
         self._password = password
         self._lab = lab
@@ -100,6 +105,8 @@ class Clients:
         granted = open_profile(self._password)
         if self._lab is not None and self.security is not None:
             granted += _lab_associations(self._lab, self.security)
+        if secret := self._suppliers.get(device):
+            granted.append(Association(SUPPLIER, Mechanism.LOW, secret))
         return [self._kept(device, one) for one in granted]
 
     def remember(self, device: str) -> Callable[[Association], None]:

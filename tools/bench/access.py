@@ -55,11 +55,15 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of high level security 2, 3, 4 and 6."""
     client_title: str = "4D42480000000001"
     """System title of the laboratory's client, in hexadecimal digits."""
+    suppliers: Annotated[dict[str, Annotated[str, Meta(min_length=1, max_length=16)]], Meta(max_length=64)] = {}
+    """Password of client 64 by supplier, at the meters that are that supplier's (`supplier` of a device)."""
     keys: LabKeys | None = None
 
     def __post_init__(self) -> None:
         if (self.profile == "lab") != (self.keys is not None):
             raise ValueError("`keys` belong to the profile lab, which needs them")
+        if len({self.password, *self.suppliers.values()}) <= len(self.suppliers):
+            raise ValueError("`suppliers`: each has a password of its own, and not the one of client 1")
         if self.policy not in _POLICIES:
             raise ValueError("`policy` is a sum of 4, 8, 16, 32, 64 and 128")
         if len(_octets("client_title", self.client_title)) != _TITLE_OCTETS:
@@ -71,6 +75,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def protected(self) -> bool:
         """Whether every client needs a credential (then a link may be opened to other machines): in no profile yet."""
         return False
+
+    def secret_of(self, supplier: str | None) -> bytes:
+        """The password of a supplier; empty where there is none."""
+        return self.suppliers.get(supplier or "", "").encode()
 
     @property
     def lab(self) -> Lab | None:

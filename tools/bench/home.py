@@ -306,6 +306,7 @@ def _esme(parts: Parts) -> esme.Config:
         extended_pan_id=_network(parts.home),
         credentials=parts.credentials,
         lls_password=parts.password,
+        supplier_secret=parts.home.bench.access.secret_of(parts.device.supplier),
         lab=parts.home.bench.access.lab,
         interface="wired" if wired(parts.device) else "han",
         flag=flag(parts.device),

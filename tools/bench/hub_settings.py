@@ -23,6 +23,11 @@ def hub_config(parts: Parts) -> hubfw.Config:
     assert isinstance(device, device_config.Hub)
     listed = [label for label, each in home.declared.items() if _joins(each) and each.listed]
     at_wire = [label for label, each in home.declared.items() if wired(each)]
+    gas = [
+        each
+        for each in home.declared.values()
+        if isinstance(each, device_config.Gsme | device_config.MBusGas | device_config.PrepayGas)
+    ]
     return hubfw.Config(
         gpf_eui64=parts.identity.eui64 ^ GPF,
         credentials=parts.credentials,
@@ -34,6 +39,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         wan_address=parts.identity.node if slotted(device) else None,
         wan_application=device.wan_application,
         lls_password=parts.password,
+        gas_supplier_secret=home.bench.access.secret_of(gas[0].supplier if gas else None),
         lab=home.bench.access.lab,
         backup_key=derive(home.kernel.seed, home.name, "hub backup", 32),
         engineer_password=engineer_password(home),

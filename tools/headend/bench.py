@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Self
 
+from devices.parts.dlms_access import SUPPLIER
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Host
 from hubfw.hub_device import device_name
 from hubfw.sap_table import GAS, HUB
-from protocols.dlms.client import Client, drive
+from protocols.dlms import axdr
+from protocols.dlms.client import Client, Procedure, drive
+from protocols.dlms.cosem.association import CURRENT, AssociationLN
 from protocols.dlms.meter import Meter
 from protocols.dlms.reading import names
 from tools.bench.home import Home
@@ -55,6 +58,32 @@ class BenchHeadEnd(HeadEnd):
         """`schedule` by the device's name."""
         home, label = self._place(name)
         return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first, requester=requester)
+
+    def supplier(self, supplier: str, name: str) -> Meter:
+        """A device as a supplier of the bench comes to it: client 64, with its own password, at its own expense."""
+        home, label = self._place(name)
+        return _Meter(self, home.hub.name, self._supplier(supplier, home, self._sap(home, label)), supplier)
+
+    async def change_supplier(self, name: str, old: str, new: str) -> None:
+        """From now on a meter is the new supplier's: the old one hands over by writing the other's password in place of its own.
+
+        Hub, network and whatever else is in the home stay. Raises RemoteProtocolError where the meter is not the old one's.
+        """
+        home, label = self._place(name)
+        client = self._supplier(old, home, await self._find(home, label, old))
+        self._supplier(new, home, client.server_sap)
+        secret = axdr.octets(home.bench.access.secret_of(new))
+
+        def hand_over(client: Client) -> Procedure[None]:
+            return client.set(CURRENT, AssociationLN.class_id, AssociationLN.secret.number, secret)
+
+        await self.ask_as(client, home.hub.name, hand_over, requester=old)
+
+    def _supplier(self, supplier: str, home: Home, sap: int) -> Client:
+        known = home.bench.access.suppliers
+        if supplier not in known:
+            raise BadInput(f'no supplier "{supplier}" in [access.suppliers]{suggest(supplier, known)}')
+        return Client(SUPPLIER, sap, home.bench.access.secret_of(supplier))
 
     async def request(self, requester: str, name: str, question: Question[T]) -> T:
         """Ask a device by name for somebody else, whose traffic it is. Raises RemoteProtocolError."""
@@ -107,7 +136,8 @@ class BenchHeadEnd(HeadEnd):
 class _Meter(Meter):
     """A meter whose every call has an association of its own, in turn with the head end's other questions."""
 
-    def __init__(self, head_end: BenchHeadEnd, hub: str, client: Client) -> None:
+    def __init__(self, head_end: BenchHeadEnd, hub: str, client: Client, requester: str = OWN) -> None:
+        self._requester = requester
         super().__init__(self._exchange, client)
         self._head_end = head_end
         self._hub = hub
@@ -119,7 +149,7 @@ class _Meter(Meter):
             yield
             return
         turn = self._head_end.settle(self._head_end.turn(self._hub, self.client))
-        self._line = self._head_end.line(self._hub, self.client)
+        self._line = self._head_end.line(self._hub, self.client, self._requester)
         try:
             drive(self.client.associate(), self._exchange)
             yield

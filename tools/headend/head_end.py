@@ -215,7 +215,10 @@ class HeadEnd:
 
     async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False, requester: str = OWN) -> T:
         """Associate, ask, release, for whom it is. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
-        client = self.client(sap, writes=writes)
+        return await self.ask_as(self.client(sap, writes=writes), hub, question, requester=requester)
+
+    async def ask_as(self, client: Client, hub: str, question: Question[T], *, requester: str = OWN) -> T:
+        """As `ask`, as some client."""
         turn = await self.turn(hub, client)
         line = self.line(hub, client, requester)
         try:
