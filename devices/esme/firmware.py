@@ -103,7 +103,7 @@ class Firmware(firmware.Firmware):
             self.clock = NetworkClock(self.han)
         self.meter = Meter(self, config, reliable=lambda: self.clock_reliable, failed=why is Reset.POWER_ON)
         self.supply = Supply(self, self.meter.voltage, self.han)
-        self.clients = Clients(board, config.lls_password, config.lab)
+        self.clients = Clients(board, config.lls_password, config.lab, {"meter": config.supplier_secret})
         self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable, self.clients)
         registers = Readout(self.meter, config, lambda: board.rtc.read() if self.clock_reliable else None)
         password = config.lls_password.decode("ascii", "replace")
