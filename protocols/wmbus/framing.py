@@ -97,6 +97,18 @@ def parse(air: bytes, form: Format = Format.A) -> bytes:
     return bytes(telegram)
 
 
+def damage(air: bytes) -> str | None:
+    """What is wrong with a frame whose length octet fits a format, in words; None where it fits none: it is no frame."""
+    for form in Format:
+        length = air[0] - (_counted(air[0]) if form is Format.B else 0) if air else 0
+        if length >= SHORTEST and len(air) == 1 + length + _CRC * len(_cuts(length, form)):
+            try:
+                parse(air, form)
+            except RemoteProtocolError as error:
+                return f"frame format {form.value}: {error}"
+    return None
+
+
 def _counted(length: int) -> int:
     """Octets of checksums that the length octet of format B counts."""
     return _CRC if length <= _FIRST_B + _CRC else 2 * _CRC

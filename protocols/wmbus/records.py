@@ -8,6 +8,7 @@ Not here: compact profiles, manufacturer data (kept as octets), the wired M-Bus'
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -214,19 +215,24 @@ def build(records: list[Record]) -> bytes:
 
 def parse(data: bytes) -> list[Record]:
     """The records, without idle fillers; what a manufacturer adds of its own is left away. Raises RemoteProtocolError."""
-    records: list[Record] = []
-    at = 0
+    return [record for _, _, record in walk(data)]
+
+
+def walk(data: bytes, at: int = 0) -> Iterator[tuple[int, int, Record]]:
+    """As `parse`, from an offset on: where each record begins and ends, and the record."""
+    count = 0
     while at < len(data):
         if data[at] == _IDLE:
             at += 1
         elif data[at] in _MANUFACTURER:
             break
-        elif len(records) >= MOST:
+        elif count >= MOST:
             raise RemoteProtocolError(f"more than {MOST} records")
         else:
+            start = at
             record, at = _record(data, at)
-            records.append(record)
-    return records
+            count += 1
+            yield start, at, record
 
 
 def _record(data: bytes, at: int) -> tuple[Record, int]:

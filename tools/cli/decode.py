@@ -16,21 +16,21 @@ from tools.capture import keys as key_file
 from tools.capture import reader, tap
 from tools.capture.pcapng import LINK_TAP, LINK_UPPER_PDU
 from tools.cli.output import json_option, print_json
-from tools.decode import dlms, xml, zigbee
+from tools.decode import dlms, wmbus, xml, zigbee
 from tools.decode.opener import Opener
 from tools.decode.tree import Node, shown
 from tools.errors import BadInput, CheckFailed
 
 _LARGEST = 1 << 20
 _LINK_WITH_FCS, _LINK_WITHOUT_FCS = 195, 230
-_FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac")
+_FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac", "wmbus")
 
 
 @click.command(epilog="Example: meterbench decode --xml 0001000100100007c002c100000001")
 @click.argument("source", metavar="HEX|FILE")
 @click.option(
     "--keys", "key_files", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
-    help="A zigbee_pc_keys file for ZigBee, a TOML file for DLMS; may be given twice.",
+    help="A zigbee_pc_keys file for ZigBee and wireless M-Bus, a TOML file for DLMS; may be given twice.",
 )
 @click.option("--as", "form", type=click.Choice(_FORMS), default="auto", show_default=True, help="What the octets are.")
 @click.option("--lines", is_flag=True, help="Each line of FILE is a message: digits, behind any label.")
@@ -67,6 +67,7 @@ class Decoders:
         self.dlms = dlms.Decoder(Opener(rings[0]) if rings else None)
         pairs = [pair for path in key_files if path.suffix != ".toml" for pair in key_file.read(path)]
         self.zigbee = zigbee.Decoder(pairs, self.dlms)
+        self.wmbus = wmbus.Decoder([key for _, key in pairs])
 
 
 def _print_xml(title: list[str], packet: Node) -> None:
@@ -163,6 +164,7 @@ def _decode(data: bytes, form: str, decoders: Decoders) -> Node:
         "wrapper": decoders.dlms.wrapper_pdus,
         "apdu": decoders.dlms.apdu,
         "mac": decoders.zigbee.psdu,
+        "wmbus": decoders.wmbus.telegram,
     }
     if form == "auto":
         _guess(root, data, decoders)
@@ -172,12 +174,14 @@ def _decode(data: bytes, form: str, decoders: Decoders) -> Node:
 
 
 def _guess(root: Node, data: bytes, decoders: Decoders) -> None:
-    """What is certain first: a good FCS, a flag, a wrapper header that fits; anything else is taken for an APDU."""
+    """What is certain first: a good FCS, a flag, a wrapper header that fits, checksums of wireless M-Bus; else it is an APDU."""
     if 5 <= len(data) <= tap.LARGEST_PSDU and kermit(data[:-2]).to_bytes(2, "little") == data[-2:]:
         decoders.zigbee.psdu(root, data)
     elif data[:1] == b"\x7e":
         decoders.dlms.hdlc_frames(root, data)
     elif data[:2] == b"\0\1":
         decoders.dlms.wrapper_pdus(root, data)
+    elif wmbus.framed(data) is not None:
+        decoders.wmbus.telegram(root, data)
     else:
         decoders.dlms.apdu(root, data)
