@@ -14,6 +14,7 @@ from devices.parts.dlms_port import DlmsPort
 from devices.parts.swap_client import Order
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
+from devices.runtime.kernel import HOUR
 from hubfw import store, swap, swap_record
 from hubfw.config import Config
 from hubfw.hub_device import clock, device_name
@@ -23,6 +24,7 @@ from hubfw.swap import GONE, RESTART_AFTER, SEALED, STATE
 from hubfw.swap_record import Disposal, Kind, Line
 from hubfw.wan.endpoint import Endpoint
 from hubfw.wan.module import ModuleNetwork
+from hubfw.wan.network import Network
 from protocols.dlms import axdr, cosem
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.server import LogicalDevice, Server
@@ -58,10 +60,25 @@ class Retired(firmware.Firmware):
     def boot(self, why: Reset) -> None:
         if self.erased:
             self.board.nvm.scrub()  # an erasure that a power cut broke off ends here
-        network = None if self._wan_address is None else ModuleNetwork(self, self._wan_address)
-        self.wan = Endpoint(self.board, {HUB: Local(self.board, self.server, HUB)}, network)
+        self._network = self._wan_part()
+        self._set_clock()
+        self.every(HOUR, self._set_clock)
+        self.wan = Endpoint(self.board, {HUB: Local(self.board, self.server, HUB)}, self._network)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         self.board.log("hub.retired", {"erased": self.erased})
+
+    def _wan_part(self) -> Network:
+        if self._wan_address is None:
+            return self.board.net
+        module = ModuleNetwork(self, self._wan_address)
+        module.on_time = self._set_clock
+        return module
+
+    def _set_clock(self) -> None:
+        """From the network, wherever it tells the time: the record has the times of its lines by this clock."""
+        utc = self._network.network_time()
+        if utc is not None:
+            self.board.rtc.set(utc)
 
     def on_power_fail(self) -> None:
         if not self.erased:

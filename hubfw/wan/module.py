@@ -4,7 +4,7 @@ The address is the hub's and is registered by whichever module is in the slot. W
 again after 5, 10, 20 .. 300 s. When the module goes, every stream ends as reset; who listens goes on listening as soon as another
 module is registered. Notices wait in their queue meanwhile, and an answer that did not get out is asked for again by the head end.
 
-Kept in NVM: which module was in last; each change of it is a line of the hub's swap record, written in the same operation.
+Each change of the module is a line of the hub's swap record, which so tells which one was in last.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ LONGEST_PAUSE: Final = 300 * S
 LARGEST_DATAGRAM: Final = 1500
 MOST_UNSENT: Final = 64 * 1024
 
-_KEY: Final = "wan/module"
 _ENDINGS: Final = {
     Ending.CLOSED: Closed.CLOSED,
     Ending.REFUSED: Closed.REFUSED,
@@ -268,13 +267,14 @@ class ModuleNetwork:
         kind, serial, version = (
             octets[: messages.LONGEST_NAME].decode("ascii", "replace") for octets in (message.type, message.serial, message.version)
         )
-        came, fitted = [f"{kind} {version}", serial], self._nvm.get(_KEY)
-        if came != fitted:
-            old_type, old = fitted or ("", "")
+        name, number = f"{kind} {version}", serial.encode()
+        changes = [line for line in swap_record.lines(self._nvm) if line.kind == swap_record.Kind.WAN_MODULE]
+        old_type, old = (changes[-1].new_type, changes[-1].new) if changes else ("", b"")
+        if (name, number) != (old_type, old):
             utc = self._firmware.board.rtc.read()
-            line = swap_record.Line(utc, swap_record.Kind.WAN_MODULE, old.encode(), old_type, serial.encode(), came[0])
-            self._nvm.put({_KEY: came, **swap_record.with_line(self._nvm, line)})
-            self.log("wan.module", {"type": came[0], "serial": serial, "instead_of": old})
+            line = swap_record.Line(utc, swap_record.Kind.WAN_MODULE, old, old_type, number, name)
+            self._nvm.put(swap_record.with_line(self._nvm, line))
+            self.log("wan.module", {"type": name, "serial": serial, "instead_of": old.decode()})
         self._pause = FIRST_PAUSE
         self._register()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import pytest
 
+from devices.parts import swap_client
+from devices.parts.swap_client import Order
 from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.net import Closed
+from hubfw.retired import Retired
 from hubfw.swap_record import Kind, lines
+from protocols.dlms.client import Client
 from tests.sim.told import Told
 from tools.bench.config import loads
 from tools.errors import BadInput
 from tools.headend.head_end import PORT, NoAnswer
 
+T = TypeVar("T")
 IMPORT = "1-0:1.8.0"
 RECORD = "0-0:128.30.5"
 HUB = "home1/hub"
@@ -209,3 +215,32 @@ def test_two_consumers_cannot_share_a_hub() -> None:
     loads(shared + '[[home.device]]\nkind = "ihd"\nconsumer = "flat-a"\n')
     with pytest.raises(BadInput, match=r"one consumer's, and these devices are 2 consumers' \(flat-a, flat-b\)"):
         loads(shared + '[[home.device]]\nkind = "ihd"\nconsumer = "flat-b"\n')
+
+
+@pytest.mark.req("S-025", part=True)
+def test_a_hub_that_handed_over_is_reached_through_its_module_and_knows_the_time_after_a_power_cut(home) -> None:
+    def ask(question: Callable[[Client], Generator[bytes, bytes, T]]) -> T:
+        return home.head_end.settle(home.head_end.ask(home.hub.name, 1, question, writes=True))
+
+    home.run(for_=10 * MIN)
+    ask(lambda client: swap_client.order(client, Order.HAND_OVER))
+    home.run(for_=MIN)
+    assert isinstance(home.hub.firmware, Retired)
+    assert home.hub.firmware.wan is not None
+    sealed = ask(swap_client.last_backup)
+    assert sealed
+    home.mains.off(HOUR)
+    home.run(for_=HOUR + 5 * MIN)
+    assert home.events("power", HUB)[-1] != home.events("power", HUB)[-2]  # it was without power, and is back
+    assert abs(home.hub.rtc.read() - home.kernel.utc) < S
+    home.only.wan_slot.pull()
+    home.run(for_=MIN)
+    home.only.wan_slot.fit("radio")
+    home.run(for_=5 * MIN)
+    assert ask(swap_client.last_backup) == sealed
+    ask(lambda client: swap_client.order(client, Order.ERASE))
+    home.run(for_=MIN)
+    record = [(line.kind, line.at) for line in lines(home.hub.nvm)]
+    assert [kind for kind, _ in record] == [Kind.WAN_MODULE, Kind.HANDED_OVER, Kind.WAN_MODULE, Kind.ERASED]
+    assert [key for key in home.hub.nvm.keys("") if not key.startswith("swap/")] == ["store/layout"]
+    assert abs(record[-1][1] - home.kernel.utc) < 2 * MIN
