@@ -3,7 +3,9 @@
 802.15.4-2006 clauses 7.5.2.1 and 7.5.3; 05-3474 clauses 3.6.1.4, 4.6.3 and 3.6.10 (end device time-out); SE 1.4 clause 5.4 for the
 number of scans and the back-off. A node rejoins through any router of its network: under the network key, and where that is not
 understood, without it (trust centre rejoin); then it is sent the key anew. Which keys it may come under is `keys`' to say.
-Not here: orphan scan, channel changes.
+An end device whose parent is lost asks on its channel whether the parent still knows it (orphan scan, 7.5.2.1.4 and 3.6.1.4.3)
+before it looks for another; that answer proves nothing, so the parent has to show the network key too, by granting a time-out.
+Not here: orphan scan of other channels, channel changes.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ RESPONSE_WAIT = 491_520_000
 KEY_WAIT = 5 * S
 REJOIN_WAIT = 2 * S
 TIMEOUT_WAIT = 2 * S
+PROOF_WAIT = S
+PROOFS = 2
+"""A parent that has restarted may only doubt our frame counter the first time."""
 RETRY_FIRST = MINUTE
 RETRY_MOST = 15 * MINUTE
 
@@ -48,6 +53,8 @@ class State(Enum):
     SCANNING = "scanning"
     ASSOCIATING = "associating"
     AWAITING_KEY = "awaiting the network key"
+    ORPHANED = "looking for its parent"
+    REALIGNED = "awaiting its parent's proof"
     REJOINING = "rejoining"
     ON = "on"
 
@@ -130,11 +137,15 @@ class Joining:
             network.page,
         )
         self._old_short = network.short
-        network.joined = False
-        self._begin()
+        parent = self._devices.at(network.parent)
+        if network.orphaned and not network.routing and not network.page and parent is not None and not parent.lost:
+            self._ask_parent()
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self.reset()
+        self._network.joined = False
         self._poller.reset()
         self._scans = 0
         self._candidates = []
@@ -243,6 +254,48 @@ class Joining:
         self._context.effects.append(JoinFailed(reason, retry))
         self._retry = min(2 * self._retry, RETRY_MOST)
 
+    # --- orphan scan ---------------------------------------------------------------------------------------------
+
+    def _ask_parent(self) -> None:
+        network = self._network
+        self.reset()
+        self._poller.reset()
+        self.state = State.ORPHANED
+        network.joined = False
+        network.pan_id = mac.BROADCAST
+        network.configure(rx_on=True)
+        self._context.transmit(mac.orphan_notification(network.next_sequence(), self._context.config.eui64))
+        self._context.after("scan", RESPONSE_WAIT, self._begin)
+
+    def _realignment(self, header: mac.Header, told: mac.CoordinatorRealignment) -> None:
+        """The parent's answer to an orphan; ignored unless we asked just now, and from anybody else."""
+        network, context = self._network, self._context
+        parent = self._devices.at(network.parent)
+        if (
+            self.state is not State.ORPHANED
+            or header.destination_eui64 != context.config.eui64
+            or parent is None
+            or header.source_eui64 != parent.eui64
+            or told.channel not in mac.CHANNELS
+            or told.page
+            or not COORDINATOR < told.short < nwk.LOWEST_BROADCAST
+        ):
+            context.ignore("an unsolicited realignment")
+            return
+        network.pan_id, network.channel, network.parent, network.short = told.pan_id, told.channel, told.coordinator, told.short
+        network.joined = True
+        network.configure()
+        self._know_parent(parent.eui64)
+        self.state = State.REALIGNED
+        self._await_proof(PROOFS)
+
+    def _await_proof(self, attempts: int) -> None:
+        if not attempts:
+            self._begin()
+            return
+        self._context.after("scan", PROOF_WAIT, partial(self._await_proof, attempts - 1))
+        self.ask_timeout()
+
     # --- association ---------------------------------------------------------------------------------------------
 
     def _ask_association(self, candidate: Candidate) -> None:
@@ -266,7 +319,14 @@ class Joining:
         else:
             self._next("association not acknowledged")
 
-    def association_response(self, header: mac.Header, response: mac.AssociationResponse) -> None:
+    def answer(self, header: mac.Header, command: mac.AssociationResponse | mac.CoordinatorRealignment) -> None:
+        """A parent's MAC command. Ignored unless we asked just now."""
+        if isinstance(command, mac.AssociationResponse):
+            self._association_response(header, command)
+        else:
+            self._realignment(header, command)
+
+    def _association_response(self, header: mac.Header, response: mac.AssociationResponse) -> None:
         """The coordinator's answer; ignored unless we asked just now."""
         context = self._context
         network = self._network
@@ -323,12 +383,14 @@ class Joining:
             parent.partner = True
 
     def _on(self, rejoined: bool) -> None:
+        has_timeout = self.state is State.REALIGNED
         self._network.joined = True
         self.state = State.ON
         self._candidates = []
         self._retry = RETRY_FIRST
         self._joined(rejoined)
-        self.ask_timeout()
+        if not has_timeout:
+            self.ask_timeout()
 
     # --- rejoin --------------------------------------------------------------------------------------------------
 
@@ -410,6 +472,9 @@ class Joining:
             self._context.ignore("a time-out response of no use")
             return
         self._poller.done("timeout")
+        if self.state is State.REALIGNED:
+            self._context.timers.cancel("scan")
+            self._on(rejoined=True)
         if not frame.status:
             self.keep_alive(bool(frame.parent & nwk.EndDeviceTimeoutResponse.DATA_POLL))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import Struct
 
 from protocols.core import crc
-from protocols.core.codec import Choice, Frame, array, choice, const, le, octets, rest, this, when
+from protocols.core.codec import Choice, Frame, array, choice, const, le, octets, rest, this, trailing, when
 from protocols.core.errors import RemoteProtocolError
 
 MIN_PSDU, MAX_PSDU = 5, 127
@@ -134,13 +134,33 @@ class DataRequest(Frame):
     command: int = const(0x04, le.u8)
 
 
+class OrphanNotification(Frame):
+    """Clause 7.3.6: a device that has lost its parent asks whether it still knows it."""
+
+    command: int = const(0x06, le.u8)
+
+
 class BeaconRequest(Frame):
     """Clause 7.3.7."""
 
     command: int = const(0x07, le.u8)
 
 
-commands: Choice[Frame] = choice("MAC command", [AssociationRequest, AssociationResponse, DataRequest, BeaconRequest])
+class CoordinatorRealignment(Frame):
+    """Clause 7.3.8, as the answer to an orphan: where its parent is, and the address that it has. `page`: only where not 0."""
+
+    command: int = const(0x08, le.u8)
+    pan_id: le.u16
+    coordinator: le.u16
+    channel: le.u8
+    short: le.u16
+    page: int | None = trailing(le.u8, default=None)
+
+
+commands: Choice[Frame] = choice(
+    "MAC command",
+    [AssociationRequest, AssociationResponse, DataRequest, OrphanNotification, BeaconRequest, CoordinatorRealignment],
+)
 """The MAC commands a ZigBee node answers or sends."""
 
 
@@ -182,6 +202,26 @@ def beacon_request(sequence: int) -> bytes:
     """PSDU that asks everybody in range for a beacon."""
     header = Header(COMMAND | DESTINATION_SHORT, sequence, destination_pan=BROADCAST, destination=BROADCAST)
     return frame(header, BeaconRequest().build())
+
+
+def orphan_notification(sequence: int, eui64: int) -> bytes:
+    """PSDU by which a device without its parent asks everybody in range, in any PAN."""
+    control = COMMAND | PAN_COMPRESSION | DESTINATION_SHORT | SOURCE_EXTENDED
+    header = Header(control, sequence, destination_pan=BROADCAST, destination=BROADCAST, source_eui64=eui64)
+    return frame(header, OrphanNotification().build())
+
+
+def realignment(sequence: int, eui64: int, orphan: int, command: CoordinatorRealignment) -> bytes:
+    """PSDU of the answer, from the parent's EUI-64 to that of the orphan, whatever PAN it listens to."""
+    header = Header(
+        COMMAND | ACK_REQUEST | DESTINATION_EXTENDED | SOURCE_EXTENDED,
+        sequence,
+        destination_pan=BROADCAST,
+        destination_eui64=orphan,
+        source_pan=command.pan_id,
+        source_eui64=eui64,
+    )
+    return frame(header, command.build())
 
 
 def beacon(sequence: int, pan: int, source: int, superframe: int, payload: BeaconPayload) -> bytes:

@@ -314,6 +314,11 @@ class Network:
         if confirm is not None:
             confirm(status, frame_pending)
 
+    @property
+    def orphaned(self) -> bool:
+        """The parent has not answered for long enough to count as lost."""
+        return self._parent_failures >= PARENT_FAILURES
+
     def parent_answered(self, status: TxStatus) -> None:
         """A data request ended: that too shows whether the parent is there."""
         self._parent_confirm(None, status, False)

@@ -1,4 +1,4 @@
-"""The parent's side: beacons, association, rejoin, end device time-outs and ageing (05-3474 clauses 3.6.1.4, 3.6.1.6, 3.6.10).
+"""The parent's side: beacons, association, orphans, rejoin, time-outs and ageing (05-3474 clauses 3.6.1.4, 3.6.1.6, 3.6.10).
 
 A device that associates, or rejoins without the network key, and then shows no knowledge of it within 10 s is forgotten. Not here:
 whether a device may have the key (`trust_centre`), holding frames for sleepers (the medium).
@@ -77,11 +77,27 @@ class Parent:
 
     # --- MAC commands --------------------------------------------------------------------------------------------
 
-    def beacon_request(self) -> None:
-        """Somebody scans."""
+    def scan(self, header: mac.Header, command: mac.BeaconRequest | mac.OrphanNotification) -> None:
+        """Somebody scans: for any network, or for its parent."""
+        if isinstance(command, mac.BeaconRequest):
+            self._beacon_request()
+        else:
+            self._orphan_notification(header)
+
+    def _beacon_request(self) -> None:
         network, context = self._network, self._context
         psdu = mac.beacon(network.next_sequence(), network.pan_id, network.short, self._superframe(), self._beacon_payload())
         context.transmit(psdu, interface=context.interface)
+
+    def _orphan_notification(self, header: mac.Header) -> None:
+        """If the orphan is a child that we know yet, it is told where it belongs (3.6.1.4.3.2)."""
+        context, network = self._context, self._network
+        child = None if header.source_eui64 is None else self._devices.get(header.source_eui64)
+        if child is None or child.relation is not Relation.CHILD or child.router or context.interface:
+            context.ignore("an orphan that is not ours")
+            return
+        told = mac.CoordinatorRealignment(network.pan_id, network.short, network.channel, child.short)
+        context.transmit(mac.realignment(network.next_sequence(), context.config.eui64, child.eui64, told))
 
     def _enhanced(self, frame: enhanced.Enhanced, lqi: int) -> None:
         """Somebody scans below 1 GHz, and says whom it looks for."""

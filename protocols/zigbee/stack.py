@@ -196,12 +196,12 @@ class Stack(Inquiries):
     def mac_command(self, header: mac.Header, msdu: bytes) -> None:
         """From the NWK data path, not for callers: a MAC command was heard."""
         command = mac.commands.parse(msdu)
-        if isinstance(command, mac.AssociationResponse):
-            self._joining.association_response(header, command)
+        if isinstance(command, mac.AssociationResponse | mac.CoordinatorRealignment):
+            self._joining.answer(header, command)
         elif not (self._network.routing and self.joined):
             self._context.ignore("a command to a parent")
-        elif isinstance(command, mac.BeaconRequest):
-            self._parent.beacon_request()
+        elif isinstance(command, mac.BeaconRequest | mac.OrphanNotification):
+            self._parent.scan(header, command)
         elif header.destination_pan != self._network.pan_id:
             self._context.ignore("not for us")
         elif isinstance(command, mac.AssociationRequest):

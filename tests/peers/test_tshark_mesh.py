@@ -15,6 +15,7 @@ from protocols.zigbee.node import NodeType
 from tests.protocols.zigbee.cell import DISPLAY, GAS, Cell
 from tests.protocols.zigbee.test_changes import beacon_of_another_network, pan_of
 from tests.protocols.zigbee.test_mesh import R1, R2, R3, Mesh
+from tests.protocols.zigbee.test_orphan import lose, state_of
 from tools.bench import config
 from tools.bench.commissioning import commission
 from tools.bench.run import Run
@@ -122,3 +123,20 @@ def test_a_network_that_fails_and_changes(tmp_path: Path) -> None:
     for cluster in (0x8031, 0x8032, 0x8038):
         assert capture.ask(f"zbee_aps.zdp_cluster == {cluster:#06x}"), hex(cluster)
     assert capture.ask("zbee_aps.cmd.id == 0x0e"), "the network key was tunnelled"
+
+
+def test_an_orphan_and_the_parent_that_takes_it_back(tmp_path: Path) -> None:
+    cell = Cell()
+    home = cell.home()
+    hub, gas, state = home["hub"], home["gas"], state_of(cell, "hub")
+    lose(cell, hub, gas)
+    cell.restart(hub, state)
+    gas.do(gas.stack.rejoin(cell.kernel.now))
+    cell.run(3)
+    held = hub.stack.keys()
+    capture = Capture(tmp_path / "orphan.pcap", cell.on_air, [key for _, key in held])
+    assert capture.ask(MALFORMED, "frame.number", "_ws.col.Info") == []
+    assert [row[0] for row in capture.ask("wpan.cmd == 6 || wpan.cmd == 8", "_ws.col.Info")] == [
+        "Orphan Notification",
+        f"Coordinator Realignment, PAN: {pan_of(hub):#06x}, Coordinator: 0x0000, Channel: 11, Addr: {gas.stack.short:#06x}",
+    ]
