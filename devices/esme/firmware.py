@@ -16,6 +16,7 @@ from devices.esme.config import Config
 from devices.esme.limits import Limits
 from devices.esme.meter import Meter
 from devices.esme.metering import Commands
+from devices.esme.metering_alarms import MeteringAlarms
 from devices.esme.prepayment import Prepayment
 from devices.esme.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.esme.readout import IDENTIFICATION, Readout, on_wire
@@ -46,6 +47,7 @@ from protocols.dlms.server import Server
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.node import NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -135,6 +137,9 @@ class Firmware(firmware.Firmware):
             self.prepayment = PrepaymentFace(self, endpoint, account, self.meter, config.tariff.currency)
             self._record(endpoint, self.han, self.clock)
             self._power = MainsPower(self, self.han, endpoint)
+            alarms = MeteringAlarms(board, endpoint.server(Metering), self._power.raise_alarm)
+            if self.events is not None:
+                self.events.on_event = alarms.happened
             self._identifier = Identifier(self, endpoint, self._show)
             self._trust_centre = TrustCentreWatch(self.han, endpoint)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)

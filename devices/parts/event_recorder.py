@@ -7,6 +7,7 @@ telling.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.event_settings import EventSettings, Handling
@@ -33,6 +34,8 @@ class EventRecorder:
     ) -> None:
         self._board = firmware.board
         self._settings = settings
+        self.on_event: Callable[[int, bool], object] = lambda event, alarm: None
+        """Told of each event, and whether it is configured to be an alarm."""
         self.log = EventLog(self._board.nvm.get(_KEY, {}))
         self._outbox = None if han is None else Outbox(firmware, han)
         if endpoint is not None:
@@ -43,13 +46,14 @@ class EventRecorder:
     def happened(self, event: int, log: LogId = LogId.GENERAL, data: bytes = b"") -> None:
         """Write an event down, and tell it: unless it is configured otherwise."""
         time = seconds(self._board.rtc.read())
-        into, control = Handling(log) if self._settings is None else self._settings.handling(event, log)
+        into, control, alarm = Handling(log) if self._settings is None else self._settings.handling(event, log)
         if into is not None:
             self.log.record(into, event, time, data)
             self._board.nvm.put({_KEY: self.log.image()})
         self._board.log("device.event", {"event": event, "log": (into or LogId.ALL).name})
         if self._outbox is not None and control:
             self._outbox.put(Events.PublishEvent(into or LogId.ALL, event, time, control, data))
+        self.on_event(event, alarm)
 
     async def tell(self) -> None:
         """A sleeper is awake: tell what waits."""

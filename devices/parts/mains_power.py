@@ -66,6 +66,10 @@ class MainsPower:
         """Mains voltage in tenths of a volt; 0 without."""
         return round(self._board.supply.volts * 10) if self._board.supply.live else 0
 
+    def raise_alarm(self, code: int, cluster: int) -> None:
+        """Log and tell an alarm of another cluster, of something that does not last."""
+        self._say(code, cluster, self.table.note(code, cluster, seconds(self._board.rtc.read())))
+
     def look(self) -> None:
         """The voltage or a threshold has changed."""
         if self._timer is not None:
@@ -83,9 +87,12 @@ class MainsPower:
         for code in (TOO_LOW, TOO_HIGH):
             alarm = self.table.watch(code, PowerConfiguration.id, now)
             if alarm is not None:
-                self._logged(None)
-                self._board.log("alarm", {"code": code, "cluster": PowerConfiguration.id})
-                self._outbox.put(alarm)
+                self._say(code, PowerConfiguration.id, alarm)
+
+    def _say(self, code: int, cluster: int, alarm: Alarms.Alarm) -> None:
+        self._logged(None)
+        self._board.log("alarm", {"code": code, "cluster": cluster})
+        self._outbox.put(alarm)
 
     def _holds(self, code: int, cluster: int) -> bool:
         return self._timer is None and self._outside(code)

@@ -10,12 +10,15 @@ from devices.runtime.kernel import HOUR, MIN, S
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import Events, LogId
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.device_management.events import BY_GROUP, BY_LIST, BY_LOG
+from protocols.zigbee.zcl.foundation import AttributeValue, WriteAttributes, WriteAttributesResponse
 from protocols.zigbee.zcl.status import Status
+from protocols.zigbee.zcl.types import Value
 
 HOME = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
-WAN, HAN = 0x08, 0x10
+WAN, HAN, ALARM = 0x08, 0x10, 0x20
 OFF, ARMED, ON = EventId.SUPPLY_OFF, EventId.SUPPLY_ARMED, EventId.SUPPLY_ON
 
 
@@ -137,3 +140,47 @@ def test_only_the_hub_configures_and_nonsense_changes_nothing(settings):
     assert handler(every, hub) is Status.SUCCESS
     assert handler(every, hub) is Status.DUPLICATE_EXISTS
     assert settings.switch() == ([], [])
+
+
+# --- alarms ---
+
+
+def alarms(settings):
+    return [(code, cluster) for _, code, cluster in settings.home.hub.firmware.events.alarms]
+
+
+def mask(settings, attribute, value):
+    """The hub writes an alarm mask of the meter."""
+    hub = settings.home.hub.firmware
+    records = WriteAttributes([AttributeValue(attribute.id, Value(attribute.type, value))])
+    address = hub.han.stack.address_of(settings.home.esme.eui64)
+    task = hub.spawn(hub.han.ask(address, 1, Metering, records, WriteAttributesResponse))
+    settings.home.until(lambda: task.done, within=MIN)
+
+
+SERVICE_DISCONNECT, POWER_LOSS = 0x06, 0x7D
+
+
+def test_masks_of_metering_decide_which_events_are_alarms_and_outlive_the_power(settings):
+    settings.switch()
+    assert alarms(settings) == []  # masks are empty at first
+    mask(settings, Metering.generic_alarm_mask, 1 << SERVICE_DISCONNECT)
+    assert settings.switch() == (USUAL, USUAL)
+    assert alarms(settings) == [(SERVICE_DISCONNECT, Metering.id)]
+    settings.home.esme.cut(off_for=MIN)
+    settings.home.run(for_=3 * MIN)
+    settings.switch()
+    assert alarms(settings) == 2 * [(SERVICE_DISCONNECT, Metering.id)]
+    mask(settings, Metering.generic_alarm_mask, 0xFFFF & ~(1 << SERVICE_DISCONNECT))
+    mask(settings, Metering.extended_generic_alarm_mask, 1 << (POWER_LOSS - 0x70))
+    settings.switch()
+    settings.home.mains.off(200 * S)
+    settings.home.run(for_=10 * MIN)
+    assert alarms(settings)[2:] in ([], [(POWER_LOSS, Metering.id)])  # told from the hold-up, or not
+    assert {"code": POWER_LOSS, "cluster": Metering.id} in settings.home.events("alarm", "home1/esme")
+
+
+def test_an_event_may_be_an_alarm_by_its_configuration_and_nothing_else(settings):
+    settings.by_list(ALARM, OFF)
+    assert settings.switch() == (USUAL[1:], USUAL[1:])
+    assert alarms(settings) == [(SERVICE_DISCONNECT, Metering.id)]

@@ -41,6 +41,11 @@ class AlarmTable:
         self._log.append((code, cluster, now))
         return Alarms.Alarm(code, cluster)
 
+    def note(self, code: int, cluster: int, now: int) -> Alarms.Alarm:
+        """Something that happened and does not last: the alarm to send."""
+        self._log.append((code, cluster, now))
+        return Alarms.Alarm(code, cluster)
+
     def reset(self, command: Alarms.ResetAlarm) -> Status:
         """Clear one alarm; one that was not raised is not found, one whose condition holds stays."""
         key = command.alarm_code, command.cluster_id
