@@ -11,6 +11,7 @@ from protocols.dlms.cosem import AccessError
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from tools.bench.metrics import HAN, WAN, Metrics
+from tools.errors import BadInput
 from tools.headend.notices import DeviceEvent
 
 HOME = """
@@ -63,6 +64,29 @@ def test_the_head_end_chooses_which_events_it_hears_of(build):
     for bad in (axdr.array([axdr.structure(axdr.u8(0), axdr.u16(1))]), axdr.array([axdr.u8(1)])):
         with pytest.raises(AccessError):
             home.head_end.meter("hub", writes=True).set(EVENT_REPORTS, 1, 2, bad)
+
+
+@pytest.mark.req("S-053", part=True)
+def test_the_bench_file_says_which_events_are_told_until_the_head_end_chooses(build):
+    reports = "".join(
+        f"[[home.device.event_reports]]\n{line}\n" for line in (f'log = "general"\nevent = {EventId.SUPPLY_ON}', 'log = "fault"')
+    )
+    home = build(HOME.replace('kind = "hub"\n', 'kind = "hub"\n' + reports))
+    happen(home, EventId.SUPPLY_OFF)
+    happen(home, EventId.SUPPLY_ON)
+    happen(home, EventId.POWER_LOSS, LogId.FAULT)
+    assert told(home) == [(LogId.GENERAL, EventId.SUPPLY_ON), (LogId.FAULT, EventId.POWER_LOSS)]
+    choose(home)
+    home.hub.restart()
+    home.run(for_=MIN)
+    happen(home, EventId.SUPPLY_ON)
+    assert len(told(home)) == 2
+
+
+@pytest.mark.parametrize("line", ['log = "generl"', 'log = "general"\nevent = 0', 'log = "general"\nevents = 1'])
+def test_a_bench_file_names_logs_and_events_that_there_are(build, line):
+    with pytest.raises(BadInput, match=r"event_reports"):
+        build(HOME.replace('kind = "hub"\n', f'kind = "hub"\n[[home.device.event_reports]]\n{line}\n'))
 
 
 @pytest.mark.req("S-053")

@@ -111,6 +111,14 @@ class Product(Declared, frozen=True, kw_only=True):
             raise ValueError(f'no device of kind "{self.kind}" joins (kinds: {", ".join(JOINING_KINDS)})')
 
 
+class EventReport(Declared, frozen=True, kw_only=True):
+    """Events of a log that the head end is told."""
+
+    log: Literal["tamper", "fault", "general", "security", "network", "gbcs-general", "gbcs-security"]
+    event: Annotated[int, Meta(ge=1, le=0xFFFF)] | None = None
+    """One event's number; all of the log's unless said."""
+
+
 class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
 
@@ -136,6 +144,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """The electricity meters whose voltage alerts are told at first."""
     voltage_alert_after: Annotated[int, Meta(ge=1, le=255)] = 3
     """Excursions of a meter's voltage that make an alert."""
+    event_reports: Annotated[list[EventReport], Meta(max_length=64)] = []
+    """Which events of devices' logs the head end is told at first; none unless said."""
     power: Literal["mains", "meter"] = "mains"
     """Its own supply, or the feed of the electricity meter that it is wired to (the supply side of the meter's contactor)."""
     milliamps: Annotated[int, Meta(ge=1, le=10_000)] = 250

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import hubfw
 from devices.runtime.kernel import S
+from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import device_config, prepay
 from tools.bench.identity import GPF, derive
@@ -49,6 +50,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         if device.outage_reports is None
         else tuple(home.identities[label].eui64 for label in device.outage_reports),
         voltage_alerts=tuple((home.identities[label].eui64, device.voltage_alert_after) for label in device.voltage_alerts),
+        event_reports=tuple((LogId[each.log.replace("-", "_").upper()], each.event or 0) for each in device.event_reports),
         restart_spread_ns=int(device.restart_spread_s * S),
         wired_meter=home.identities[at_wire[0]].eui64 if at_wire else None,
         flag_baud=flag(home.declared[at_wire[0]])[1] if at_wire else None,
