@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hubfw.device_facts import FACTS
 from hubfw.translation import Row
 from hubfw.translation_home import LOADS, MESSAGE
 from hubfw.translation_logs import LOGS
@@ -20,6 +21,7 @@ from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.demand_response import DemandResponse
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
+from protocols.zigbee.clusters.ota import Ota
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.zcl.cluster import command_of
 
@@ -43,7 +45,8 @@ unknown), and what nobody has published; read-write-denied for writing what is t
 fetches none (wireless M-Bus); type-unmatched and scope-of-access-violated for a value that the other side cannot say. No row, no
 translation: a prepayment account (COSEM's classes 111 to 115) is read attribute by attribute and neither written nor topped up
 here; special days, critical peaks, thresholds of each tier's own, and tariffs and calendars that begin at a later time come from
-the supplier (`[[home.publish]]`), as do labels of tiers; a calendar in UTC is object-unavailable, since COSEM's is in local time.
+the supplier (`[[home.publish]]`), as do labels of tiers; link quality is in no object of the hub's; a calendar in UTC
+is object-unavailable, since COSEM's is in local time.
 """
 
 
@@ -130,6 +133,10 @@ def _home() -> Iterator[tuple[str, ...]]:
     text = Messaging.DisplayMessage, Messaging.CancelAllMessages
     words = "octet-string: UTF-8, 116 octets"
     yield "text on the displays", MESSAGE, "1, 2", _cluster(text[0]), _said(text), words, "read, write", "now"
+    words = "array of structure: EUI-64, kind, last heard, version, days of battery; null: nobody said"
+    told = f"current_meter_id 0x{Metering.current_meter_id.id:04X}, remaining_battery_life_in_days"
+    heard = f"{_said([Ota.QueryNextImageRequest])}; of a gas meter {told}"
+    yield "firmware and battery of each device", FACTS, "1, 2", _cluster(Ota.QueryNextImageRequest), heard, words, "read", "hub"
     loads = DemandResponse.LoadControlEvent, DemandResponse.CancelAllLoadControlEvents
     words = "structure: minutes, criticality, duty cycle"
     yield "load event", LOADS, "1, 2", _cluster(loads[0]), _said(loads), words, "read, write", "now"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
+from hubfw.device_facts import FACTS
 from hubfw.translation_home import LOADS, MESSAGE
 from hubfw.translation_logs import HALF_HOURS, MIDNIGHTS
 from hubfw.translation_objects import PENDING
@@ -255,3 +256,24 @@ def test_a_meter_that_fetches_no_orders_gets_none(build):
     with pytest.raises(AccessError) as refused:
         writer.set("0-0:94.44.34.11", 1, 2, axdr.octets(b"1"))
     assert refused.value.result == DataAccessResult.READ_WRITE_DENIED
+
+
+def test_the_hub_says_firmware_battery_and_last_word_of_each_device(gas):
+    """A gas meter's from its mirror; whoever asks for images says what it runs; what nobody said is null."""
+    rows = gas.home.head_end.meter("hub").get(FACTS, 1, 2).value
+    facts = {row.value[1].value: row.value for row in rows}
+    assert len(rows) == 4
+    server = gas.home.gsme.firmware.han.endpoints[1].server(Metering)
+    eui64, _, heard, version, days = facts[b"gsme"]
+    assert eui64.value == gas.home.gsme.eui64.to_bytes(8, "big")
+    assert 0 <= gas.home.hub.rtc.read() - date_time.instant(heard.value) < WAKE
+    assert version.value == server[Metering.current_meter_id]
+    assert abs(days.value - server[Metering.remaining_battery_life_in_days]) <= 1
+    assert facts[b"ihd"][4] == axdr.null()
+    said = gas.home.hub.firmware.images.versions
+    assert len(said) >= 1
+    for row in rows:
+        eui64, kind, _, version, _ = (each.value for each in row.value)
+        ran = said.get(int.from_bytes(eui64, "big"))
+        if kind != b"gsme":
+            assert version == (None if ran is None else f"{ran:08X}".encode())
