@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from devices.parts.deadline import Deadline
 from devices.runtime import firmware
 from devices.runtime.board import Reset
 from devices.runtime.radio import TxStatus
 from protocols.core.effects import Effect, Send
 from protocols.spinel.message import Status
-from protocols.spinel.rcp import Configure, Rcp, Transmit
+from protocols.spinel.rcp import Configure, Measure, Rcp, Transmit
 
 HOST: Final = "rcp"
 """The UART, to which a host is plugged."""
@@ -34,8 +33,7 @@ class Firmware(firmware.Firmware):
 
     def boot(self, why: Reset) -> None:
         self._rcp = Rcp(self.board.eui64)
-        self._timer = Deadline(self, lambda: self._rcp.deadline, lambda: self._apply(self._rcp.expire(self.now)))
-        self.board.uart(HOST).on_receive = lambda data: self._apply(self._rcp.feed(data, self.now))
+        self.board.uart(HOST).on_receive = lambda data: self._apply(self._rcp.feed(data))
         self._apply(self._rcp.start())
 
     def _apply(self, effects: Iterable[Effect]) -> None:
@@ -47,7 +45,8 @@ class Firmware(firmware.Firmware):
                     self._tune(effect)
                 case Transmit(handle=handle, psdu=psdu):
                     self.board.radio.transmit(handle, psdu)
-        self._timer.arm()
+                case Measure(channel=channel, duration=duration):
+                    self.board.radio.measure(channel=channel, duration=duration)
 
     def _tune(self, wanted: Configure) -> None:
         radio = self.board.radio
@@ -57,6 +56,7 @@ class Firmware(firmware.Firmware):
         radio.on_receive = lambda psdu, lqi: self._apply(self._rcp.receive(psdu, lqi, self.now))
         radio.on_confirm = self._confirmed
         radio.on_data_request = self._rcp.pending
+        radio.on_energy = lambda level: self._apply(self._rcp.measured(level))
         radio.configure(
             channel=wanted.channel,
             pan_id=wanted.pan_id,

@@ -9,6 +9,7 @@ Not here: time-stamped transmission, frame counters and MAC security (ZigBee has
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
@@ -52,6 +53,10 @@ _NO_ADDRESS: Final = 0xFFFE
 _U16, _I8 = Struct("<H"), Struct("<b")
 _SHORTEST, _LONGEST, _FCS = 5, 127, 2
 _SCAN_ENERGY = 2
+SYMBOLS: Final = 128_000
+"""How long the energy of the channel is listened for: 8 symbols, ns."""
+NO_RSSI: Final = 127
+"""Of a radio that is off."""
 
 
 class Configure(Effect, frozen=True):
@@ -72,12 +77,19 @@ class Transmit(Effect, frozen=True):
     psdu: bytes
 
 
+class Measure(Effect, frozen=True):
+    """Listen to a channel for `duration` ns; the radio tells of each in turn (`measured`). Only while it is tuned in."""
+
+    channel: int
+    duration: int
+
+
 class _Refused(Exception):
     def __init__(self, status: Status) -> None:
         self.status = status
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Scan:
     left: list[int]
     period: int
@@ -92,10 +104,8 @@ class Rcp:
     """One co-processor. `eui64`: the address it was made with."""
 
     def __init__(self, eui64: int) -> None:
-        self.deadline: int | None = None
         self._eui64 = eui64
         self._decoder = Decoder()
-        self._now = 0
         self._handle = 0
         self._clear()
 
@@ -116,13 +126,12 @@ class Rcp:
         self._scan_mask = list(CHANNELS)
         self._scan_period = 100
         self._scan: _Scan | None = None
-        self.deadline = None
+        self._measuring: deque[_Scan | int] = deque()
 
     # --- the host's side
 
-    def feed(self, data: bytes, now: int) -> list[Effect]:
+    def feed(self, data: bytes) -> list[Effect]:
         """Octets from the serial line."""
-        self._now = now
         effects: list[Effect] = []
         for frame in self._decoder.feed(data):
             try:
@@ -153,10 +162,12 @@ class Rcp:
             return [_status(message.transaction, refused.status)]
 
     def _access(self, message: Message, name: Property, row: _Row) -> list[Effect]:
-        """Get or change a property. A frame to be sent is answered when it has been."""
+        """Get or change a property. A frame to be sent is answered when it has been, and how loud it is when that was heard."""
         transaction, value = message.transaction, message.value
         if message.command == Command.PROPERTY_SET and name is Property.STREAM_RAW:
             return self._stream(transaction, value)
+        if message.command == Command.PROPERTY_GET and name is Property.PHY_RSSI and self._enabled:
+            return [self._measure(transaction, self._channel, SYMBOLS)]
         if message.command == Command.PROPERTY_GET and row.get is not None:
             return [_say(transaction, name, row.get(self))]
         if message.command == Command.PROPERTY_SET and row.set is not None:
@@ -211,19 +222,30 @@ class Rcp:
         """Whether the acknowledgement of a data request says that a frame is held. `source`: its address as on the air."""
         return source in self._matched if self._matching else True
 
-    # --- energy scans
+    # --- energy
 
-    def expire(self, now: int) -> list[Effect]:
-        """A channel has been listened to for long enough."""
-        if self._scan is None or self.deadline is None or now < self.deadline:
+    def _measure(self, who: _Scan | int, channel: int, duration: int) -> Effect:
+        if len(self._measuring) >= WAITING:
+            raise _Refused(Status.NOMEM)
+        self._measuring.append(who)
+        return Measure(channel, duration)
+
+    def measured(self, level: int | None) -> list[Effect]:
+        """The radio has listened to a channel: the loudest of it, 0 to 255; None: it cannot tell."""
+        if not self._measuring:
             return []
-        channel = self._scan.left.pop(0)
-        effects: list[Effect] = [_say(0, Property.MAC_ENERGY_SCAN_RESULT, EnergyScanResult(channel, QUIET).build())]
-        if self._scan.left:
-            self.deadline += self._scan.period * MS
+        heard = QUIET if level is None else max(QUIET, rssi(level))
+        who = self._measuring.popleft()
+        if isinstance(who, int):
+            return [_say(who, Property.PHY_RSSI, _I8.pack(heard))]
+        if who is not self._scan:
+            return []  # it was called off
+        effects: list[Effect] = [_say(0, Property.MAC_ENERGY_SCAN_RESULT, EnergyScanResult(who.left.pop(0), heard).build())]
+        if who.left:
+            self._measuring.append(who)
+            effects.append(Measure(who.left[0], who.period * MS))
         else:
             self._scan = None
-            self.deadline = None
             effects.append(_say(0, Property.MAC_SCAN_STATE, bytes(1)))
         return effects
 
@@ -239,6 +261,9 @@ class Rcp:
 
     def _set_enabled(self, value: bytes) -> list[Effect]:
         self._enabled = _boolean(value)
+        if not self._enabled:
+            self._scan = None
+            self._measuring.clear()
         return [self._configure()]
 
     def _set_raw(self, value: bytes) -> list[Effect]:
@@ -302,9 +327,15 @@ class Rcp:
             raise _Refused(Status.INVALID_ARGUMENT)
         if value[0] and self._scan is not None:
             raise _Refused(Status.IN_PROGRESS)
-        self._scan = _Scan(list(self._scan_mask), self._scan_period) if value[0] else None
-        self.deadline = None if self._scan is None else self._now + self._scan_period * MS
-        return []
+        if not value[0]:
+            self._scan = None
+            return []
+        if not self._enabled:
+            raise _Refused(Status.INVALID_STATE)
+        scan = _Scan(list(self._scan_mask), self._scan_period)
+        effects = [self._measure(scan, scan.left[0], scan.period * MS)]
+        self._scan = scan
+        return effects
 
     # --- source matching: addresses as they are on the air
 
@@ -394,7 +425,7 @@ _TABLE: Final[dict[int, _Row]] = {
     Property.PHY_FREQUENCY: _Row(lambda rcp: (2_405_000 + 5_000 * (rcp._channel - 11)).to_bytes(4, "little")),
     Property.PHY_CCA_THRESHOLD: _Row(lambda rcp: _I8.pack(rcp._threshold), Rcp._set_threshold),
     Property.PHY_TX_POWER: _Row(lambda rcp: _I8.pack(rcp._power), Rcp._set_power),
-    Property.PHY_RSSI: _constant(_I8.pack(QUIET)),
+    Property.PHY_RSSI: _constant(_I8.pack(NO_RSSI)),
     Property.PHY_RX_SENSITIVITY: _constant(_I8.pack(WEAKEST)),
     Property.MAC_SCAN_STATE: _Row(lambda rcp: bytes((_SCAN_ENERGY if rcp._scan else 0,)), Rcp._set_scan),
     Property.MAC_SCAN_MASK: _Row(lambda rcp: bytes(rcp._scan_mask), Rcp._set_scan_mask),

@@ -55,14 +55,14 @@ def _co_processor(octets: bytes) -> None:
     radio.start()
     for number, piece in enumerate(parted(octets)):
         now += MS
-        for effect in radio.feed(encode(piece[:2000]), now):
+        for effect in radio.feed(encode(piece[:2000])):
             if isinstance(effect, rcp.Transmit):
                 assert len(effect.psdu) <= 127
                 radio.confirm(effect.handle, Status.OK, bool(number & 1))
+            elif isinstance(effect, rcp.Measure):
+                assert effect.channel in rcp.CHANNELS
         radio.receive(PSDU, number & 0xFF, now)
-        if radio.deadline is not None:
-            now = max(now, radio.deadline)
-            radio.expire(now)
+        radio.measured(number & 0xFF if number & 1 else None)
 
 
 def _answers() -> list[bytes]:

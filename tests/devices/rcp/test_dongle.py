@@ -202,6 +202,9 @@ def test_promiscuous_hears_what_is_for_others(two, place):
 
 def test_an_energy_scan_tells_of_each_channel_and_ends(place):
     host = place("one", ONE)
+    assert host.refused(Command.PROPERTY_SET, Property.MAC_SCAN_STATE, b"\2") == Status.INVALID_STATE
+    assert host.get(Property.PHY_RSSI) == b"\x7f"
+    host.on(ONE)
     host.set(Property.MAC_SCAN_MASK, bytes((11, 15)))
     host.set(Property.MAC_SCAN_PERIOD, (50).to_bytes(2, "little"))
     host.set(Property.MAC_SCAN_STATE, b"\2")
@@ -209,6 +212,31 @@ def test_an_energy_scan_tells_of_each_channel_and_ends(place):
     results = [message.value[0] for message in host.heard if message.property == Property.MAC_ENERGY_SCAN_RESULT]
     assert results == [11, 15]
     assert host.heard[-1] == Message(0, Command.PROPERTY_IS, Property.MAC_SCAN_STATE, b"\0")
+    assert host.get(Property.MAC_SCAN_STATE) == b"\0"
+
+
+def energies(host):
+    """Channel to dBm of the scan whose results have come."""
+    results = [message.value for message in host.heard if message.property == Property.MAC_ENERGY_SCAN_RESULT]
+    return {value[0]: int.from_bytes(value[1:2], "little", signed=True) for value in results}
+
+
+def test_an_energy_scan_hears_who_is_on_the_air_and_one_called_off_is_silent(two):
+    one, other = two
+    one.set(Property.MAC_SCAN_MASK, bytes((15, 20)))
+    one.set(Property.MAC_SCAN_PERIOD, (500).to_bytes(2, "little"))
+    one.set(Property.MAC_SCAN_STATE, b"\2")
+    assert one.refused(Command.PROPERTY_SET, Property.MAC_SCAN_STATE, b"\2") == Status.IN_PROGRESS
+    one.heard.clear()
+    other.send(data(SHORT[OTHER], SHORT[ONE]))
+    one.kernel.run_until(one.kernel.now + S)
+    heard = energies(one)
+    assert heard[20] < -80 < heard[15]
+    assert one.get(Property.PHY_RSSI) == (heard[20]).to_bytes(1, "little", signed=True), "nobody speaks now"
+    one.set(Property.MAC_SCAN_STATE, b"\2")
+    one.set(Property.MAC_SCAN_STATE, b"\0")
+    one.kernel.run_until(one.kernel.now + 2 * S)
+    assert energies(one) == {}
 
 
 @pytest.mark.parametrize(

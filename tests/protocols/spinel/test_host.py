@@ -44,7 +44,7 @@ class Line:
     def do(self, effects: list[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Send):
-                self.radio(self.rcp.feed(effect.data, 0))
+                self.radio(self.rcp.feed(effect.data))
             else:
                 self.told.append(effect)
 

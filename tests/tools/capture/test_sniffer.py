@@ -34,7 +34,7 @@ class Line:
         return said
 
     def write(self, data: bytes) -> None:
-        self.take(self.rcp.feed(data, 0))
+        self.take(self.rcp.feed(data))
 
     def take(self, effects: list[object]) -> None:
         for effect in effects:
