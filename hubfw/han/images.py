@@ -47,6 +47,8 @@ class Images:
         self._server = Server(self._seconds)
         self._asked_from: dict[int, int] = {}
         """EUI-64 of a device to its endpoint."""
+        self.versions: dict[int, int] = {}
+        """EUI-64 of a device to the version that it said it runs."""
         self._timer = Deadline(firmware, lambda: self._server.deadline, lambda: self._apply(self._server.expire(han.now)))
         side = endpoint.serve(Ota)
         for command in Ota.commands[side.side].values():
@@ -89,6 +91,8 @@ class Images:
         if eui64 is None:
             return Status.NOT_AUTHORIZED
         self._asked_from[eui64] = request.message.source_endpoint
+        if isinstance(command, Ota.QueryNextImageRequest):
+            self.versions[eui64] = command.current_file_version
         answer, effects = self._server.feed(command, eui64, request.now)
         self._apply(effects)
         return answer
