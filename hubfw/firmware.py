@@ -21,6 +21,7 @@ from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, HOUR, MIN, S, Timer
 from devices.runtime.tasks import Task
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
+from hubfw.device_facts import device_facts
 from hubfw.device_log import Device, DeviceLog
 from hubfw.event_reports import EventReports
 from hubfw.gas_device import GasDevice
@@ -142,6 +143,7 @@ class Firmware(firmware.Firmware):
             restore=self.swap.restore_network,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
+        self.device.add(device_facts(self.log, self.mirrors, self.images))
         for thing in home_objects(self.messages, self.load_control):
             self.device.add(thing)
         reports = SupplyReports(
