@@ -33,6 +33,7 @@ Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
 _UNBOUNDED = 1 << 62
+_PRUNE = 16
 
 
 class Halted(BaseException):
@@ -219,7 +220,7 @@ class Scope:
         self.open = True
         self._timers: list[Timer] = []
         self._tasks: list[Task[Any]] = []
-        self._prune_at = 64
+        self._prune_at = _PRUNE
 
     def at(self, when: int, fn: Callable[[*Ts], object], *args: *Ts) -> Timer:
         """As `Kernel.at`. Raises LocalProtocolError once the scope is closed."""
@@ -230,7 +231,7 @@ class Scope:
         timers.append(timer)
         if len(timers) > self._prune_at:  # amortised: those that ran are dropped when as many again have been added
             timers[:] = [each for each in timers if each.pending]
-            self._prune_at = 64 + 2 * len(timers)
+            self._prune_at = _PRUNE + 2 * len(timers)
         return timer
 
     def after(self, delay: int, fn: Callable[[*Ts], object], *args: *Ts) -> Timer:

@@ -54,7 +54,7 @@ class Attribute:
     def __init__(self, number: int, type: Type, default: Plain, access: Access, selectors: tuple[int, ...]) -> None:
         self.number = number
         self.type = type
-        self.default = default
+        self.default = default if default is _REQUIRED or callable(default) else type.of(default)  # one for all objects
         self.access = access
         self.selectors = selectors
         self.name = ""

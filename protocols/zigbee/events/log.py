@@ -33,26 +33,29 @@ class EventLog:
     __slots__ = ("_logs",)
 
     def __init__(self, image: Mapping[str, Sequence[Sequence[object]]] | None = None) -> None:
-        self._logs: dict[LogId, deque[Row]] = {log: deque(maxlen=ROOM) for log in LogId if log is not LogId.ALL}
+        self._logs: dict[LogId, deque[Row]] = {}
         for name, rows in (image or {}).items():
-            self._logs[LogId(int(name))].extend(_row(row) for row in rows)
+            self._logs[LogId(int(name))] = deque((_row(row) for row in rows), ROOM)
 
     def rows(self, log: LogId) -> list[Row]:
         """What is in a log, newest first."""
-        return list(self._logs[log])
+        return list(self._logs.get(log, ()))
 
     def record(self, log: LogId, event: int, time: int, data: bytes = b"") -> None:
         """Enter an event. Data beyond LONGEST_DATA is left out."""
-        self._logs[log].appendleft((event, time, data[:LONGEST_DATA]))
+        rows = self._logs.get(log)
+        if rows is None:
+            rows = self._logs[log] = deque(maxlen=ROOM)
+        rows.appendleft((event, time, data[:LONGEST_DATA]))
 
     def publish(self, query: Events.GetEventLog) -> list[Events.PublishEventLog]:
         """The events that a query asks for, in as many frames as it takes; none, where nothing fits."""
         wanted, full = query.event_control_log_id & 0x0F, query.event_control_log_id & 0xF0 == FULL_INFORMATION
         found = [
             (log, row)
-            for log, rows in self._logs.items()
+            for log in sorted(self._logs)
             if wanted in (LogId.ALL, log)
-            for row in rows
+            for row in self._logs[log]
             if query.event_id in (EVERY_EVENT, row[0]) and query.start_time <= row[1] <= (query.end_time or UNTIL_NOW)
         ]
         found.sort(key=lambda each: -each[1][1])
@@ -76,19 +79,19 @@ class EventLog:
         """Empty a log, or all; None for a log that there is not. The response has no bits for GB's own logs."""
         wanted = request.log_id & 0x0F
         if wanted == LogId.ALL:
-            for rows in self._logs.values():
-                rows.clear()
+            self._logs.clear()
             return Events.ClearEventLogResponse(_ALL_CLEARED)
-        if wanted not in self._logs:
+        if wanted not in _KNOWN:
             return None
-        self._logs[LogId(wanted)].clear()
+        self._logs.pop(LogId(wanted), None)
         return Events.ClearEventLogResponse(1 << wanted & _ALL_CLEARED)
 
     def image(self) -> dict[str, list[list[object]]]:
         """For a memory that outlives the power."""
-        return {str(int(log)): [list(row) for row in rows] for log, rows in self._logs.items() if rows}
+        return {str(int(log)): [list(row) for row in self._logs[log]] for log in sorted(self._logs)}
 
 
+_KNOWN: Final = frozenset(LogId) - {LogId.ALL}
 _ALL_CLEARED: Final = 0x3F
 """All logs, tamper, fault, general, security and network log."""
 

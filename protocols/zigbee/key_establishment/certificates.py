@@ -202,7 +202,8 @@ class _Promised(Credentials):
     def __getattr__(self, name: str) -> object:
         if name not in ("certificate", "private_key", "authority"):
             raise AttributeError(name)
-        vars(self).update(vars(self._issue()))
+        issue = vars(self).pop("_issue")  # it holds a random stream, which is not needed any more
+        vars(self).update(vars(issue()))
         return vars(self)[name]
 
     @property
