@@ -2,7 +2,8 @@
 
 A new message takes the place of the one in force; one for later waits beside it. A message is pushed until every display of the log
 has it, with longer and longer pauses, and for as long as it is of use. A display that was off asks when it is back, for the message
-in force and for a cancellation that it may have missed. Who confirmed what, and how, is kept until the next restart.
+in force and for a cancellation that it may have missed. What was over before a display had it is lost: an event says so. Who
+confirmed what, and how, is kept until the next restart.
 
 Not here: protected messages, who may send one.
 """
@@ -69,6 +70,8 @@ class Messages:
     def __init__(self, firmware: Firmware, han: Han, server: Instance, log: DeviceLog) -> None:
         self.confirmations: dict[int, list[Confirmation]] = {}
         """By message identifier."""
+        self._fetched: dict[int, int] = {}
+        """Display to the message that it has asked for last."""
         self._firmware = firmware
         self._board = firmware.board
         self._han = han
@@ -163,16 +166,23 @@ class Messages:
         self._board.nvm.put({_ACTIVE: rows, _KEY: self._untold, _CANCELLED: self._cancelled})
 
     async def _push(self, message: Messaging.DisplayMessage) -> None:
-        if await tell_all(self._han, self._log, _DISPLAYS, message, lambda: self._wanted(message)):
+        untold = await tell_all(self._han, self._log, _DISPLAYS, message, lambda: self._wanted(message))
+        if not untold:
             self._untold = [number for number in self._untold if number != message.message_id]
             self._store()
+        for eui64 in untold:
+            if self._fetched.get(eui64) != message.message_id:
+                self._board.log("hub.message-lost", {"message": message.message_id, "display": eui64})
 
     def _wanted(self, message: Messaging.DisplayMessage) -> bool:
         self._forget()
         return message in self._messages
 
     def _asked(self, command: Messaging.GetLastMessage, request: Request) -> Outcome:
-        return self.in_force or Status.NOT_FOUND
+        message, by = self.in_force, request.message.source_eui64
+        if message is not None and by is not None:
+            self._fetched[by] = message.message_id
+        return message or Status.NOT_FOUND
 
     def _asked_for_cancellation(self, command: Messaging.GetMessageCancellation, request: Request) -> Outcome:
         self._forget()

@@ -15,16 +15,16 @@ FIRST_PAUSE: Final = MIN
 LONGEST_PAUSE: Final = 15 * MIN
 
 
-async def tell_all(han: Han, log: DeviceLog, kinds: tuple[str, ...], command: Frame, wanted: Callable[[], bool]) -> bool:
-    """Send a command to its cluster's clients among the devices of these kinds. False: not `wanted` any more before all had it."""
+async def tell_all(han: Han, log: DeviceLog, kinds: tuple[str, ...], command: Frame, wanted: Callable[[], bool]) -> list[int]:
+    """Send a command to its cluster's clients among the devices of these kinds. Who (EUI-64) has not had it when it was not
+    `wanted` any more; none: all have."""
     told: dict[int, None] = {}
     pause = FIRST_PAUSE
     cluster = command_of(type(command)).cluster.id
     while True:
-        if all(device.eui64 in told for device in log.of(*kinds)):
-            return True
-        if not wanted():
-            return False
+        untold = [device.eui64 for device in log.of(*kinds) if device.eui64 not in told]
+        if not untold or not wanted():
+            return untold
         for address, endpoint in await han.match([cluster], served=False):
             eui64 = han.stack.eui64_of(address)
             if eui64 is None or eui64 in told or log.kind(eui64) not in kinds:

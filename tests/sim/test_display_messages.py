@@ -10,6 +10,7 @@ from hubfw.han.messages import Importance
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.messaging import Messaging
 from protocols.zigbee.clusters.time import EPOCH
+from tools.bench.metrics import Metrics, prometheus
 
 
 def shown(home, name="ihd"):
@@ -153,3 +154,26 @@ def test_g15_cancelling_what_is_not_known_leaves_what_is_shown(home):
 def test_g15_a_message_of_116_octets_is_shown_page_by_page(home):
     assert say(home, Messaging.DisplayMessage(7, 0, zcl(home), 0xFFFF, b"word " * 23 + b"x")) == 0
     assert shown(home).removeprefix("> ").startswith("word word")
+
+
+@pytest.mark.req("S-051", part=True)
+def test_messages_for_a_display_out_of_reach_are_lost_and_counted(home):
+    """Top-up notices of ten minutes: what the carried-away display missed is counted, what it still came for is not."""
+    metrics = Metrics(home.kernel, home.zigbee_keys)
+    messages = home.hub.firmware.messages
+    messages.display("credit 5.00", minutes=10)
+    home.run(for_=40 * MIN)
+    assert metrics.lost == {}
+    home.ihd.radio.move(400.0, 0.0)
+    for _ in range(3):
+        messages.display("credit 4.00", minutes=10)
+        home.run(for_=40 * MIN)
+    assert metrics.lost == {("home1/hub", home.ihd.eui64): 3}
+    assert shown(home, "ppmid") == ""
+    messages.display("credit 3.00", minutes=120)
+    home.run(for_=5 * MIN)
+    home.ihd.radio.move(5.0, 0.0)
+    home.run(for_=3 * HOUR)
+    assert metrics.lost == {("home1/hub", home.ihd.eui64): 3}
+    line = f'meterbench_lost_messages_total{{hub="home1/hub",display="{home.ihd.eui64:016X}"}} 3'
+    assert line in list(prometheus(metrics, home.now))

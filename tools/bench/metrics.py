@@ -45,11 +45,14 @@ class Metrics:
         self._zigbee = zigbee.Decoder()
         self._dlms = dlms.Decoder()
         self._lines: dict[str, Deframer] = {}
+        self.lost: dict[tuple[str, int], int] = {}
+        """Messages for a display (hub, EUI-64) that were over before it had them."""
         for observer, kinds in (
             (self._on_air, ["air.frame"]),
             (self._on_ether, [TELEGRAM]),
             (self._on_net, ["net.data", "net.datagram"]),
             (self._on_wire, ["wire"]),
+            (self._on_lost, ["hub.message-lost"]),
         ):
             kernel.log.subscribe(observer, kinds)
 
@@ -66,6 +69,12 @@ class Metrics:
         now = self._kernel.now
         self._traffic.setdefault((leg, kind), Traffic()).add(octets, now)
         self._totals.setdefault(leg, Traffic()).add(octets, now)
+
+    def _on_lost(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, Mapping)
+        display = data["display"]
+        assert isinstance(display, int)
+        self.lost[who, display] = self.lost.get((who, display), 0) + 1
 
     # --- by medium ---
 
@@ -169,6 +178,11 @@ def prometheus(metrics: Metrics, now: int, requesters: Mapping[str, Traffic] = _
             yield f"# TYPE meterbench_{name} counter"
         for requester, traffic in sorted(requesters.items()):
             yield f'meterbench_{name}{{requester="{requester}"}} {value(traffic)}'
+    if metrics.lost:
+        yield "# HELP meterbench_lost_messages_total Messages for a display that were over before it had them."
+        yield "# TYPE meterbench_lost_messages_total counter"
+    for (hub, display), count in sorted(metrics.lost.items()):
+        yield f'meterbench_lost_messages_total{{hub="{hub}",display="{display:016X}"}} {count}'
     yield "# HELP meterbench_virtual_seconds Virtual time that has passed."
     yield "# TYPE meterbench_virtual_seconds gauge"
     yield f"meterbench_virtual_seconds {now / S:g}"

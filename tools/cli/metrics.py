@@ -55,10 +55,14 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
                 "legs": [{"leg": leg, "side": SIDES[leg]} | _plain(traffic) for leg, traffic in metrics.totals()],
                 "messages": [{"leg": leg, "type": kind} | _plain(traffic) for leg, kind, traffic in metrics.rows()],
                 "requesters": [{"requester": who} | _plain(traffic) for who, traffic in sorted(run.head_end.traffic.items())],
+                "lost": [
+                    {"hub": hub, "display": f"{display:016X}", "messages": count}
+                    for (hub, display), count in sorted(metrics.lost.items())
+                ],
             }
         )
     else:
-        click.echo("\n".join([*_table(metrics), *_requesters(run.head_end.traffic)]))
+        click.echo("\n".join([*_table(metrics), *_requesters(run.head_end.traffic), *_lost(metrics.lost)]))
         click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
 
 
@@ -105,6 +109,12 @@ def _requesters(traffic: Mapping[str, Traffic]) -> list[str]:
     """Whom the head end's questions and their answers were for."""
     lines = [_line(f"  {who}", each) for who, each in sorted(traffic.items())]
     return ["of the WAN, asked and answered for", *lines] if lines else []
+
+
+def _lost(lost: Mapping[tuple[str, int], int]) -> list[str]:
+    """Messages that were over before a display had them."""
+    lines = [f"  {hub} to {display:016X}:".ljust(48) + f"{count:>10,}" for (hub, display), count in sorted(lost.items())]
+    return ["lost: messages for displays out of reach", *lines] if lines else []
 
 
 def _line(name: str, traffic: Traffic) -> str:
