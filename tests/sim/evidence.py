@@ -76,9 +76,13 @@ class Evidence:
     hub_off: list[int] = field(default_factory=list)
     esme_off: int = 0
     readings: dict[int, dict[tuple[int, int], set[object]]] = field(default_factory=dict)
-    """What the gas meter's attributes were while it was awake, by the snapshot time"""
-    mirrored: list[tuple[int, int, int, dict[tuple[int, int], object]]] = field(default_factory=list)
-    """(now, UTC on the meter's clock, snapshot time, values) of each set"""
+    """What the gas meter's attributes were while it was awake, by the snapshot time: of the mirror's, and later ones"""
+    mirrored: int = 0
+    """How often there was a set in the mirror to look at"""
+    unread: list[str] = field(default_factory=list)
+    """Sets whose time the meter has not reached, or never read at"""
+    mixed: list[str] = field(default_factory=list)
+    """Values that are not of the wake-up of their set"""
     sets: set[frozenset[tuple[int, int]]] = field(default_factory=set)
     shown: list[tuple[int, int, int]] = field(default_factory=list)
     """(now, snapshot time on the display, newest the mirror had so far)"""
@@ -262,13 +266,30 @@ class Evidence:
         self._hold()
         run, reading = self.run, self._mirror()
         if reading is not None and self._snapshot is not None:
-            self.sets.add(frozenset(reading.values))
-            self.mirrored.append((run.now, self.gas.rtc.read(), self._snapshot, reading.values))
+            self._compare(reading.values)
         display = run.ihd.firmware if "ihd" in run.only.boards else None
         if isinstance(display, ihd.Firmware):
             seen = display.gas.get(Metering.reading_snapshot_time)
             if seen is not None:
                 self.shown.append((run.now, (seen + EPOCH) * S, self.newest))
+
+    def _compare(self, values):
+        """The mirror with what the meter had to tell. What came before the mirror's set is never to be seen again."""
+        now, clock, snapshot = self.run.now, self.gas.rtc.read(), self._snapshot
+        self.mirrored += 1
+        self.sets.add(frozenset(values))
+        if snapshot > clock + S:
+            self.unread.append(f"the mirror is ahead of the meter at {now}")
+        for old in [each for each in self.readings if each < snapshot]:
+            del self.readings[old]
+        had = self.readings.get(snapshot)
+        if had is None:
+            self.unread.append(f"the meter never read at {snapshot}, which the mirror has at {now}")
+            return
+        for attribute, value in values.items():
+            all_ones = isinstance(value, int) and not value & (value + 1)  # what a meter does not have
+            if value not in had.get(attribute, ()) and not (all_ones and None in had.get(attribute, ())):
+                self.mixed.append(f"{attribute} is {value!r} at {now}, and was not at {snapshot}")
 
     def _sift(self):
         hans = [getattr(board.firmware, "han", None) for board in self.run.only.boards.values()]

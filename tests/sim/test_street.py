@@ -29,4 +29,5 @@ def test_days_of_a_street():
     assert lived[0].digest[:16] in said, "the same days, in another process"
     assert sum(home.losses for home in lived) >= HOMES * DAYS * 2
     assert sum(home.notices for home in lived) >= HOMES * DAYS // 2
+    assert sum(home.messages for home in lived) >= HOMES * (DAYS - 1) // 2
     assert len({home.digest for home in lived}) == HOMES
