@@ -26,9 +26,9 @@ class KeptFile:
         self._starts = sorted(int(key.removeprefix(self._piece)) for key in nvm.keys(self._piece))
         self.held = 0 if not self._starts else self._starts[-1] + len(nvm.get(self._key(self._starts[-1])))
 
-    def begin(self, file: File, size: int) -> None:
-        """Forget what is there, in one transaction with the beginning of another file."""
-        self._replace({self._about: [*file, size]})
+    def begin(self, file: File, size: int, *also: str) -> None:
+        """Forget what is there, and other keys, in one transaction with the beginning of another file."""
+        self._replace({self._about: [*file, size]}, *also)
         self.file, self.size = file, size
 
     def append(self, octets: bytes) -> None:

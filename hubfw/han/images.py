@@ -1,6 +1,7 @@
 """Firmware files that the hub has for devices of the home: kept in flash, offered on the energy services interface.
 
-One file of a manufacturer and type at a time. Devices are told of a new one at once; they ask once a day besides.
+One file of a manufacturer and type at a time; what takes its place is stored when it is gone. What a power cut leaves of one that
+is being stored is cleared away at the next start. Devices are told of a new one at once; they ask once a day besides.
 Not here: how a file comes to the hub over the wide-area network.
 """
 
@@ -53,9 +54,11 @@ class Images:
         side = endpoint.serve(Ota)
         for command in Ota.commands[side.side].values():
             side.on(command, self._heard)
-        for key in self._board.nvm.keys(_STORE):
-            if key.endswith(_TIME):
-                self._server.offer(self._slot(key.removesuffix(_TIME)), self._board.nvm.get(key))
+        for name in sorted({"/".join(key.split("/")[:2]) for key in self._board.nvm.keys(_STORE)}):
+            if name + _TIME in self._board.nvm:
+                self._server.offer(self._slot(name), self._board.nvm.get(name + _TIME))
+            else:
+                self._slot(name).clear()
 
     def offer(self, octets: bytes, upgrade_time: int = AT_ONCE) -> File:
         """Keep a file and offer it, in place of the last of its manufacturer and type; what names it.
@@ -67,10 +70,10 @@ class Images:
         slot = self._slot(name)
         if len(octets) > slot.capacity:
             raise LocalProtocolError(f"a file of {len(octets)} octets, and there is room for {slot.capacity}")
-        if slot.file is not None and name + _TIME in self._board.nvm:
+        offered = [key for key in (name + _TIME,) if key in self._board.nvm]
+        if slot.file is not None and offered:
             self._server.withdraw(slot.file)
-        self._board.nvm.delete(name + _TIME)
-        slot.begin(file, len(octets))
+        slot.begin(file, len(octets), *offered)
         for at in range(0, len(octets), PIECE):
             slot.append(octets[at : at + PIECE])
         self._board.nvm.put({name + _TIME: upgrade_time})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from random import Random
 
 import pytest
 
+from devices.parts.kept_file import KeptFile
 from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from protocols.core.errors import LocalProtocolError
@@ -15,6 +17,7 @@ from protocols.zigbee.clusters.ota import Ota, UpgradeStatus
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.key_establishment.certificates import Authority
 from protocols.zigbee.ota.image import File, InvalidImage, element, seal
+from protocols.zigbee.ota.server import NOT_YET
 
 DISPLAY = 0x0502
 FILE = File(MANUFACTURER, DISPLAY, 0x02000000)
@@ -273,3 +276,24 @@ def test_g19_a_file_for_another_device_costs_a_gas_meter_one_question(home, imag
     home.run(for_=30 * MIN)
     assert radio.total - before < quiet + S
     assert outcomes(home, "home1/gsme") == []
+
+
+def test_power_cuts_all_along_an_offer_leave_a_whole_file_or_nothing(home, signed):
+    """Cuts at each 17th octet: the file that was there, then none, then the new one; halves are cleared at the start."""
+    hub = home.hub
+    first, second = signed(), signed(File(MANUFACTURER, DISPLAY, 0x03000000))
+    found, place, cut = [], 0, True
+    while cut:
+        hub.firmware.images.offer(first, NOT_YET)
+        lived = hub.firmware
+        hub.cut_at_flash_operation(place, S)
+        home.kernel.at(home.now, lambda: hub.firmware.images.offer(second, NOT_YET), who=hub.name)
+        home.run(for_=3 * S)
+        cut, place, nvm = hub.firmware is not lived, place + 17, hub.nvm
+        names = {key.split("/")[1] for key in nvm.keys("ota/")}
+        kept = [KeptFile(nvm, f"ota/{name}", len(second)) for name in names]
+        assert all(each.held == each.size for each in kept)
+        assert [key for key in nvm.keys("ota/") if key.endswith("/upgrade-time")] == [f"ota/{name}/upgrade-time" for name in names]
+        found.append([each.file.version for each in kept])
+    assert len(found) > 8
+    assert [version for version, _ in groupby(found)] == [[0x02000000], [], [0x03000000]]
