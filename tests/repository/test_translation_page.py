@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from hubfw.device_facts import FACTS
 from hubfw.translation_rows import ROWS
+from hubfw.translation_tariffs import CALENDAR, RATES
 from tests import translation
 
 
@@ -13,4 +15,5 @@ def test_the_page_is_what_the_table_says() -> None:
 def test_every_row_is_there_and_each_order_too() -> None:
     page = translation.page()
     assert all(f"| {row.name} |" in page for row in ROWS)
-    assert page.count("| write | next wake |") == sum(row.order is not None for row in ROWS)
+    assert page.count("| write | next wake |") == sum(row.order is not None for row in ROWS) + 1  # the tariff's
+    assert all(f"| {name} |" in page for name in (RATES, CALENDAR, FACTS))
