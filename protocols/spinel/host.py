@@ -4,7 +4,8 @@ One message waits for its answer at a time, so that settings and frames take eff
 co-processor that resets by itself, or does not answer, is set up again; what was under way counts as not acknowledged.
 
 While the node has no short address the co-processor is promiscuous: the first frame to a new address is on the air before any host
-could have told the radio that it is ours. Not here: energy scans, source matching; frames for sleepers are its user's to hold.
+could have told the radio that it is ours. Not here: energy scans of several channels, source matching; frames for sleepers are its
+user's to hold.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from typing import Final
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import RemoteProtocolError
 from protocols.spinel.hdlc_lite import Decoder, encode
-from protocols.spinel.message import Command, Message, Property, Received, Status, unpack
+from protocols.spinel.message import Command, EnergyScanResult, Message, Property, Received, Status, unpack
 
 ANSWER: Final = 2_000_000_000
 """ns that the co-processor may take, its retries and back-off included."""
 WAITING: Final = 64
 """Messages that may wait for their turn."""
+LONGEST: Final = 0xFFFF * 1_000_000
+"""ns that a channel can be listened to for its energy."""
 _TRANSACTIONS: Final = 15
+_ENERGY: Final = b"\2"
+_MS: Final = 1_000_000
 _RESETS: Final = range(112, 128)
 _NO_ADDRESS: Final = 0xFFFE
 _METADATA: Final = bytes((4, 3, 1, 1, 0, 1)) + bytes(8)
@@ -66,6 +71,12 @@ class Confirmed(Effect, frozen=True):
     frame_pending: bool
 
 
+class Measured(Effect, frozen=True):
+    """The loudest of the channel that was to be measured, dBm; None: the co-processor cannot tell."""
+
+    rssi: int | None
+
+
 class Refused(Effect, frozen=True):
     """The co-processor does not take a setting, and says why."""
 
@@ -95,6 +106,7 @@ class Host:
         """When `expire` is wanted, ns."""
         self._tuning: Tuning | None = None
         self._set: dict[Property, bytes] = {}
+        self._measuring: int | None = None
 
     @property
     def tuned(self) -> bool:
@@ -134,6 +146,18 @@ class Host:
             self._next()
         return self._take()
 
+    def measure(self, channel: int, duration: int, now: int) -> list[Effect]:
+        """Listen to one channel for `duration` ns, in whole ms; `Measured` tells of it. One under way is forgotten."""
+        self._now = now
+        if not self.ready or duration > LONGEST or len(self._queue) >= WAITING:
+            self._effects.append(Measured(None))
+        else:
+            self._measuring = channel
+            self._ask(Property.MAC_SCAN_MASK, bytes((channel,)))
+            self._ask(Property.MAC_SCAN_PERIOD, max(1, -(-duration // _MS)).to_bytes(2, "little"))
+            self._ask(Property.MAC_SCAN_STATE, _ENERGY)
+        return self._take()
+
     # --- the line ---
 
     def feed(self, data: bytes, now: int) -> list[Effect]:
@@ -161,6 +185,11 @@ class Host:
         elif message.property == Property.STREAM_RAW and self.ready:
             frame = Received.parse(message.value)
             self._effects.append(Heard(frame.psdu, frame.phy.lqi))
+        elif message.property == Property.MAC_ENERGY_SCAN_RESULT:
+            result = EnergyScanResult.parse(message.value)
+            if result.channel == self._measuring:
+                self._measuring = None
+                self._effects.append(Measured(result.rssi))
         elif message.property == Property.LAST_STATUS and unpack(message.value)[0] in _RESETS:
             self._forget()
             self.ready = True
@@ -175,6 +204,8 @@ class Host:
             self._effects.append(Confirmed(asked.handle, status, message.value[at : at + 1] == b"\1"))
         elif status != Status.OK:
             self._effects.append(Refused(asked.property, status))
+            if asked.property is Property.MAC_SCAN_STATE:
+                self._unmeasured()
         self._next()
 
     # --- what is asked for ---
@@ -210,9 +241,15 @@ class Host:
         self.deadline = None
         under_way = [*([] if self._current is None else [self._current]), *self._queue]
         self._effects += [Confirmed(asked.handle, Status.NO_ACK, False) for asked in under_way if asked.handle is not None]
+        self._unmeasured()
         self._current = None
         self._queue.clear()
         self._set.clear()
+
+    def _unmeasured(self) -> None:
+        if self._measuring is not None:
+            self._measuring = None
+            self._effects.append(Measured(None))
 
     def _take(self) -> list[Effect]:
         effects, self._effects = self._effects, []

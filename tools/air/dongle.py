@@ -17,8 +17,9 @@ from devices.runtime.mac_header import MacHeader
 from devices.runtime.radio import TxStatus
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import LocalProtocolError
-from protocols.spinel.host import Confirmed, Heard, Host, Refused, Tuning
+from protocols.spinel.host import ANSWER, Confirmed, Heard, Host, Measured, Refused, Tuning
 from protocols.spinel.message import Status
+from protocols.spinel.rcp import QUIET, STRONGEST
 from tools.bench.bridges import Slot
 
 _STATUSES = {Status.OK: TxStatus.ACKED, Status.NOMEM: TxStatus.OVERFLOW, Status.BUSY: TxStatus.OVERFLOW}
@@ -47,6 +48,7 @@ class DongleRadio:
         self._open = False
         self._timer: Timer | None = None
         self._held: list[_Held] = []
+        self._measurement: Timer | None = None
         inputs.bind(endpoint, self._happen)
 
     # --- the firmware's side ---
@@ -81,8 +83,12 @@ class DongleRadio:
             self._held.append(_Held(handle, psdu, MacHeader(psdu).destination, expiry))
 
     def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
-        """See `radio.Radio.measure`. Not over this line: it cannot."""
-        self._kernel.after(duration, self._unmeasured, who=self.slot.endpoint)
+        """See `radio.Radio.measure`. A dongle that does not tell, or is not there, cannot."""
+        if page or not self._tuned:
+            raise LocalProtocolError(f"{self.slot.endpoint}: no channel page {page}, or the radio is not configured")
+        self._forget_measurement()
+        self._measurement = self._kernel.after(duration + 2 * ANSWER, self._measured, None, who=self.slot.endpoint)
+        self._kernel.after(0, self._measure, channel, duration, who=self.slot.endpoint)
 
     def reset(self) -> None:
         """See `radio.Radio.reset`."""
@@ -90,6 +96,7 @@ class DongleRadio:
         self.on_confirm = None
         self.on_energy = None
         self._tuned = False
+        self._forget_measurement()
         for held in self._held:
             held.expiry.cancel()
         self._held.clear()
@@ -97,9 +104,20 @@ class DongleRadio:
         if self._open:
             self._apply(self._host.start(self._kernel.now))
 
-    def _unmeasured(self) -> None:
-        if self.on_energy is not None:
-            self.on_energy(None)
+    def _measure(self, channel: int, duration: int) -> None:
+        if self._measurement is not None:
+            self._apply(self._host.measure(channel, duration, self._kernel.now))
+
+    def _measured(self, rssi: int | None) -> None:
+        if self._measurement is not None:
+            self._forget_measurement()
+            if self.on_energy is not None:
+                self.on_energy(None if rssi is None else min(255, max(0, (rssi - QUIET) * 255 // (STRONGEST - QUIET))))
+
+    def _forget_measurement(self) -> None:
+        if self._measurement is not None:
+            self._measurement.cancel()
+            self._measurement = None
 
     # --- the line's side ---
 
@@ -121,6 +139,8 @@ class DongleRadio:
                 case Confirmed(handle=handle, status=status, frame_pending=pending):
                     known = next((told for code, told in _STATUSES.items() if code == status), TxStatus.NO_ACK)
                     self._confirm(handle, known, pending)
+                case Measured(rssi=rssi):
+                    self._measured(rssi)
                 case Refused(property=name, status=status):
                     self._kernel.log.emit(self.slot.endpoint, "dongle.refused", {"property": name, "status": status})
         if self._timer is not None:

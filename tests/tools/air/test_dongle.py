@@ -102,6 +102,29 @@ def read(plugged, hub):
     return task.result()[Metering.current_summation_delivered]
 
 
+def test_a_dongle_measures_the_energy_of_a_channel(plugged):
+    levels = []
+    plugged.run(S)
+    plugged.radio.configure(channel=20, pan_id=0xFFFF, short=0xFFFF, eui64=METER, rx_on_when_idle=True)
+    plugged.radio.on_energy = levels.append
+    plugged.run(S)
+    speaker = plugged.air.radio("speaker", 1, 0)
+    speaker.configure(channel=15, pan_id=1, short=1, eui64=1, rx_on_when_idle=True)
+    for channel in (15, 25):
+        plugged.radio.measure(channel=channel, duration=100 * MS)
+        plugged.run(50 * MS)
+        speaker.transmit(1, append_kermit(bytes.fromhex("4188010100ffff0100")))
+        plugged.run(S)
+    assert levels[0] > 100 > levels[1], levels
+    plugged.radio.measure(channel=15, duration=100 * MS)
+    plugged.run(50 * MS)
+    plugged.pull_out()
+    plugged.run(S)
+    plugged.radio.measure(channel=15, duration=100 * MS)
+    plugged.run(S)
+    assert levels[2:] == [None, None]
+
+
 @pytest.mark.parametrize("firmware", [Meter, Sleeper])
 def test_a_device_joins_through_a_dongle_at_the_first_attempt_and_is_read(plugged, firmware):
     failed = []
