@@ -182,6 +182,8 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """How it talks to the hub: by radio, or by the wired meter interface."""
     wire: Wire = Wire()
     """That interface."""
+    end_to_end: bool = False
+    """It shares a key with the head end, under which Smart Energy passes by the hub sealed."""
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
