@@ -145,9 +145,16 @@ class Firmware(firmware.Firmware):
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
             self.commands = Commands(self, self.han, endpoint, self.meter, limits, device)
             self.han.add(endpoint)
+            if config.end_to_end_key:
+                self.sealed = self._sealed(self.han, endpoint, config.end_to_end_key)
             self.spawn(self._live(self.han, self.clock))
         else:
             self._supply_checked()
+
+    def _sealed(self, han: Han, endpoint: Endpoint, key: bytes) -> Endpoint:
+        from devices.parts.sealed_endpoint import SealedEndpoint  # few meters have it: the others don't wait for it
+
+        return han.add(SealedEndpoint(self.board, endpoint, key))
 
     def _wire(self, password: str) -> DlmsPort | FlagPort:
         """The wired meter interface, in the protocol that it speaks."""

@@ -32,7 +32,7 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from tools.bench import config, device_config, installation, prepay
 from tools.bench.hub_settings import engineer_password, flag, hub_config, slotted, wired
-from tools.bench.identity import GPF, Identity, authority, identify
+from tools.bench.identity import GPF, Identity, authority, derive, identify
 from tools.bench.medium import medium
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
@@ -300,6 +300,16 @@ def _network(home: Home) -> int | None:
     return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
 
 
+def shared_key(home: Home, label: str) -> bytes:
+    """What a device and the head end share, and the hub is not told."""
+    return derive(home.kernel.seed, f"{home.name}/{label}", "end to end", 16)
+
+
+def _sealed_under(parts: Parts) -> bytes:
+    device = parts.device
+    return shared_key(parts.home, device.label) if isinstance(device, device_config.Esme) and device.end_to_end else b""
+
+
 def _esme(parts: Parts) -> esme.Config:
     return esme.Config(
         install_code=parts.identity.install_code,
@@ -310,6 +320,7 @@ def _esme(parts: Parts) -> esme.Config:
         lab=parts.home.bench.access.lab,
         interface="wired" if wired(parts.device) else "han",
         flag=flag(parts.device),
+        end_to_end_key=_sealed_under(parts),
         tunnel_protocol=parts.home.profile.tunnel_protocol,
         remote_close=parts.home.profile.remote_close,
         foreign=parts.home.foreign,

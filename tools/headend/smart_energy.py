@@ -5,7 +5,8 @@
     await SmartEnergy(line).read(eui64, 1, Metering, [Metering.current_summation_delivered])
 
 `GatewayLine` speaks the layer `gateway`; `ObjectLine` the layer `gooo`, inside a DLMS association. What a hub repeats is
-dropped by its number. Sealing of payloads from end to end is not made here.
+dropped by its number. With a key that a device and the
+head end share, payloads are sealed from end to end (`protocols.zigbee.end_to_end`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from devices.runtime.kernel import Kernel, S
 from devices.runtime.net import Closed, Host
 from devices.runtime.tasks import Event, Future
 from protocols.core.codec import Frame
-from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, adrive
-from protocols.zigbee import gateway
+from protocols.zigbee import end_to_end, gateway
+from protocols.zigbee.end_to_end import HEAD_END, Seal, Way
 from protocols.zigbee.gateway import NotifyAPSMessage, Packet, Result, Status
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster
@@ -183,11 +185,13 @@ class ObjectLine:
 
 
 class SmartEnergy:
-    """Questions to devices over a line."""
+    """Questions to devices over a line; with `key`, to one that shares it, sealed from end to end."""
 
-    def __init__(self, line: PacketLine) -> None:
+    def __init__(self, line: PacketLine, key: bytes | None = None) -> None:
         self._line = line
         self._sequence = 0
+        self._seal = None if key is None else Seal(key)
+        self._counter = self._last = 0
 
     async def read(
         self, eui64: int, endpoint: int, cluster: type[Cluster], attributes: Sequence[Attribute[Any]]
@@ -196,15 +200,31 @@ class SmartEnergy:
         self._sequence = (self._sequence + 1) & 0xFF
         question = ReadAttributes([attribute.id for attribute in attributes])
         payload = foundation.general(self._sequence, question, to=SERVER, disable_default_response=True)
-        await self._line.send(Packet(eui64, PROFILE, cluster.id, SOURCE, endpoint, payload))
+        await self._line.send(self._sealed(Packet(eui64, PROFILE, cluster.id, SOURCE, endpoint, payload)))
         while True:
             packet = await self._line.receive(eui64)
             try:
-                header, position = Header.parse_from(packet.payload, 0)
+                answered = self._opened(packet)
+                header, position = Header.parse_from(answered, 0)
                 if packet.cluster != cluster.id or header.sequence != self._sequence:
                     continue
-                answer, _ = ReadAttributesResponse.parse_from(packet.payload, position)
-            except DecodeError:
+                answer, _ = ReadAttributesResponse.parse_from(answered, position)
+            except RemoteProtocolError:
                 continue
             values = {record.attribute: record.value for record in answer.records if record.value}
             return {attribute: values[attribute.id].value for attribute in attributes if attribute.id in values}
+
+    def _sealed(self, packet: Packet) -> Packet:
+        if self._seal is None:
+            return packet
+        self._counter += 1
+        way = Way(HEAD_END, packet.eui64, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT)
+        sealed = self._seal.close(way, self._counter, packet.payload)
+        return Packet(packet.eui64, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT, sealed)
+
+    def _opened(self, packet: Packet) -> bytes:
+        if self._seal is None:
+            return packet.payload
+        way = Way(packet.eui64, HEAD_END, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT)
+        self._last, payload = self._seal.open(way, self._last, packet.payload)
+        return payload
