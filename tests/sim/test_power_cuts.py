@@ -1,13 +1,14 @@
-"""The power of a hub, or of a display, goes at any write to its flash, in every story that it has; afterwards all rules hold.
+"""The power of a hub, a display or a meter goes at any write to its flash, in its stories; afterwards all rules hold.
 
 A story is run once to see what is written; then once for each write and each of three places in it: before its first octet, in its
-middle, and before the octet that commits it. CI takes few; `HYPOTHESIS_PROFILE=soak` takes all. Elsewhere: messages for gas meters
+middle, and before the octet that commits it. CI takes few; `HYPOTHESIS_PROFILE=soak` takes all. Elsewhere: answers to messages
 (`test_messages`), accounts in the hub (`test_hub_prepayment`), the device log (`test_device_log`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -16,6 +17,7 @@ from hypothesis import settings
 
 from devices.parts.ota import MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
+from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee.ota.image import File, seal
 from tests.sim.evidence import Evidence
 from tests.sim.invariants import breaches
@@ -79,6 +81,52 @@ def _second_price(seen):
     return [] if "31.10 p/kWh" in line else [f"the display shows {line}"]
 
 
+CAD = """
+[[home.device]]
+kind = "cad"
+at = [3, 4]
+listed = false
+"""
+
+
+def _post(seen):
+    """Three messages for the gas meter, which it fetches at its next wake."""
+    for number in range(3):
+        seen.post(b"message %d" % number * 9)
+        seen.live(20 * S)
+    seen.live(35 * MIN)
+
+
+def _persist(seen, what, done):
+    """A head end that asks again until it is so."""
+    for _ in range(6):
+        if seen.run.hub.firmware is not None and done():
+            return
+        with suppress(RemoteProtocolError):
+            seen.run.head_end.settle(what())
+        seen.live(MIN)
+
+
+def _strike_off(seen):
+    run = seen.run
+    _persist(seen, lambda: run.head_end.unpair("ihd"), lambda: run.hub.firmware.log.get(run.ihd.eui64) is None)
+    seen.listed.discard(run.ihd.eui64)  # as ordered: the power may have gone before the hub said so
+    seen.capture.gone.setdefault(run.ihd.eui64, run.now)
+    seen.live(5 * MIN)
+
+
+def _pair(seen):
+    run = seen.run
+    _persist(seen, lambda: run.head_end.pair("cad", seconds=3600), lambda: run.hub.firmware.log.get(run.board("cad").eui64))
+    seen.listed.add(run.board("cad").eui64)
+    seen.live(20 * MIN)
+
+
+def _paired(seen):
+    firmware = seen.run.board("cad").firmware
+    return [] if firmware is not None and firmware.commissioned else ["the consumer device is not there"]
+
+
 @dataclass(frozen=True)
 class Story:
     """`act` takes the hub, or who else is cut, through it; `settle` ns later `check` is asked besides the rules of all."""
@@ -103,6 +151,12 @@ STORIES = {
     ),
     "images": Story(_offer, settle=60 * MIN, check=_new),
     "download": Story(_offer, board="ihd", settle=60 * MIN, check=_new),
+    "messages": Story(_post, settle=65 * MIN),
+    "decommissioning": Story(_strike_off),
+    "pairing": Story(_pair, HOME + CAD, settle=90 * MIN, check=_paired),
+    "meter": Story(lambda seen: seen.live(35 * MIN), board="esme"),
+    "gas meter": Story(lambda seen: seen.live(35 * MIN), board="gsme"),
+    "wired": Story(lambda seen: seen.live(35 * MIN), HOME.replace("at = [0.3, 0]", 'interface = "wired"')),
 }  # fmt: skip
 
 
