@@ -1,0 +1,65 @@
+"""Every key that a hub keeps has a decision: it goes to a successor, or it stays behind for a reason that is written here."""
+
+from __future__ import annotations
+
+import pytest
+
+from devices.runtime.kernel import MIN, S
+from hubfw import backup
+from tests.sim.told import Told
+from tools.bench import config
+from tools.bench.commissioning import commission
+
+CARRIED = (
+    "sap/", "name/", "mirror/", "mirror-flags/", "mail/", "notices", "events", "events/told", "events/not-told", "message",
+    "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
+    "prepay/", "wan/application", "wan/packets", "wan/codes", "joining/timeout", "device-history", "dlms/secret/", "dlms/users/",
+    "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
+    "mbus/heard/",  # so that a telegram which the old hub has taken is not taken again
+)  # fmt: skip
+LEFT = {
+    "store/": "the layout of this board's flash; the backup has its own word for it",
+    "han/": "network key and frame counters: the successor forms the network with a key of its own",
+    "counter/": "no counter is set back by a restore",
+    "tunnel/": "opened anew by the successor",
+    "swap/": "what became of this board",
+    "image/": "this board's own firmware",
+    "supervision/": "this board's restarts",
+    "device/": "carried line by line from the log",
+    "device-entry/": "carried line by line from the log",
+    "device-log/": "what was told of this board's log",
+    "outage/state": "this board's supply",
+    "ota/": "firmware of devices, up to a quarter of a bank each: whoever published it does so again",
+    "dlms/certificates": "with the key pairs of this board's security setup",
+}
+
+
+def row(key):
+    """The decision about a key: that of the longest beginning."""
+    found = [each for each in (*CARRIED, *LEFT) if key == each or (each.endswith("/") and key.startswith(each)) or
+             (key.startswith(each + "/") and each not in ("events", "notices"))]  # fmt: skip
+    return max(found, key=len, default=None)
+
+
+def lived(path):
+    """The keys of a hub of a shipped bench that lived for an hour, through an outage."""
+    run = Told(config.load(path), None)
+    commission(run)
+    run.run(for_=35 * MIN)
+    run.hub.firmware.log.save()
+    run.mains.off(200 * S)
+    run.run(for_=10 * MIN)
+    return list(run.hub.nvm.keys(""))
+
+
+@pytest.mark.parametrize("bench", ["home", "wan-module", "gas-by-mbus", "hub-prepayment", "tariffs"])
+def test_somebody_has_decided_about_every_key_of_a_hub_that_lived(bench, request):
+    keys = lived(request.config.rootpath / "fixtures" / "benches" / f"{bench}.toml")
+    assert len(keys) > 8
+    assert [key for key in keys if row(key) is None] == []
+    assert [key for key in keys if backup._goes(key) is not (row(key) in CARRIED)] == []
+
+
+def test_what_stays_behind_is_what_the_table_says():
+    assert sorted(backup.LEFT) == sorted(LEFT)
+    assert all(backup._goes(each) for each in CARRIED)
