@@ -136,6 +136,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """How long an empty reserve takes to be full again; 0: no time."""
     restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
     """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
+    owner: Literal["provider", "supplier"] | None = None
+    """Whose the hub is, who so maintains the home network: the communications provider (unless said), or its `supplier`."""
     central: bool = True
     """Its meters are the central company's; if not, it tells nothing of their supply."""
     outage_reports: Annotated[tuple[Name, ...], Meta(max_length=16)] | None = None

@@ -10,6 +10,7 @@ from typing import TypeVar
 import click
 
 from devices.runtime.kernel import MS, S
+from tools.bench.device_config import Hub
 from tools.bench.journal import Journal
 from tools.bench.run import Run
 from tools.bench.tally import Tally
@@ -99,6 +100,10 @@ def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Ite
     for name, installer in run.installers.items():
         last = installer.record[-1].outcome if installer.record else "under way"
         yield f"  {name}: installation {last}, visits: {len(installer.record)}"
+    if any(isinstance(device, Hub) and device.owner for home in run.declared.home for device in home.device):
+        from tools.headend.fault_report import han_faults  # for who says whose the hub is
+
+        yield from (f"  {fault}" for fault in han_faults(run))
     for outage in run.head_end.outages() if run.declared.outage else ():
         yield f"  {outage}"
     speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
