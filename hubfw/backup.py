@@ -1,9 +1,10 @@
 """What of a hub goes over to its successor: one transaction's worth of its non-volatile memory, and its network by hashes.
 
 Everything that the hub keeps is carried but for what `LEFT` names: another board has a radio, counters and a life of its own.
-Counters are never carried, so no counter of a key is set back by a restore; of what others have counted, the bounds are, and
-`AHEAD` beyond them, since the hub went on after its backup. Link keys are carried as hashes (`protocols.zigbee.backup`), and only
-of devices that have joined; one that has not comes with its install code.
+Counters of keys that die with the hub are not carried, and none is set back by a restore. Of the messages to wireless M-Bus
+meters, whose keys go over, and of what others have counted, the bounds are, and `AHEAD` beyond them: the hub went on meanwhile.
+Link keys are carried as hashes (`protocols.zigbee.backup`), and only of devices that have joined; one that has not comes with its
+install code.
 
 Not here: sealing (`devices.parts.sealed_backup`), who may ask (`hubfw.swap`).
 """
@@ -30,9 +31,10 @@ LEFT: Final = (
 PAN: Final = "swap/pan"
 """Where a hub that has been given a network keeps it until it has formed it."""
 PEERS: Final = "dlms/peers"
+MBUS_MESSAGES: Final = "counter/mbus/messages"
 HISTORY: Final = "device-history"
 AHEAD: Final = 4096
-"""What a client may have counted between a backup and the end of the hub that made it."""
+"""What may have been counted between a backup and the end of the hub that made it."""
 MOST_KEYS: Final = 1024
 _LAST: Final = 0xFFFF_FFFF
 
@@ -92,6 +94,10 @@ def give(nvm: Nvm, contents: Contents, beside: Mapping[str, object]) -> None:
         bounds[bytes(title), key] = max(bounds.get((bytes(title), key), 0), min(counter + AHEAD, _LAST))
     if bounds:
         kept[PEERS] = [[title, key, counter] for (title, key), counter in bounds.items()]
+    if MBUS_MESSAGES in kept:
+        kept[MBUS_MESSAGES] = min(kept[MBUS_MESSAGES] + AHEAD, _LAST)
+    if MBUS_MESSAGES in nvm.keys(MBUS_MESSAGES):
+        kept[MBUS_MESSAGES] = max(kept.get(MBUS_MESSAGES, 0), nvm.get(MBUS_MESSAGES))
     own = [key for key in nvm.keys("") if _goes(key) or key.startswith(("device-entry/", "device/", "han/network"))]
     changed = {**kept, **beside, store.LAYOUT: contents.layout, PAN: contents.pan.plain()}
     nvm.commit(changed, [key for key in own if key not in changed])
@@ -104,4 +110,4 @@ def pan(nvm: Nvm) -> Backup | None:
 
 
 def _goes(key: str) -> bool:
-    return not key.startswith(LEFT)
+    return key == MBUS_MESSAGES or not key.startswith(LEFT)

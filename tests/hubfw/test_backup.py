@@ -16,7 +16,7 @@ from devices.parts.sealed_backup import Head, SealedBackup
 from devices.runtime.flash import Flash, PowerCut
 from devices.runtime.nvm import Nvm
 from hubfw import backup, store
-from hubfw.backup import AHEAD, LEFT, PEERS, Contents
+from hubfw.backup import AHEAD, LEFT, MBUS_MESSAGES, PEERS, Contents
 from hubfw.device_log import DeviceLog
 from hubfw.swap import admit
 from protocols.core.errors import RemoteProtocolError
@@ -238,6 +238,13 @@ def test_what_a_client_counted_is_not_believed_again(contents):
     assert accepted_again(ahead, [(TITLE, 0, 9000)]) == []
     forgetful = replace(contents, kept={key: value for key, value in contents.kept.items() if key != PEERS})
     assert accepted_again(taken_in(forgetful).get(PEERS, []), accepted) == accepted
+
+
+@pytest.mark.parametrize(("told", "own", "after"), [(65, None, 65 + AHEAD), (65, 9000, 9000), (None, 129, 129), (None, None, None)])
+def test_messages_to_wireless_m_bus_meters_are_counted_on(contents, told, own, after):
+    carried = contents.kept if told is None else {**contents.kept, MBUS_MESSAGES: told}
+    before = {} if own is None else {MBUS_MESSAGES: own}
+    assert taken_in(replace(contents, kept=carried), before).get(MBUS_MESSAGES) == after
 
 
 def test_what_stays_behind_is_named_once():

@@ -15,12 +15,13 @@ CARRIED = (
     "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
     "prepay/", "wan/application", "wan/packets", "wan/codes", "joining/timeout", "device-history", "dlms/secret/", "dlms/users/",
     "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
+    "counter/mbus/messages",  # the meters' keys go over, and no message counter is used twice under one
     "mbus/heard/",  # so that a telegram which the old hub has taken is not taken again
 )  # fmt: skip
 LEFT = {
     "store/": "the layout of this board's flash; the backup has its own word for it",
     "han/": "network key and frame counters: the successor forms the network with a key of its own",
-    "counter/": "no counter is set back by a restore",
+    "counter/": "no counter is set back by a restore, and these keys are this board's own",
     "tunnel/": "opened anew by the successor",
     "swap/": "what became of this board",
     "image/": "this board's own firmware",
