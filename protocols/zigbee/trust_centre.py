@@ -118,6 +118,9 @@ class TrustCentre:
         """After a restart: the devices (`add` brings their install codes), and the partner keys handed out (for captures only)."""
         self._log = dict.fromkeys(log, b"")
         self.brokered = {(one, other): key for one, other, key in brokered}
+        network = self._network
+        if network.active_key - 1 & 0xFF in network.keys:  # whom the present one reached nobody wrote down
+            self.without_key = dict.fromkeys(log, network.active_key - 1 & 0xFF)
 
     def new_network_key(self) -> bytes:
         """A fresh network key."""

@@ -127,6 +127,12 @@ def _paired(seen):
     return [] if firmware is not None and firmware.commissioned else ["the consumer device is not there"]
 
 
+def _new_key(seen):
+    hub = seen.run.hub
+    seen.run.kernel.at(seen.run.now, lambda: hub.firmware.coordinator.replace_network_key(), who=hub.name)
+    seen.live(35 * MIN)
+
+
 @dataclass(frozen=True)
 class Story:
     """`act` takes the hub, or who else is cut, through it; `settle` ns later `check` is asked besides the rules of all."""
@@ -154,6 +160,7 @@ STORIES = {
     "messages": Story(_post, settle=65 * MIN),
     "decommissioning": Story(_strike_off),
     "pairing": Story(_pair, HOME + CAD, settle=90 * MIN, check=_paired),
+    "key change": Story(_new_key, settle=65 * MIN),
     "meter": Story(lambda seen: seen.live(35 * MIN), board="esme"),
     "gas meter": Story(lambda seen: seen.live(35 * MIN), board="gsme"),
     "wired": Story(lambda seen: seen.live(35 * MIN), HOME.replace("at = [0.3, 0]", 'interface = "wired"')),
