@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ NETWORK = {"network", "nwk", "security", "sealing", "routing", "neighbours", "zd
 APPLICATION = {"clusters", "zcl", "metering", "price", "tunneling"}
 
 
+Loads = Callable[..., set[str]]
+
+
 @pytest.fixture
-def loads(root: Path):
+def loads(root: Path) -> Loads:
     """The modules of `protocols` that loading these brings along, in a process of its own."""
 
     def ask(*modules: str) -> set[str]:
@@ -32,7 +36,7 @@ def modules_of(root: Path, stack: str) -> list[str]:
 
 @pytest.mark.req("S-082")
 @pytest.mark.parametrize(("stack", "other"), [STACKS, STACKS[::-1]])
-def test_all_of_a_stack_loads_without_the_other(root: Path, loads, stack: str, other: str) -> None:
+def test_all_of_a_stack_loads_without_the_other(root: Path, loads: Loads, stack: str, other: str) -> None:
     everything = modules_of(root, stack)
     assert len(everything) > 50
     loaded = loads(*everything)
@@ -51,7 +55,7 @@ def test_all_of_a_stack_loads_without_the_other(root: Path, loads, stack: str, o
     ],
 )
 def test_a_layer_of_zigbee_needs_none_above_it_and_has_tests_of_its_own(
-    root: Path, loads, layer: str, beginning: list[str], own: list[str], above: set[str]
+    root: Path, loads: Loads, layer: str, beginning: list[str], own: list[str], above: set[str]
 ) -> None:
     loaded = {name.split(".")[2] for name in loads(*(f"protocols.zigbee.{name}" for name in beginning)) if "zigbee." in name}
     assert loaded >= {name.split(".")[0] for name in beginning}
