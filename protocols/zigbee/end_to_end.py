@@ -69,3 +69,22 @@ class Seal:
         if counter <= last:
             raise RemoteProtocolError(f"sealed: counter {counter} was there already")
         return counter, payload
+
+
+@dataclass(slots=True)
+class Sender:
+    """The head end's use of one key: its counters. Whoever seals under it shares this object, so that no number comes twice."""
+
+    seal: Seal
+    sent: int = 0
+    heard: int = 0
+
+    def close(self, way: Way, payload: bytes) -> bytes:
+        """Seal a payload under the next number."""
+        self.sent += 1
+        return self.seal.close(way, self.sent, payload)
+
+    def open(self, way: Way, sealed: bytes) -> bytes:
+        """The payload of an answer. Raises RemoteProtocolError, as `Seal.open` does."""
+        self.heard, payload = self.seal.open(way, self.heard, sealed)
+        return payload

@@ -36,7 +36,7 @@ def sealed(build):
     run = build(HOME)
     line = GatewayLine(run.kernel, run.head_end.host, "home1/hub", b"12345678")
     run.head_end.settle(line.login())
-    return run, line, SmartEnergy(line, shared_key(run.only, "esme"))
+    return run, line, SmartEnergy(line, run.only.sender("esme"))
 
 
 def read(run, meter):
@@ -86,6 +86,14 @@ def test_what_the_hub_alters_sends_elsewhere_or_repeats_is_refused_after_a_power
     passed_on(payload)
     assert (part.count.opened, part.count.refused) == (0, 1)
     assert read(run, meter) > 0  # what is new is answered
+
+
+def test_another_line_of_the_head_end_counts_on(sealed):
+    run, line, meter = sealed
+    read(run, meter)
+    assert read(run, SmartEnergy(line, run.only.sender("esme"))) > 0
+    assert [int.from_bytes(payload[:4], "big") for payload in line.sent] == [1, 2]
+    assert run.esme.firmware.sealed.count.refused == 0
 
 
 @given(st.binary(max_size=40), st.integers(0, 2**32 - 1))

@@ -28,6 +28,7 @@ from devices.runtime.rtc import Rtc
 from devices.runtime.supply import Battery, Mains, MainsSupply, Supply
 from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.clusters.tunneling import GB_HRGP
+from protocols.zigbee.end_to_end import Seal, Sender
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
 from tools.bench import config, device_config, installation, prepay
@@ -121,6 +122,7 @@ class Home:
         in place of one on this home's air. `air`: one that homes share."""
         self.kernel = kernel
         self.net = net
+        self._senders: dict[str, Sender] = {}
         self.name = declared.name
         self.declared = {device.label: device for device in declared.device}
         self.bench = bench
@@ -184,6 +186,10 @@ class Home:
         if self.foreign:
             raise BadInput(f"{self.name} has no hub")
         return self.boards[self.of_kind("hub")[0]]
+
+    def sender(self, label: str) -> Sender:
+        """The head end's use of the key that it shares with a device: one, with its counters, for all who ask."""
+        return self._senders.setdefault(label, Sender(Seal(shared_key(self, label))))
 
     @property
     def notified(self) -> str:

@@ -23,7 +23,7 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, adrive
 from protocols.zigbee import end_to_end, gateway
-from protocols.zigbee.end_to_end import HEAD_END, Seal, Way
+from protocols.zigbee.end_to_end import HEAD_END, Way
 from protocols.zigbee.gateway import NotifyAPSMessage, Packet, Result, Status
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster
@@ -187,11 +187,10 @@ class ObjectLine:
 class SmartEnergy:
     """Questions to devices over a line; with `key`, to one that shares it, sealed from end to end."""
 
-    def __init__(self, line: PacketLine, key: bytes | None = None) -> None:
+    def __init__(self, line: PacketLine, key: end_to_end.Sender | None = None) -> None:
         self._line = line
         self._sequence = 0
-        self._seal = None if key is None else Seal(key)
-        self._counter = self._last = 0
+        self._key = key
 
     async def read(
         self, eui64: int, endpoint: int, cluster: type[Cluster], attributes: Sequence[Attribute[Any]]
@@ -215,16 +214,14 @@ class SmartEnergy:
             return {attribute: values[attribute.id].value for attribute in attributes if attribute.id in values}
 
     def _sealed(self, packet: Packet) -> Packet:
-        if self._seal is None:
+        if self._key is None:
             return packet
-        self._counter += 1
         way = Way(HEAD_END, packet.eui64, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT)
-        sealed = self._seal.close(way, self._counter, packet.payload)
+        sealed = self._key.close(way, packet.payload)
         return Packet(packet.eui64, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT, sealed)
 
     def _opened(self, packet: Packet) -> bytes:
-        if self._seal is None:
+        if self._key is None:
             return packet.payload
         way = Way(packet.eui64, HEAD_END, packet.profile, packet.cluster, SOURCE, end_to_end.ENDPOINT)
-        self._last, payload = self._seal.open(way, self._last, packet.payload)
-        return payload
+        return self._key.open(way, packet.payload)
