@@ -277,7 +277,8 @@ def test_g13_a_busy_meter_is_asked_again_by_the_hub_after_180_seconds_and_not_at
     busy = home.times("event", home.esme.name)
     address = esme.han.stack.address_of(home.hub.eui64)
     (tunnel,) = esme._tunnel.tunnels.tunnels.values()
-    home.hub.firmware.tunnels.of(home.esme.eui64).client.tunnel = 0x4242  # so that the meter does not know it
+    client = home.hub.firmware.tunnels.of(home.esme.eui64).client
+    client.tunnel, client.last = 0x4242, None  # so that the meter does not know it, and the hub not what to close
     assert tunnel.peer.address == address == 0
     home.hub.firmware.deliver(home.esme.eui64, b"\xdd lost")
     home.run(for_=179 * S)

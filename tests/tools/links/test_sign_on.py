@@ -111,6 +111,9 @@ class Air(Closing):
         data, self.octets = self.octets[:5], self.octets[5:]
         return data
 
+    def close(self) -> None:
+        return
+
 
 def test_a_device_of_mode_d_is_overheard() -> None:
     push = Push(Identification("MBE", "3", "pusher"), SETS)
