@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiomqtt
+from paho.mqtt import client as paho
 
 from tools.errors import BadInput, LinkDown
 from tools.links.spec import LinkSpec, is_loopback
@@ -39,6 +40,7 @@ _LOG.propagate = False
 """What the library says of a broken connection is told by `on_state` and `LinkDown` already."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
+_Socket = socket.socket | ssl.SSLSocket
 Handler = Callable[[str, bytes], None]
 """Told of each message: topic below the root, payload without header."""
 
@@ -147,7 +149,7 @@ class Session:
 
     def _client(self) -> aiomqtt.Client:
         status = self._full(f"{self.name}/$status")
-        return aiomqtt.Client(
+        return _Client(
             self.spec.host,
             self.spec.port,
             username=self.spec.user or None,
@@ -240,6 +242,25 @@ class Session:
             del self._seen[next(iter(self._seen))]
         self._seen[sender] = sequence
         return True
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt 2.5 waits for room in a socket by the number that it had a turn of the event loop before. A broker that hangs up in
+    between has the loop complain of a bad file descriptor, or wait for somebody else's: here the number is the one it has now."""
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: object, sock: _Socket) -> None:
+        self._loop.call_soon_threadsafe(self._await_room, client, sock)
+
+    def _await_room(self, client: paho.Client, sock: _Socket) -> None:
+        if client.socket() is sock:
+            self._loop.add_writer(sock.fileno(), self._write, client)
+
+    def _write(self, client: paho.Client) -> None:
+        try:
+            client.loop_write()
+        except Exception as error:  # any: as for reading, it is the end of the connection
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
 
 def _reason(error: aiomqtt.MqttError) -> str:
