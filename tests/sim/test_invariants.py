@@ -37,7 +37,7 @@ from protocols.zigbee.freshness import Freshness
 from protocols.zigbee.mirror.queue import Queue
 from tests.sim.evidence import Evidence
 from tests.sim.invariants import INVARIANTS, breaches
-from tests.sim.test_power_cuts import HOME
+from tests.sim.cutting import HOME
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission

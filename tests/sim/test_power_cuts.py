@@ -1,48 +1,21 @@
 """The power of a hub, a display or a meter goes at any write to its flash, in its stories; afterwards all rules hold.
 
-A story is run once to see what is written; then once for each write and each of three places in it: before its first octet, in its
-middle, and before the octet that commits it. CI takes few; `HYPOTHESIS_PROFILE=soak` takes all. Elsewhere: answers to messages
-(`test_messages`), accounts in the hub (`test_hub_prepayment`), the device log (`test_device_log`).
+How: `cutting`. Elsewhere: answers to messages (`test_messages`), the device log (`test_device_log`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import settings
 
 from devices.parts.ota import MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee.ota.image import File, seal
-from tests.sim.evidence import Evidence
-from tests.sim.invariants import breaches
-from tests.sim.told import Told
-from tools.bench import config
-from tools.bench.commissioning import commission
+from tests.sim.cutting import HOME, IN_CI, Story, cuts
 
-SOAK = settings().max_examples > 1000
-IN_CI = 3
-"""Cuts a story."""
-OFF = 20 * S
-HOME = """
-[[home]]
-[[home.device]]
-kind = "hub"
-[[home.device]]
-kind = "esme"
-at = [0.3, 0]
-[[home.device]]
-kind = "gsme"
-at = [6, 2]
-[[home.device]]
-kind = "ihd"
-at = [3, 3]
-"""
 TARIFF = """
 [[home.publish]]
 kind = "tariff"
@@ -133,19 +106,6 @@ def _new_key(seen):
     seen.live(35 * MIN)
 
 
-@dataclass(frozen=True)
-class Story:
-    """`act` takes the hub, or who else is cut, through it; `settle` ns later `check` is asked besides the rules of all."""
-
-    act: Callable[[Evidence], object]
-    bench: str = HOME
-    joined: bool = True
-    board: str = "hub"
-    before: int = 10 * MIN
-    settle: int = 45 * MIN
-    check: Callable[[Evidence], list[str]] = lambda seen: []
-
-
 STORIES = {
     "join": Story(lambda seen: seen.live(4 * MIN), joined=False, before=0, settle=90 * MIN),
     "mirror": Story(lambda seen: seen.live(65 * MIN)),
@@ -167,58 +127,9 @@ STORIES = {
 }  # fmt: skip
 
 
-class Writes:
-    """Where a board's flash is written: (octets before it, octets of it)."""
-
-    def __init__(self, flash):
-        self.found, self._flash = [], flash
-        self._program, self._erase = flash.program, flash.erase
-        self._before = flash.operations
-        flash.program, flash.erase = self._programmed, self._erased
-
-    def _programmed(self, bank, address, data):
-        self.found.append((self._flash.operations - self._before, len(data)))
-        self._program(bank, address, data)
-
-    def _erased(self, bank):
-        self.found.append((self._flash.operations - self._before, 1))
-        self._erase(bank)
-
-
-def _live(story: Story, cut: int | None = None) -> tuple[Evidence, Writes]:
-    run = Told(config.loads(story.bench), seed=7)
-    if story.joined:
-        commission(run)
-        run.run(for_=max(0, story.before - run.now))
-    else:
-        run.run(for_=1)
-    seen = Evidence(run)
-    board = run.board(story.board)
-    writes = Writes(board.flash)
-    if cut is not None:
-        board.cut_at_flash_operation(cut, off_for=OFF)
-    story.act(seen)
-    board.flash.cut_after(None)
-    if cut is not None:
-        seen.live(story.settle)
-        seen.replay()
-    return seen, writes
-
-
-def _cuts(story: Story) -> list[int]:
-    _, writes = _live(story)
-    found = sorted({at + part for at, octets in writes.found for part in (0, octets // 2, octets - 1)})
-    if SOAK:
-        return found
-    return [found[(2 * number + 1) * len(found) // (2 * IN_CI)] for number in range(IN_CI)]
-
-
 @pytest.mark.timeout(24 * 3600)
 @pytest.mark.parametrize("name", STORIES)
 def test_power_cut_at_a_write_and_all_rules_hold_afterwards(name):
-    story = STORIES[name]
-    for cut in _cuts(story):
-        seen, _ = _live(story, cut)
-        assert any(event["state"] == "off" for event in seen.run.events("power", seen.run.board(story.board).name)), cut
-        assert seen.capture.opened_nwk > 50
-        assert breaches(seen) + story.check(seen) == [], f"cut after {cut} octets"
+    told = cuts(STORIES[name])
+    assert {place: wrong for place, wrong in told.items() if wrong} == {}
+    assert len(told) >= IN_CI
