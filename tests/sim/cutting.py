@@ -1,8 +1,8 @@
 """A story in which a board's power goes at a write to its flash: once for each write, and each of three places in it.
 
-Before its first octet, in its middle, and before the octet that commits it. The story is lived once to see what is written; then once
-more, and at each place a copy of this process, made there, lives on with the cut, while the story itself goes on without. CI takes
-few places; `HYPOTHESIS_PROFILE=soak` takes all; METERBENCH_CUT=1234 takes the one after so many operations, for whoever mends it.
+Before its first octet, in its middle, and before the octet that commits it. The story is lived once to see what is written; then
+once more, and at each place a copy of this process, made there, lives on with the cut, while the story itself goes on without. CI
+takes few places; `HYPOTHESIS_PROFILE=soak` takes all; METERBENCH_CUT=1234 takes the one after so many operations, to look closer.
 """
 
 from __future__ import annotations

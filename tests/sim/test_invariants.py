@@ -35,9 +35,9 @@ from protocols.zigbee.clusters.metering import Metering, Status
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.freshness import Freshness
 from protocols.zigbee.mirror.queue import Queue
+from tests.sim.cutting import HOME
 from tests.sim.evidence import Evidence
 from tests.sim.invariants import INVARIANTS, breaches
-from tests.sim.cutting import HOME
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
