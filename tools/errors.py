@@ -38,5 +38,6 @@ class LinkDown(MissingEnvironment):
 
 def suggest(word: str, choices: Iterable[str]) -> str:
     """`, did you mean "x"?` for the nearest of `choices`, or nothing when none is near."""
-    near = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.6)
-    return f', did you mean "{near[0]}"?' if near else ""
+    known = {each.lower(): each for each in choices}
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f', did you mean "{known[near[0]]}"?' if near else ""

@@ -18,11 +18,9 @@ import msgspec
 from msgspec import Meta
 
 from tools.bench import feeder, installation, premises
-from tools.bench.access import Access, LabKeys
+from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
-    KINDS,
-    AnyDevice,
     Cad,
     ConsumerModule,
     Device,
@@ -36,19 +34,16 @@ from tools.bench.device_config import (
     Name,
     Ppmid,
     PrepayGas,
-    Product,
     Rcp,
     Repeater,
     WanModule,
 )
 from tools.bench.feeder import Outage
 from tools.bench.installation import Installation
-from tools.bench.medium import Air, Chance, Metres, Neighbourhood, Noise, Shield, Wall
-from tools.bench.prepay import Prepay, Press, Prices, RateFrom, TopUp
+from tools.bench.medium import Air, Chance, Metres, Neighbourhood
 from tools.bench.profile import PROFILES, ProfileName
-from tools.bench.publications import PUBLICATIONS, Publication
+from tools.bench.publications import Publication
 from tools.bench.reads import Read
-from tools.bench.wire import Wire
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -57,8 +52,6 @@ STARTS = range(946_684_800_000_000_000, 4_102_444_800_000_000_000)
 """Years 2000 to 2099, in ns since 1970: ZigBee's time begins with the first, and 32 bits of seconds end soon after the last."""
 JOINING = 16
 """Devices on one hub's network (GB)."""
-_TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_. \"-]+?)\s*\]\]?\s*(#.*)?")
-_KEY = re.compile(r"\s*(?:\"([^\"]*)\"|([A-Za-z0-9_-]+))\s*=")
 
 
 class Wan(Declared, frozen=True, kw_only=True):
@@ -286,94 +279,9 @@ def loads(text: str) -> Bench:
     try:
         return msgspec.convert(document, Bench)
     except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at `")
-        where = where.removesuffix("`") or "$"
-        raise BadInput(f"{_line(text, where)}: {_explain(reason, where, document)}") from error
+        from tools.bench.explain import explain  # for who erred
 
-
-def _explain(reason: str, where: str, document: dict[str, object]) -> str:
-    """msgspec's sentence with our path in front and the nearest known word behind."""
-    path = where.removeprefix("$").removeprefix(".") or "bench"
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
-    if unknown:
-        fields = _fields(where, document)
-        hint = suggest(unknown[1], fields) or f" (fields: {', '.join(fields)})"
-        return f'{path}: no field "{unknown[1]}"{hint}'
-    invalid = re.fullmatch(r"Invalid (?:value|enum value) '(.*)'", reason)
-    if invalid and path.endswith(".kind"):
-        what, kinds = ("publication", list(PUBLICATIONS)) if ".publish[" in path else ("device", list(KINDS))
-        hint = suggest(invalid[1], kinds) or f" (kinds: {', '.join(kinds)})"
-        return f'{path}: no kind of {what} "{invalid[1]}"{hint}'
-    return f"{path}: {reason[0].lower()}{reason[1:]}"
-
-
-_TABLES: dict[str, type[msgspec.Struct]] = {
-    "$": Bench,
-    "$.access": Access,
-    "$.access.keys": LabKeys,
-    "$.wan": Wan,
-    "$.notifications": Notifications,
-    "$.neighbourhood": Neighbourhood,
-    "$.neighbourhood.walls[]": Wall,
-    "$.neighbourhood.noise[]": Noise,
-    "$.outage[]": Outage,
-    "$.read[]": Read,
-    "$.home[]": Home,
-    "$.home[].device[].wire": Wire,
-    "$.home[].device[].approved[]": Product,
-    "$.home[].device[].prepay": Prepay,
-    "$.home[].device[].prepay.gas": Prices,
-    "$.home[].device[].prepay.electricity": Prices,
-    "$.home[].device[].prepay.gas.rates[]": RateFrom,
-    "$.home[].device[].prepay.electricity.rates[]": RateFrom,
-    "$.home[].installation": Installation,
-    "$.home[].air": Air,
-    "$.home[].air.walls[]": Wall,
-    "$.home[].air.noise[]": Noise,
-    "$.home[].air.shielded[]": Shield,
-    "$.home[].device[].prepay.top_ups[]": TopUp,
-    "$.home[].device[].prepay.presses[]": Press,
-}
-
-
-def _fields(where: str, document: dict[str, object]) -> list[str]:
-    """The fields that the table at a path may have."""
-    table = _TABLES.get(re.sub(r"\[[^]]*\]", "[]", where))
-    if table is not None:
-        return list(table.__struct_encode_fields__)
-    value: object = document
-    for key in re.findall(r"[A-Za-z_]\w*|\d+", where):
-        value = value[int(key)] if isinstance(value, list) else value[key] if isinstance(value, dict) else None
-    kind = value.get("kind") if isinstance(value, dict) else None
-    known = PUBLICATIONS if ".publish[" in where else KINDS
-    return ["kind", *known.get(str(kind), AnyDevice).__struct_fields__]
-
-
-def _line(text: str, where: str) -> int:
-    """The line of the field at a path, or of the innermost table that is written out."""
-    found = {"$": 1}
-    counts: dict[str, int] = {}
-    table = "$"
-    for number, line in enumerate(text.splitlines(), 1):
-        header, key = _TABLE.fullmatch(line), _KEY.match(line)
-        if header:
-            table = "$"
-            *parents, last = (part.strip().strip('"') for part in header[2].split("."))
-            for part in parents:
-                table += f".{part}"
-                table += f"[{counts[table] - 1}]" if table in counts else ""
-            table += f".{last}"
-            if header[1] == "[[":
-                counts[table] = counts.get(table, 0) + 1
-                table += f"[{counts[table] - 1}]"
-                for inner in [each for each in counts if each.startswith(table)]:
-                    del counts[inner]
-            found.setdefault(table, number)
-        elif key:
-            found.setdefault(f"{table}.{key[1] or key[2]}", number)
-    while where not in found:
-        where = re.sub(r"(\.[^.\[]*|\[[^\[]*\])$", "", where)
-    return found[where]
+        raise BadInput(explain(error, text, document, Bench)) from error
 
 
 def _link(text: str) -> LinkSpec:

@@ -20,7 +20,10 @@ JOINING_KINDS = ("esme", "gsme", "ihd", "ppmid", "cad", "load-controller", "repe
 """Kinds that join the hub's network; the hand-held terminal only visits."""
 _INSTALL_CODE_OCTETS = (8, 10, 14, 18)
 
-Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="lower-case letters, digits and dashes, a letter first, 32 at most"),
+]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -101,7 +104,10 @@ class Product(Declared, frozen=True, kw_only=True):
     """A product that may join. Who says nothing of `manufacturer` and `model` takes whatever the device says of itself."""
 
     kind: str
-    maker: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){2}$")]
+    maker: Annotated[
+        str,
+        Meta(pattern=r"^[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){2}$", description="three octets in hexadecimal, as 0A-1B-2C"),
+    ]
     """The first three octets of its devices' EUI-64s."""
     manufacturer: str | None = None
     model: str | None = None

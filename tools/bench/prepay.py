@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tools.bench.home import Home, Parts
 
 Pence = Annotated[float, Meta(ge=0, le=1_000)]
-Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Clock = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="a time of day, 00:00 to 23:59")]
 
 
 class RateFrom(Declared, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         ('[[home]]\n[[home.device]]\nkind = "hubb"\n', '3: home[0].device[0].kind: no kind of device "hubb", did you mean "hub"?'),
         (HUB + "outage_after = 3\n", '2: home[0].device[0]: no field "outage_after", did you mean "outage_after_s"?'),
         (HUB + 'at = [0, "a"]\n', "4: home[0].device[0].at[1]: expected `float`, got `str`"),
+        ('[[home]]\nname = "A 1"\n', "2: home[0].name: expected lower-case letters, digits and dashes, a letter first, 32 at most"),
+        (HUB + 'power = "metr"\n', '4: home[0].device[0].power: "metr" is none of mains, meter, did you mean "meter"?'),
         (HUB + "reserve_s = 0\n", "4: home[0].device[0].reserve_s: expected `float` > 0.0"),
         ("[acess]\n" + HUB, '1: bench: no field "acess", did you mean "access"?'),
         ("seed = -1\n" + HUB, "1: seed: expected `int` >= 0"),
@@ -54,7 +56,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
         ("start = 2100-01-01T00:00:00Z\n" + HUB, "`start` is in the years 2000 to 2099"),
         ("x =\n", "1: not TOML: invalid value"),
         ("home = " + "[" * 100_000, "not TOML: nested too deeply"),
-        ("", "1: bench: object missing required field `home`"),
+        ("", '1: bench: the field "home" is missing'),
         ("[notifications]\nto = \"usb:1.2.3.4:5\"\n" + HUB, 'no scheme "usb"'),
     ],
 )  # fmt: skip

@@ -18,8 +18,8 @@ ESME = '[[home.device]]\nkind = "esme"\ninterface = "wired"\n'
     [
         (HUB + ESME + "wire = { metres = 15.1 }\n", 7, "15.1 m of wire, and at 9600 baud the meter interface carries 15 m"),
         (HUB + ESME + "wire = { metres = 61, baud = 2400 }\n", 7, "at 2400 baud the meter interface carries 60 m"),
-        (HUB + ESME + "wire = { baud = 115200 }\n", 7, "invalid enum value 115200"),
-        (HUB + ESME + 'wire = { connector = "RJ45" }\n', 7, "invalid enum value 'RJ45'"),
+        (HUB + ESME + "wire = { baud = 115200 }\n", 7, "115200 is none of 300, "),
+        (HUB + ESME + 'wire = { connector = "RJ45" }\n', 7, '"RJ45" is none of RJ11'),
         (HUB + ESME + 'wire = { form = "aperture", metres = 1 }\n', 7, "a hub in an aperture has no cable"),
         (HUB + ESME + 'wire = { protocl = "flag" }\n', 7, 'no field "protocl", did you mean "protocol"?'),
         (HUB + 'power = "meter"\nmilliamps = 501\n' + ESME, 1, "501 mA, and the meter interface feeds 500 mA"),
