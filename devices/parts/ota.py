@@ -43,15 +43,19 @@ NOT_AUTHENTIC: Final = 0x8F1C
 STACK_PRO: Final = 2
 UNKNOWN: Final = 0xFFFFFFFF
 
-_VERSION, _STORE = "ota/version", "ota"
+VERSION: Final = "ota/version"
+"""Where a board keeps the version that it runs."""
+
+_STORE = "ota"
 
 
 def running_version(board: Board) -> int:
     """The file version that a board runs: that of the last file activated, or the one it was made with."""
-    return int(board.nvm.get(_VERSION, FIRST_VERSION))
+    return int(board.nvm.get(VERSION, FIRST_VERSION))
 
 
-def _trust(own: Credentials) -> Trust:
+def trust(own: Credentials) -> Trust:
+    """Whom a device with these certificates believes."""
     return Trust(own.suite, own.issuer, own.authority, (SIGNER,))
 
 
@@ -67,9 +71,9 @@ class FirmwareUpdate:
         self.version = running_version(board)
         self.store = KeptFile(board.nvm, _STORE, board.flash.bank_size // 4)
         own = next(iter(credentials), None)
-        trust = None if own is None else partial(_trust, own)
+        whom = None if own is None else partial(trust, own)
         device = Device(MANUFACTURER, image_type, self.version, HARDWARE)
-        self.client = Client(device, self.store, board.chance("firmware update"), page=page, trust=trust)
+        self.client = Client(device, self.store, board.chance("firmware update"), page=page, trust=whom)
         self._before_restart = before_restart
         self._han = han
         self._endpoint = endpoint
@@ -123,7 +127,7 @@ class FirmwareUpdate:
                     self._han.board.log("event", {"code": NOT_AUTHENTIC, "file_version": file.version})
                 case Activate(file=file):
                     self._tell("activated", file)
-                    self.store.spend({_VERSION: file.version})
+                    self.store.spend({VERSION: file.version})
                     self._han.firmware.after(RESTART_AFTER, self._restart)
         self._timer.arm()
 

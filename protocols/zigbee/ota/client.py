@@ -258,7 +258,9 @@ class Client:
             and notify.new_file_version != self.device.version
         )
         rolled = 1 + int(self._random() * EVERY_ROLL) <= notify.query_jitter
-        return self._query(now) if self.state is State.IDLE and wanted and rolled else []
+        held = self._store.file
+        another = self.state is State.HOLD and held is not None and notify.new_file_version not in (None, held.version)
+        return self._query(now) if (self.state is State.IDLE or another) and wanted and rolled else []
 
     def _offered(self, answer: Ota.QueryNextImageResponse, now: int) -> list[Effect]:
         store = self._store

@@ -81,7 +81,7 @@ class Server:
     """`seconds()`: UTC in seconds since 2000, 0 when unknown. `block`: octets that go into one frame."""
 
     def __init__(self, seconds: Callable[[], int], *, block: int = 48, at_once: int = 2, period: int = 0) -> None:
-        """`at_once`: devices that fetch at the same time; `period`: ms between block requests that waiting devices are told."""
+        """`at_once`: devices that fetch at the same time; `period`: least ms between the blocks of a device, which it is told."""
         self._seconds = seconds
         self._block_size = block
         self._at_once = at_once
@@ -90,6 +90,8 @@ class Server:
         self._heard: dict[int, int] = {}
         """When each device that fetches last asked, ns."""
         self._pages: dict[int, _Page] = {}
+        self._holding: dict[int, File] = {}
+        """Devices that have all of a file, and wait for the word."""
 
     @property
     def deadline(self) -> int | None:
@@ -110,6 +112,15 @@ class Server:
         """No longer have a file; who fetches it is told at the next request."""
         del self._offers[file]
         self._pages = {eui64: page for eui64, page in self._pages.items() if page.offer.file != file}
+
+    def release(self, file: File, upgrade_time: int = AT_ONCE) -> list[Effect]:
+        """Have a file upgraded to at a time: those are told who wait for that word, and others when they have it all."""
+        offer = self._offers[file]
+        offer.upgrade_time = upgrade_time
+        told = [eui64 for eui64, held in self._holding.items() if held == file]
+        for eui64 in told:
+            del self._holding[eui64]
+        return [Say(eui64, self._when(offer)) for eui64 in told]
 
     def notify(self, file: File) -> Frame:
         """For all devices: there is a new file."""
@@ -168,6 +179,9 @@ class Server:
             return Ota.ImageBlockResponse(self._refusal(file)), []
         if request.file_offset >= offer.header.total_size or not request.max_data_size:
             return ZclStatus.MALFORMED_COMMAND, []
+        last, period = self._heard.get(eui64), self._period
+        if last is not None and (request.minimum_block_period or 0) < period and now - last < period * S // 1000:
+            return self._wait(0), []  # it is told, and keeps it from then on
         if not self._admit(eui64, now):
             return self._wait(), []
         return self._octets(offer, request.file_offset, min(request.max_data_size, self._block_size)), []
@@ -183,7 +197,7 @@ class Server:
         if not self._admit(eui64, now):
             return self._wait(), []
         end = min(size, request.file_offset + min(request.page_size, LONGEST_PAGE))
-        block, spacing = min(request.max_data_size, self._block_size), request.response_spacing * S // 1000
+        block, spacing = min(request.max_data_size, self._block_size), max(request.response_spacing, self._period) * S // 1000
         self._pages[eui64] = _Page(offer, request.file_offset, end, block, spacing, now)
         return (), self.expire(now)
 
@@ -191,15 +205,18 @@ class Server:
         file = File(request.manufacturer_id, request.image_type, request.file_version)
         self._heard.pop(eui64, None)
         self._pages.pop(eui64, None)
+        self._holding.pop(eui64, None)
         offer = self._for(eui64, file)
-        finished: list[Effect] = [Finished(eui64, file, request.status)]
+        more: list[Effect] = [Finished(eui64, file, request.status)]
         if request.status != Status.SUCCESS:
-            return ZclStatus.SUCCESS, finished
-        time = NOT_YET if offer is None else offer.upgrade_time
-        seconds = self._seconds()
-        if time not in (AT_ONCE, NOT_YET):
-            time = NOT_YET if not seconds else max(time, seconds)
-        return Ota.UpgradeEndResponse(*file, seconds, seconds if time == AT_ONCE else time), finished
+            return ZclStatus.SUCCESS, more
+        if offer is None:  # no longer: what took its place, it is told of
+            more += [Say(eui64, self.notify(each)) for each in self._offers if each[:2] == file[:2]]
+            return Ota.UpgradeEndResponse(*file, self._seconds(), NOT_YET), more
+        when = self._when(offer)
+        if when.upgrade_time == NOT_YET:
+            self._holding[eui64] = file
+        return when, more
 
     # --- answers
 
@@ -207,10 +224,16 @@ class Server:
         data = offer.source.read(offset, min(length, offer.header.total_size - offset, max(0, offer.source.held - offset)))
         return Ota.ImageBlockResponse(Status.SUCCESS, *offer.file, offset, data) if data else self._wait()
 
-    def _wait(self) -> Ota.ImageBlockResponse:
+    def _when(self, offer: Offer) -> Ota.UpgradeEndResponse:
+        time, seconds = offer.upgrade_time, self._seconds()
+        if time not in (AT_ONCE, NOT_YET):
+            time = NOT_YET if not seconds else max(time, seconds)
+        return Ota.UpgradeEndResponse(*offer.file, seconds, seconds if time == AT_ONCE else time)
+
+    def _wait(self, wait: int = WAIT) -> Ota.ImageBlockResponse:
         seconds = self._seconds()
         return Ota.ImageBlockResponse(
-            Status.WAIT_FOR_DATA, current_time=seconds, request_time=seconds + WAIT, minimum_block_period=self._period
+            Status.WAIT_FOR_DATA, current_time=seconds, request_time=seconds + wait, minimum_block_period=self._period
         )
 
     def _refusal(self, file: File) -> Status:

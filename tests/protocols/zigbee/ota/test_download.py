@@ -252,7 +252,7 @@ def test_octets_that_are_not_there_yet_are_waited_for() -> None:
 
     growing = Growing(IMAGE)
     growing.here = 300
-    have = Server(lambda: UTC, period=500)
+    have = Server(lambda: UTC)
     have.offer(growing)
     bench = Bench(have)
     assert bench.store.held == 300
@@ -262,7 +262,7 @@ def test_octets_that_are_not_there_yet_are_waited_for() -> None:
     growing.here = len(IMAGE)
     bench.run()
     assert bench.activated == [FILE]
-    assert bench.now >= 180 * S + (BLOCKS - 8) * S // 2  # and from now on at the pace that it was told
+    assert bench.now == 180 * S
 
 
 def test_one_device_too_many_waits_for_its_turn() -> None:
@@ -277,6 +277,60 @@ def test_blocks_keep_the_least_time_between_them() -> None:
     bench.run()
     assert bench.activated == [FILE]
     assert bench.now == (BLOCKS - 1) * 2 * S
+
+
+def test_the_server_says_how_fast_and_how_much_at_once() -> None:
+    bench = Bench(serving(IMAGE, period=700, block=32))
+    bench.run()
+    assert bench.activated == [FILE]
+    given = [frame.image_data for frame in bench.heard if isinstance(frame, Ota.ImageBlockResponse) and frame.image_data]
+    assert {len(octets) for octets in given[:-1]} == {32}
+    waits = [frame.minimum_block_period for frame in bench.heard if isinstance(frame, Ota.ImageBlockResponse) and frame.status == 0x97]
+    assert waits == [700]
+    asked = [frame.minimum_block_period for frame in bench.asked if isinstance(frame, Ota.ImageBlockRequest)]
+    assert asked[:2] == [None, None]
+    assert set(asked[2:]) == {700}
+    assert bench.now >= (len(given) - 1) * 7 * S // 10
+
+
+def test_who_does_not_keep_the_pace_waits_each_time() -> None:
+    have = serving(IMAGE, period=2000)
+    ask = Ota.ImageBlockRequest(0, *FILE, 0, 48)
+    statuses = [have.feed(ask, EUI64, now * S)[0] for now in (0, 1, 2, 3, 5)]
+    assert [answer.status for answer in statuses if isinstance(answer, Ota.ImageBlockResponse)] == [0, 0x97, 0, 0x97, 0]
+
+
+def test_pages_keep_the_pace_too() -> None:
+    bench = Bench(serving(IMAGE, period=700), page=480)
+    bench.run()
+    assert bench.activated == [FILE]
+    assert bench.now >= (BLOCKS - 3) * 7 * S // 10
+
+
+# --- the word ---
+
+def test_who_waits_is_told_when_and_who_comes_later_hears_it_then() -> None:
+    have = serving(IMAGE, upgrade_time=NOT_YET)
+    bench = Bench(have)
+    assert bench.client.status is UpgradeStatus.WAITING_TO_UPGRADE
+    said = have.release(FILE)
+    assert [effect.eui64 for effect in said if isinstance(effect, server.Say)] == [EUI64]
+    assert have.release(FILE) == []  # once
+    for effect in said:
+        assert isinstance(effect, server.Say)
+        bench.apply(bench.client.feed(effect.command, bench.now))
+    assert bench.activated == [FILE]
+    assert Bench(have).activated == [FILE]
+
+
+def test_who_waits_for_a_file_that_is_gone_gets_what_took_its_place() -> None:
+    newer = File(*FILE[:2], NEW + 1)
+    have = serving(IMAGE, upgrade_time=NOT_YET)
+    bench = Bench(have)
+    have.withdraw(FILE)
+    have.offer(Memory(seal(newer, b"better", hardware=(1, 3))))
+    bench.run(until=2 * 60 * MINUTE)
+    assert bench.activated == [newer]
 
 
 # --- bad air ---
