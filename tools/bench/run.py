@@ -27,6 +27,7 @@ from devices.runtime.journal import Inputs
 from devices.runtime.kernel import Kernel
 from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
+from hubfw.hub_device import device_name
 from protocols.dlms.cosem import date_time
 from tools.bench import config, feeder, reads
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
@@ -156,12 +157,14 @@ class Run:
         return home.visit(label)
 
     def names(self) -> dict[str, str]:
-        """EUI-64 (16 hexadecimal digits) to device: the label, or the name in full where there are several homes."""
+        """EUI-64 (16 hexadecimal digits) and logical device name (hexadecimal) to device: the label, or the name in full where
+        there are several homes."""
         full = len(self.homes) > 1
         return {
-            f"{identity.eui64:016X}": identity.node if full else label
+            number: identity.node if full else label
             for home in self.homes.values()
             for label, identity in home.identities.items()
+            for number in (f"{identity.eui64:016X}", device_name(identity.eui64).hex())
         }
 
     def zigbee_keys(self) -> list[tuple[str, bytes]]:

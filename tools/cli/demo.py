@@ -51,7 +51,7 @@ def command(out: Path, seed: int | None, as_json: bool) -> None:
         progress.clear()
         click.echo(line)
 
-    timeline = Timeline(run.kernel, None if as_json else write, run.names())
+    timeline = Timeline(run, None if as_json else write)
     day = Day(run, timeline.say)
     day.start()
     files = {"capture": out / "home.pcapng", "keys": out / "zigbee_pc_keys", "journal": out / "journal.jsonl"}

@@ -92,20 +92,28 @@ def closing(run: Run, tally: Tally, seconds: float, *, fast: bool = True) -> Ite
     """The same for people; `fast`: with how much faster than real time."""
     yield "\nFrames and messages"
     yield from (f"  {layer:<14} {what:<18} {count:>9,}" for layer, what, count in tally.rows())
+    told = list(_outcomes(run))
+    if told:
+        yield "\nHow it went"
+        yield from (f"  {line}" for line in told)
+    speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
+    yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
+    yield f"digest {run.digest()}"
+
+
+def _outcomes(run: Run) -> Iterator[str]:
+    """A line for each thing that the bench file asked about."""
     for name, got in run.services():
         yield (
-            f"  {name}: {got.delivery:.2%} of {got.ended.total():,} frames delivered, {got.latency / MS:.1f} ms from hand-over"
+            f"{name}: {got.delivery:.2%} of {got.ended.total():,} frames delivered, {got.latency / MS:.1f} ms from hand-over"
             " to confirm"
         )
     for name, installer in run.installers.items():
         last = installer.record[-1].outcome if installer.record else "under way"
-        yield f"  {name}: installation {last}, visits: {len(installer.record)}"
+        yield f"{name}: installation {last}, visits: {len(installer.record)}"
     if any(isinstance(device, Hub) and device.owner for home in run.declared.home for device in home.device):
         from tools.headend.fault_report import han_faults  # for who says whose the hub is
 
-        yield from (f"  {fault}" for fault in han_faults(run))
-    for outage in run.head_end.outages() if run.declared.outage else ():
-        yield f"  {outage}"
-    speed = f"{run.now / S / max(seconds, 1e-9):,.0f} times real time, " if fast else ""
-    yield f"\n{clock(run.now)} in {seconds:.1f} s: {speed}{run.log.count:,} events, seed {run.kernel.seed}"
-    yield f"digest {run.digest()}"
+        yield from map(str, han_faults(run))
+    if run.declared.outage:
+        yield from map(str, run.head_end.outages())

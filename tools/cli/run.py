@@ -65,7 +65,7 @@ def command(
         progress.clear()
         click.echo(line)
 
-    Timeline(run.kernel, None if as_json else write, run.names())
+    Timeline(run, None if as_json else write)
     with keeping(run, f"meterbench run {bench.name}", capture=capture, keys=keys, journal=journal):
         if speed is None:
             for at in [*range(SLICE, until, SLICE), until]:

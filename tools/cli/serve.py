@@ -69,7 +69,7 @@ def command(
         after = 0 if all(home.foreign for home in declared.home) else 2 * HOUR
     run = Run(declared, seed, time.time_ns() - after if declared.start_ns is None else None)
     served, tally, voice = Served(run), Tally(run.kernel), Voice(quiet)
-    Timeline(run.kernel, voice.line, run.names())
+    Timeline(run, voice.line)
     started = time.perf_counter()
     with keeping(run, f"meterbench serve {bench.name}", capture=capture, keys=keys, journal=journal), ExitStack() as stack:
 

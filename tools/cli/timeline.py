@@ -13,14 +13,16 @@ from typing import IO
 
 import click
 
-from devices.runtime.kernel import DAY, HOUR, MIN, Kernel, S
+from devices.runtime.kernel import DAY, HOUR, MIN, S
 from devices.runtime.log import Data
+from tools.bench.run import Run
 
 Line = Callable[[Mapping[str, object]], str | None]
 """An event's fields to the text of its line; None: not worth one."""
 
 BAR = 28
-_NOBODY: Mapping[str, str] = MappingProxyType({})
+NARROW, WIDE = 10, 18
+"""Columns of a device's name: of one home, of several."""
 
 
 def _address(value: object) -> str:
@@ -68,12 +70,14 @@ LINES: Mapping[str, Line] = MappingProxyType({
     ),
     "hub.switched": lambda e: f"goes by what was published for {e['fuel']} from now on",
     "hub.cpp-response": lambda e: f"hears that {_eui64(e['by'])} {'accepts' if e['answer'] == 1 else 'refuses'} a critical peak",
+    "exchange": lambda e: str(e["step"]),
+    "han.trust-centre-replaced": lambda e: f"takes {_eui64(e['eui64'])} for its hub in place of {_eui64(e['before'])}",
     "installation": lambda e: f"visit {e['visit']}: {e['outcome']}{': ' if e['reason'] else ''}{e['reason']}",
     "headend.read": lambda e: f"reads {e['register']} of {e['device']} for {e['requester']}: {e.get('value', e.get('failure'))}",
     "headend.notice": lambda e: {
-        "LastGasp": "LAST GASP: the home has been without supply for over three minutes",
-        "FirstBreath": "FIRST BREATH: supply is back, inside its limits",
-    }.get(str(e["kind"]), f"notice: {e['kind']}"),
+        "LastGasp": f"LAST GASP of {e['hub']}: no supply for over three minutes",
+        "FirstBreath": f"FIRST BREATH of {e['hub']}: supply is back, inside its limits",
+    }.get(str(e["kind"]), f"notice of {e['hub']}: {e['kind']}"),
 })  # fmt: skip
 """Kind of event to line."""
 
@@ -87,13 +91,14 @@ def clock(now: int) -> str:
 class Timeline:
     """Prints lines as they happen. `write` None keeps quiet (`--json`); `lines` has all of them in any case.
 
-    `names`: EUI-64 (16 hexadecimal digits) to what people call the device.
+    `run`: tells who is who; of several homes, each device is called by its home too.
     """
 
-    def __init__(self, kernel: Kernel, write: Callable[[str], object] | None, names: Mapping[str, str] = _NOBODY) -> None:
+    def __init__(self, run: Run, write: Callable[[str], object] | None) -> None:
         self.lines: list[tuple[int, str, str]] = []
-        self._kernel = kernel
-        self._names = names
+        self._kernel = kernel = run.kernel
+        self._names = run.names()
+        self._full = len(run.homes) > 1
         self._write = write
         kernel.log.subscribe(self._event, list(LINES))
 
@@ -101,14 +106,14 @@ class Timeline:
         """A line of the story itself."""
         self.lines.append((self._kernel.now, who, what))
         if self._write is not None:
-            self._write(f"{clock(self._kernel.now)}  {who:<10} {what}")
+            self._write(f"{clock(self._kernel.now)}  {who:<{WIDE if self._full else NARROW}} {what}")
 
     def _event(self, now: int, who: str, kind: str, data: Data) -> None:
         text = LINES[kind](data) if isinstance(data, Mapping) else None
         if text is not None:
             for eui64, name in self._names.items():
                 text = text.replace(eui64, name)
-            self.say(who.rpartition("/")[2], text)
+            self.say(who if self._full else who.rpartition("/")[2], text)
 
 
 class Progress:

@@ -207,3 +207,14 @@ def test_help_has_an_example(meterbench) -> None:
         assert code == 0
         assert f"Example: meterbench {command} " in out
         assert "--json" in out
+
+
+def test_of_several_homes_every_line_says_whose_it_is(meterbench) -> None:
+    code, out, _ = meterbench("run", BENCHES / "feeder-outage.toml", "--until", "45m")
+    assert code == 0
+    for told in ("LAST GASP", "FIRST BREATH"):
+        hubs = {line.split(":")[2].rpartition(" of ")[2] for line in out.splitlines() if told in line}
+        assert hubs >= {"number-1/hub", "number-3/hub", "number-7/hub"}
+    story = out.split("\n\n")[0].splitlines()
+    assert all("/" in line.split()[1] for line in story if line.split()[1] != "dcc")
+    assert "How it went\n  outage of high-street: 3 of 4 restored" in out
