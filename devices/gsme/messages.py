@@ -3,7 +3,8 @@
 The meter opens the tunnel once it is on the network, and again when it is gone; a hub that is busy is asked at the next wake. It
 fetches one message at a time and gives its answers before it asks for the next; the hub's word on how many wait is not relied
 on: an empty answer ends the fetch. A message equal to the one before is a repetition of the hub's, which did not learn that it
-had arrived. What waits to be given, and by what a repetition is known, is in non-volatile memory.
+had arrived. What waits to be given, and by what a repetition is known, is in non-volatile memory, in one record with what a message
+changed there: a message is acted on once, whatever the power does.
 
 Not here: what a message says and does (`inbox`).
 """
@@ -186,7 +187,8 @@ class Messages:
         if mark in self._taken:
             self._log("gsme.message-repeated", {"octets": len(message)})
             return
-        self._keep([*self._taken, mark][-REMEMBERED:], [*self._waiting, *self.inbox.take(message)])
+        with self._nvm.together():
+            self._keep([*self._taken, mark][-REMEMBERED:], [*self._waiting, *self.inbox.take(message)])
 
     def _keep(self, taken: list[bytes], waiting: Sequence[bytes]) -> None:
         self._taken, self._waiting = taken, list(waiting)[-GIVEN_MOST:]

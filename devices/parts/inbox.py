@@ -1,7 +1,8 @@
 """Messages for a device from remote parties (GBCS), taken as they are: the device acts on each or not, and logs which.
 
 `act` is for whoever understands them: it gives the answers to send back, or None for a message that it did not act on. Until
-somebody sets it nothing is acted on, and nothing is answered.
+somebody sets it nothing is acted on, and nothing is answered. Where a message may come again (a sleeping meter's), what `act`
+puts into the board's flash and the note that the message was taken are one record.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from struct import Struct
 from typing import Any
 
@@ -45,6 +46,8 @@ class Nvm:
         self._flash = flash
         self._values: dict[str, bytes] = {}
         self._counters: dict[str, Counter] = {}
+        self._changed: dict[str, bytes | None] | None = None
+        """Of the transaction that `together` collects"""
         self._bank = 0
         self._generation = 0
         self._end = _HEADER_LENGTH
@@ -54,15 +57,15 @@ class Nvm:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value last put, a fresh copy; tuples come back as lists."""
-        value = self._values.get(key)
+        value = self._seen().get(key)
         return default if value is None else _decode(value)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._values
+        return key in self._seen()
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with `prefix`, in the order in which they were first put."""
-        return (key for key in tuple(self._values) if key.startswith(prefix))
+        return (key for key in tuple(self._seen()) if key.startswith(prefix))
 
     def put(self, values: Mapping[str, object]) -> None:
         """Set all these values, or, if the power goes before this returns, none of them."""
@@ -70,13 +73,45 @@ class Nvm:
 
     def delete(self, *keys: str) -> None:
         """Forget all these keys, or none of them; unknown ones are harmless."""
-        self.commit({}, [key for key in keys if key in self._values])
+        self.commit({}, [key for key in keys if key in self])
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is put and deleted in this block is one transaction, written when it ends; nothing is written if it raises.
+
+        The block reads what it has put. Counters do not wait for its end; a block in a block is part of it.
+        """
+        if self._changed is not None:
+            yield
+            return
+        changed = self._changed = {}
+        try:
+            yield
+        finally:
+            self._changed = None
+        self._write(
+            {key: value for key, value in changed.items() if value is not None},
+            [key for key, value in changed.items() if value is None and key in self._values],
+        )
 
     def commit(self, values: Mapping[str, object], deleted: Collection[str] = ()) -> None:
         """One transaction that sets some keys and deletes others. Raises LocalProtocolError when the flash is full."""
-        if not values and not deleted:
-            return
         encoded = {key: _encode(value) for key, value in values.items()}
+        if self._changed is None:
+            self._write(encoded, deleted)
+        else:
+            self._changed.update(encoded)
+            self._changed.update(dict.fromkeys(deleted))
+
+    def _seen(self) -> Mapping[str, bytes]:
+        """Values as they are for whoever reads now."""
+        if not self._changed:
+            return self._values
+        return {key: value for key, value in {**self._values, **self._changed}.items() if value is not None}
+
+    def _write(self, encoded: Mapping[str, bytes], deleted: Collection[str]) -> None:
+        if not encoded and not deleted:
+            return
         record = _record(encoded, deleted)
         if self._end + len(record) > self._flash.bank_size:
             self._rewrite()
@@ -89,6 +124,10 @@ class Nvm:
         self._values.update(encoded)
         for key in deleted:
             self._values.pop(key, None)
+
+    def reserve(self, key: str, number: int) -> None:
+        """For a counter: written at once, whatever is collected."""
+        self._write({key: _encode(number)}, ())
 
     def purge(self, keep: Mapping[str, object]) -> None:
         """Forget everything but `keep`, counters too, so that neither bank holds an octet of the rest.
@@ -218,7 +257,7 @@ class Counter:
         number = self._next
         if number >= self._reserved:
             reserved = number + self._step
-            self._nvm.put({self._key: reserved})
+            self._nvm.reserve(self._key, reserved)
             self._reserved = reserved
         self._next = number + 1
         return number

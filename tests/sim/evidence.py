@@ -32,6 +32,7 @@ PROFILE = 0x0109
 TOLD = MIN
 """Until then a device that is struck off has been sent away, by a hub that lost its power meanwhile, too."""
 NOT_FETCHED = 0x809D
+GIVEN = "told/given"
 
 
 class Ears(Capture):
@@ -101,7 +102,6 @@ class Evidence:
     """Who held a key that came after it was struck off, or without ever having been entered"""
     posted: dict[bytes, bool] = field(default_factory=dict)
     """Messages for the gas meter, and whether the hub accepted them"""
-    given: list[bytes] = field(default_factory=list)
     undelivered: int = 0
     changed: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     """(board, password before, password after)"""
@@ -241,7 +241,12 @@ class Evidence:
 
     def _attend(self):
         if isinstance(self.gas.firmware, gsme.Firmware):
-            self.gas.firmware.inbox.act = lambda message: self.given.append(message) or []
+            self.gas.firmware.inbox.act = lambda message: self.gas.nvm.put({GIVEN: [*self.given, message]}) or []
+
+    @property
+    def given(self) -> list[bytes]:
+        """What the gas meter's flash says that it acted on."""
+        return [] if self.gas is None else self.gas.nvm.get(GIVEN, [])
 
     def change_password(self, label: str, password: bytes) -> None:
         """At a meter or hub, through the head end, which uses the new one from then on. Raises RemoteProtocolError."""

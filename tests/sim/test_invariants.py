@@ -6,7 +6,7 @@ What evidence holds is never edited: a device does wrong, and the rule of that n
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
@@ -410,6 +410,35 @@ def meter_that_takes_a_repeated_message(seen, monkeypatch):
     monkeypatch.setattr(Messages, "_keep", lambda messages, taken, waiting: None)
     monkeypatch.setattr(Queue, "done", lambda queue, number: False)
     _posted(seen)
+
+
+@breaks(31)
+def meter_that_acts_and_notes_apart(seen, monkeypatch):
+    monkeypatch.setattr(Nvm, "together", lambda nvm: nullcontext())
+    _cut_within(seen)
+
+
+def test_31_a_meter_that_loses_its_power_while_it_acts_acts_once(seen):
+    _cut_within(seen)
+    assert INVARIANTS[31].rule(seen) == []
+    assert seen.given == [b"message"]
+
+
+def _cut_within(seen):
+    """The gas meter's power goes at the first write after it has acted on a message."""
+    seen.post(b"message")
+    inbox, done = seen.gas.firmware.inbox, []
+    act = inbox.act
+
+    def cut(message):
+        done.append(act(message))
+        seen.gas.cut_at_flash_operation(0, off_for=10 * S)
+        return []
+
+    inbox.act = cut
+    seen.live(70 * MIN)
+    assert done
+    assert [event["state"] for event in seen.run.events("power", seen.gas.name)][-2:] == ["off", "on"]
 
 
 @breaks(37)

@@ -137,6 +137,43 @@ def test_power_cut_at_every_flash_operation_and_again_during_recovery() -> None:
     assert recoveries > 20_000
 
 
+def test_what_is_put_together_is_there_whole_or_not_at_all_wherever_the_power_goes() -> None:
+    for cut in range(1_000):
+        flash = Flash(BANK)
+        nvm = Nvm(flash)
+        nvm.put({"old": 1, "note": 0, "filler": bytes(180)})
+        nvm.put({"filler": bytes(180)})  # so that the transaction needs the other bank
+        flash.cut_after(cut)
+        try:
+            with nvm.together():
+                nvm.put({"action": 1})
+                with nvm.together():
+                    nvm.delete("old")
+                number = nvm.counter("frames").next()
+                nvm.put({"note": nvm.get("action") + 1, "filler": bytes(100)})
+                assert (list(nvm.keys()), "old" in nvm) == (["note", "filler", "counter/frames", "action"], False)
+            done = True
+        except PowerCut:
+            done = False
+        flash.cut_after(None)
+        nvm = remount(flash)
+        assert (nvm.get("action"), nvm.get("old"), nvm.get("note")) == ((1, None, 2) if done else (None, 1, 0))
+        if done:
+            assert nvm.counter("frames").next() > number
+            break
+    assert cut > 300
+
+
+def test_what_raises_leaves_nothing_of_what_it_put_together() -> None:
+    nvm = Nvm(Flash())
+    nvm.put({"old": 1})
+    with pytest.raises(TypeError), nvm.together():
+        nvm.commit({"new": nvm.get("old") + nvm.get("absent")}, ["old"])
+    assert (nvm.get("new"), nvm.get("old")) == (None, 1)
+    nvm.put({"new": 2})
+    assert nvm.get("new") == 2
+
+
 def test_power_cut_while_a_flash_is_formatted_leaves_one_that_can_be_formatted() -> None:
     for cut in range(17):
         flash = Flash(BANK)
