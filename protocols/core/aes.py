@@ -59,6 +59,11 @@ def gcm_seal(key: bytes, iv: bytes, aad: bytes, data: bytes) -> bytes:
     return _gcm(key).encrypt(iv, data, aad)[: TAG - _FULL_TAG]
 
 
+def gmac(key: bytes, iv: bytes, aad: bytes) -> bytes:
+    """The whole tag of 16 octets over data that is not enciphered."""
+    return _gcm(key).encrypt(iv, b"", aad)
+
+
 def gcm_open(key: bytes, iv: bytes, aad: bytes, data: bytes) -> bytes:
     """The plaintext of ciphertext and tag. Raises RemoteProtocolError when the tag does not fit.
 

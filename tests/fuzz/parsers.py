@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
+from typing import Final
 
 from protocols import iec62056_21
 from protocols.core import ecc, x509
@@ -15,7 +16,7 @@ from protocols.dlms.cosem import compact_data, compression, date_time, registry
 from protocols.dlms.cosem.interface import DECLARED
 from protocols.dlms.security import general, signature
 from protocols.dlms.security.ciphering import Ciphered, GeneralCiphered
-from protocols.gbcs import message
+from protocols.gbcs import message, utrn
 from protocols.iec62056_21.data_set import parse_block
 from tests.fuzz.target import apdus, pieces, requests, target, vectors
 
@@ -60,6 +61,18 @@ def _each(octets: bytes, *kinds: type[Frame]) -> None:
 
 
 GBCS = "DD000000000000281100000000DF090100000000000003E90890B3D51F300100000800DB1234567890A1000200150100", "DF09010000"
+
+
+UTRNS: Final = (b"73943333457189043313", b"73947252416745201637", b"73946144332040217315")
+"""Published ones (gbcs-parser, RTDS)."""
+
+
+@target("utrn", lambda: list(UTRNS))
+def _utrn(octets: bytes) -> None:
+    """What 20 digits say makes them again but for code and check digit, and is authentic under no key that nobody has."""
+    told = utrn.parse(octets.decode("latin-1"))
+    assert told.value <= utrn.MOST and told.number < utrn.NUMBERS
+    utrn.authentic(told, bytes(32), 1, 2, told.number)
 
 
 @target("gbcs-message", lambda: [*map(bytes.fromhex, GBCS), *apdus()])
