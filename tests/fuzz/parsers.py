@@ -19,6 +19,7 @@ from protocols.dlms.security.ciphering import Ciphered, GeneralCiphered
 from protocols.gbcs import message, utrn
 from protocols.iec62056_21.data_set import parse_block
 from tests.fuzz.target import apdus, pieces, requests, target, vectors
+from tools.central import messages
 
 
 @target("axdr", apdus)
@@ -71,7 +72,8 @@ UTRNS: Final = (b"73943333457189043313", b"73947252416745201637", b"739461443320
 def _utrn(octets: bytes) -> None:
     """What 20 digits say makes them again but for code and check digit, and is authentic under no key that nobody has."""
     told = utrn.parse(octets.decode("latin-1"))
-    assert told.value <= utrn.MOST and told.number < utrn.NUMBERS
+    assert told.value <= utrn.MOST
+    assert told.number < utrn.NUMBERS
     utrn.authentic(told, bytes(32), 1, 2, told.number)
 
 
@@ -209,3 +211,16 @@ def _certificate(octets: bytes) -> None:
     for read in (x509.parse, x509.parse_request):
         with suppress(RemoteProtocolError):
             read(octets)
+
+
+@target(
+    "user-message",
+    lambda: [
+        messages.build(messages.Request(transaction=1, service="read", device="home1/esme", item="1-0:1.8.0")),
+        messages.build(messages.Ticket(transaction=2, premises="home1", leg="HAN", what="esme: silent")),
+        b'{"type":"response","transaction":0,"value":"x"}',
+    ],
+)
+def user_message(octets: bytes) -> None:
+    read = messages.parse(octets)
+    assert messages.parse(messages.build(read)) == read
