@@ -1,8 +1,9 @@
 """What crosses each leg of a run: how many messages of which type, how many octets, and the busiest second (S-040, S-052).
 
-A leg is a medium with an owner of its own: the HAN (2.4 GHz and sub-GHz apart), wireless M-Bus, the WAN, and every kind of serial
-port. A type is the innermost layer that could be read, with its protocol before it; radio frames are opened with the keys that the
-run's devices hold at the time. Octets are those on the medium: a frame's whole PSDU, a wrapper PDU, an HDLC frame.
+A leg is a medium with an owner of its own: the HAN (2.4 GHz and sub-GHz apart), wireless M-Bus, the WAN, every kind of serial
+port, and the central company's interface to its users. A type is the innermost layer that could be read, with its protocol before
+it; radio frames are opened with the keys that the run's devices hold at the time. Octets are those on the medium: a frame's whole
+PSDU, a wrapper PDU, an HDLC frame, a message of a user.
 A message is counted where it is sent, lost or not, and once for each time that it is sent.
 """
 
@@ -22,11 +23,13 @@ from tools.decode import dlms, zigbee
 from tools.decode.tree import Node
 from tools.headend.traffic import Traffic
 
-HAN, SUB_GHZ, MBUS, WAN = "HAN", "HAN sub-GHz", "M-Bus", "WAN"
+HAN, SUB_GHZ, MBUS, WAN, USERS = "HAN", "HAN sub-GHz", "M-Bus", "WAN", "user interface"
 SIDES: Final[Mapping[str, str]] = MappingProxyType({
     HAN: "home", SUB_GHZ: "home", MBUS: "home", "wired": "home", WAN: "wide area", "optical": "visit", "service": "visit",
+    USERS: "central company",
 })  # fmt: skip
-"""Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; or there while somebody visits."""
+"""Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; there while somebody visits; or
+between the central company and those who use it."""
 _MAC_TYPES: Final = ("MAC beacon", "MAC data", "MAC acknowledgement", "MAC command")
 _UNREAD: Final = "ciphered"
 _NOBODY: Final[Mapping[str, Traffic]] = MappingProxyType({})
@@ -47,12 +50,16 @@ class Metrics:
         self._lines: dict[str, Deframer] = {}
         self.lost: dict[tuple[str, int], int] = {}
         """Messages for a display (hub, EUI-64) that were over before it had them."""
+        self.systems: dict[tuple[str, str], int] = {}
+        """Messages inside the central company, from one logical system to another."""
         for observer, kinds in (
             (self._on_air, ["air.frame"]),
             (self._on_ether, [TELEGRAM]),
             (self._on_net, ["net.data", "net.datagram"]),
             (self._on_wire, ["wire"]),
             (self._on_lost, ["hub.message-lost"]),
+            (self._on_user, ["user.message"]),
+            (self._on_step, ["central.message"]),
         ):
             kernel.log.subscribe(observer, kinds)
 
@@ -76,7 +83,18 @@ class Metrics:
         assert isinstance(display, int)
         self.lost[who, display] = self.lost.get((who, display), 0) + 1
 
+    def _on_step(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, Mapping)
+        way = str(data["from"]), str(data["to"])
+        self.systems[way] = self.systems.get(way, 0) + 1
+
     # --- by medium ---
+
+    def _on_user(self, now: int, who: str, kind: str, data: Data) -> None:
+        from tools.central import messages  # where somebody reads through the central company
+
+        assert isinstance(data, bytes)
+        self._count(USERS, messages.kind(data), len(data))
 
     def _on_air(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, bytes)

@@ -1,7 +1,7 @@
 """What others read through the central company: `[[read]]` tables of a bench file, on request (once) or by schedule (S-043).
 
-A requester is whoever asks: a supplier, a network operator, a third party. It asks nobody itself: the head end does, and books the
-traffic to it. Not here: whether the consumer has agreed.
+A requester is whoever asks: a supplier, a network operator, a third party. It asks nobody itself: the central company does, on a
+message of its user interface (`tools.central`), and books the traffic to it. Not here: whether the consumer has agreed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from msgspec import Meta
 
 from devices.runtime.kernel import MIN
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
-from protocols.dlms.client import Client, Procedure
 from protocols.dlms.obis import Obis
-from protocols.dlms.reading import Quantity, register
 from tools.bench.declared import Declared
 from tools.bench.device_config import Name
 
 if TYPE_CHECKING:
-    from tools.headend.bench import BenchHeadEnd
+    from tools.central.company import Company
 
 
 class Read(Declared, frozen=True, kw_only=True):
@@ -43,26 +41,23 @@ class Read(Declared, frozen=True, kw_only=True):
             raise ValueError(f"`register`: {error}") from None
 
 
-def start(reads: Iterable[Read], head_end: BenchHeadEnd) -> None:
+def start(reads: Iterable[Read], central: Company) -> None:
     """Let them be asked for in a run that has not begun; each answer, and each that failed, is an event `headend.read`."""
     for read in reads:
-        head_end.kernel.spawn(_ask(read, head_end), who=head_end.host.name)
+        central.head_end.kernel.spawn(_ask(read, central), who=central.head_end.host.name)
 
 
-async def _ask(read: Read, head_end: BenchHeadEnd) -> None:
-    kernel, due = head_end.kernel, int(read.first_min * MIN)
-
-    def question(client: Client) -> Procedure[Quantity]:
-        return register(client, read.register)
-
+async def _ask(read: Read, central: Company) -> None:
+    kernel, due = central.head_end.kernel, int(read.first_min * MIN)
+    user = central.user(read.requester)
     while True:
         await kernel.sleep(max(due - kernel.now, 0))
         told: dict[str, object] = {"requester": read.requester, "device": read.device, "register": read.register}
         try:
-            told["value"] = str(await head_end.request(read.requester, read.device, question))
+            told["value"] = await user.request("read", read.device, read.register)
         except RemoteProtocolError as error:
             told["failure"] = str(error)
-        kernel.log.emit(head_end.host.name, "headend.read", told)
+        kernel.log.emit(central.head_end.host.name, "headend.read", told)
         if read.every_min is None:
             return
         due += int(read.every_min * MIN)

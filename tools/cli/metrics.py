@@ -59,10 +59,12 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
                     {"hub": hub, "display": f"{display:016X}", "messages": count}
                     for (hub, display), count in sorted(metrics.lost.items())
                 ],
+                "systems": [{"from": way[0], "to": way[1], "messages": count} for way, count in metrics.systems.items()],
             }
         )
     else:
-        click.echo("\n".join([*_table(metrics), *_requesters(run.head_end.traffic), *_lost(metrics.lost)]))
+        below = [*_requesters(run.head_end.traffic), *_systems(metrics.systems), *_lost(metrics.lost)]
+        click.echo("\n".join([*_table(metrics), *below]))
         click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
 
 
@@ -115,6 +117,12 @@ def _lost(lost: Mapping[tuple[str, int], int]) -> list[str]:
     """Messages that were over before a display had them."""
     lines = [f"  {hub} to {display:016X}:".ljust(48) + f"{count:>10,}" for (hub, display), count in sorted(lost.items())]
     return ["lost: messages for displays out of reach", *lines] if lines else []
+
+
+def _systems(counts: Mapping[tuple[str, str], int]) -> list[str]:
+    """What passed between the central company's logical systems, in the order of the first message."""
+    lines = [f"  {sender} > {receiver}".ljust(48) + f"{count:>10,}" for (sender, receiver), count in counts.items()]
+    return ["inside the central company", *lines] if lines else []
 
 
 def _line(name: str, traffic: Traffic) -> str:

@@ -23,6 +23,7 @@ from protocols.dlms.cosem.association import CURRENT, AssociationLN
 from protocols.dlms.meter import Meter
 from protocols.dlms.reading import names
 from tools.bench.home import Home
+from tools.bench.identity import Identity
 from tools.errors import BadInput, suggest
 from tools.headend.head_end import OWN, HeadEnd, Line, NoAnswer, Schedule, T
 from tools.headend.head_end import Question as Question
@@ -89,6 +90,16 @@ class BenchHeadEnd(HeadEnd):
         """Ask a device by name for somebody else, whose traffic it is. Raises RemoteProtocolError."""
         home, label = self._place(name)
         return await self.ask(home.hub.name, await self._find(home, label, requester), question, requester=requester)
+
+    async def find(self, name: str, requester: str = OWN) -> int:
+        """The SAP of a device by name. Raises BadInput, RemoteProtocolError."""
+        home, label = self._place(name)
+        return await self._find(home, label, requester)
+
+    def identity(self, name: str) -> Identity:
+        """What is printed on a device. Raises BadInput."""
+        home, label = self._place(name)
+        return home.identities[label]
 
     def outages(self) -> list[Outage]:
         """What the notices so far say of outages, by premises and feeder."""

@@ -1,0 +1,79 @@
+"""The device estate: which device is in which premises, behind which hub, whose it is, and whether it is in service.
+
+Entries come from the bench file, as from installers' records; a device is in service once its hub's log, as the hub tells it by
+itself (GB: alert 0x8F12), has it. Not here: devices in store, premises without a hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from hubfw.hub_device import device_name
+from tools.bench.home import Home
+from tools.errors import suggest
+from tools.headend.notices import DeviceLogChanged
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One device. `hub`: the host of the hub before it. `name`: in full."""
+
+    name: str
+    kind: str
+    eui64: int
+    premises: str
+    hub: str
+    supplier: str | None
+    in_service: bool = False
+
+
+class Estate:
+    """All devices of homes that have a hub."""
+
+    def __init__(self, homes: Mapping[str, Home]) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._premises: dict[bytes, str] = {}
+        for home in homes.values():
+            if home.foreign:
+                continue
+            hub = home.hub
+            self._premises[device_name(hub.eui64)] = home.name
+            for label, device in home.declared.items():
+                name = f"{home.name}/{label}"
+                self._entries[name] = Entry(
+                    name=name,
+                    kind=device.kind,
+                    eui64=home.identities[label].eui64,
+                    premises=home.name,
+                    hub=hub.name,
+                    supplier=device.supplier,
+                    in_service=device.kind == "hub",
+                )
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def find(self, device: str) -> Entry | None:
+        """By name, in full or where there is one home by label."""
+        only = list(dict.fromkeys(self._premises.values()))
+        return self._entries.get(device) or (self._entries.get(f"{only[0]}/{device}") if len(only) == 1 else None)
+
+    def nearest(self, device: str) -> str:
+        """A hint for a name that is not there."""
+        return suggest(device, self._entries)
+
+    def premises(self, hub: bytes) -> str | None:
+        """By the hub's logical device name."""
+        return self._premises.get(hub)
+
+    def at(self, premises: str) -> list[Entry]:
+        """The devices of premises."""
+        return [entry for entry in self if entry.premises == premises]
+
+    def learn(self, notice: DeviceLogChanged) -> None:
+        """A hub's log is another one."""
+        premises = self.premises(notice.hub)
+        for entry in self.at(premises) if premises is not None else ():
+            if entry.kind != "hub":
+                entry.in_service = entry.eui64 in notice.devices

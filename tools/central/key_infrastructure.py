@@ -1,0 +1,25 @@
+"""Keys and credentials: as which client the central company comes to a device for a service, and with what.
+
+Reading takes none on a bench's access profile; what changes something takes the management client's password. No other system holds
+a secret. Not here: certificates of users.
+"""
+
+from __future__ import annotations
+
+from hubfw.sap_table import HUB
+from protocols.dlms.client import Client
+from tools.headend.head_end import HeadEnd
+
+CHANGES = ("pair", "unpair")
+"""Services that change something."""
+
+
+class KeyInfrastructure:
+    """`client(service, sap)` has what an association needs."""
+
+    def __init__(self, head_end: HeadEnd) -> None:
+        self._head_end = head_end
+
+    def client(self, service: str, sap: int = HUB) -> Client:
+        """A client for a logical device, with its credential where the service needs one."""
+        return self._head_end.client(sap, writes=service in CHANGES)
