@@ -44,6 +44,7 @@ from tools.bench.medium import Air, Chance, Metres, Neighbourhood
 from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
+from tools.bench.users import User
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
@@ -180,6 +181,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     neighbourhood: Neighbourhood | None = None
     read: Annotated[list[Read], Meta(max_length=256)] = []
     """What others read through the head end."""
+    user: Annotated[list[User], Meta(max_length=64)] = []
+    """Who is connected to the central company; whoever reads unless said."""
     outage: Annotated[list[Outage], Meta(max_length=64)] = []
     """Losses of supply of whole feeders."""
     home: Annotated[list[Home], Meta(min_length=1, max_length=256)]
@@ -227,6 +230,9 @@ class Bench(Declared, frozen=True, kw_only=True):
             full = read.device if "/" in read.device or len(self.home) > 1 else f"{self.home[0].name}/{read.device}"
             if full not in known:
                 raise ValueError(f'`read`: no device "{read.device}"{suggest(full, known)}')
+            users = [user.name for user in self.user]
+            if users and read.requester not in users:
+                raise ValueError(f'`read`: no [[user]] "{read.requester}"{suggest(read.requester, users)}')
 
     @property
     def start_ns(self) -> int | None:
