@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ from tools.links.spec import LinkSpec
 
 if TYPE_CHECKING:
     from tools.bench.installer import Installer
+    from tools.central.company import Company
 
 
 class Run:
@@ -57,12 +59,20 @@ class Run:
         feeders = {each.name: each.feeder for each in declared.home}
         password = declared.access.password.encode()
         self.head_end = BenchHeadEnd(self.kernel, self.net.host(HEAD_END), password, self.homes, feeders)
-        reads.start(declared.read, self.head_end)
+        if declared.read:
+            reads.start(declared.read, self.central)
         feeder.strike(declared.outage, self.homes, declared.home)
         self.installers = dict(self._installers())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
         self.endpoints = {name: self._bridge(name) for name in doors}
         self.exit = self._exit()
+
+    @cached_property
+    def central(self) -> Company:
+        """The central company with its users and systems, from the first time that somebody asks for it."""
+        from tools.central.company import Company  # few benches need it
+
+        return Company(self.head_end, self.homes, {user.name: user.role for user in self.declared.user})
 
     # --- time ---
 
