@@ -131,8 +131,9 @@ class Coordinator:
 
     @property
     def _until(self) -> int | None:
-        """When joining closes (ns); None: when nobody is missing any more."""
-        return None if self._opened is None and self.missing else max(self._opened or 0, self._visit)
+        """When joining closes (ns); None: when nobody is missing any more. Who is known from another hub's backup need not join."""
+        awaited = self._opened is None and any(device.entry.install_code for device in self.missing)
+        return None if awaited else max(self._opened or 0, self._visit)
 
     def permit(self, seconds: int) -> None:
         """Let devices of the log join for so long, 0: not any longer, whoever is missing or has come for a visit."""

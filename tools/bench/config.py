@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import feeder, installation, premises
+from tools.bench import exchange, feeder, installation, premises
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -38,6 +38,7 @@ from tools.bench.device_config import (
     Repeater,
     WanModule,
 )
+from tools.bench.exchange import Exchange
 from tools.bench.feeder import Outage
 from tools.bench.installation import Installation
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood
@@ -89,6 +90,8 @@ class Home(Declared, frozen=True, kw_only=True):
     air: Air = Air()
     installation: Installation | None = None
     """How its hub is put in; it is there already unless said."""
+    exchange: Exchange | None = None
+    """When its hub gives its place to another one; never unless said."""
     publish: Annotated[list[Publication], Meta(max_length=64)] = []
     """What suppliers publish through the hub."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
@@ -100,6 +103,7 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
         premises.check(self.device)
         installation.check(self.installation, self.device)
+        exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
         hubs = [device for device in self.device if isinstance(device, Hub)]
         if len(hubs) != 1 and (hubs or not any(isinstance(device, Rcp) for device in self.device)):
             raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp")

@@ -155,7 +155,7 @@ class Home:
                 self.boards[device.label] = self._board(device)
         for label, board in self.boards.items():
             if label in self.of_kind("hub") and declared.publish:
-                schedule(kernel, board, declared.publish)
+                schedule(kernel, lambda: self.hub, declared.publish)
             made = self.declared[label]
             if isinstance(made, device_config.Hub) and made.prepay is not None and here is None:
                 prepay.people(self, made.prepay)

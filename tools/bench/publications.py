@@ -7,7 +7,7 @@ supplier's system would give them, `after_s` of virtual time; a hub that has no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
@@ -244,18 +244,19 @@ def _pieces(items: Sequence[T], most: int) -> list[list[T]]:
     return [list(items[at : at + most]) for at in range(0, len(items), most)]
 
 
-def schedule(kernel: Kernel, hub: Board, publications: Sequence[Publication]) -> None:
-    """Have each given to the hub in its time."""
+def schedule(kernel: Kernel, in_place: Callable[[], Board], publications: Sequence[Publication]) -> None:
+    """Have each given in its time to the hub that is there then."""
     for number, publication in enumerate(publications):
-        kernel.at(int(publication.after_s * S), _publish, kernel, hub, publication, number, who=hub.name)
+        kernel.at(int(publication.after_s * S), _publish, kernel, in_place, publication, number, who=in_place().name)
 
 
-def _publish(kernel: Kernel, hub: Board, publication: Publication, number: int) -> None:
+def _publish(kernel: Kernel, in_place: Callable[[], Board], publication: Publication, number: int) -> None:
     import hubfw
 
+    hub = in_place()
     firmware = hub.firmware
     if not isinstance(firmware, hubfw.Firmware) or not hub.rtc.valid or not firmware.commissioned:
-        kernel.at(kernel.now + MIN // 6, _publish, kernel, hub, publication, number, who=hub.name)
+        kernel.at(kernel.now + MIN // 6, _publish, kernel, in_place, publication, number, who=hub.name)
         return
     now = hub.rtc.read() // S - EPOCH
     for command in publication.commands(now + number, now):

@@ -40,6 +40,7 @@ from tools.headend.bench import BenchHeadEnd
 from tools.links.spec import LinkSpec
 
 if TYPE_CHECKING:
+    from tools.bench.exchanger import Exchanger
     from tools.bench.installer import Installer
     from tools.central.company import Company
 
@@ -63,6 +64,7 @@ class Run:
             reads.start(declared.read, self.central)
         feeder.strike(declared.outage, self.homes, declared.home)
         self.installers = dict(self._installers())
+        self.exchanges = dict(self._exchanges())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
         self.endpoints = {name: self._bridge(name) for name in doors}
         self.exit = self._exit()
@@ -213,6 +215,13 @@ class Run:
                 from tools.bench.installer import Installer  # few homes have one: the others don't wait for it
 
                 yield name, Installer(home, wanted, self.head_end)
+
+    def _exchanges(self) -> Iterator[tuple[str, Exchanger]]:
+        for each in self.declared.home:
+            if each.exchange is not None:
+                from tools.bench.exchanger import Exchanger
+
+                yield each.name, Exchanger(self.homes[each.name], each.exchange, self.head_end)
 
     # --- the outside ---
 

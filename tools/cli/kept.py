@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ import click
 from devices.runtime.kernel import MS, S
 from tools.bench.device_config import Hub
 from tools.bench.journal import Journal
+from tools.bench.key_ring import KeyRing
 from tools.bench.run import Run
 from tools.bench.tally import Tally
 from tools.capture import keys as key_file
@@ -45,21 +46,22 @@ def keeping(run: Run, command: str, *, capture: Path | None, keys: Path | None, 
     A run that fails inside leaves its journal without an end.
     """
     with ExitStack() as stack:
-        if keys is not None:
-            write_keys(keys, run)
+        ring = None if keys is None else KeyRing(run)
+        if keys is not None and ring is not None:
+            write_keys(keys, ring.keys())
         if capture is not None:
             stack.enter_context(Capture(capture, run.kernel, f"{command} --seed {run.kernel.seed}"))
         if journal is not None:
             stack.enter_context(Journal(journal, run))
         yield
-        if keys is not None:
-            write_keys(keys, run)
+        if keys is not None and ring is not None:
+            write_keys(keys, ring.keys())
 
 
-def write_keys(path: Path, run: Run) -> None:
-    """The keys held now. Raises BadInput."""
+def write_keys(path: Path, held: Iterable[tuple[str, bytes]]) -> None:
+    """(label, key) pairs. Raises BadInput."""
     try:
-        key_file.write(path, run.zigbee_keys())
+        key_file.write(path, held)
     except OSError as error:
         raise BadInput(f"{path}: {(error.strerror or str(error)).lower()}") from error
 
@@ -83,6 +85,8 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
     }
     if run.installers:
         told["installations"] = {name: each.record for name, each in run.installers.items()}
+    if run.exchanges:
+        told["exchanges"] = {name: each.record for name, each in run.exchanges.items()}
     if run.declared.outage:
         told["outages"] = run.head_end.outages()
     return told
@@ -115,5 +119,7 @@ def _outcomes(run: Run) -> Iterator[str]:
         from tools.headend.fault_report import han_faults  # for who says whose the hub is
 
         yield from map(str, han_faults(run))
+    for name, exchanger in run.exchanges.items():
+        yield f"{name}: exchange of the hub {exchanger.outcome}"
     if run.declared.outage:
         yield from map(str, run.head_end.outages())

@@ -75,7 +75,7 @@ def command(
 
         def ready(endpoints: dict[str, str]) -> None:
             if keys is not None:
-                write_keys(keys, run)
+                write_keys(keys, run.zigbee_keys())
             if zep:
                 stream_zep(run.kernel, stack.enter_context(Sender(parse("zep:127.0.0.1"))))
             voice.ready(endpoints)

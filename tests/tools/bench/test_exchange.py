@@ -1,0 +1,60 @@
+"""`[home.exchange]`: what is refused, and how an exchange that fails is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devices.runtime.kernel import HOUR, MIN
+from hubfw.retired import Retired
+from tools.bench.config import loads
+from tools.bench.run import Run
+from tools.errors import BadInput
+
+BENCHES = Path(__file__).resolve().parents[3] / "fixtures" / "benches"
+TEXT = (BENCHES / "hub-swap.toml").read_text(encoding="utf-8")
+EXCHANGE = "[home.exchange]\nat_h = 0.5\n"
+SMALL = f'[[home]]\n{EXCHANGE}[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (SMALL.replace("at_h", "at_hours"), 'no field "at_hours", did you mean "at_h"?'),
+        (SMALL.replace("0.5", "0"), "expected `float` >= 0.1"),
+        (SMALL.replace('"hub"', '"rcp"'), "`exchange` needs a device of kind hub"),
+        (SMALL.replace('"hub"', '"hub"\nwan_application = "gooo"'), "`exchange` goes by DLMS"),
+        (SMALL.replace('"esme"', '"esme"\ninterface = "wired"'), 'nothing on wires: "esme" hangs on it'),
+        (SMALL.replace('"esme"', '"esme"\nname = "hub2"'), '`exchange` calls the new hub "hub2"'),
+        (SMALL.replace(EXCHANGE, EXCHANGE + "[home.air.sub_ghz]\n"), "it has `sub_ghz`"),
+    ],
+)
+def test_benches_that_cannot_be(text: str, reason: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        loads(text)
+    assert reason in str(refused.value)
+
+
+def test_an_exchange_that_nobody_can_order_is_told_and_nothing_is_touched() -> None:
+    run = Run(loads(SMALL))
+    run.run(for_=20 * MIN)
+    old = run.hub
+    run.net.partition(old.name, "dcc")
+    assert run.exchanges["home1"].outcome == "still to come"
+    run.run_until(HOUR)
+    record = run.exchanges["home1"].record
+    assert record is not None
+    assert "no answer" in record.failure
+    assert run.exchanges["home1"].outcome.startswith("failed: ")
+    assert (run.hub, record.new) == (old, "")
+    assert not isinstance(old.firmware, Retired)
+
+
+def test_what_is_published_later_goes_to_the_hub_that_is_there_then() -> None:
+    publish = '[[home.publish]]\nkind = "calorific-value"\nafter_s = 2700\nmegajoules = 40\n'
+    run = Run(loads(SMALL.replace("[[home.device]]", publish + "[[home.device]]", 1)))
+    run.run_until(HOUR)
+    assert run.exchanges["home1"].outcome == "complete"
+    assert run.hub.name == "home1/hub2"
+    assert run.hub.nvm.keys("published/")

@@ -1,0 +1,45 @@
+"""A hub that is exchanged at a named time: the table `[home.exchange]` of a bench file.
+
+What people do then is tools.bench.exchanger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from tools.bench.declared import Declared
+from tools.bench.device_config import AnyDevice, ConsumerModule, Esme, Hub, MBusGas
+
+SUCCESSOR = "hub2"
+"""What the new hub is called."""
+
+
+class Exchange(Declared, frozen=True, kw_only=True):
+    """The home's hub gives its place to another one."""
+
+    at_h: Annotated[float, Meta(ge=0.1, le=87_600)]
+    """Hours from virtual time zero; the home network stands by then."""
+
+
+def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool) -> None:
+    """Raises ValueError where there is no hub, or one that is more than a box by itself: what hangs on it goes with it."""
+    if exchange is None:
+        return
+    listed = list(devices)
+    hub = next((device for device in listed if isinstance(device, Hub)), None)
+    if hub is None:
+        raise ValueError("`exchange` needs a device of kind hub: it is what is exchanged")
+    if hub.wan_application != "dlms":
+        raise ValueError(f'`exchange` goes by DLMS, and the hub has `wan_application = "{hub.wan_application}"`')
+    fast = [
+        each.label for each in listed
+        if isinstance(each, MBusGas | ConsumerModule) or (isinstance(each, Esme) and each.interface == "wired")
+    ]  # fmt: skip
+    if fast or sub_ghz or hub.wan != "built-in":
+        reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else 'it has `wan = "module"`'
+        raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires: {reason}")
+    if SUCCESSOR in [device.label for device in listed]:
+        raise ValueError(f'`exchange` calls the new hub "{SUCCESSOR}": call that device something else')
