@@ -20,7 +20,6 @@ from protocols.gbcs import message, utrn
 from protocols.iec62056_21.data_set import parse_block
 from tests.fuzz.target import apdus, pieces, requests, target, vectors
 from tools.central import messages
-from tools.central import messages
 
 
 @target("axdr", apdus)
@@ -212,19 +211,6 @@ def _certificate(octets: bytes) -> None:
     for read in (x509.parse, x509.parse_request):
         with suppress(RemoteProtocolError):
             read(octets)
-
-
-@target(
-    "user-message",
-    lambda: [
-        messages.build(messages.Request(transaction=1, service="read", device="home1/esme", item="1-0:1.8.0")),
-        messages.build(messages.Ticket(transaction=2, premises="home1", leg="HAN", what="esme: silent")),
-        b'{"type":"response","transaction":0,"value":"x"}',
-    ],
-)
-def user_message(octets: bytes) -> None:
-    read = messages.parse(octets)
-    assert messages.parse(messages.build(read)) == read
 
 
 @target(
