@@ -80,6 +80,20 @@ class Transmit(Frame):
     packet: bytes = rest()
 
 
+class Measure(Frame):
+    """Device to medium: listen to a channel for its energy, in turn with what is sent. A `Measured` answers it."""
+
+    format: int = const(FORMAT, be.u8)
+    kind: int = const(0x04, be.u8)
+    life: be.u32
+    time: be.u64
+    handle: be.u32
+    page: be.u8
+    channel: be.u8
+    duration: be.u32
+    """Microseconds."""
+
+
 class Welcome(Frame):
     """Medium to device: attached. `run` names the medium's run, `start` is the UTC of its time zero in ns since 1970."""
 
@@ -133,11 +147,23 @@ class Now(Frame):
     time: be.u64
 
 
-Request = Attach | Configure | Transmit
-Indication = Welcome | Refuse | Confirm | Receive | Now
+class Measured(Frame):
+    """Medium to device: the loudest of a channel, 0 (nothing) to 255. A radio that cannot tell says so: `known`."""
 
-_REQUESTS: Final = choice("radio request", (Attach, Configure, Transmit))
-_INDICATIONS: Final = choice("radio indication", (Welcome, Refuse, Confirm, Receive, Now))
+    format: int = const(FORMAT, be.u8)
+    kind: int = const(0x86, be.u8)
+    life: be.u32
+    time: be.u64
+    handle: be.u32
+    known: be.boolean
+    level: be.u8
+
+
+Request = Attach | Configure | Transmit | Measure
+Indication = Welcome | Refuse | Confirm | Receive | Now | Measured
+
+_REQUESTS: Final = choice("radio request", (Attach, Configure, Transmit, Measure))
+_INDICATIONS: Final = choice("radio indication", (Welcome, Refuse, Confirm, Receive, Now, Measured))
 
 
 class BadMessage(RemoteProtocolError):
@@ -147,14 +173,14 @@ class BadMessage(RemoteProtocolError):
 def request(data: bytes) -> Request:
     """What a device says. Raises RemoteProtocolError."""
     found = _REQUESTS.parse(_checked(data))
-    assert isinstance(found, Attach | Configure | Transmit)
+    assert isinstance(found, Request)
     return found
 
 
 def indication(data: bytes) -> Indication:
     """What the medium says. Raises RemoteProtocolError."""
     found = _INDICATIONS.parse(_checked(data))
-    assert isinstance(found, Welcome | Refuse | Confirm | Receive | Now)
+    assert isinstance(found, Indication)
     return found
 
 

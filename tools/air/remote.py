@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from devices.runtime.air import MAX_HELD, MAX_PSDU, MAX_QUEUE, MIN_PSDU, PERSISTENCE
+from devices.runtime.band import exists
 from devices.runtime.journal import Happening, Inputs
-from devices.runtime.kernel import MS, S, Timer
+from devices.runtime.kernel import MS, US, S, Timer
 from devices.runtime.radio import TxStatus
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from tools.air import messages
-from tools.air.messages import Attach, BadMessage, Configure, Confirm, Receive, Refusal, Refuse, Transmit, Welcome
+from tools.air.messages import Attach, BadMessage, Configure, Confirm, Measure, Receive, Refusal, Refuse, Transmit, Welcome
 from tools.bench.bridges import Slot
 from tools.capture import tap
 
 PATIENCE = PERSISTENCE + 2 * S
 """How long the medium may take to confirm: the longest it holds a frame, and the carrier's way there and back."""
+MEASURED = 4 * S
+"""How long the medium may take to tell of a channel, beyond the time that it listens."""
+LONGEST = (1 << 32) * US
 ATTACH_AGAIN = 1 * S
 UNHEARD = 5 * MS
 """Four transmissions that nobody acknowledges."""
@@ -50,6 +54,9 @@ class RemoteRadio:
         self._page, self._channel = 0, 0
         self._waiting: dict[int, Timer] = {}
         self._again: Timer | None = None
+        self._measurements = 0
+        self._measurement: Timer | None = None
+        """Of the last one, while it is under way."""
         inputs.bind(endpoint, self._happen)
 
     # --- the firmware's side ---
@@ -91,8 +98,15 @@ class RemoteRadio:
             self._say(Transmit(self._life, self._kernel.now, handle, indirect, packet))
 
     def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
-        """See `radio.Radio.measure`. Not from another process: it cannot."""
-        self._kernel.after(duration, self._unmeasured, who=self.slot.endpoint)
+        """See `radio.Radio.measure`. One under way is forgotten; a medium that is not there, or does not tell, cannot."""
+        if self._tuning is None or not exists(page, channel) or duration >= LONGEST:
+            raise LocalProtocolError(f"{self.slot.endpoint}: no channel {channel} on page {page}, or the radio is not configured")
+        self._forget_measurement()
+        self._measurements = (self._measurements + 1) % _LIVES
+        patience = MEASURED if self.attached else 0
+        self._measurement = self._kernel.after(duration + patience, self._energy, None, who=self.slot.endpoint)
+        if self.attached:
+            self._say(Measure(self._life, self._kernel.now, self._measurements, page, channel, -(-duration // US)))
 
     def reset(self) -> None:
         """See `radio.Radio.reset`."""
@@ -101,11 +115,18 @@ class RemoteRadio:
         self.on_energy = None
         self._tuning = None
         self._forget()
+        self._forget_measurement()
         self._attach()
 
-    def _unmeasured(self) -> None:
+    def _energy(self, level: int | None) -> None:
+        self._forget_measurement()
         if self.on_energy is not None:
-            self.on_energy(None)
+            self.on_energy(level)
+
+    def _forget_measurement(self) -> None:
+        if self._measurement is not None:
+            self._measurement.cancel()
+            self._measurement = None
 
     # --- the medium's side ---
 
@@ -131,6 +152,9 @@ class RemoteRadio:
             self._confirm(indication.handle, messages.STATUSES[indication.status], bool(indication.pending))
         elif isinstance(indication, Receive):
             self._receive(indication)
+        elif isinstance(indication, messages.Measured):
+            if self._measurement is not None and indication.handle == self._measurements:
+                self._energy(indication.level if indication.known else None)
         elif isinstance(indication, Welcome):
             self._welcome()
         elif isinstance(indication, Refuse):

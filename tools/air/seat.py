@@ -9,22 +9,25 @@ be replayed. A bad message is noted in the event log and changes nothing. No soc
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 
 from devices.runtime.air import MAX_PSDU, MIN_PSDU
 from devices.runtime.band import exists
 from devices.runtime.journal import Happening, Inputs
-from devices.runtime.kernel import S
+from devices.runtime.kernel import US, S
 from devices.runtime.radio import Radio, TxStatus
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee import mac
 from tools.air import messages
-from tools.air.messages import Attach, BadMessage, Configure, Refusal, Transmit
+from tools.air.messages import Attach, BadMessage, Configure, Measure, Refusal, Transmit
 from tools.bench.bridges import Slot
 from tools.capture import tap
 
 LATE = 2 * S
 """A frame that took longer from one process to the other does not go on the air: in this age its sender has given it up."""
+MEASUREMENTS = 4
+"""That may wait for each other."""
 
 
 class Seat:
@@ -41,6 +44,8 @@ class Seat:
         self._bench = bench
         self._run = run
         self._tuning: Configure | None = None
+        self._measuring: deque[int] = deque()
+        """The handles of what the transceiver shall measure, in its order."""
         inputs.bind(endpoint, self._happen)
 
     def announce(self, now: int) -> None:
@@ -66,6 +71,8 @@ class Seat:
             self._refuse(request.life, Refusal.NOT_ATTACHED)
         elif isinstance(request, Configure):
             self._configure(request)
+        elif isinstance(request, Measure):
+            self._measure(request)
         else:
             self._transmit(request)
 
@@ -80,11 +87,13 @@ class Seat:
             self.life = life
             self._radio.on_receive = partial(self._receive, life)
             self._radio.on_confirm = partial(self._confirm, life)
+            self._radio.on_energy = partial(self._measured, life)
         self.slot.output(messages.Welcome(life, kernel.now, self._run, kernel.start_ns).build())
 
     def _detach(self) -> None:
         self._radio.reset()
         self.life = self._tuning = None
+        self._measuring.clear()
 
     def _refuse(self, life: int, reason: Refusal) -> None:
         self.slot.output(messages.Refuse(life, self._kernel.now, messages.REFUSALS.index(reason)).build())
@@ -112,6 +121,16 @@ class Seat:
             self._confirm(self.life, request.handle, TxStatus.NO_ACK, False)
         else:
             self._radio.transmit(request.handle, psdu, indirect=bool(request.indirect))
+
+    def _measure(self, request: Measure) -> None:
+        if len(self._measuring) >= MEASUREMENTS:
+            raise BadMessage("too much to measure at once")
+        self._radio.measure(channel=request.channel, duration=request.duration * US, page=request.page)
+        self._measuring.append(request.handle)
+
+    def _measured(self, life: int, level: int | None) -> None:
+        known = level is not None
+        self.slot.output(messages.Measured(life, self._kernel.now, self._measuring.popleft(), known, level or 0).build())
 
     def _receive(self, life: int, psdu: bytes, lqi: int) -> None:
         tuning = self._tuning

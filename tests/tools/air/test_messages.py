@@ -8,10 +8,23 @@ from hypothesis import strategies as st
 
 from protocols.core.errors import RemoteProtocolError
 from tools.air import messages
-from tools.air.messages import Attach, BadMessage, Configure, Confirm, Now, Receive, Refuse, Splitter, Transmit, Welcome
+from tools.air.messages import (
+    Attach,
+    BadMessage,
+    Configure,
+    Confirm,
+    Measure,
+    Measured,
+    Now,
+    Receive,
+    Refuse,
+    Splitter,
+    Transmit,
+    Welcome,
+)
 from tools.testkit.strategies import frames
 
-REQUESTS, INDICATIONS = (Attach, Configure, Transmit), (Welcome, Refuse, Confirm, Receive, Now)
+REQUESTS, INDICATIONS = (Attach, Configure, Transmit, Measure), (Welcome, Refuse, Confirm, Receive, Now, Measured)
 
 
 def test_the_octets_of_a_transmit_request():
@@ -30,7 +43,7 @@ def test_an_indication_comes_back(message):
 
 
 @pytest.mark.parametrize("parse", [messages.request, messages.indication])
-@given(head=st.sampled_from([b"", *(bytes([1, kind]) for kind in (1, 2, 3, 0x81, 0x82, 0x83, 0x84, 0x85))]), tail=st.binary())
+@given(head=st.sampled_from([b"", *(bytes([1, kind]) for kind in (*range(1, 5), *range(0x81, 0x87)))]), tail=st.binary())
 def test_rubbish_is_refused(parse, head, tail):
     try:
         parse(head + tail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import queue
@@ -11,15 +12,28 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devices.runtime.kernel import MS, S
+from protocols.core.crc import append_kermit
+from protocols.zigbee.node import ZdoResponse
+from tools.air.carriers import Seats, medium_carrier
+from tools.bench.config import load
+from tools.bench.part import Choice, Part
+from tools.bench.realtime import Driver
+from tools.links import parse
+from tools.links.broker import embedded
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 120.0
 """Seconds within which anything here happens, on a machine that does other things too."""
+NO_BROKER = importlib.util.find_spec("amqtt") is None
+EXTRA = "needs the extra `broker`: pip install 'meterbench[broker]'"
+NOISE = append_kermit(bytes.fromhex("4188010100ffff0100"))
 BENCH = """
 name = "four"
 seed = 7
@@ -169,7 +183,7 @@ def test_a_home_of_four_processes_over_mosquitto(start, reads, broker):
     end(*others, hub)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("amqtt") is None, reason="needs the extra `broker`: pip install 'meterbench[broker]'")
+@pytest.mark.skipif(NO_BROKER, reason=EXTRA)
 def test_a_home_of_four_processes_over_the_broker_inside_the_hub(start, reads, free_port):
     air = ["--air", f"mqtt://127.0.0.1:{free_port}/meterbench"]
     hub, endpoints, others = home(start, [*air, "--broker"], lambda _: air)
@@ -235,6 +249,54 @@ def test_a_device_that_dies_is_known(start, broker):
     esme.kill()
     assert hub.says("detached") == "home1/esme"
     end(hub)
+
+
+@pytest.mark.parametrize("carrier", ["tcp", pytest.param("mqtt", marks=pytest.mark.skipif(NO_BROKER, reason=EXTRA))])
+def test_a_meter_in_another_process_measures_channels_for_the_hub(start, tmp_path, free_port, carrier):
+    """The hub runs here, and asks as 05-3474 has it (Mgmt_NWK_Update); a stranger speaks on channel 25."""
+    link, there = parse(f"tcp-listen:{free_port}"), f"tcp:127.0.0.1:{free_port}"
+    if carrier == "mqtt":
+        there = f"mqtt://127.0.0.1:{free_port}/bench"
+        link = parse(f"{there}/1/four/home1")
+    esme = start("esme", "--air", there)
+    part = Part(Choice(load(tmp_path / "four.toml"), "hub", None, None), start_ns=1_768_348_800 * S, now=0, number=5)
+    hub = part.board
+    told = []
+
+    def ask() -> None:
+        meter = next(iter(part.seats))
+        stack = hub.firmware.han.stack
+        short = stack.address_of(meter)
+        if short is None or not hub.firmware.han.shares_key(short):
+            part.kernel.after(S, ask, who="test")
+            return
+        hub.firmware.han.on(ZdoResponse, told.append)
+        stranger.configure(channel=25, pan_id=0xBAD0, short=1, eui64=1, rx_on_when_idle=True)
+        for time in range(100):
+            part.kernel.after(time * 10 * MS, stranger.transmit, time, NOISE, who="test")
+        hub.firmware.han.apply(stack.energy(short, (20, 25), 3, hub.firmware.now)[1])
+
+    stranger = hub.radio.air.radio("stranger", 1, 1)
+    part.kernel.after(S, ask, who="test")
+
+    async def story() -> None:
+        driver = Driver(part.inputs)
+        medium = medium_carrier(link, Seats(part.seats, driver.feed, lambda seat, here: None))
+        async with AsyncExitStack() as stack:
+            if carrier == "mqtt":
+                await stack.enter_async_context(embedded(link))
+            await medium.start()
+            stack.push_async_callback(medium.stop)
+            running = asyncio.ensure_future(driver.run())
+            while not told and not running.done():
+                await asyncio.sleep(0.02)
+            driver.stop()
+            await running
+            await asyncio.to_thread(end, esme)
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE))
+    quiet, loud = told[0].response.levels
+    assert (quiet, loud > 100) == (0, True)
 
 
 def test_another_seed_is_another_bench(start):

@@ -146,6 +146,54 @@ def test_a_lost_attach_is_said_again(world, firmwares):
     assert process.board.firmware.confirms == [(1, "acked", False)]
 
 
+def measure(world, process, channel, for_=S):
+    """What a process's radio tells of 100 ms of a channel."""
+    told = []
+    process.radio.on_energy = told.append
+    process.radio.measure(channel=channel, duration=100 * MS)
+    world.run(for_)
+    return told
+
+
+def test_the_energy_of_a_channel_is_what_the_medium_hears(world, pair):
+    one, two = pair
+    one.radio.measure(channel=20, duration=100 * MS)
+    assert measure(world, one, 20) == [0], "the one before is forgotten"
+    two.kernel.after(20 * MS, two.radio.transmit, 1, psdu(1), who="test")
+    (level,) = measure(world, one, 15)
+    assert level > 100
+    assert two.board.firmware.confirms == [(1, "acked", False)]
+    two.radio.transmit(2, psdu(2, 1, acknowledge=True))
+    world.run(20 * MS)
+    assert one.board.firmware.heard == [psdu(2, 1, acknowledge=True)], "it hears frames again, and was deaf meanwhile"
+
+
+@pytest.mark.parametrize("lost", ["carrier", "answer"])
+def test_without_an_answer_of_the_medium_no_energy_is_known(world, pair, lost):
+    one, _ = pair
+    if lost == "carrier":
+        world.cut(one)
+    else:
+        world.lose = lambda message: message[1] == 0x86
+    assert measure(world, one, 20, 5 * S) == [None]
+
+
+def test_what_cannot_be_measured_is_our_mistake_and_a_peer_that_asks_too_much_is_refused(world, pair):
+    one, _ = pair
+    with pytest.raises(LocalProtocolError, match="no channel 27 on page 0"):
+        one.radio.measure(channel=27, duration=MS)
+    seat = world.seats[one.board.eui64]
+    for handle in range(6):
+        world.inputs.feed(seat.slot.endpoint, Happening.DATA, messages.Measure(1, 0, handle, 0, 20, 0xFFFFFFFF).build())
+    world.run(MS)
+    assert seat.refused == 2
+    one.board.cut(off_for=50 * MS)
+    world.run(200 * MS)
+    tune(one)
+    world.run(50 * MS)
+    assert measure(world, one, 20) == [0], "power takes what was asked for with it"
+
+
 def test_power_off_voids_what_was_under_way(world, pair):
     one, two = pair
     one.radio.transmit(7, psdu(1, 2, acknowledge=True), indirect=True)
@@ -192,6 +240,7 @@ def test_a_late_frame_does_not_go_on_the_air(world, pair):
         messages.Transmit(1, 0, 1, 0, tap.Packet(b"1234", 15).build()).build(),
         messages.Transmit(1, 0, 1, 1, tap.Packet(psdu(1), 15).build()).build(),
         messages.Configure(1, 0, 255, 15, 0x1234, 1, 1, 1).build(),
+        messages.Measure(1, 0, 1, 0, 27, 1000).build(),
         bytes(1000),
     ],
 )
