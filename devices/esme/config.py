@@ -46,6 +46,10 @@ class Config:
     """Whether a remote command closes the load switch of a new meter; if not, it arms it."""
     start_wh: int = 4_321_000
     """What its import register shows when it is new on the wall."""
+    measures: Literal["home", "generation"] = "home"
+    """What flows through it: all that the home draws and delivers, or what its plants deliver."""
+    start_export_wh: int = 0
+    """What its export register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
     tariff: Tariff = STANDARD
     voltage_limits: tuple[float, float] = (216.2, 253.0)

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Final
 
 from devices.esme.config import Config
-from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter
+from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter, exported
 from devices.esme.port_objects import port_objects
 from devices.esme.supply import LONG, Supply
 from devices.esme.timed_objects import timed_objects
@@ -190,14 +190,14 @@ def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass
         return axdr.u16(row.totals[VOLTS] if row is not None else 0)
 
     active = cosem.Register("1-0:1.8.0", value=lambda: axdr.u32(meter.import_wh), scaler_unit=_WH)
-    exported = cosem.Register("1-0:2.8.0", value=lambda: axdr.u32(meter.export_wh), scaler_unit=_WH)
+    export = cosem.Register("1-0:2.8.0", value=lambda: axdr.u32(meter.export_wh), scaler_unit=_WH)
     reactive = cosem.Register("1-0:3.8.0", value=lambda: axdr.u32(meter.import_varh), scaler_unit=_VARH)
     reactive_export = cosem.Register("1-0:4.8.0", value=lambda: axdr.u32(meter.export_varh), scaler_unit=_VARH)
-    power = cosem.Register("1-0:1.7.0", value=lambda: axdr.u32(meter.watts), scaler_unit=_W)
+    power = cosem.Register("1-0:1.7.0", value=lambda: axdr.u32(max(meter.watts, 0)), scaler_unit=_W)
     voltage = cosem.Register("1-0:32.7.0", value=lambda: axdr.u16(meter.voltage.decivolts), scaler_unit=_DECIVOLTS)
     mean_voltage = cosem.Register("1-0:32.25.0", value=last_mean, scaler_unit=_DECIVOLTS)
     status = cosem.Data("0-0:96.10.1", value=axdr.u8(0))
-    yield from (active, exported, reactive, reactive_export, power, voltage, mean_voltage, status)
+    yield from (active, export, reactive, reactive_export, power, voltage, mean_voltage, status)
     yield cosem.Data("0-0:94.44.34.10", value=lambda: axdr.structure(*_read(active), *_read(reactive)))
     yield cosem.Data("0-0:94.44.34.20", value=lambda: axdr.structure(*_read(power)))
 
@@ -208,7 +208,7 @@ def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass
     half_hourly = [
         log("0-0:99.1.0", half_hours, ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[WH])], active),
         log("1-0:99.1.0", half_hours, ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[WH])], active),
-        log("0-0:99.1.1", half_hours, GB_ROWS, HALF_HOUR, lambda row: [axdr.u32(0), axdr.u32(0)], exported, reactive_export),
+        log("0-0:99.1.1", half_hours, GB_ROWS, HALF_HOUR, _exported, export, reactive_export),
         log("0-0:99.1.2", half_hours, GB_ROWS, HALF_HOUR, lambda row: [axdr.u32(row.totals[VARH])], reactive),
         log("1-0:32.24.0", half_hours, VOLTAGE_ROWS, HALF_HOUR, lambda row: [axdr.u16(row.totals[VOLTS])], mean_voltage),
     ]
@@ -250,6 +250,11 @@ class Log(cosem.ProfileGeneric, id=7, version=1):
         """A row was put in flash."""
         if self._kept is None:
             self.append([axdr.octets(date_time.encode(row.at)), axdr.u8(row.status), *self._cells(row)])
+
+
+def _exported(row: Row) -> list[Data]:
+    """Active and reactive export."""
+    return [axdr.u32(exported(row)), axdr.u32(0)]
 
 
 def _read(register: cosem.Register) -> tuple[Data, Data]:

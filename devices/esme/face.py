@@ -19,9 +19,11 @@ NOT_SAFE: Final = "STILL LIVE: DO NOT TOUCH"
 
 
 def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
-    """Register, time, supply."""
+    """Registers, time, supply."""
+    exported = meter.export_wh
     shown = [
         line("IMPORT", amount(meter.import_wh, 1, 1000, Unit.KILOWATT_HOURS)),
+        *([line("EXPORT", amount(exported, 1, 1000, Unit.KILOWATT_HOURS))] if exported else []),
         clock_line(utc),
         line("SUPPLY", "LOST" if supply.lost else STATES[meter.switch.state]),
     ]

@@ -18,7 +18,6 @@ from devices.esme.meter import Meter
 from devices.esme.metering import Commands
 from devices.esme.metering_alarms import MeteringAlarms
 from devices.esme.prepayment import Prepayment
-from devices.esme.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.esme.readout import IDENTIFICATION, Readout, on_wire
 from devices.esme.supply import RESTORED, RESTORED_AFTER_LONG, Supply
 from devices.esme.timed_objects import PUSH
@@ -38,6 +37,7 @@ from devices.parts.load_switch import ARMED, CLOSED, OPEN
 from devices.parts.mains_power import MainsPower
 from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.optical_port import OpticalPort
+from devices.parts.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
@@ -48,6 +48,7 @@ from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.prepayment import Prepayment as PrepaymentCluster
 from protocols.zigbee.node import NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
@@ -134,7 +135,7 @@ class Firmware(firmware.Firmware):
             endpoint = zcl.endpoint(board, config, self.meter, self.supply)
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
-            self.prepayment = PrepaymentFace(self, endpoint, account, self.meter, config.tariff.currency)
+            self.prepayment = PrepaymentFace(self, endpoint.serve(PrepaymentCluster), account, config.tariff.currency)
             self._record(endpoint, self.han, self.clock)
             self._power = MainsPower(self, self.han, endpoint)
             alarms = MeteringAlarms(board, endpoint.server(Metering), self._power.raise_alarm)

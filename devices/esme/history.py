@@ -1,8 +1,7 @@
 """What the meter used in days, weeks and months, and where its registers stood: read from its logs when somebody asks.
 
 A period's consumption is the difference of the register at its two ends, as the logs of `meter` have it; where a log lacks one (no
-power at midnight, a new meter) it is not known. Weeks begin on Monday, all is UTC. Nothing is kept here. Nothing is generated in
-this home: what was received is nothing.
+power at midnight, a new meter) it is not known. Weeks begin on Monday, all is UTC. Nothing is kept here.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from devices.esme.meter import VARH, WH, Meter
+from devices.esme.meter import VARH, WH, Meter, exported
 from devices.parts.profile_log import HALF_HOUR, Row
 from devices.runtime.kernel import DAY, S
 from devices.runtime.rtc import Rtc
@@ -24,7 +23,7 @@ _MONDAY: Final = 4
 """1970-01-01 was a Thursday: this many days later is a Monday."""
 _REGISTERS: Final[Mapping[Channel, Callable[[Row], int]]] = {
     Channel.DELIVERED: lambda row: row.totals[WH],
-    Channel.RECEIVED: lambda row: 0,
+    Channel.RECEIVED: exported,
     Channel.REACTIVE_DELIVERED: lambda row: row.totals[VARH],
     Channel.REACTIVE_RECEIVED: lambda row: 0,
 }

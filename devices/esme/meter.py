@@ -1,8 +1,9 @@
 """What the meter measures and keeps: the one set of values that DLMS and Smart Energy both show.
 
 Registers, voltage, load switch, logs and demand extremes. All that belongs to a half hour goes to flash in one transaction. Rows
-hold registers as they stood at the end of the period: energy in a period is the difference of two rows.
-Not here: tariff and billing (`timed_objects`), the account (`prepayment`), limits (`limits`); registers by rate or block; export.
+hold registers as they stood at the end of the period: energy in a period is the difference of two rows; export has its place in
+them once something was exported.
+Not here: tariff and billing (`timed_objects`), the account (`prepayment`), limits (`limits`); registers by rate or block (`split`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from devices.parts.profile_log import HALF_HOUR, ProfileLog, Row
 from devices.parts.voltage import Voltage
 from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import DAY
+from devices.runtime.tails import Tails
 
 DAYS: Final = 731
 """Days that the daily log holds (GB)."""
-WH, VARH, VOLTS = range(3)
-"""Places in a row of the half-hour log: active and reactive import, mean voltage in tenths of a volt."""
+WH, VARH, VOLTS, EXPORT_WH = range(4)
+"""Places in a row of the half-hour log: active and reactive import, mean voltage in tenths of a volt; active export."""
 _HALF_HOURS_A_DAY: Final = DAY // HALF_HOUR
 _EXTREMES: Final = "meter/extremes"
+
+
+def exported(row: Row) -> int:
+    """What the active export register of a row shows."""
+    return row.totals[EXPORT_WH] if len(row.totals) > EXPORT_WH else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +60,20 @@ class Meter:
         self.on_friendly_period: Callable[[bool], object] = lambda begins: None
         self.voltage = Voltage(firmware, config.voltage_limits)
         self.switch = LoadSwitch(board.nvm, self._moved, REMOTE_RECONNECTION if config.remote_close else REMOTE_ARMING)
-        demand = Demand(electricity(config.kwh_a_year), board.rng("load"))
-        self.metrology = Metrology(firmware, demand, config.start_wh, lambda: self.switch.closed and board.supply.live)
+        demand = Demand(electricity(config.kwh_a_year), board.rng("load")) if config.measures == "home" else None
+        circuit = board.supply.circuit
+        self.tails = Tails(board.kernel, f"{board.name}.tails", self._flows) if circuit is None else circuit.tails(board.name)
+        self.metrology = Metrology(
+            firmware, demand, config.start_wh, lambda: self.tails.carries and board.supply.live, config.start_export_wh
+        )
+        self.tails.drive(self.switch.closed)
         self.half_hours = ProfileLog(board.nvm)
         self._failed = failed and self.half_hours.last is not None  # a new meter had none before
         self.days = ProfileLog(board.nvm, "day", DAYS, DAY)
         self.highest, self.lowest = (Extreme(*stored) for stored in board.nvm.get(_EXTREMES, [[], []]))
         firmware.every(HALF_HOUR, self._half_hour, align=True)
 
-    # --- energy and power; nothing generates in this home ---
+    # --- energy and power ---
 
     @property
     def import_wh(self) -> int:
@@ -76,16 +88,16 @@ class Meter:
     @property
     def export_wh(self) -> int:
         """Active export."""
-        return 0
+        return self.metrology.export_wh
 
     @property
     def export_varh(self) -> int:
-        """Reactive export."""
+        """Reactive export: plants work at a power factor of 1."""
         return 0
 
     @property
     def watts(self) -> int:
-        """Active power, imported."""
+        """Active power that is drawn; below zero what is exported."""
         return self.metrology.watts
 
     # --- supply ---
@@ -105,8 +117,11 @@ class Meter:
         self.metrology.changed()
         self.on_change()
 
-    def _moved(self) -> None:
+    def _flows(self) -> None:
         self.metrology.changed()
+
+    def _moved(self) -> None:
+        self.tails.drive(self.switch.closed)
         self.metrology.save({})
         self.on_change()
 
@@ -119,7 +134,8 @@ class Meter:
         stored: dict[str, object] = {}
         if rtc.valid:
             totals = self.import_wh, self.import_varh, self.voltage.mean()
-            stored = self.half_hours.record(utc, *totals, doubtful=not self._reliable(), failed=self._failed)
+            exported = (self.export_wh,) if self.export_wh else ()
+            stored = self.half_hours.record(utc, *totals, *exported, doubtful=not self._reliable(), failed=self._failed)
         if not stored:
             self.metrology.save({})
             return

@@ -52,7 +52,7 @@ class Readout:
         yield DataSet.of("1-0:2.8.0", _thousandths(meter.export_wh), "kWh")
         yield DataSet.of("1-0:3.8.0", _thousandths(meter.import_varh), "kvarh")
         yield DataSet.of("1-0:4.8.0", _thousandths(meter.export_varh), "kvarh")
-        yield DataSet.of("1-0:1.7.0", f"{meter.watts / 1000:07.3f}", "kW")
+        yield DataSet.of("1-0:1.7.0", f"{max(meter.watts, 0) / 1000:07.3f}", "kW")
         yield DataSet.of("1-0:32.7.0", f"{meter.voltage.decivolts / 10:05.1f}", "V")
 
     def read(self, address: str) -> tuple[Value, ...]:

@@ -43,7 +43,7 @@ def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endp
         Metering.current_summation_received: lambda: meter.export_wh,
         Metering.current_max_demand_delivered: lambda: meter.highest.watts or 0,
         Metering.current_max_demand_delivered_time: lambda: _time(meter.highest),
-        Metering.instantaneous_demand: lambda: min(meter.watts, _LARGEST_DEMAND),
+        Metering.instantaneous_demand: lambda: max(-_LARGEST_DEMAND, min(meter.watts, _LARGEST_DEMAND)),
         Metering.unit_of_measure: Unit.KILOWATT_HOURS,
         Metering.multiplier: 1,
         Metering.divisor: _WH_A_KWH,

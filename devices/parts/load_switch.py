@@ -63,6 +63,11 @@ class LoadSwitch:
         """Whether the load is supplied."""
         return self.state is CLOSED
 
+    @property
+    def armed(self) -> bool:
+        """Whether a hand at the meter closes it."""
+        return self.state is ARMED
+
     def disconnect(self) -> None:
         """Open, whatever the state."""
         self._obey(Order.DISCONNECT)

@@ -12,24 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from devices.esme.meter import Meter
-from devices.esme.payment_log import PaymentLog
-from devices.esme.prepayment import (
+from devices.parts.deadline import Deadline
+from devices.parts.payment_log import PaymentLog
+from devices.parts.prepaid import (
     ACCUMULATED,
     BALANCE,
-    CREDIT_MODE,
+    DEBTS,
     EMERGENCY,
+    LARGEST_BALANCE,
+    LARGEST_TOP_UP,
     PAYMENT_DEBT,
-    SECONDARY,
-    STANDING,
-    TARIFF,
-    TIME_DEBT_1,
-    TIME_DEBT_2,
+    Prepaid,
+    configuration,
 )
-from devices.esme.prepayment import Prepayment as Account
-from devices.esme.prepayment_alarms import COMES, GOES, PrepaymentAlarms
-from devices.parts.deadline import Deadline
-from devices.parts.load_switch import ARMED
+from devices.parts.prepayment_alarms import COMES, GOES, PrepaymentAlarms
 from devices.runtime.kernel import S
 from protocols.core.codec import Frame
 from protocols.dlms import axdr, cosem
@@ -55,20 +51,12 @@ from protocols.zigbee.clusters.prepayment import (
 )
 from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.cluster import Attribute
-from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
+from protocols.zigbee.zcl.endpoint import Instance, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
 
-DEBTS: Final = (TIME_DEBT_1, TIME_DEBT_2, PAYMENT_DEBT)
-LARGEST_TOP_UP, LARGEST_BALANCE = Obis("0-0:94.44.2.10"), Obis("0-0:94.44.2.20")
-PREPAYMENT_MODE: Final = [
-    *((BALANCE, charge, "111") for charge in (TARIFF, STANDING, SECONDARY, *DEBTS)),
-    *((EMERGENCY, charge, "111") for charge in (TARIFF, SECONDARY)),
-    *((ACCUMULATED, charge, "111") for charge in (STANDING, TIME_DEBT_1, TIME_DEBT_2)),
-]
-"""Emergency credit pays for energy; the rest is owed meanwhile."""
 POUNDS_AT_MINUS_5: Final = 1
 """currency_scaling_factor: hundred-thousandths."""
 _FREQUENCIES: Final = (3_600, 86_400, 604_800, 2_592_000, 7_776_000)
@@ -100,10 +88,9 @@ _PREPAID_CONTROL = int(_CONTROL | PaymentControl.PREPAYMENT | PaymentControl.DIS
 class PrepaymentFace:
     """The server side of Prepayment on an endpoint."""
 
-    def __init__(self, firmware: Firmware, endpoint: Endpoint, account: Account, meter: Meter, currency: int) -> None:
+    def __init__(self, firmware: Firmware, server: Instance, account: Prepaid, currency: int) -> None:
         self._board = board = firmware.board
         self._account = account
-        self._meter = meter
         self.log = PaymentLog(board.nvm)
         account.kept_with = self.log.image
         self.happened: Callable[[int, LogId], object] = lambda event, log: None
@@ -115,7 +102,7 @@ class PrepaymentFace:
         for name in DEBTS:
             account.charge(name).watch(self._collected)
         account.credit(BALANCE).watch(self._touched)
-        server = self._server = endpoint.serve(Prepayment)
+        self._server = server
         values: dict[Attribute[object], object] = {
             Prepayment.payment_control_configuration: self._control,
             Prepayment.credit_remaining: lambda: account.credit(BALANCE).amount,
@@ -157,8 +144,7 @@ class PrepaymentFace:
     # --- what is shown ---
 
     def _control(self) -> int:
-        prepaid = self._account.payment.account.mode == PaymentMode.PREPAYMENT
-        return _PREPAID_CONTROL if prepaid else _CONTROL
+        return _PREPAID_CONTROL if self._account.prepaid else _CONTROL
 
     def _emergency(self) -> int:
         """What there is of it; before somebody selects it, what there would be."""
@@ -221,7 +207,7 @@ class PrepaymentFace:
 
     def _select(self, command: Prepayment.SelectAvailableEmergencyCredit, request: Request) -> Outcome:
         credit = self._account.credit(EMERGENCY)
-        if self._account.payment.account.mode != PaymentMode.PREPAYMENT:
+        if not self._account.prepaid:
             return Status.FAILURE
         try:
             credit.invoke(3, axdr.i8(0))
@@ -248,9 +234,9 @@ class PrepaymentFace:
             return result, 0
         by_hand = originator != Originator.ENERGY_SERVICE_INTERFACE
         self.happened(EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY if by_hand else EventId.TOPUP_ACCEPTED_VIA_REMOTE, LogId.GENERAL)
-        switch = self._meter.switch
-        state = TopUpResult.SUPPLY_ARMED if switch.state is ARMED else TopUpResult.SUPPLY_OFF
-        return TopUpResult.SUPPLY_ON if switch.closed else state, self.log.added - before[1]
+        supply = self._account.supply
+        state = TopUpResult.SUPPLY_ARMED if supply.armed else TopUpResult.SUPPLY_OFF
+        return TopUpResult.SUPPLY_ON if supply.closed else state, self.log.added - before[1]
 
     def pay(self, code: bytes, amount: int, originator: int = Originator.METER) -> TokenStatus:
         """Credit an authentic token. Beyond the largest top-up or balance nothing is credited."""
@@ -357,7 +343,7 @@ class PrepaymentFace:
             case Prepayment.ChangePaymentMode(proposed_payment_control_configuration=control, cut_off_value=cut_off):
                 prepaid = bool(control & PaymentControl.PREPAYMENT)
                 account.credit(BALANCE).limit = signed(cut_off)
-                account.payment.account.credit_charge_configuration = PREPAYMENT_MODE if prepaid else CREDIT_MODE
+                account.payment.account.credit_charge_configuration = configuration(account.consumed, prepaid=prepaid)
                 mode = PaymentMode.PREPAYMENT if prepaid else PaymentMode.CREDIT
                 account.payment.account.account_mode_and_status = (mode, account.payment.account.status)
                 cause = SnapshotCause.CHANGE_OF_MODE

@@ -1,7 +1,7 @@
 """What the Prepayment cluster says of credit and of friendly credit: status, alarms, times, and the events as they come and go.
 
-Friendly credit is GB's non-disablement: periods of the COSEM schedule `0-0:12.0.1` in which a supply stays that has no credit. Only
-an account in prepayment mode has alarms and events. What was told last is in flash, so that a power cut tells nothing twice.
+Friendly credit is GB's non-disablement: periods in which a supply stays that has no credit. Only an account in prepayment mode has
+alarms and events. What was told last is in flash, so that a power cut tells nothing twice.
 Not here: alarm masks, tamper.
 """
 
@@ -12,16 +12,9 @@ from enum import IntFlag
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from devices.esme.prepayment import BALANCE, EMERGENCY
-from devices.esme.prepayment import Prepayment as Account
-from devices.esme.timed_objects import FRIENDLY_BEGINS, FRIENDLY_ENDS, NON_DISABLEMENT
+from devices.parts.prepaid import BALANCE, EMERGENCY, Prepaid
 from devices.runtime.kernel import DAY, MIN
-from protocols.dlms.cosem import Clock, Schedule
-from protocols.dlms.cosem.account import PaymentMode
 from protocols.dlms.cosem.credit import CreditStatus as State
-from protocols.dlms.cosem.programme import between
-from protocols.dlms.cosem.zone import UTC
-from protocols.dlms.obis import Obis
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.prepayment import AlarmStatus, CreditStatus, Prepayment
@@ -38,7 +31,6 @@ _AHEAD: Final = 8 * DAY
 """As far as a programme of weekdays reaches."""
 _U16: Final = 0xFFFF
 _TOLD: Final = "prepayment/alarms"
-_CLOCK: Final = Obis("0-0:1.0.0")
 _EMERGENCY: Mapping[State, int] = MappingProxyType({
     State.SELECTABLE: int(CreditStatus.EMERGENCY_AVAILABLE),
     State.SELECTED: int(CreditStatus.EMERGENCY_SELECTED),
@@ -73,7 +65,7 @@ GOES: Final = {Condition.FRIENDLY_PERIOD: EventId.FRIENDLY_CREDIT_PERIOD_END}
 class PrepaymentAlarms:
     """Its attributes on a server. `refused`: the alarm of the last top-up. `happened(event, log)`: told of each event."""
 
-    def __init__(self, board: Board, server: Instance, account: Account) -> None:
+    def __init__(self, board: Board, server: Instance, account: Prepaid) -> None:
         self._board = board
         self._account = account
         self.refused = AlarmStatus(0)
@@ -84,10 +76,6 @@ class PrepaymentAlarms:
         server[Prepayment.friendly_credit_warning] = WARNING
         server[Prepayment.remaining_friendly_credit_time] = self.remaining
         server[Prepayment.next_friendly_credit_period] = self._next_period
-
-    @property
-    def _prepaid(self) -> bool:
-        return self._account.payment.account.mode == PaymentMode.PREPAYMENT
 
     def status(self) -> int:
         """The credit status."""
@@ -104,35 +92,24 @@ class PrepaymentAlarms:
     def alarms(self) -> int:
         """The prepayment alarm status."""
         account, status, alarms = self._account, self.status(), self.refused
-        if self._prepaid and status & CreditStatus.LOW:
+        if account.prepaid and status & CreditStatus.LOW:
             alarms |= AlarmStatus.LOW_CREDIT
-        if self._prepaid and status & CreditStatus.EMERGENCY_AVAILABLE:
+        if account.prepaid and status & CreditStatus.EMERGENCY_AVAILABLE:
             alarms |= AlarmStatus.EMERGENCY_AVAILABLE
         if account.on_friendly_credit:
             alarms |= AlarmStatus.FRIENDLY_CREDIT_IN_USE
-        if self._prepaid and account.friendly and self._coming(FRIENDLY_ENDS, WARNING * MIN) is not None:
+        if account.prepaid and account.friendly and account.coming(begins=False, ahead=WARNING * MIN) is not None:
             alarms |= AlarmStatus.FRIENDLY_CREDIT_END_WARNING
         return alarms | (AlarmStatus.DISCONNECTED_BY_CREDIT if account.disabled else 0)
 
     def remaining(self) -> int:
         """Minutes of this friendly period that are left; 0 outside of one."""
-        end = self._coming(FRIENDLY_ENDS, _AHEAD) if self._account.friendly else None
+        end = self._account.coming(begins=False, ahead=_AHEAD) if self._account.friendly else None
         return 0 if end is None else min(-(-(end - self._board.rtc.read()) // MIN), _U16)
 
     def _next_period(self) -> int:
-        begin = self._coming(FRIENDLY_BEGINS, _AHEAD)
+        begin = self._account.coming(begins=True, ahead=_AHEAD)
         return NO_TIME if begin is None else seconds(begin)
-
-    def _coming(self, script: int, ahead: int) -> int | None:
-        """When the schedule next runs a script, UTC ns."""
-        plan, clock, now = self._account.find(NON_DISABLEMENT), self._account.find(_CLOCK), self._board.rtc.read()
-        assert isinstance(plan, Schedule)
-        zone = clock.zone if isinstance(clock, Clock) else UTC
-        found = None
-        for at, item in between(plan, now, now + ahead, zone):
-            if item.selector == script:
-                found = at
-        return found
 
     def look(self) -> None:
         """The account has changed: tell what came and went since the last time."""
@@ -148,7 +125,7 @@ class PrepaymentAlarms:
                 self.happened(event, LogId.GENERAL)
 
     def _holds(self) -> Condition:
-        if not self._prepaid:
+        if not self._account.prepaid:
             return Condition(0)
         account, status = self._account, self.status()
         state = account.credit(EMERGENCY).status
