@@ -33,6 +33,7 @@ TOLD = MIN
 """Until then a device that is struck off has been sent away, by a hub that lost its power meanwhile, too."""
 NOT_FETCHED = 0x809D
 GIVEN = "told/given"
+METERS = ("gsme", "prepay-gas", "mbus-gas")
 
 
 class Ears(Capture):
@@ -120,6 +121,7 @@ class Evidence:
         self.listed = {device.eui64 for device in run.hub.firmware.log} if run.hub.firmware is not None else set()
         self.pan_id = run.hub.firmware.han.stack._network.pan_id
         self.newest, self.gas = 0, run.only.boards.get("gsme")
+        self._meters = [board for label, board in run.only.boards.items() if label in METERS]
         self.secrets = swap_rules.secrets_of(run.hub) if "hht" in run.only.boards else {}
         reading = self._mirror()
         if reading is not None:  # from before
@@ -306,14 +308,18 @@ class Evidence:
         self._fresh.clear()
 
     def _mirror(self):
-        """The gas meter's reading in the mirror, if there is one."""
-        hub = self.run.hub.firmware
-        mirror = hub.mirrors.of(self.gas.eui64) if self.gas is not None and isinstance(hub, hubfw.Firmware) else None
-        reading = None if mirror is None else mirror.gas.reading
-        if reading is not None:
-            self._snapshot = (reading.get(Metering, Metering.reading_snapshot_time) + EPOCH) * S
-            self.newest = max(self.newest, self._snapshot)
-        return reading
+        """The gas meter's reading in the mirror, if there is one. `newest` is of mirrors of other gas meters, too."""
+        hub, own = self.run.hub.firmware, None
+        for meter in self._meters if isinstance(hub, hubfw.Firmware) else ():
+            mirror = hub.mirrors.of(meter.eui64)
+            reading = None if mirror is None else mirror.gas.reading
+            since = None if reading is None else reading.get(Metering, Metering.reading_snapshot_time)
+            if since is not None:
+                snapshot = (since + EPOCH) * S
+                self.newest = max(self.newest, snapshot)
+                if meter is self.gas:
+                    own, self._snapshot = reading, snapshot
+        return own
 
     def replay(self, *to: str) -> None:
         """A stranger says again what it heard, to these, or all who are awake; who does not refuse it has believed it."""
