@@ -137,7 +137,7 @@ class Swap:
     def seal(self) -> bytes:
         """A backup of the hub as it is now."""
         board, credentials = self._board, self._config.credentials
-        contents = backup.take(board.nvm, list(self._log), self._pan(), self.about).build()
+        contents = backup.take(board.nvm, board.eui64, list(self._log), self._pan(), self.about).build()
         number = board.nvm.counter("backup", step=1).next()
         certificate = credentials[0].certificate if credentials else b""
         head = Head(board.eui64, number, board.rtc.read() // S, certificate)

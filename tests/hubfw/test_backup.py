@@ -19,7 +19,10 @@ from hubfw import backup, store
 from hubfw.backup import AHEAD, LEFT, MBUS_MESSAGES, PEERS, Contents
 from hubfw.device_log import DeviceLog
 from hubfw.swap import admit
+from protocols.core.ecc import Curve, generate, public_key
 from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.security import authority as x509_authority
+from protocols.dlms.security.certificates import CertificateType
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.key_establishment.certificates import SUITES, Authority, scalar
 from tests.sim.swap_rules import accepted_again
@@ -30,6 +33,8 @@ METER, DISPLAY = OLD + 2, OLD + 3
 HASH = b"hash of link key"
 CODE = bytes.fromhex("83FED3407A939723A5C639B26916D505C3B5")
 TITLE = b"CLIENT01"
+OLD_TITLE = OLD.to_bytes(8, "big")
+SIGNATURE = CertificateType.DIGITAL_SIGNATURE
 SUITE = SUITES[2]
 
 
@@ -63,7 +68,7 @@ def lived():
 @pytest.fixture(scope="module")
 def contents(lived):
     nvm, log = lived
-    return backup.take(nvm, list(log), Backup(OLD ^ 1 << 56, {METER: HASH, DISPLAY: HASH}), {"type": "hub"})
+    return backup.take(nvm, OLD, list(log), Backup(OLD ^ 1 << 56, {METER: HASH, DISPLAY: HASH}), {"type": "hub"})
 
 
 def sealed(contents, **changes):
@@ -113,6 +118,33 @@ def test_two_backups_never_share_key_and_nonce(contents):
     assert len(bodies) == 3
 
 
+def imported(**changes):
+    """What a security setup keeps."""
+    return {"certificates": [], "pending": {}, "own": {}, "revoked": []} | changes
+
+
+@pytest.mark.req("S-025", part=True)
+def test_of_certificates_those_of_others_go_and_what_was_revoked_stays_so(lived):
+    root = x509_authority.Authority("Root", Curve.P256, Random("root"), (0, 2**62))
+    of = {title: root.certify(title, public_key(generate(Curve.P256, Random(title))), SIGNATURE) for title in (TITLE, OLD_TITLE)}
+    nvm, log = Nvm(Flash()), lived[1]
+    gone, theirs = (b"issuer", b"\x07"), (b"issuer", b"\x08")
+    kept = imported(certificates=list(of.values()), own={0: b"old private"}, pending={1: b"x"}, revoked=[gone])
+    nvm.put({backup.CERTIFICATES: kept})
+    contents = Contents.parse(backup.take(nvm, OLD, list(log), Backup(OLD, {}), {}).build())
+    assert contents.kept[backup.CERTIFICATES] == imported(certificates=[of[TITLE]], revoked=[list(gone)])
+    for before, after in (
+        ({}, imported(certificates=[of[TITLE]], revoked=[list(gone)])),
+        (
+            {backup.CERTIFICATES: imported(own={0: b"private"}, revoked=[theirs])},
+            imported(certificates=[of[TITLE]], own={0: b"private"}, revoked=[list(theirs), list(gone)]),
+        ),
+    ):
+        assert taken_in(contents, before).get(backup.CERTIFICATES) == after
+    without = replace(contents, kept={key: value for key, value in contents.kept.items() if key != backup.CERTIFICATES})
+    assert taken_in(without, {backup.CERTIFICATES: kept}).get(backup.CERTIFICATES)["own"] == {0: b"old private"}
+
+
 @given(st.binary(max_size=300))
 def test_octets_that_are_no_backup_are_refused(octets):
     with pytest.raises(RemoteProtocolError):
@@ -125,6 +157,10 @@ def test_octets_that_are_no_backup_are_refused(octets):
     lambda about, layout, pan, kept: [about, layout, pan, {**kept, "han/network": {}}],
     lambda about, layout, pan, kept: [about, layout, pan, {**kept, "counter/x": 1}],
     lambda about, layout, pan, kept: [about, layout, {**pan, "devices": [[METER, b"short"]]}, kept],
+    lambda about, layout, pan, kept: [about, layout, pan, {**kept, "dlms/certificates": imported(own={0: bytes(32)})}],
+    lambda about, layout, pan, kept: [about, layout, pan, {**kept, "dlms/certificates": imported(pending={1: bytes(32)})}],
+    lambda about, layout, pan, kept: [about, layout, pan, {**kept, "dlms/certificates": imported(certificates=[b"none"])}],
+    lambda about, layout, pan, kept: [about, layout, pan, {**kept, "dlms/certificates": [1]}],
     lambda about, layout, pan, kept: [about, layout, pan],
     lambda about, layout, pan, kept: [about, layout, pan, {f"x{n}": 0 for n in range(2000)}],
 ])  # fmt: skip

@@ -15,6 +15,7 @@ CARRIED = (
     "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
     "prepay/", "wan/application", "wan/packets", "wan/codes", "joining/timeout", "device-history", "dlms/secret/", "dlms/users/",
     "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
+    "dlms/certificates",  # of other parties alone
     "counter/mbus/messages",  # the meters' keys go over, and no message counter is used twice under one
     "mbus/heard/",  # so that a telegram which the old hub has taken is not taken again
 )  # fmt: skip
@@ -24,14 +25,13 @@ LEFT = {
     "counter/": "no counter is set back by a restore, and these keys are this board's own",
     "tunnel/": "opened anew by the successor",
     "swap/": "what became of this board",
-    "image/": "this board's own firmware",
+    "image/": "firmware that is on its way: whoever published it does so again; what each device runs, it tells again",
     "supervision/": "this board's restarts",
     "device/": "carried line by line from the log",
     "device-entry/": "carried line by line from the log",
     "device-log/": "what was told of this board's log",
     "outage/state": "this board's supply",
-    "ota/": "firmware of devices, up to a quarter of a bank each: whoever published it does so again",
-    "dlms/certificates": "with the key pairs of this board's security setup",
+    "ota/": "this board's own firmware",
 }
 
 

@@ -86,6 +86,22 @@ class Saved(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Saved({len(self.certificates)} certificates, keys redacted)"
 
+    def without_own(self, title: bytes) -> Saved:
+        """What the device of this title may hand to another one: what it knows of other parties, and nothing of its own."""
+        return Saved([der for der in self.certificates if not _names(der, title)], {}, {}, self.revoked)
+
+    def with_others(self, handed: Saved) -> Saved:
+        """With what another device handed over; one's own key pairs stay. Raises RemoteProtocolError for private keys in it."""
+        if handed.pending or handed.own:
+            raise CertificateRefused("private keys of another device")
+        certificates = [*self.certificates, *(der for der in handed.certificates if der not in self.certificates)]
+        revoked = [*self.revoked, *(each for each in handed.revoked if each not in self.revoked)]
+        if len(certificates) > MOST:
+            raise CertificateRefused(f"{len(certificates)} certificates")
+        for der in handed.certificates:
+            x509.parse(der)
+        return Saved(certificates, self.pending, self.own, revoked)
+
 
 class CertificateStore:
     """The certificates of one end, and the private keys they are for. Public keys of others go into the material's key set.
@@ -298,6 +314,12 @@ def system_title(certificate: Certificate) -> bytes:
     if len(said) != 1 or len(title := said.pop()) != TITLE_OCTETS or not any(title):
         raise CertificateRefused("the certificate names no system title")
     return title
+
+
+def _names(der: bytes, title: bytes) -> bool:
+    """Whether a certificate that was taken in is of a title; an authority's is of none."""
+    certificate = x509.parse(der)
+    return not certificate.authority and system_title(certificate) == title
 
 
 def _authority(certificate: Certificate) -> Entry:
