@@ -52,6 +52,8 @@ class Config:
     """What its export register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
     tariff: Tariff = STANDARD
+    neutral_detection: bool = False
+    """Voltage as it is where the neutral floats opens its load switch."""
     voltage_limits: tuple[float, float] = (216.2, 253.0)
     """Volts between which supply counts as restored: 230 V, -6 % and +10 %."""
     boot_ns: int = 50 * MS

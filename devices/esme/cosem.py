@@ -139,7 +139,7 @@ def _switch(meter: Meter) -> cosem.DisconnectControl:
 
     return cosem.DisconnectControl(
         "0-0:96.3.10",
-        output_state=lambda: switch.closed,
+        output_state=lambda: meter.tails.contact,
         control_state=lambda: switch.state,
         control_mode=lambda: switch.mode,
         on={

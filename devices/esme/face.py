@@ -16,6 +16,7 @@ STATES: Final = {
     ControlState.READY_FOR_RECONNECTION: "OFF, PRESS B",
 }
 NOT_SAFE: Final = "STILL LIVE: DO NOT TOUCH"
+FAILED: Final = "SWITCH FAILED"
 
 
 def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
@@ -26,5 +27,6 @@ def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
         *([line("EXPORT", amount(exported, 1, 1000, Unit.KILOWATT_HOURS))] if exported else []),
         clock_line(utc),
         line("SUPPLY", "LOST" if supply.lost else STATES[meter.switch.state]),
+        *([FAILED] if meter.contact_fails else []),
     ]
     return shown if meter.switch.closed else [*shown, NOT_SAFE]

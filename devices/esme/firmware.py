@@ -17,6 +17,8 @@ from devices.esme.limits import Limits
 from devices.esme.meter import Meter
 from devices.esme.metering import Commands
 from devices.esme.metering_alarms import MeteringAlarms
+from devices.esme.neutral import EVENTS as NEUTRAL_EVENTS
+from devices.esme.neutral import NeutralWatch
 from devices.esme.prepayment import Prepayment
 from devices.esme.readout import IDENTIFICATION, Readout, on_wire
 from devices.esme.supply import RESTORED, RESTORED_AFTER_LONG, Supply
@@ -56,12 +58,16 @@ CLOCK: Final = Obis("0-0:1.0.0")
 CLOCK_RETRY: Final = MIN
 RECONNECT_BUTTON: Final = "b"
 _SWITCHED: Final = {OPEN: EventId.SUPPLY_OFF, ARMED: EventId.SUPPLY_ARMED, CLOSED: EventId.SUPPLY_ON}
-_GENERAL: Final = (
+_FAILURES: Final = {True: EventId.SUPPLY_DISCONNECT_FAILURE, False: EventId.SUPPLY_CONNECT_FAILURE}
+"""By where the contact of the load switch is, and should not be."""
+CONTACT_FAILED: Final = "switch/failed"
+_FAULTS: Final[tuple[int, ...]] = (EventId.POWER_LOSS, *_FAILURES.values(), *NEUTRAL_EVENTS)
+_GENERAL: Final[tuple[int, ...]] = (
     EventId.CLOCK_ADJ_BACKWARD, EventId.CLOCK_ADJ_FORWARD, *_SWITCHED.values(), *PAYMENT_EVENTS, EventId.EVENT_LOG_CLEARED
 )  # fmt: skip
-_EVENTS: Final = {
+_EVENTS: Final[dict[int, LogId]] = {
     **dict.fromkeys(_GENERAL, LogId.GENERAL),
-    EventId.POWER_LOSS: LogId.FAULT,
+    **dict.fromkeys(_FAULTS, LogId.FAULT),
     EventId.UNAUTHORISE_ACTION_FROM_HAN: LogId.SECURITY,
     **dict.fromkeys((NOT_ADJUSTED, RESTORED, RESTORED_AFTER_LONG), LogId.GBCS_GENERAL),
 }
@@ -84,6 +90,8 @@ class Firmware(firmware.Firmware):
         self.events: EventRecorder | None = None
         self._power: MainsPower | None = None
         self._identifier: Identifier | None = None
+        self._neutral: NeutralWatch | None = None
+        self._contact_failed = bool(board.nvm.get(CONTACT_FAILED, False))
         self.running = False
 
     def boot(self, why: Reset) -> None:
@@ -125,9 +133,10 @@ class Firmware(firmware.Firmware):
         def level_changed() -> None:
             clockwork.watch()
             limits.watch()
+            self._check_contact()
 
         self.meter.metrology.on_level = level_changed
-        self.meter.on_change = self._show
+        self.meter.on_change = self._changed
         board.buttons.on_press = self._press
         self.running = True
         self._show()
@@ -183,6 +192,9 @@ class Firmware(firmware.Firmware):
         self.prepayment.happened = self.prepayment.alarms.happened = events.happened
         clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
         self.meter.switch.watch(lambda state: events.happened(_SWITCHED[state]))
+        if self.config.neutral_detection:
+            self._neutral = NeutralWatch(self, self.meter, lambda event: events.happened(event, LogId.FAULT))
+        self._check_contact()
 
     async def _live(self, han: Han, clock: NetworkClock) -> None:
         await han.join()
@@ -230,6 +242,8 @@ class Firmware(firmware.Firmware):
         if self.running:
             self.meter.supply_changed()
             self.supply.judge()
+            if self._neutral is not None:
+                self._neutral.look()
             if self._power is not None:
                 self._power.look()
             self._show()
@@ -240,6 +254,20 @@ class Firmware(firmware.Firmware):
             self.supply.judge()
         else:
             self.meter.supply_failed(self.supply.failed())
+
+    def _changed(self) -> None:
+        self._check_contact()
+        self._show()
+
+    def _check_contact(self) -> None:
+        """A load switch that did not do what it was told, or did what it was not told, is an event, once."""
+        fails = self.meter.contact_fails
+        if fails is not self._contact_failed:
+            self._contact_failed = fails
+            self.board.nvm.put({CONTACT_FAILED: fails})
+            if fails and self.events is not None:
+                self.events.happened(_FAILURES[self.meter.tails.contact], LogId.FAULT)
+            self._show()
 
     # --- the face ---
 

@@ -120,6 +120,11 @@ class Meter:
     def _flows(self) -> None:
         self.metrology.changed()
 
+    @property
+    def contact_fails(self) -> bool:
+        """The contact of the load switch is not where it should be: the meter senses the voltage behind it."""
+        return self.tails.contact is not self.switch.closed
+
     def _moved(self) -> None:
         self.tails.drive(self.switch.closed)
         self.metrology.save({})
@@ -130,6 +135,7 @@ class Meter:
     def _half_hour(self) -> None:
         rtc = self._board.rtc
         utc = rtc.read()
+        self.tails.drive(self.switch.closed)  # again, where it did not move
         before = self.half_hours.last
         stored: dict[str, object] = {}
         if rtc.valid:

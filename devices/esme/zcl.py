@@ -71,6 +71,6 @@ def _status(meter: Meter, supply: Supply) -> Status:
         status |= Status.POWER_FAILURE
     elif not meter.voltage.inside:
         status |= Status.POWER_QUALITY
-    if not meter.switch.closed:
+    if not meter.tails.contact:
         status |= Status.SERVICE_DISCONNECT_OPEN
     return status

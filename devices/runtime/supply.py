@@ -1,8 +1,8 @@
 """Where a board's power comes from: the mains with an optional hold-up reserve, or a battery.
 
 A supply tells its board, as events of the kernel: power fails, returns, is off, is on, has another voltage. Voltages are volts
-as a meter would measure them. What switched appliances draw is told in watts; no currents, no inrush. A battery is full until it
-is taken out.
+as a meter would measure them. What switched appliances draw and plants deliver is told in watts; no currents, no inrush. A battery
+is full until it is taken out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from devices.runtime.kernel import Kernel, Timer
+from devices.runtime.tails import Tails
 
 
 class Powered(Protocol):
@@ -59,6 +60,8 @@ class Mains:
         self._watchers: list[Callable[[float, float], object]] = []
         self._drawn: dict[str, int] = {}
         self._meters: dict[str, Callable[[], object]] = {}
+        self._plants: dict[str, int] = {}
+        self._tails: dict[str, Tails] = {}
 
     @property
     def drawn(self) -> int:
@@ -69,11 +72,32 @@ class Mains:
         """An appliance draws so much from now on."""
         if self._drawn.get(appliance, 0) != watts:
             self._drawn[appliance] = watts
-            for changed in self._meters.values():
-                changed()
+            self._reckon()
+
+    @property
+    def generated(self) -> int:
+        """W that plants behind the meters deliver: nothing without the network, as their inverters stop on an island."""
+        return sum(self._plants.values()) if self.live and all(each.carries for each in self._tails.values()) else 0
+
+    def generate(self, plant: str, watts: int) -> None:
+        """A plant would deliver so much from now on."""
+        if self._plants.get(plant, 0) != watts:
+            self._plants[plant] = watts
+            self._reckon()
+
+    def tails(self, meter: str) -> Tails:
+        """What lies behind a meter."""
+        found = self._tails.get(meter)
+        if found is None:
+            found = self._tails[meter] = Tails(self.kernel, f"{meter}.tails", self._reckon)
+        return found
+
+    def _reckon(self) -> None:
+        for changed in self._meters.values():
+            changed()
 
     def measure(self, meter: str, changed: Callable[[], object]) -> None:
-        """Call `changed` whenever `drawn` is another, in place of what this meter gave before."""
+        """Call `changed` whenever something flows otherwise, in place of what this meter gave before."""
         self._meters[meter] = changed
 
     @property

@@ -42,9 +42,11 @@ from tools.bench.exchange import Exchange
 from tools.bench.feeder import Outage
 from tools.bench.installation import Installation
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood
+from tools.bench.plant import Generation, metered
 from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
+from tools.bench.tails import FloatingNeutral, SwitchFailures, on_feeders
 from tools.bench.users import User
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -92,6 +94,8 @@ class Home(Declared, frozen=True, kw_only=True):
     """How its hub is put in; it is there already unless said."""
     exchange: Exchange | None = None
     """When its hub gives its place to another one; never unless said."""
+    generation: Generation | None = None
+    """Its own plant, where it has one."""
     publish: Annotated[list[Publication], Meta(max_length=64)] = []
     """What suppliers publish through the hub."""
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
@@ -102,6 +106,7 @@ class Home(Declared, frozen=True, kw_only=True):
             if labels.count(label) > 1:
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
         premises.check(self.device)
+        metered(self.generation, self.device)
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
         hubs = [device for device in self.device if isinstance(device, Hub)]
@@ -189,6 +194,10 @@ class Bench(Declared, frozen=True, kw_only=True):
     """Who is connected to the central company; whoever reads unless said."""
     outage: Annotated[list[Outage], Meta(max_length=64)] = []
     """Losses of supply of whole feeders."""
+    neutral: Annotated[list[FloatingNeutral], Meta(max_length=64)] = []
+    """Neutrals of feeders that break."""
+    switch_failure: Annotated[list[SwitchFailures], Meta(max_length=16)] = []
+    """Populations of load switches that fail."""
     home: Annotated[list[Home], Meta(min_length=1, max_length=256)]
     links: dict[str, str | Annotated[list[str], Meta(max_length=8)]] = {}
     """Endpoint, such as `esme.optical` (`home2/esme.optical` where there are more homes), to its link or links."""
@@ -210,6 +219,7 @@ class Bench(Declared, frozen=True, kw_only=True):
             if self.neighbourhood is not None and (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
                 raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
         feeder.check(self.outage, self.home)
+        on_feeders(self.neutral, self.home)
         self._check_reads()
         owners: dict[str, str] = {}
         for home in self.home:

@@ -13,6 +13,7 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.declared import Declared
 from tools.bench.medium import Metres
 from tools.bench.prepay import Prepay
+from tools.bench.tails import SwitchFault, Turn
 from tools.bench.wire import Wire
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
@@ -192,6 +193,14 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """That interface."""
     end_to_end: bool = False
     """It shares a key with the head end, under which Smart Energy passes by the hub sealed."""
+    measures: Literal["home", "generation"] = "home"
+    """What flows through it: all that the home draws and delivers, or what its plant (`[home.generation]`) delivers."""
+    isolator: Annotated[list[Turn], Meta(max_length=64)] = []
+    """When somebody turns the isolator behind it, which no message reaches; it is on."""
+    switch: SwitchFault | None = None
+    """How its load switch fails; it does not unless said."""
+    neutral_detection: bool = False
+    """Its contactor opens where the voltage is that of a floating neutral."""
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):

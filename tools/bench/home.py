@@ -31,10 +31,11 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.end_to_end import Seal, Sender
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
-from tools.bench import config, device_config, installation, prepay
+from tools.bench import config, device_config, installation, plant, prepay, tails
 from tools.bench.hub_settings import engineer_password, flag, hub_config, slotted, wired
 from tools.bench.identity import GPF, Identity, authority, derive, identify
 from tools.bench.medium import medium
+from tools.bench.plant import shine
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
 from tools.bench.visit import Visit
@@ -159,8 +160,12 @@ class Home:
             made = self.declared[label]
             if isinstance(made, device_config.Hub) and made.prepay is not None and here is None:
                 prepay.people(self, made.prepay)
+            if isinstance(made, device_config.Esme) and (made.isolator or made.switch is not None):
+                tails.hang(board, made)
             if here is None and isinstance(made, device_config.Esme) and made.interface == "wired":
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), made.wire, self.feed)
+        if declared.generation is not None:
+            shine(self, declared.generation)
         self.wan_slot = _wan_slot(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
         if here is None and self.of_kind("consumer-module"):
@@ -317,6 +322,8 @@ def _sealed_under(parts: Parts) -> bytes:
 
 
 def _esme(parts: Parts) -> esme.Config:
+    device = parts.device
+    assert isinstance(device, device_config.Esme)
     return esme.Config(
         install_code=parts.identity.install_code,
         extended_pan_id=_network(parts.home),
@@ -329,6 +336,8 @@ def _esme(parts: Parts) -> esme.Config:
         end_to_end_key=_sealed_under(parts),
         tunnel_protocol=parts.home.profile.tunnel_protocol,
         remote_close=parts.home.profile.remote_close,
+        **plant.registers(device),
+        neutral_detection=device.neutral_detection,
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
     )

@@ -30,7 +30,7 @@ from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
 from hubfw.hub_device import device_name
 from protocols.dlms.cosem import date_time
-from tools.bench import config, feeder, reads
+from tools.bench import config, feeder, reads, tails
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, network
 from tools.bench.medium import service, street
@@ -63,6 +63,8 @@ class Run:
         if declared.read:
             reads.start(declared.read, self.central)
         feeder.strike(declared.outage, self.homes, declared.home)
+        tails.fail(declared.switch_failure, self.homes, self.kernel)
+        tails.float_neutrals(declared.neutral, self.homes, declared.home, self.kernel)
         self.installers = dict(self._installers())
         self.exchanges = dict(self._exchanges())
         doors = dict.fromkeys(door(endpoint, spec.scheme) for endpoint, spec in self.links())
