@@ -1,7 +1,8 @@
 """Hand-held terminals that an engineer brings: heard outside the network for an hour from power-on, in the log for a visit (GBCS).
 
 A terminal establishes a key by inter-PAN, sends its EUI-64 and install code under it, and has ten minutes to join. It leaves when
-the visit is over, or is struck off the log when it has not joined; the hub keeps nothing of it, and joining is as open as before.
+the visit is over, or is struck off the log when it has not joined, or ten minutes after a restart of the hub within the visit; the
+hub keeps nothing of it, and joining is as open as before.
 """
 
 from __future__ import annotations
@@ -38,9 +39,8 @@ class Visitors:
         self._joining: dict[int, Timer] = {}
         """EUI-64 of a terminal that may join yet to the end of its time."""
         coordinator.han.on(DeviceLeft, self._left)
-        for device in log.of(HHT):
-            if not device.joined:  # the hub was restarted when it was to join
-                self._expect(device.eui64)
+        for device in log.of(HHT):  # the hub was restarted when it was to join, in its visit, or when it took its leave
+            self._expect(device.eui64, visit=True)
 
     def start(self) -> None:
         """Power has come."""
@@ -68,15 +68,16 @@ class Visitors:
         self._expect(request.eui64)
         return admission.ADMITTED
 
-    def _expect(self, eui64: int) -> None:
+    def _expect(self, eui64: int, *, visit: bool = False) -> None:
+        """It joins in time, or, where `visit`, is to be done by then."""
         before = self._joining.pop(eui64, None)
         if before is not None:
             before.cancel()
-        self._joining[eui64] = self._firmware.after(JOINING, self._time_is_up, eui64)
+        self._joining[eui64] = self._firmware.after(JOINING, self._time_is_up, eui64, visit)
 
-    def _time_is_up(self, eui64: int) -> None:
+    def _time_is_up(self, eui64: int, visit: bool) -> None:
         device = self._log.get(eui64)
-        if device is not None and device.kind == HHT and not device.joined:
+        if device is not None and device.kind == HHT and (visit or not device.joined):
             self._coordinator.unregister(eui64)
         self._done(eui64)
 

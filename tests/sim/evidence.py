@@ -56,6 +56,8 @@ class Ears(Capture):
             return
         other = int.from_bytes(eui64, "little")
         struck_off = self.gone.get(other, -TOLD)
+        if not list(hub.log):  # a hub as it comes out of its box, while what is around it lives on
+            return
         if hub.log.get(other) is None and now - struck_off > TOLD and aps.DataHeader.parse_from(frame, 0)[0].profile == PROFILE:
             self.outside.append(f"{other:016X} is not in the log, and {outer.source:04X} talks to it at {now}")
 
