@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "objects": "List a DLMS meter's objects, with classes and rights.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
         "readout": "Read out a meter's registers over IEC 62056-21.",
+        "report": "Availability, time between failures, latency and design life, as figures of a run.",
         "replay": "Repeat a run from its journal and compare the digests.",
         "run": "Run a bench file in virtual time.",
         "serve": "Run a bench file in real time, its links open to other programs.",

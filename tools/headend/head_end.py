@@ -30,6 +30,8 @@ PORT = 4059
 OWN = "head end"
 """Who asks where nobody is named."""
 ANSWER_TIMEOUT = 30 * S
+EXCHANGE = "headend.exchange"
+"""Kind of note: a request to a hub's logical device, and how long its answer took."""
 KEPT = 10_000
 """Notices, and answers of one schedule, that are kept: the newest."""
 
@@ -49,6 +51,7 @@ class Line:
 
     def __init__(self, kernel: Kernel, host: Host, hub: str, client: int, sap: int, traffic: Traffic) -> None:
         self._kernel = kernel
+        self._host = host
         self._traffic = traffic
         self._ports = client, sap
         self._splitter = wrapper.Splitter()
@@ -62,6 +65,17 @@ class Line:
     async def exchange(self, request: bytes) -> bytes:
         """Send an APDU (nothing when it is empty) and await the next one. Raises NoAnswer."""
         client, sap = self._ports
+        began, answered = self._kernel.now, False
+        try:
+            answer = await self._exchange(client, sap, request)
+            answered = True
+        finally:
+            # How long it took is for who measures; it is no part of the run.
+            told = {"hub": self._stream.peer, "sap": sap, "apdu": request[:2], "ns": self._kernel.now - began, "answered": answered}
+            self._kernel.log.note(self._host.name, EXCHANGE, told)
+        return answer
+
+    async def _exchange(self, client: int, sap: int, request: bytes) -> bytes:
         if request:
             octets = wrapper.wrap(client, sap, request)
             self._traffic.add(len(octets), self._kernel.now)
