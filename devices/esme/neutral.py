@@ -2,8 +2,8 @@
 
 Where the neutral of a feeder is broken, each home's voltage is what its and its neighbours' loads make of it: anything up to that
 between two phases. The appliances are spared; the meter, on the supply side, has to bear it. Once the voltage was inside its limits
-for long enough the switch is armed, and a hand closes it. It opens one pole: this isolates nothing. A detector at the substation is
-a matter of the feeder.
+for long enough the switch that it opened is armed, and a hand closes it. It opens one pole: this isolates nothing. A detector at
+the substation is a matter of the feeder.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class NeutralWatch:
         """The voltage is this now."""
         volts, opened = self._meter.voltage.decivolts, _OPENED in self._board.nvm
         if volts and not LEAST <= volts <= MOST and not opened:
-            self._board.nvm.put({_OPENED: True})
+            self._board.nvm.put({_OPENED: self._meter.switch.closed})
             self._board.log("neutral.detected", {"by": "meter", "decivolts": volts})
             self._happened(EVENTS[volts > MOST])
             self._meter.switch.disconnect()
@@ -54,5 +54,7 @@ class NeutralWatch:
 
     def _settled(self) -> None:
         self._since = None
+        ours = self._board.nvm.get(_OPENED)
         self._board.nvm.delete(_OPENED)
-        self._meter.switch.arm()
+        if ours:
+            self._meter.switch.arm()

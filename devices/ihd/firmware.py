@@ -97,7 +97,9 @@ class Firmware(ConsumerDisplay):
         total = self._amount(self.electricity, self.electricity.get(Metering.current_summation_delivered))
         return [
             clock_line(self.clock.utc),
-            line("ELECTRICITY", self._amount(self.electricity, demand, rate=True)),
+            line("ELECTRICITY", self._amount(self.electricity, demand, rate=True))
+            if demand is None or demand >= 0
+            else line("EXPORTING", self._amount(self.electricity, -demand, rate=True)),
             line("cost now", self.price.cost(demand, self.electricity.meter)),
             line("total", total),
             line(self.price.label, self.price.text),

@@ -38,6 +38,7 @@ ANSWER = 4 * S
 Wanted = Sequence[tuple[type[Cluster], Sequence[Attribute[Any]]]]
 """What a poll reads: one question for each row."""
 
+_SUMMATIONS = (Metering.current_summation_delivered, Metering.current_summation_received)
 _FORMATTING = (Metering.metering_device_type, Metering.unit_of_measure, Metering.multiplier, Metering.divisor)
 
 
@@ -79,8 +80,19 @@ async def find(han: Han, device_type: int, *, in_hub: bool = False, dwelling: Dw
         except (NoAnswer, Refused):
             continue
         if told.get(Metering.metering_device_type) == device_type and len(told) == len(_FORMATTING):
-            return Meter(eui64, endpoint, *(told[attribute] for attribute in _FORMATTING[1:]))
+            found = Meter(eui64, endpoint, *(told[attribute] for attribute in _FORMATTING[1:]))
+            if len(places) == 1 or not await _generates(han, address, endpoint):
+                return found
     return None
+
+
+async def _generates(han: Han, address: int, endpoint: int) -> bool:
+    """Whether a meter is one of generation: no device type says so, but its registers do."""
+    try:
+        values = await read(han, address, endpoint, Metering, _SUMMATIONS)
+    except (NoAnswer, Refused):
+        return False
+    return values.get(Metering.current_summation_received, 0) > values.get(Metering.current_summation_delivered, 0)
 
 
 async def _formatting(han: Han, eui64: int, address: int, endpoint: int) -> dict[Attribute[Any], Any]:

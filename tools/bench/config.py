@@ -36,6 +36,7 @@ from tools.bench.device_config import (
     PrepayGas,
     Rcp,
     Repeater,
+    WanGas,
     WanModule,
 )
 from tools.bench.exchange import Exchange
@@ -110,14 +111,16 @@ class Home(Declared, frozen=True, kw_only=True):
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
         hubs = [device for device in self.device if isinstance(device, Hub)]
-        if len(hubs) != 1 and (hubs or not any(isinstance(device, Rcp) for device in self.device)):
-            raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp")
+        dongle = any(isinstance(device, Rcp) for device in self.device)
+        if len(hubs) != 1 and (hubs or not (dongle or any(isinstance(device, WanGas) for device in self.device))):
+            raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp or wan-gas")
         if not hubs:
             lost = [
                 device
                 for device in self.device
                 if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater)
                 or (isinstance(device, Esme) and device.interface == "wired")
+                or not (dongle or isinstance(device, WanGas))
             ]
             if lost:
                 raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
@@ -125,7 +128,7 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        settled = Hub | Hht | Rcp | MBusGas | WanModule | ConsumerModule
+        settled = Hub | Hht | Rcp | MBusGas | WanGas | WanModule | ConsumerModule
         rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
@@ -136,7 +139,7 @@ class Home(Declared, frozen=True, kw_only=True):
             if not wired:
                 raise ValueError('a hub with `power = "meter"` needs an electricity meter with `interface = "wired"`')
             wired[0].wire.electrical(hubs[0].milliamps).check()
-        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | PrepayGas)]
+        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | WanGas | PrepayGas)]
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
         if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:

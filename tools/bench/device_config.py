@@ -227,6 +227,13 @@ class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
     """Whether a command may open its valve; if not, it arms it, and a hand at the meter opens it."""
 
 
+class WanGas(AnyDevice, frozen=True, kw_only=True, tag="wan-gas"):
+    """Gas meter with a WAN module of its own, whether there is a hub or not: it calls the head end, and can be asked then."""
+
+    call_minutes: Annotated[int, Meta(ge=5, le=44_640)] = 30
+    """How often it calls; its battery's life goes by that."""
+
+
 class PrepayGas(AnyDevice, frozen=True, kw_only=True, tag="prepay-gas"):
     """Gas meter without an account: its hub has `prepay`."""
 
@@ -280,7 +287,7 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
 
 
 Device = (
-    Hub | Esme | Gsme | MBusGas | PrepayGas | Ihd | Cad | Ppmid
+    Hub | Esme | Gsme | MBusGas | WanGas | PrepayGas | Ihd | Cad | Ppmid
     | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule
 )
 KINDS: dict[str, type[AnyDevice]] = {

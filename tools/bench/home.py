@@ -258,6 +258,10 @@ def _wan_slot(home: Home) -> WanSlot | None:
 
 
 def _modem(home: Home, device: device_config.Device, node: str) -> Modem | None:
+    if isinstance(device, device_config.WanGas):
+        from tools.bench import wan_gas
+
+        return wan_gas.modem(home.net, node)
     if not isinstance(device, device_config.WanModule):
         return None
     from tools.bench import wan_slot
@@ -354,6 +358,7 @@ def _gsme(parts: Parts) -> gsme.Config:
         default_link_key=parts.home.default_link_key,
         sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
         fed_by_hub=device.power == "hub",
+        utrn_secret=parts.identity.key("utrn"),
         wake_period=device.wake_minutes * MIN,
     )
 
@@ -396,6 +401,12 @@ def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
     return mbus.firmware(parts)
 
 
+def _wan_gas(parts: Parts) -> Callable[[Board], Firmware]:
+    from tools.bench import wan_gas
+
+    return wan_gas.firmware(parts)
+
+
 def _hht(parts: Parts) -> hht.Config:
     credentials = () if parts.home.foreign else parts.credentials
     return hht.Config(
@@ -417,6 +428,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         buttons=("emergency", "wake", *"0123456789", "ok"),
     ),
     "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
+    "wan-gas": Kind(_wan_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "ihd": Kind(
         lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home), p.credentials)),
         _mains(0),

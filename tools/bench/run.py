@@ -196,12 +196,15 @@ class Run:
 
     @property
     def commissioned(self) -> bool:
-        """Whether every listed device has joined, every meter can be reached, and the gas mirrors are full.
+        """Whether every listed device has joined, every meter can be reached, the gas mirrors are full, and gas meters of their own
+        way to the head end have called it.
 
-        A home without a hub waits for nobody: who forms its network is outside. So does one with devices that run elsewhere.
+        A home without a hub waits for nobody else: who forms its network is outside. So does one with devices that run elsewhere.
         """
         return all(
-            home.foreign or not home.whole or getattr(home.hub.firmware, "commissioned", False) for home in self.homes.values()
+            (home.foreign or not home.whole or getattr(home.hub.firmware, "commissioned", False))
+            and all(getattr(home[label].firmware, "commissioned", False) for label in home.of_kind("wan-gas"))
+            for home in self.homes.values()
         )
 
     def services(self) -> Iterator[tuple[str, Service]]:
