@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # xdist has no types
+
+from protocols.zigbee.key_establishment.curves import Curve
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("CI") == "true" or os.environ.get("METERBENCH_REQUIRE_ALL") == "1"
@@ -24,6 +27,9 @@ settings.register_profile("dev", max_examples=100, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True, database=None)
 settings.register_profile("soak", max_examples=20_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
+
+# Hundreds of homes have the same seed and so the same keys: a worker multiplies a point by a number once.
+Curve.times = lru_cache(maxsize=4096)(Curve.times)  # type: ignore[method-assign,assignment]
 
 # What `needs(...)` may name: the probe, and the command that installs it.
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
