@@ -29,7 +29,7 @@ settings.register_profile("soak", max_examples=20_000, deadline=None, print_blob
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
 
 # Hundreds of homes have the same seed and so the same keys: a worker multiplies a point by a number once.
-Curve.times = lru_cache(maxsize=4096)(Curve.times)  # type: ignore[method-assign,assignment]
+Curve.times = lru_cache(maxsize=4096)(Curve.times)  # type: ignore[method-assign]
 
 # What `needs(...)` may name: the probe, and the command that installs it.
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
