@@ -64,4 +64,8 @@ class Config:
     """Meter point reference number: the site."""
     customer_id: bytes = b""
     """Customer identification number, where there is one."""
+    utrn_secret: bytes = field(default=bytes(32), repr=False)
+    """What the supplier's prepayment key and the meter's agree on."""
+    utrn_originator: int = 0x90B3D51F30010000
+    """EUI-64 of who sells top-ups."""
     cell: Cell = Cell()

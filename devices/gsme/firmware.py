@@ -5,7 +5,7 @@ complete; the mirror's answer says what waits for the meter. A set that breaks o
 first one is repeated sooner, and not for ever. A mirror that has not answered a complete set is asked for again.
 
 What it does about the answer's flags is `notified`'s, with Metering's commands `commands`', what remote parties tell it
-`messages`', prices `rates`', the valve `valve`'s,
+`messages`', prices `rates`', the valve `valve`'s, prepayment `payments`',
 whom it belongs to `identity`'s.
 """
 
@@ -20,6 +20,7 @@ from devices.gsme.commands import Commands
 from devices.gsme.config import Config
 from devices.gsme.identity import Identity
 from devices.gsme.messages import Messages
+from devices.gsme.payments import Payments
 from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from devices.gsme.update import Update
@@ -78,6 +79,7 @@ class Firmware(firmware.Firmware):
         self.update: Update
         self.rates: Rates
         self.valve: Valve
+        self.payments: Payments | None = None
 
     def boot(self, why: Reset) -> None:
         board, config = self.board, self.config
@@ -139,6 +141,7 @@ class Firmware(firmware.Firmware):
         self._battery_low = battery.low
         self.identity = Identity(board, config, endpoint)
         self.rates.start(endpoint)
+        self.payments = Payments(self, endpoint)
         board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()
@@ -213,8 +216,11 @@ class Firmware(firmware.Firmware):
     def _read(self, row: Mapping[str, object] | None = None) -> int:
         """Take a reading, with a row of the log where one is due; the litres."""
         reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
+        if self.payments is not None:
+            self.payments.taken(reading.litres)
         volume = amount(reading.litres, 1, 1000, Unit.CUBIC_METRES)
-        self.board.display.show([line("GAS", volume), line("VALVE", self.valve.word)])
+        credit = [] if self.payments is None else self.payments.lines
+        self.board.display.show([line("GAS", volume), line("VALVE", self.valve.word), *credit])
         return reading.litres
 
     def _pressed(self, button: str) -> None:

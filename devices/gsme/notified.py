@@ -1,9 +1,9 @@
 """What the gas meter does about the flags that its mirror's answer carries (GB; SE 1.4 annex D.3.3.3).
 
 It acts on firmware, new keys, the wish that it stays awake, attributes to be pushed, messages in the tunnel, snapshots, samples,
-orders for the valve, its site and its customer, and on the logs of prepayment; and on the time, as any mirrored meter may. Flags of
-prices and calendars are raised by a hub that publishes for gas, and fetch what it publishes; in GB, where that comes as messages,
-none is. The other flags of device management it ignores.
+orders for the valve, its site, its customer and its account, and on the logs of prepayment; and on the time, as any mirrored meter
+may. Flags of prices and calendars are raised by a hub that publishes for gas, and fetch what it publishes; in GB, where that comes
+as messages, none is. The other flags of device management it ignores.
 
 Each row is done after the one before, and a hub that does not answer stops none of the next.
 """
@@ -47,6 +47,17 @@ FETCHED: Final = Functional.GET_SNAPSHOT | Functional.GET_SAMPLED_DATA
 SUPPLY: Final = Functional.CHANGE_SUPPLY | Functional.LOCAL_CHANGE_SUPPLY | Functional.SET_UNCONTROLLED_FLOW_THRESHOLD
 """The last of these stands for Set Supply Status, too: GB sends both together."""
 IDENTITY: Final = ManagementCommand.UPDATE_SITE_ID | ManagementCommand.UPDATE_CIN
+ACCOUNT: Final = (
+    PrepaymentCommand.SELECT_AVAILABLE_EMERGENCY_CREDIT
+    | PrepaymentCommand.CHANGE_DEBT
+    | PrepaymentCommand.EMERGENCY_CREDIT_SETUP
+    | PrepaymentCommand.CONSUMER_TOP_UP
+    | PrepaymentCommand.CREDIT_ADJUSTMENT
+    | PrepaymentCommand.CHANGE_PAYMENT_MODE
+    | PrepaymentCommand.SET_LOW_CREDIT_WARNING_LEVEL
+    | PrepaymentCommand.SET_MAXIMUM_CREDIT_LIMIT
+    | PrepaymentCommand.SET_OVERALL_DEBT_CAP
+)
 LOGS: Final = (
     PrepaymentCommand.GET_PREPAY_SNAPSHOT | PrepaymentCommand.GET_TOP_UP_LOG | PrepaymentCommand.GET_DEBT_REPAYMENT_LOG
 )
@@ -97,6 +108,13 @@ async def _fetch_log(meter: Firmware, flags: int) -> None:
     await _fetch_command(meter, flags, WORD[PrepaymentCommand])
 
 
+async def _fetch_payment(meter: Firmware, flags: int) -> None:
+    """An account that there was, or is now, is in the mirror in the same wake."""
+    await _fetch_command(meter, flags, WORD[PrepaymentCommand])
+    if meter.payments is not None and meter.payments.account is not None:
+        await meter.push()
+
+
 async def _fetch_identity(meter: Firmware, flags: int) -> None:
     before = meter.identity.site, meter.identity.customer
     await _fetch_command(meter, flags, WORD[ManagementCommand])
@@ -140,6 +158,7 @@ ROWS: Final = (
     Row(Functional.CBKE_UPDATE_REQUEST, lambda meter, flags: meter.han.renew_certified_key()),
     Row(Functional.TUNNEL_MESSAGE_PENDING, lambda meter, flags: meter.messages.fetch()),
     Row(FETCHED, _fetch_command),
+    Row(ACCOUNT, _fetch_payment),
     Row(LOGS, _fetch_log),
     Row(SUPPLY, _fetch_order),
     Row(IDENTITY, _fetch_identity),

@@ -73,6 +73,8 @@ class Rates:
         self._read = read
         self._published: Published | None = None
         self._split: Split | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        """Told when what is published is another."""
 
     def start(self, endpoint: Endpoint) -> None:
         """Take up what is kept."""
@@ -99,6 +101,7 @@ class Rates:
 
             if several(store):
                 self._split = Split(self._han.firmware, self, self._register, self._read)
+        self.on_change()
 
     # --- fetching ---
 

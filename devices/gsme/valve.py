@@ -6,7 +6,9 @@ armed one on trial: gas may flow, but none is used until it has stabilised and w
 flow closes the valve again; the trial counts as armed, so a battery that goes in it leaves a closed valve. Everything that is known
 of the valve, and the reading at which it moved, is one record.
 
-Not here: supply without credit, and what tamper does (no such sensor): what is set for them is kept and shown.
+Want of credit (`account`) closes it, or does what was set for that.
+
+Not here: what tamper does (no such sensor): what is set for it is kept and shown.
 """
 
 from __future__ import annotations
@@ -183,6 +185,19 @@ class Valve:
         self._save()
         self._show()
         return Status.SUCCESS
+
+    # --- want of credit ---
+
+    def deplete(self) -> None:
+        """There is no credit: as was set for that, else closed."""
+        self._move(SupplyStatus.OFF_ARMED if self.control.policy.depletion == SupplyStatus.OFF_ARMED else SupplyStatus.OFF)
+        self._save()
+
+    def arm(self) -> None:
+        """There is credit again: a closed valve waits for a hand."""
+        if self.status is SupplyStatus.OFF:
+            self._move(SupplyStatus.OFF_ARMED)
+            self._save()
 
     # --- an order for a time ---
 

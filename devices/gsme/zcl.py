@@ -1,8 +1,8 @@
 """The gas meter's endpoint: what it serves, and the set of attributes that it reports to its mirror, in order.
 
 The set is GB's: 5 attributes of Basic, 53 of Prepayment, 55 of Metering, and last that it is complete. The reading's time is in
-it too, so that the mirror's readers can tell a value's age, and what somebody set of uncontrolled flow. `valve` and `identity` add
-theirs. Not here: prepayment.
+it too, so that the mirror's readers can tell a value's age, and what somebody set of uncontrolled flow; of an account that is kept
+here its status, its time, and the last top-up. `valve`, `identity` and `account` add theirs.
 """
 
 from __future__ import annotations
@@ -214,7 +214,17 @@ _BASIC: list[Attribute[object]] = [
     Basic.hardware_version,
     Basic.power_source,
 ]
-_PREPAYMENT: tuple[Attribute[object], ...] = (*ACCOUNT, *(each for attributes in _COSTS.values() for each in attributes))
+_PREPAYMENT: tuple[Attribute[object], ...] = (
+    *ACCOUNT,
+    Prepayment.credit_status,
+    Prepayment.credit_remaining_timestamp,
+    Prepayment.total_credit_added,
+    Prepayment.top_up_date_time[1],
+    Prepayment.top_up_amount[1],
+    Prepayment.top_up_originating_device[1],
+    Prepayment.top_up_code[1],
+    *(each for attributes in _COSTS.values() for each in attributes),
+)
 _METERING: tuple[Attribute[object], ...] = (
     Metering.current_summation_delivered,
     Metering.reading_snapshot_time,

@@ -21,6 +21,7 @@ from protocols.dlms.cosem.payment import Payment
 from protocols.dlms.cosem.token import Judgement, TokenStatus
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.obis import Obis
+from protocols.zigbee.clusters.prepayment import TopUpResult
 
 if TYPE_CHECKING:
     from devices.runtime.board import Board
@@ -94,6 +95,8 @@ class Prepaid:
         self.consumed = tuple(consumed)
         self.judge: Callable[[bytes], Judgement] = refuse
         """What a token is worth, for who can tell."""
+        self.why: TopUpResult | None = None
+        """What the last top-up's refusal is called, where its status does not say it."""
         self.kept_with: Callable[[], dict[str, object]] = dict
         """What else goes to flash in the same transaction."""
         self.find = find
@@ -145,6 +148,11 @@ class Prepaid:
         """The supply is on without credit, because the period is friendly."""
         return self._out and self.friendly and self.supply.closed
 
+    @property
+    def cuts(self) -> bool:
+        """Whether want of credit does anything to the supply."""
+        return True
+
     def coming(self, *, begins: bool, ahead: int) -> int | None:
         """When a friendly period next begins, or ends, within `ahead` ns: UTC ns."""
         return None
@@ -195,7 +203,7 @@ class Prepaid:
     def _supply(self) -> None:
         """No credit in use, no supply; but whoever else opened the switch has his own reasons."""
         out = self._out
-        if out and self.supply.closed and not self.friendly:
+        if out and self.supply.closed and self.cuts and not self.friendly:
             self._disabled = True
             self._board.nvm.put({_DISABLED: True})
             self.supply.disconnect()

@@ -231,7 +231,7 @@ class PrepaymentFace:
         self.alarms.refused = alarm
         if result is not None:
             self.happened(_TOP_UP_REFUSED[result, alarm], LogId.GENERAL)
-            return result, 0
+            return self._account.why or result, 0
         by_hand = originator != Originator.ENERGY_SERVICE_INTERFACE
         self.happened(EventId.TOPUP_ACCEPTED_VIA_MANUAL_ENTRY if by_hand else EventId.TOPUP_ACCEPTED_VIA_REMOTE, LogId.GENERAL)
         supply = self._account.supply

@@ -46,7 +46,7 @@ def words(home):
 
 def test_nothing_waits_and_the_meter_sleeps_on(gas, cost):
     quiet = cost(gas)
-    ignored = [PrepaymentCommand.CHANGE_DEBT, ManagementCommand.RESET_BATTERY_COUNTER, Functional.DISPLAY_MESSAGE]
+    ignored = [ManagementCommand.PUBLISH_CHANGE_OF_TENANCY, ManagementCommand.RESET_BATTERY_COUNTER, Functional.DISPLAY_MESSAGE]
     assert cost(gas, *ignored) == pytest.approx(quiet, rel=0.05)
     assert gas.events("gsme.not-done") == []
     assert words(gas) == [0] * 5

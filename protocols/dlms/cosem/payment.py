@@ -116,6 +116,11 @@ class Payment:
         """Collect a charge's unit once, outside of its time: its method collect."""
         self._collect(charge, self._cost(charge, 1), now)
 
+    def take(self, charge: Charge, amount: int, now: int) -> None:
+        """Collect an amount that somebody else has reckoned. `now`: UTC ns."""
+        if self.account.status == AccountStatus.ACTIVE and amount:
+            self._collect(charge, amount, now)
+
     # --- what there is
 
     @property
