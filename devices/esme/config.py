@@ -7,6 +7,7 @@ from typing import Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
 from devices.parts.dlms_access import Lab
+from devices.parts.specification import LATEST, Version
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
@@ -63,3 +64,5 @@ class Config:
     """Meter point administration number: the site."""
     manufacturer: str = "meterbench"
     model: str = "ESME"
+    version: Version = LATEST
+    """Of its specification, in force when it is installed."""
