@@ -39,6 +39,7 @@ from devices.parts.load_switch import ARMED, CLOSED, OPEN
 from devices.parts.mains_power import MainsPower
 from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.optical_port import OpticalPort
+from devices.parts.specification import Specification
 from devices.parts.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -130,6 +131,9 @@ class Firmware(firmware.Firmware):
         if isinstance(clock, Clock):
             clock.on = {**clock.on, "adjust_to_preset_time": lambda argument: self._believe_hub(clock)}
 
+        self.specification = Specification(board, config.version)
+        self.specification.limit_device(device)
+
         def level_changed() -> None:
             clockwork.watch()
             limits.watch()
@@ -154,6 +158,7 @@ class Firmware(firmware.Firmware):
             self._trust_centre = TrustCentreWatch(self.han, endpoint)
             self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
             self.commands = Commands(self, self.han, endpoint, self.meter, limits, device)
+            self.specification.limit_endpoint(endpoint)
             self.han.add(endpoint)
             if config.end_to_end_key:
                 self.sealed = self._sealed(self.han, endpoint, config.end_to_end_key)
