@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from devices.parts.demand import GAS_KWH_A_YEAR
+from devices.parts.specification import LATEST, Version
 from protocols.zigbee.key_establishment.certificates import Credentials
 
 MINUTE = 60 * 1_000_000_000
@@ -59,6 +60,8 @@ class Config:
     """Of a day."""
     manufacturer: str = "meterbench"
     model: str = "GSME"
+    version: Version = LATEST
+    """Of its specification, in force when it is installed."""
     serial_number: bytes = b"G4 0000001"
     mprn: bytes = b"1234567890"
     """Meter point reference number: the site."""
