@@ -34,6 +34,7 @@ from devices.parts.node import NETWORK
 from devices.parts.ota import running_version
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.parts.screen import amount, line
+from devices.parts.specification import Specification
 from devices.parts.sub_ghz import Silence
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
@@ -141,6 +142,8 @@ class Firmware(firmware.Firmware):
         self._battery_low = battery.low
         self.identity = Identity(board, config, endpoint)
         self.rates.start(endpoint)
+        self.specification = Specification(board, config.version)
+        self.specification.limit_endpoint(endpoint)
         self.payments = Payments(self, endpoint)
         board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
