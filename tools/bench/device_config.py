@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
+from devices.parts.specification import LATEST, SUB_GHZ, Version, has
 from protocols.core.crc import x25
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
@@ -191,6 +192,8 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """How it talks to the hub: by radio, or by the wired meter interface."""
     wire: Wire = Wire()
     """That interface."""
+    version: Version = LATEST
+    """Of its specification on the day it was put in, which it keeps for life."""
     end_to_end: bool = False
     """It shares a key with the head end, under which Smart Energy passes by the hub sealed."""
     measures: Literal["home", "generation"] = "home"
@@ -213,6 +216,13 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     """What it lives on: its own cell, which sleeping spares, or its hub, over a wire; then it hears at any time."""
     band: Literal["2.4-ghz", "sub-ghz"] = "2.4-ghz"
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
+    version: Version = LATEST
+    """Of its specification on the day it was put in, which it keeps for life."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.band == "sub-ghz" and not has(self.version, SUB_GHZ):
+            raise ValueError(f"a meter of version {self.version} has no radio below 1 GHz: that came with {SUB_GHZ}")
 
 
 class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
