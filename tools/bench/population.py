@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
+from devices.parts.specification import LATEST, VERSIONS, Version
 from tools.bench import config
 from tools.bench.device_config import Device, Esme, Gsme, Hub, Ihd, PrepayGas
 from tools.bench.medium import Air, SubGhz
@@ -25,18 +26,28 @@ MOST = 256
 
 
 def population(
-    homes: int, *, seed: int = 1, prepayment: float = PREPAYMENT, failing: float = 0.0, dual_band: bool = False
+    homes: int,
+    *,
+    seed: int = 1,
+    prepayment: float = PREPAYMENT,
+    failing: float = 0.0,
+    dual_band: bool = False,
+    mixed_versions: bool = False,
 ) -> config.Bench:
     """A bench of so many homes. `failing`: where 2.4 GHz does not reach the gas meter, such as `FAILING`. `dual_band`: hubs there
-    and gas meters of homes that do not prepay have a radio below 1 GHz. Raises BadInput for shares and numbers that cannot be.
+    and gas meters of homes that do not prepay have a radio below 1 GHz. `mixed_versions`: meters were put in over the years, each
+    under the version of its day; those with a radio below 1 GHz under the latest. Raises BadInput for shares and numbers that cannot be.
     """
     if not 1 <= homes <= MOST or not (0 <= prepayment <= 1 and 0 <= failing <= 1):
         raise BadInput(f"a population has 1 to {MOST} homes, and shares are from 0 to 1")
     random = Random(f"{seed}/population")
     prepaying = set(random.sample(range(homes), round(homes * prepayment)))
     lost = set(random.sample(range(homes), round(homes * failing)))
+    versions = [[random.choice(VERSIONS) if mixed_versions else LATEST for _ in range(2)] for _ in range(homes)]
     return config.Bench(
-        name="population", seed=seed, home=[_home(n, n in prepaying, n in lost, dual_band and n in lost) for n in range(homes)]
+        name="population",
+        seed=seed,
+        home=[_home(n, n in prepaying, n in lost, dual_band and n in lost, *versions[n]) for n in range(homes)],
     )
 
 
@@ -45,10 +56,12 @@ def prepays(home: config.Home) -> bool:
     return any(isinstance(device, Hub) and device.prepay is not None for device in home.device)
 
 
-def _home(number: int, prepaying: bool, lost: bool, dual_band: bool) -> config.Home:
+def _home(number: int, prepaying: bool, lost: bool, dual_band: bool, electricity: Version, fuel: Version) -> config.Home:
     at = FAR if lost else NEAR
     low = dual_band and not prepaying
-    gas: Device = PrepayGas(at=at) if prepaying else Gsme(at=at, band="sub-ghz" if low else "2.4-ghz")
-    devices: list[Device] = [Hub(prepay=Prepay() if prepaying else None), Esme(at=(0.3, 0.0)), gas, Ihd(at=(4.0, 3.0))]
+    gas: Device = PrepayGas(at=at) if prepaying else Gsme(
+        at=at, band="sub-ghz" if low else "2.4-ghz", version=LATEST if low else fuel
+    )
+    devices: list[Device] = [Hub(prepay=Prepay() if prepaying else None), Esme(at=(0.3, 0.0), version=electricity), gas, Ihd(at=(4.0, 3.0))]
     air = Air(sub_ghz=SubGhz(page=28, channel=5)) if low else Air()
     return config.Home(name=f"home{number + 1}", air=air, device=devices)
