@@ -25,6 +25,8 @@ class Entry(msgspec.Struct, kw_only=True):
     premises: str
     hub: str
     supplier: str | None
+    version: str | None
+    """Of its specification, for a meter that has one."""
     in_service: bool = False
 
 
@@ -48,6 +50,7 @@ class Estate:
                     premises=home.name,
                     hub=hub.name,
                     supplier=device.supplier,
+                    version=getattr(device, "version", None),
                     in_service=device.kind == "hub",
                 )
 
