@@ -129,6 +129,10 @@ class Config:
     """Of that radio."""
     dwellings: tuple[tuple[int, ...], ...] = ()
     """EUI-64s of the devices of each dwelling of a multi-dwelling unit; none: all devices belong together."""
+    image_block: int = 48
+    """Octets of a firmware file that a device is given at once, at most."""
+    image_block_period: int = 0
+    """Least milliseconds between a device's blocks."""
     mirrors: int = 4
     """Battery meters that can have a mirror."""
     core_only: bool = False

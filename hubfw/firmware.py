@@ -38,7 +38,8 @@ from hubfw.han.mirrors import Mirrors
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.han.visitors import Visitors
-from hubfw.hub_device import FIRMWARE_VERSION, HubDevice, SupplyRecord, clock, device_name
+from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name, firmware_version
+from hubfw.image_intake import Intake
 from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
@@ -107,7 +108,7 @@ class Firmware(firmware.Firmware):
         self.events = HubEvents(self, self.esi.endpoint, config, self.log)
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
         self.images = Images(
-            self, self.han, self.esi.endpoint, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
+            self, self.han, self.esi.endpoint, config, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
         )
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.interviews = Interviews(self, self.han, self.log, self.coordinator.admission, lambda eui64: self._strike_off(eui64))
@@ -132,8 +133,9 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
-        self.swap = Swap(board, config, self.log, FIRMWARE_VERSION, self.coordinator.backup)
-        for thing in self.swap.objects():
+        self.swap = Swap(board, config, self.log, firmware_version(board), self.coordinator.backup)
+        intake = Intake(board, config, self.log, self.images, self._save)
+        for thing in (*self.swap.objects(), *intake.objects()):
             self.device.add(thing)
         self.network = self._network()
         self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams, self.network)
@@ -247,8 +249,7 @@ class Firmware(firmware.Firmware):
         self.supervision.start()
 
     def on_power_fail(self) -> None:
-        self.log.save()
-        self.clients.save()
+        self._save()
         self.supply_watch.on_power_fail()
 
     def on_power_return(self) -> None:
@@ -269,6 +270,10 @@ class Firmware(firmware.Firmware):
             from hubfw.flag import Flag  # likewise
 
             meter.path = Flag(self, port, meter, self.clients, self.config.lls_password, baud)
+
+    def _save(self) -> None:
+        self.log.save()
+        self.clients.save()
 
     def _save_log(self) -> None:
         self.log.save()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
 from devices.parts.kept_objects import keep
+from devices.parts.ota import running_version
 from devices.runtime.kernel import S
 from hubfw import swap
 from hubfw.config import Config
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
-FIRMWARE_VERSION: Final = b"01000000"
 
 DEVICE_LOG: Final = "0-0:128.30.3"
 PUSH_SETUP: Final = "0-0:25.9.0"
@@ -71,6 +71,11 @@ class SupplyRecord:
     def plain(self) -> dict[str, int]:
         """For non-volatile memory."""
         return asdict(self)
+
+
+def firmware_version(board: Board) -> bytes:
+    """What the hub runs, eight digits."""
+    return f"{running_version(board):08X}".encode()
 
 
 def device_name(eui64: int) -> bytes:
@@ -128,7 +133,7 @@ class HubDevice(LogicalDevice):
         )
         super().__init__(device_name(board.eui64), [
             clock,
-            cosem.Data("0-0:0.2.1", value=axdr.octets(FIRMWARE_VERSION)),
+            cosem.Data("0-0:0.2.1", value=axdr.octets(firmware_version(board))),
             cosem.Data("0-0:96.1.0", value=axdr.octets(f"{board.eui64:016X}".encode())),
             cosem.Data("0-0:96.1.4", value=axdr.octets(b"hub")),
             cosem.Data("0-0:96.1.6", value=axdr.octets(MAKER)),

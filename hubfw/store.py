@@ -13,7 +13,7 @@ from typing import Any, Final
 from devices.runtime.nvm import Nvm
 
 LAYOUT: Final = "store/layout"
-PRESENT: Final = 2
+PRESENT: Final = 3
 
 Changes = tuple[dict[str, object], list[str]]
 """What to put, and what to delete."""
@@ -29,7 +29,21 @@ def _mirrors_know_their_event(nvm: Nvm) -> Changes:
     return {key: {"event": None, **value} for key, value in stored.items()}, []
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[Nvm], Changes]]] = MappingProxyType({1: _mirrors_know_their_event})
+def _firmware_files_have_places(nvm: Nvm) -> Changes:
+    """2 to 3: a firmware file for devices lies in a numbered place, not under its type; half a one is forgotten."""
+    old = [key for key in nvm.keys("ota/") if key != "ota/version"]
+    put: dict[str, object] = {}
+    names = [key.removesuffix("/upgrade-time") for key in old if key.endswith("/upgrade-time")]
+    for place, name in enumerate(names, 1):
+        put[f"image/offer/{place}"] = [*nvm.get(f"{name}/file"), nvm.get(f"{name}/upgrade-time")]
+        for key in [key for key in old if key.startswith(f"{name}/at/")]:
+            put[f"image/at/{place}/{int(key.rpartition('/')[2]) // 512}"] = nvm.get(key)
+    return put, old
+
+
+MIGRATIONS: Final[Mapping[int, Callable[[Nvm], Changes]]] = MappingProxyType({
+    1: _mirrors_know_their_event, 2: _firmware_files_have_places,
+})  # fmt: skip
 """From a layout to the next one. Layout 1 had no number."""
 
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from devices.runtime.flash import Flash, PowerCut
+from devices.runtime.flash import KIB, Flash, PowerCut
 from devices.runtime.nvm import Nvm
 from hubfw import store
 from hubfw.gas_mirror import GasMirror
+from hubfw.image_flash import ImageFlash
+from protocols.zigbee.ota.image import File
 
 OLD = {
     "mirror/00DB000000000002": {"endpoint": 16, "scheme": 2, "meter": 0x00DB_0000_0000_0002, "at": 5, "values": [[0x0702, 0, 17]]},
     "mirror/00DB000000000003": {"endpoint": 17, "scheme": None, "meter": 0x00DB_0000_0000_0003, "at": 0, "values": []},
     "sap/00DB000000000001": 3,
+    "ota/FFF10502/file": [0xFFF1, 0x0502, 0x02000000, 700],
+    "ota/FFF10502/at/0": b"a" * 512,
+    "ota/FFF10502/at/512": b"b" * 188,
+    "ota/FFF10502/upgrade-time": 0,
+    "ota/FFF10501/file": [0xFFF1, 0x0501, 0x02000000, 9000],
+    "ota/FFF10501/at/0": b"half" * 128,
 }
 """As the first firmware wrote it."""
 
@@ -47,20 +55,30 @@ def test_an_old_flash_is_brought_to_the_present_layout() -> None:
     reading = GasMirror.from_plain(mirror).reading
     assert reading is not None
     assert reading.values == {(0x0702, 0): 17}
+    images = ImageFlash(Nvm(flash), 128 * KIB)
+    (offered,) = images.offered
+    assert offered[1:] == (File(0xFFF1, 0x0502, 0x02000000), 700, 0)
+    assert images.octets(offered.place, 700).read(500, 24) == b"a" * 12 + b"b" * 12
+    assert [key for key in now if key.startswith("ota/") or b"half" in str(now[key]).encode()] == []
     assert store.prepare(Nvm(flash)) == []
 
 
-@pytest.mark.parametrize("operations", range(0, 400, 3))
-def test_a_power_cut_at_any_flash_operation_leaves_the_old_layout_or_the_new_one(operations: int) -> None:
+@pytest.mark.parametrize("operations", range(0, 1300, 7))
+def test_a_power_cut_at_any_flash_operation_leaves_one_layout_or_the_next(operations: int) -> None:
     flash = written(OLD)
     whole = written(OLD)
-    store.prepare(Nvm(whole))
+    layouts = [OLD]
+    for layout, migrate in store.MIGRATIONS.items():
+        nvm = Nvm(whole)
+        put, delete = migrate(nvm)
+        nvm.commit({**put, store.LAYOUT: layout + 1}, delete)
+        layouts.append(plain(whole))
     flash.cut_after(operations)
     try:
         store.prepare(Nvm(flash))
     except PowerCut:
         flash.powered = True
-    assert plain(flash) in (OLD, plain(whole))
+    assert plain(flash) in layouts
     store.prepare(Nvm(flash))
     assert plain(flash) == plain(whole)
 

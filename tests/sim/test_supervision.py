@@ -46,7 +46,7 @@ def test_an_old_flash_is_migrated_and_a_newer_one_left_alone(home) -> None:
     home.hub.nvm.commit({key: old}, [store.LAYOUT])
     home.hub.restart()
     home.run(for_=MIN)
-    assert home.events("hub.migrated") == [{"from": 1}]
+    assert home.events("hub.migrated") == [{"from": 1}, {"from": 2}]
     assert isinstance(home.hub.firmware, Firmware)
     home.run(for_=HOUR)
     assert home.commissioned
@@ -54,6 +54,6 @@ def test_an_old_flash_is_migrated_and_a_newer_one_left_alone(home) -> None:
     kept = {each: home.hub.nvm.get(each) for each in home.hub.nvm.keys("mirror/")}
     home.hub.restart()
     home.run(for_=HOUR)
-    assert home.events("hub.halted") == [{"reason": "layout 99, and this firmware knows 2"}]
+    assert home.events("hub.halted") == [{"reason": "layout 99, and this firmware knows 3"}]
     assert {each: home.hub.nvm.get(each) for each in home.hub.nvm.keys("mirror/")} == kept
     assert not isinstance(home.hub.firmware, Firmware)

@@ -1,0 +1,152 @@
+"""Firmware from the head end: in at the hub's class 18 over the wide-area network, out over the home's, run when that is ordered."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from devices.parts.image_store import image as meter_image
+from devices.parts.ota import MANUFACTURER, SIGNER
+from devices.runtime.kernel import HOUR, MIN, S
+from hubfw.han.images import Progress
+from hubfw.image_intake import IMAGE_TYPE, TRANSFER
+from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import axdr
+from protocols.dlms.cosem import AccessError, ImageStatus
+from protocols.zigbee.clusters.ota import UpgradeStatus
+from protocols.zigbee.key_establishment.certificates import Authority
+from protocols.zigbee.ota.image import File, seal
+
+DISPLAY, GAS = 0x0502, 0x0501
+NEW = 0x02000000
+CONTENTS = bytes(Random(1).getrandbits(8) for _ in range(2000))
+
+
+@pytest.fixture
+def sealed(home):
+    """An image signed by the bench's maker, or by nobody it knows."""
+
+    def make(type=DISPLAY, version=NEW, contents=CONTENTS, hardware=(1, 1), signer=SIGNER, **more):
+        issuer, random = home.only.authority, Random(5).getrandbits
+        if signer is None:
+            issuer, signer = Authority(issuer.suite, 7, 12345), SIGNER
+        file = File(MANUFACTURER, type, version)
+        return seal(file, contents, hardware=hardware, signer=issuer.issue(signer, random), random=random, **more)
+
+    return make
+
+
+def hub_says(home, number):
+    return home.head_end.meter("hub").get(TRANSFER, 18, number)
+
+
+def hand_in(home, name, octets):
+    home.head_end.settle(home.head_end.firmware.hand_in(name, octets))
+
+
+def activate(home, name):
+    home.head_end.settle(home.head_end.firmware.activate(name))
+
+
+def version(home, name):
+    return home.head_end.settle(home.head_end.firmware.version(name))
+
+
+def test_a_display_runs_what_the_head_end_handed_in_once_that_is_ordered(home, sealed):
+    octets = sealed()
+    assert (version(home, "ihd"), version(home, "ppmid")) == ("01000000", "01000000")
+    hand_in(home, "ihd", octets)
+    assert hub_says(home, 6).value == ImageStatus.VERIFICATION_SUCCESSFUL
+    (told,) = hub_says(home, 7).value
+    assert [field.value for field in told.value] == [len(octets), b"FFF1-0502-02000000", octets[-80:]]
+    home.run(for_=20 * MIN)
+    fetched = home.head_end.settle(home.head_end.firmware.downloads("ihd"))
+    assert fetched == {
+        home.board(name).eui64: ("FFF1-0502-02000000", len(octets), Progress.COMPLETE) for name in ("ihd", "ppmid")
+    }
+    home.run(for_=2 * HOUR)
+    assert home.ihd.firmware.update.client.status is UpgradeStatus.WAITING_TO_UPGRADE
+    assert (version(home, "ihd"), version(home, "ppmid")) == ("01000000", "01000000")
+    activate(home, "ihd")
+    assert hub_says(home, 6).value == ImageStatus.ACTIVATION_SUCCESSFUL
+    home.run(for_=2 * MIN)
+    assert (version(home, "ihd"), version(home, "ppmid")) == ("02000000", "02000000")
+    home.hub.cut(off_for=S)
+    home.run(for_=MIN)
+    assert version(home, "ihd") == "02000000"  # nobody asked the display again
+    assert home.head_end.settle(home.head_end.firmware.downloads("ihd")) == {}
+
+
+def test_a_gas_meter_that_sleeps_waits_for_the_word_too(home, sealed):
+    home.run_until(HOUR + 10 * MIN)
+    hand_in(home, "gsme", sealed(GAS, contents=bytes(3000)))
+    home.run(for_=90 * MIN)
+    assert [data["outcome"] for data in home.events("ota", "home1/gsme")][:1] == ["verified"]
+    assert version(home, "gsme") == "01000000"
+    radio = home.gsme.firmware.radio_time.total
+    home.run(for_=HOUR)
+    assert home.gsme.firmware.radio_time.total - radio < 5 * S
+    activate(home, "gsme")
+    home.run(for_=65 * MIN)
+    assert version(home, "gsme") == "02000000"
+
+
+def test_an_electricity_meter_takes_its_own_through_the_tunnel(home):
+    octets = meter_image(bytes.fromhex("02000000"), bytes(range(256)) * 8)
+    assert version(home, "esme") == "01000000"
+    hand_in(home, "esme", octets)
+    home.run(for_=5 * MIN)
+    assert version(home, "esme") == "01000000"
+    activate(home, "esme")
+    home.run(for_=2 * MIN)
+    assert version(home, "esme") == "02000000"
+
+
+def test_the_hub_updates_itself_and_the_home_lives_on(home, sealed):
+    home.run_until(HOUR + 10 * MIN)
+    before = home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading.values
+    hand_in(home, "hub", sealed(IMAGE_TYPE, contents=bytes(20_000)))
+    home.run(for_=10 * MIN)
+    assert version(home, "hub") == "01000000"
+    activate(home, "hub")
+    home.run(for_=20 * S)
+    assert version(home, "hub") == "02000000"
+    assert [data for data in home.events("power", home.hub.name) if data["state"] == "off"] == [{"state": "off"}]
+    assert hub_says(home, 6).value == ImageStatus.ACTIVATION_SUCCESSFUL
+    assert home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading.values == before
+    assert list(home.hub.nvm.keys("image/at/")) == []
+    home.run(for_=10 * MIN)
+    assert home.hub.firmware.commissioned
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+    joins = home.events("han.joined")
+    home.run(for_=HOUR)
+    assert home.events("han.joined") == joins
+    assert home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading.values != before
+
+
+@pytest.mark.parametrize(("bad", "reason"), [
+    ("octet", "the signature is wrong"), ("unsigned", "not signed"), ("stranger", "the signature is wrong"), ("cut", "octets, and"),
+    ("text", "header"), ("nobody", "not in the device log"),
+])  # fmt: skip
+def test_g19_what_is_not_good_is_refused_by_the_hub_and_no_device_hears_of_it(home, sealed, bad, reason):
+    good = sealed()
+    octets = {
+        "octet": good[:300] + b"\x01" + good[301:],
+        "unsigned": seal(File(MANUFACTURER, DISPLAY, NEW), CONTENTS),
+        "stranger": sealed(signer=None),
+        "cut": good[:-60],
+        "text": b"no firmware at all" * 20,
+        "nobody": sealed(destination=0x1234),
+    }[bad]
+    with pytest.raises(AccessError, match="other-reason"):
+        hand_in(home, "ihd", octets)
+    assert hub_says(home, 6).value == ImageStatus.VERIFICATION_FAILED
+    assert hub_says(home, 7) == axdr.array([])
+    assert reason in home.events("hub.image-refused")[0]["reason"]
+    with pytest.raises(RemoteProtocolError):
+        activate(home, "ihd")
+    home.run(for_=10 * MIN)
+    assert home.events("ota") == []
+    hand_in(home, "ihd", good)
+    assert hub_says(home, 6).value == ImageStatus.VERIFICATION_SUCCESSFUL
