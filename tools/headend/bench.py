@@ -25,6 +25,7 @@ from protocols.dlms.reading import names
 from tools.bench.home import Home
 from tools.bench.identity import Identity
 from tools.errors import BadInput, suggest
+from tools.headend.firmware import Updates
 from tools.headend.head_end import OWN, HeadEnd, Line, NoAnswer, Schedule, T
 from tools.headend.head_end import Question as Question
 from tools.headend.outages import Outage, Premises, correlate
@@ -43,6 +44,7 @@ class BenchHeadEnd(HeadEnd):
         super().__init__(kernel, host, password)
         self._feeders = feeders
         self._homes = homes
+        self.firmware = Updates(self, self._place, self._find)
 
     def meter(self, name: str = "esme", *, writes: bool = False) -> Meter:
         """A device by name (`esme`; `home2/esme` where there are several homes).
