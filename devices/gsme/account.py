@@ -92,7 +92,8 @@ class Account(Prepaid):
         kept = board.nvm.get(KEY)
         self._rates = firmware.rates
         self._taken, self._rest, self._day, self._priced = kept or [firmware.register.reading.litres, 0, None, self._present]
-        self._newest, self._mask, self._wrong, self._until = board.nvm.get(_USED, [0, 0, 0, 0])
+        self._newest, mask, self._wrong, self._until = board.nvm.get(_USED, [0, b"", 0, 0])
+        self._mask = int.from_bytes(mask, "big")
         self._timer: Timer | None = None
         self._limits = {
             name: cosem.ExtendedData(
@@ -123,7 +124,7 @@ class Account(Prepaid):
         if limits != at_first or _LIMITS in self._board.nvm:
             kept[_LIMITS] = limits
         if self._newest or self._wrong or self._until:
-            kept[_USED] = [self._newest, self._mask, self._wrong, self._until]
+            kept[_USED] = [self._newest, self._mask.to_bytes(WINDOW // 8, "big"), self._wrong, self._until]
         return kept
 
     @property

@@ -259,7 +259,7 @@ def test_in_a_friendly_period_gas_flows_on_and_stops_at_its_end(story):
     publish(Calendar.PublishCalendar(1, 1, 1, 0, 3, 0, b"friendly", 0, 0, 1), gas)
     entries = [ScheduleEntry(0, 0), ScheduleEntry(2 * 60, 1), ScheduleEntry(5 * 60, 0)]
     publish(Calendar.PublishDayProfile(1, 1, 1, 1, 3, 0, 1, 3, entries), gas)
-    story.order(PrepaymentCommand.CREDIT_ADJUSTMENT, Prepayment.CreditAdjustment(story.event(), 0, 1, 8 * PENNY))
+    story.order(PrepaymentCommand.CREDIT_ADJUSTMENT, Prepayment.CreditAdjustment(story.event(), 0, 1, PENNY // 2))
     story.run.run_until(2 * HOUR + MIN)
     assert story.account.friendly
     story.run.run_until(4 * HOUR + 55 * MIN)
