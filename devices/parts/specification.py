@@ -1,9 +1,9 @@
 """The version of its specification that a meter was installed under: it keeps that for life, and has what that version has.
 
-The version is written to flash at the first power-on and never again: neither new firmware nor another setting changes it. One table
-says which object or cluster came with which version; what an older one lacks is not there, and so refused like anything unknown.
-The papers say that versions live side by side and not in what they differ: names follow SMETS, and the table is meterbench's own
-but for 868 MHz. Not here: what a hub is built to (its own specification), and early meters' loss of functions at a change of supplier.
+The version is written to flash at the first power-on and never again: neither new firmware nor another setting changes it. One
+table says which object or cluster came with which version; what an older one lacks is not there, and so refused like anything
+unknown. The papers say that versions live side by side, not in what they differ: names follow SMETS, and the table is meterbench's
+own but for 868 MHz. Not here: a hub's specification, and what early meters lose at a change of supplier.
 """
 
 from __future__ import annotations
