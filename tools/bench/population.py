@@ -36,7 +36,7 @@ def population(
 ) -> config.Bench:
     """A bench of so many homes. `failing`: where 2.4 GHz does not reach the gas meter, such as `FAILING`. `dual_band`: hubs there
     and gas meters of homes that do not prepay have a radio below 1 GHz. `mixed_versions`: meters were put in over the years, each
-    under the version of its day; those with a radio below 1 GHz under the latest. Raises BadInput for shares and numbers that cannot be.
+    under the version of its day; those with a radio below 1 GHz under the latest. Raises BadInput for what cannot be.
     """
     if not 1 <= homes <= MOST or not (0 <= prepayment <= 1 and 0 <= failing <= 1):
         raise BadInput(f"a population has 1 to {MOST} homes, and shares are from 0 to 1")
