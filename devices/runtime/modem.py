@@ -55,7 +55,7 @@ class Modem:
 
     def _decide(self, address: str, answer: Answer) -> None:
         host = self._net.host(address)
-        if self.covered and (self.host is host or not host.up):
+        if self.covered and host.covered and (self.host is host or not host.up):
             self.host = host
             host.up = True
             answer(host)

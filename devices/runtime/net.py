@@ -70,7 +70,7 @@ class Net:
     def passages(self, source: str, destination: str, data: bytes) -> list[tuple[int, bytes]]:
         """As `passage`, for a datagram: none or several."""
         host = self.hosts.get(destination)
-        if host is None or not host.up or not self.hosts[source].up or (source, destination) in self._blocked:
+        if host is None or not host.reachable or not self.hosts[source].reachable or (source, destination) in self._blocked:
             return []
         if self.faults is None:
             return [(self.latency, data)]
@@ -91,6 +91,8 @@ class Host:
         self.net = net
         self.name = name
         self.up = True
+        self.covered = True
+        """False: out of the network's reach, so that nothing passes and it tells no time."""
         self.streams: dict[tuple[int, str, int], Stream] = {}
         self.sockets: dict[int, Socket] = {}
         self._listeners: dict[int, Callable[[Stream], object]] = {}
@@ -128,9 +130,14 @@ class Host:
         socket = self.sockets[port] = Socket(self, port)
         return socket
 
+    @property
+    def reachable(self) -> bool:
+        """It has power, and a network around it."""
+        return self.up and self.covered
+
     def network_time(self) -> int | None:
         """UTC in ns as the cellular network tells it; None while the host is not on the network."""
-        return self.net.kernel.utc if self.up else None
+        return self.net.kernel.utc if self.reachable else None
 
     def reset(self) -> None:
         """The owner's power is gone: listeners and streams with it. Peers are not told."""

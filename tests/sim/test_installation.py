@@ -32,6 +32,12 @@ def test_without_wan_it_is_complete_as_no_wan_and_a_repeat_visit_completes_it(bu
     assert home.commissioned  # the home network is
     with pytest.raises(NoAnswer):
         home.head_end.meter("hub").names()
+    clocks = [board.rtc for board in home.only.boards.values()]
+    home.run_until(10 * HOUR - MIN)
+    assert not any(clock.valid for clock in clocks)  # the time comes by the WAN
+    assert home.esme.firmware.meter.half_hours.rows() == []  # and rows need one
+    home.run(for_=3 * MIN)
+    assert all(clock.valid and abs(clock.read() - home.kernel.utc) < S for clock in clocks)
     home.run_until(25 * HOUR)
     first, second = home.installers["home1"].record
     assert (second.visit, second.outcome, second.reason) == (2, Outcome.COMPLETE, "")
@@ -58,7 +64,7 @@ def test_or_it_is_aborted_and_all_is_taken_away_until_the_next_visit(build):
 
 def test_visits_end_where_the_wan_never_comes(build):
     home = build(TEXT.replace("wan_from_h = 10", "wan_from_h = 8_000\nvisits = 2"))
-    home.run_until(5 * DAY)
+    home.run_until(50 * HOUR)
     assert outcomes(home) == [Outcome.NO_WAN] * 2
 
 

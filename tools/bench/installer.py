@@ -2,7 +2,8 @@
 
 No answer of the hub is "no WAN": then all is taken away again or left in place, as the bench file says, and another visit follows
 until one ends well or there were as many as may be. A visit whose home network does not come together is aborted, too.
-Not modelled: the WAN's time, which a hub without WAN still has; old meters that stay; who pays for the second visit.
+A hub without WAN has no time to give, so nobody's clock is set until there is one. Not modelled: old meters that stay; who pays for
+the second visit.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from devices.runtime.supply import Battery
 from hubfw.sap_table import HUB
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.reading import names
-from tools.bench.bridges import OUTSIDE
 from tools.bench.commissioning import missing
-from tools.bench.home import HEAD_END, LISTENER, Home
+from tools.bench.home import Home
 from tools.bench.installation import Installation, hub_of
 from tools.headend.head_end import HeadEnd
 
@@ -139,7 +139,4 @@ class Installer:
         self._away.clear()
 
     def _wan(self, there: bool) -> None:
-        hub, change = self._home.hub.name, self._home.net.heal if there else self._home.net.partition
-        for other in (HEAD_END, LISTENER, OUTSIDE):
-            change(hub, other)
-            change(other, hub)
+        self._home.net.host(self._home.hub.name).covered = there
