@@ -7,7 +7,7 @@ reach at that frequency, and below 1 GHz is not. Not here: walls, flats, a mediu
 from __future__ import annotations
 
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 from devices.parts.specification import LATEST, VERSIONS, Version
 from tools.bench import config
@@ -59,9 +59,9 @@ def prepays(home: config.Home) -> bool:
 def _home(number: int, prepaying: bool, lost: bool, dual_band: bool, electricity: Version, fuel: Version) -> config.Home:
     at = FAR if lost else NEAR
     low = dual_band and not prepaying
-    gas: Device = PrepayGas(at=at) if prepaying else Gsme(
-        at=at, band="sub-ghz" if low else "2.4-ghz", version=LATEST if low else fuel
-    )
-    devices: list[Device] = [Hub(prepay=Prepay() if prepaying else None), Esme(at=(0.3, 0.0), version=electricity), gas, Ihd(at=(4.0, 3.0))]
+    band: Literal["2.4-ghz", "sub-ghz"] = "sub-ghz" if low else "2.4-ghz"
+    gas: Device = PrepayGas(at=at) if prepaying else Gsme(at=at, band=band, version=LATEST if low else fuel)
+    hub, meter = Hub(prepay=Prepay() if prepaying else None), Esme(at=(0.3, 0.0), version=electricity)
+    devices: list[Device] = [hub, meter, gas, Ihd(at=(4.0, 3.0))]
     air = Air(sub_ghz=SubGhz(page=28, channel=5)) if low else Air()
     return config.Home(name=f"home{number + 1}", air=air, device=devices)
