@@ -14,7 +14,7 @@ from devices.runtime.board import Reset
 from devices.runtime.radio import TxStatus
 from protocols.core.effects import Effect, Send
 from protocols.spinel.message import Status
-from protocols.spinel.rcp import Configure, Measure, Rcp, Transmit
+from protocols.spinel.rcp import Configure, Listen, Measure, Rcp, Transmit
 
 HOST: Final = "rcp"
 """The UART, to which a host is plugged."""
@@ -45,8 +45,13 @@ class Firmware(firmware.Firmware):
                     self._tune(effect)
                 case Transmit(handle=handle, psdu=psdu):
                     self.board.radio.transmit(handle, psdu)
+                case Listen(scan=scan, duration=duration):
+                    self.after(duration, self._listened, scan)
                 case Measure(channel=channel, duration=duration):
                     self.board.radio.measure(channel=channel, duration=duration)
+
+    def _listened(self, scan: int) -> None:
+        self._apply(self._rcp.listened(scan))
 
     def _tune(self, wanted: Configure) -> None:
         radio = self.board.radio

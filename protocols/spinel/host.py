@@ -11,12 +11,13 @@ user's to hold.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import RemoteProtocolError
+from protocols.spinel.beacon import ScanBeacon
 from protocols.spinel.hdlc_lite import Decoder, encode
 from protocols.spinel.message import Command, EnergyScanResult, Message, Property, Received, Status, unpack
 
@@ -27,7 +28,7 @@ WAITING: Final = 64
 LONGEST: Final = 0xFFFF * 1_000_000
 """ns that a channel can be listened to for its energy."""
 _TRANSACTIONS: Final = 15
-_ENERGY: Final = b"\2"
+_IDLE, _BEACONS, _ENERGY = b"\0", b"\1", b"\2"
 _MS: Final = 1_000_000
 _RESETS: Final = range(112, 128)
 _NO_ADDRESS: Final = 0xFFFE
@@ -77,6 +78,18 @@ class Measured(Effect, frozen=True):
     rssi: int | None
 
 
+class Found(Effect, frozen=True):
+    """A network answered the scan."""
+
+    beacon: ScanBeacon
+
+
+class Scanned(Effect, frozen=True):
+    """The scan for networks has ended; `whole`: on all channels."""
+
+    whole: bool
+
+
 class Refused(Effect, frozen=True):
     """The co-processor does not take a setting, and says why."""
 
@@ -107,6 +120,7 @@ class Host:
         self._tuning: Tuning | None = None
         self._set: dict[Property, bytes] = {}
         self._measuring: int | None = None
+        self._scanning = False
 
     @property
     def tuned(self) -> bool:
@@ -149,13 +163,28 @@ class Host:
     def measure(self, channel: int, duration: int, now: int) -> list[Effect]:
         """Listen to one channel for `duration` ns, in whole ms; `Measured` tells of it. One under way is forgotten."""
         self._now = now
-        if not self.ready or duration > LONGEST or len(self._queue) >= WAITING:
+        if not self.ready or self._scanning or duration > LONGEST or len(self._queue) >= WAITING:
             self._effects.append(Measured(None))
         else:
             self._measuring = channel
             self._ask(Property.MAC_SCAN_MASK, bytes((channel,)))
             self._ask(Property.MAC_SCAN_PERIOD, max(1, -(-duration // _MS)).to_bytes(2, "little"))
             self._ask(Property.MAC_SCAN_STATE, _ENERGY)
+        return self._take()
+
+    def scan(self, channels: Iterable[int], duration: int, now: int) -> list[Effect]:
+        """Ask for beacons on each channel, `duration` ns (in whole ms) on each; `Found` tells of each, `Scanned` of the end.
+
+        Meanwhile nothing is sent, and nothing else heard.
+        """
+        self._now = now
+        if not self.ready or self._scanning or self._measuring is not None or duration > LONGEST:
+            self._effects.append(Scanned(False))
+        else:
+            self._scanning = True
+            self._ask(Property.MAC_SCAN_MASK, bytes(channels))
+            self._ask(Property.MAC_SCAN_PERIOD, max(1, -(-duration // _MS)).to_bytes(2, "little"))
+            self._ask(Property.MAC_SCAN_STATE, _BEACONS)
         return self._take()
 
     # --- the line ---
@@ -178,6 +207,10 @@ class Host:
         return self._take()
 
     def _message(self, message: Message) -> None:
+        if message.command == Command.PROPERTY_INSERTED and message.property == Property.MAC_SCAN_BEACON and not message.interface:
+            if self._scanning:
+                self._effects.append(Found(ScanBeacon.parse(message.value)))
+            return
         if message.command != Command.PROPERTY_IS or message.interface:
             return
         if message.transaction and message.transaction == self._transaction and self._current is not None:
@@ -190,6 +223,8 @@ class Host:
             if result.channel == self._measuring:
                 self._measuring = None
                 self._effects.append(Measured(result.rssi))
+        elif message.property == Property.MAC_SCAN_STATE and message.value == _IDLE:
+            self._scanned(True)
         elif message.property == Property.LAST_STATUS and unpack(message.value)[0] in _RESETS:
             self._forget()
             self.ready = True
@@ -204,8 +239,10 @@ class Host:
             self._effects.append(Confirmed(asked.handle, status, message.value[at : at + 1] == b"\1"))
         elif status != Status.OK:
             self._effects.append(Refused(asked.property, status))
-            if asked.property is Property.MAC_SCAN_STATE:
+            if asked.property in (Property.MAC_SCAN_MASK, Property.MAC_SCAN_STATE):
+                self._queue = deque(each for each in self._queue if each.property is not Property.MAC_SCAN_STATE)
                 self._unmeasured()
+                self._scanned(False)
         self._next()
 
     # --- what is asked for ---
@@ -242,6 +279,7 @@ class Host:
         under_way = [*([] if self._current is None else [self._current]), *self._queue]
         self._effects += [Confirmed(asked.handle, Status.NO_ACK, False) for asked in under_way if asked.handle is not None]
         self._unmeasured()
+        self._scanned(False)
         self._current = None
         self._queue.clear()
         self._set.clear()
@@ -250,6 +288,11 @@ class Host:
         if self._measuring is not None:
             self._measuring = None
             self._effects.append(Measured(None))
+
+    def _scanned(self, whole: bool) -> None:
+        if self._scanning:
+            self._scanning = False
+            self._effects.append(Scanned(whole))
 
     def _take(self) -> list[Effect]:
         effects, self._effects = self._effects, []

@@ -1,8 +1,8 @@
 """The radio co-processor: what a dongle runs. A host drives it over a serial line, and it drives an 802.15.4 radio.
 
 OpenThread's Spinel, version 4.3, as hosts of Thread and ZigBee use it: reset, PHY and MAC settings, raw frames both ways, source
-matching for sleepers, energy scans, promiscuous mode. The radio acknowledges and retries by itself. Frames with a wrong checksum,
-other interfaces and answers meet with silence; what cannot be done with the status that says so.
+matching for sleepers, scans for energy and for networks, promiscuous mode. The radio acknowledges and retries by itself. Frames
+with a wrong checksum, other interfaces and answers meet with silence; what cannot be done with the status that says so.
 
 Not here: time-stamped transmission, frame counters and MAC security (ZigBee has none), several hosts (multipan).
 """
@@ -18,6 +18,8 @@ from typing import Final
 from protocols.core.crc import append_kermit
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import DecodeError, RemoteProtocolError
+from protocols.spinel import values
+from protocols.spinel.beacon import ScanBeacon
 from protocols.spinel.hdlc_lite import Decoder, encode
 from protocols.spinel.message import (
     Command,
@@ -30,6 +32,7 @@ from protocols.spinel.message import (
     ToTransmit,
     pack,
 )
+from protocols.spinel.values import Refused
 
 VERSION: Final = "METERBENCH-RCP/1.0; SIMULATION"
 PROTOCOL: Final = pack(4) + pack(3)
@@ -49,10 +52,12 @@ STRONGEST: Final = -35
 WAITING: Final = 16
 """Frames that may wait to be sent."""
 MS: Final = 1_000_000
-_NO_ADDRESS: Final = 0xFFFE
+_NO_ADDRESS, _EVERY_PAN = 0xFFFE, 0xFFFF
+_BEACON_REQUEST: Final = bytes.fromhex("0308ffffffff07")
+"""To everybody; between its second octet and the third the sequence number goes."""
 _U16, _I8 = Struct("<H"), Struct("<b")
 _SHORTEST, _LONGEST, _FCS = 5, 127, 2
-_SCAN_ENERGY = 2
+_SCAN_BEACON, _SCAN_ENERGY = 1, 2
 SYMBOLS: Final = 128_000
 """How long the energy of the channel is listened for: 8 symbols, ns."""
 NO_RSSI: Final = 127
@@ -77,6 +82,13 @@ class Transmit(Effect, frozen=True):
     psdu: bytes
 
 
+class Listen(Effect, frozen=True):
+    """Call `listened` with `scan` in `duration` ns."""
+
+    scan: int
+    duration: int
+
+
 class Measure(Effect, frozen=True):
     """Listen to a channel for `duration` ns; the radio tells of each in turn (`measured`). Only while it is tuned in."""
 
@@ -84,15 +96,13 @@ class Measure(Effect, frozen=True):
     duration: int
 
 
-class _Refused(Exception):
-    def __init__(self, status: Status) -> None:
-        self.status = status
-
-
 @dataclass(slots=True, eq=False)
 class _Scan:
     left: list[int]
     period: int
+    active: bool = False
+    """Beacons are asked for; otherwise energy is measured."""
+    number: int = 0
 
 
 def rssi(lqi: int) -> int:
@@ -107,6 +117,7 @@ class Rcp:
         self._eui64 = eui64
         self._decoder = Decoder()
         self._handle = 0
+        self._scans = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -158,7 +169,7 @@ class Rcp:
             return [_status(message.transaction, Status.PROPERTY_NOT_FOUND)]
         try:
             return self._access(message, Property(message.property or 0), row)
-        except _Refused as refused:
+        except Refused as refused:
             return [_status(message.transaction, refused.status)]
 
     def _access(self, message: Message, name: Property, row: _Row) -> list[Effect]:
@@ -177,21 +188,23 @@ class Rcp:
             return [*row.insert(self, value), _say(transaction, name, value, Command.PROPERTY_INSERTED)]
         if message.command == Command.PROPERTY_REMOVE and row.remove is not None:
             return [*row.remove(self, value), _say(transaction, name, value, Command.PROPERTY_REMOVED)]
-        raise _Refused(Status.INVALID_COMMAND_FOR_PROPERTY)
+        raise Refused(Status.INVALID_COMMAND_FOR_PROPERTY)
 
     # --- frames
 
     def _stream(self, transaction: int, value: bytes) -> list[Effect]:
         if not (self._enabled and self._raw):
-            raise _Refused(Status.INVALID_STATE)
+            raise Refused(Status.INVALID_STATE)
         try:
             frame = ToTransmit.parse(value)
         except DecodeError:
-            raise _Refused(Status.PARSE_ERROR) from None
+            raise Refused(Status.PARSE_ERROR) from None
         if not _SHORTEST <= len(frame.psdu) <= _LONGEST or (frame.channel is not None and frame.channel not in CHANNELS):
-            raise _Refused(Status.INVALID_ARGUMENT)
+            raise Refused(Status.INVALID_ARGUMENT)
         if len(self._sending) >= WAITING:
-            raise _Refused(Status.NOMEM)
+            raise Refused(Status.NOMEM)
+        if self._looks_around is not None:
+            raise Refused(Status.BUSY)
         effects: list[Effect] = []
         if frame.channel is not None and frame.channel != self._channel:
             self._channel = frame.channel
@@ -212,7 +225,13 @@ class Rcp:
         return [_say(transaction, Property.LAST_STATUS, told)]
 
     def receive(self, psdu: bytes, lqi: int, now: int) -> list[Effect]:
-        """The radio heard a frame. `lqi`: 0 to 255."""
+        """The radio heard a frame. `lqi`: 0 to 255. While it looks around, beacons count and nothing else (clause 7.5.2.1.2)."""
+        if (scan := self._looks_around) is not None:
+            try:
+                beacon = ScanBeacon.heard(psdu, scan.left[0], rssi(lqi), lqi)
+            except RemoteProtocolError:
+                return []
+            return [_say(0, Property.MAC_SCAN_BEACON, beacon.build(), Command.PROPERTY_INSERTED)]
         if not (self._enabled and self._raw):
             return []
         phy = PhyData(self._channel, lqi, now // 1000)
@@ -225,8 +244,10 @@ class Rcp:
     # --- energy
 
     def _measure(self, who: _Scan | int, channel: int, duration: int) -> Effect:
+        if self._looks_around is not None:
+            raise Refused(Status.BUSY)
         if len(self._measuring) >= WAITING:
-            raise _Refused(Status.NOMEM)
+            raise Refused(Status.NOMEM)
         self._measuring.append(who)
         return Measure(channel, duration)
 
@@ -249,100 +270,135 @@ class Rcp:
             effects.append(_say(0, Property.MAC_SCAN_STATE, bytes(1)))
         return effects
 
+    # --- active scan
+
+    @property
+    def _looks_around(self) -> _Scan | None:
+        return self._scan if self._scan is not None and self._scan.active else None
+
+    @property
+    def _scan_state(self) -> int:
+        return 0 if self._scan is None else _SCAN_BEACON if self._scan.active else _SCAN_ENERGY
+
+    def _look(self, scan: _Scan) -> list[Effect]:
+        """Ask for beacons on the next channel."""
+        self._handle += 1
+        request = _BEACON_REQUEST[:2] + bytes((self._handle & 0xFF,)) + _BEACON_REQUEST[2:]
+        return [self._configure(), Transmit(self._handle, append_kermit(request)), Listen(scan.number, scan.period * MS)]
+
+    def listened(self, scan: int) -> list[Effect]:
+        """The time on one channel of a scan is over."""
+        current = self._looks_around
+        if current is None or current.number != scan:
+            return []  # it was called off
+        current.left.pop(0)
+        if current.left:
+            return self._look(current)
+        self._scan = None
+        return [self._configure(), _say(0, Property.MAC_SCAN_STATE, bytes(1))]
+
     # --- settings
 
     def _configure(self) -> Configure:
         if not self._enabled:
             return Configure(None)
+        if (scan := self._looks_around) is not None:
+            return Configure(scan.left[0], _EVERY_PAN, _NO_ADDRESS, self._extended)
         return Configure(
             self._channel, self._pan_id, self._short, self._extended, self._listens or bool(self._promiscuous),
             bool(self._promiscuous),
         )  # fmt: skip
 
     def _set_enabled(self, value: bytes) -> list[Effect]:
-        self._enabled = _boolean(value)
+        self._enabled = values.boolean(value)
         if not self._enabled:
             self._scan = None
             self._measuring.clear()
         return [self._configure()]
 
     def _set_raw(self, value: bytes) -> list[Effect]:
-        self._raw = _boolean(value)
+        self._raw = values.boolean(value)
         return []
 
     def _set_channel(self, value: bytes) -> list[Effect]:
         if len(value) != 1 or value[0] not in CHANNELS:
-            raise _Refused(Status.INVALID_ARGUMENT)
+            raise Refused(Status.INVALID_ARGUMENT)
         self._channel = value[0]
         return [self._configure()]
 
     def _set_pan_id(self, value: bytes) -> list[Effect]:
-        self._pan_id = _u16(value)
+        self._pan_id = values.u16(value)
         return [self._configure()]
 
     def _set_short(self, value: bytes) -> list[Effect]:
-        self._short = _u16(value)
+        self._short = values.u16(value)
         return [self._configure()]
 
     def _set_extended(self, value: bytes) -> list[Effect]:
         if len(value) != 8:
-            raise _Refused(Status.PARSE_ERROR)
+            raise Refused(Status.PARSE_ERROR)
         self._extended = int.from_bytes(value, "big")
         return [self._configure()]
 
     def _set_listens(self, value: bytes) -> list[Effect]:
-        self._listens = _boolean(value)
+        self._listens = values.boolean(value)
         return [self._configure()]
 
     def _set_promiscuous(self, value: bytes) -> list[Effect]:
         if len(value) != 1 or value[0] > 2:
-            raise _Refused(Status.INVALID_ARGUMENT)
+            raise Refused(Status.INVALID_ARGUMENT)
         self._promiscuous = value[0]
         return [self._configure()]
 
     def _set_power(self, value: bytes) -> list[Effect]:
-        self._power = _i8(value)
+        self._power = values.i8(value)
         return []
 
     def _set_threshold(self, value: bytes) -> list[Effect]:
-        self._threshold = _i8(value)
+        self._threshold = values.i8(value)
         return []
 
     def _set_matching(self, value: bytes) -> list[Effect]:
-        self._matching = _boolean(value)
+        self._matching = values.boolean(value)
         return []
 
     def _set_scan_mask(self, value: bytes) -> list[Effect]:
         if any(channel not in CHANNELS for channel in value):
-            raise _Refused(Status.INVALID_ARGUMENT)
+            raise Refused(Status.INVALID_ARGUMENT)
         self._scan_mask = list(value) or list(CHANNELS)
         return []
 
     def _set_scan_period(self, value: bytes) -> list[Effect]:
-        self._scan_period = _u16(value) or 1
+        self._scan_period = values.u16(value) or 1
         return []
 
     def _set_scan(self, value: bytes) -> list[Effect]:
-        if len(value) != 1 or value[0] not in (0, _SCAN_ENERGY):
-            raise _Refused(Status.INVALID_ARGUMENT)
+        if len(value) != 1 or value[0] not in (0, _SCAN_BEACON, _SCAN_ENERGY):
+            raise Refused(Status.INVALID_ARGUMENT)
         if value[0] and self._scan is not None:
-            raise _Refused(Status.IN_PROGRESS)
+            raise Refused(Status.IN_PROGRESS)
         if not value[0]:
-            self._scan = None
-            return []
+            away, self._scan = self._looks_around, None
+            return [] if away is None else [self._configure()]
         if not self._enabled:
-            raise _Refused(Status.INVALID_STATE)
-        scan = _Scan(list(self._scan_mask), self._scan_period)
-        effects = [self._measure(scan, scan.left[0], scan.period * MS)]
+            raise Refused(Status.INVALID_STATE)
+        self._scans += 1
+        scan = _Scan(list(self._scan_mask), self._scan_period, value[0] == _SCAN_BEACON, self._scans)
+        if not scan.active:
+            effects = [self._measure(scan, scan.left[0], scan.period * MS)]
+            self._scan = scan
+            return effects
+        if self._sending or self._measuring:
+            raise Refused(Status.BUSY)
         self._scan = scan
-        return effects
+        return self._look(scan)
 
     # --- source matching: addresses as they are on the air
 
     def _match(self, octets: int, value: bytes) -> list[Effect]:
         """Replace the table of addresses with so many octets."""
         if len(value) % octets:
-            raise _Refused(Status.PARSE_ERROR)
+            raise Refused(Status.PARSE_ERROR)
         for address in [address for address in self._matched if len(address) == octets]:
             del self._matched[address]
         for at in range(0, len(value), octets):
@@ -351,14 +407,14 @@ class Rcp:
 
     def _insert(self, value: bytes) -> list[Effect]:
         if len(self._matched) >= 64:
-            raise _Refused(Status.NOMEM)
-        self._matched[_on_air(value)] = None
+            raise Refused(Status.NOMEM)
+        self._matched[values.on_air(value)] = None
         return []
 
     def _remove(self, value: bytes) -> list[Effect]:
-        if _on_air(value) not in self._matched:
-            raise _Refused(Status.ITEM_NOT_FOUND)
-        del self._matched[_on_air(value)]
+        if values.on_air(value) not in self._matched:
+            raise Refused(Status.ITEM_NOT_FOUND)
+        del self._matched[values.on_air(value)]
         return []
 
 
@@ -368,31 +424,6 @@ def _say(transaction: int, name: int, value: bytes, command: Command = Command.P
 
 def _status(transaction: int, status: Status) -> Send:
     return _say(transaction, Property.LAST_STATUS, pack(status))
-
-
-def _boolean(value: bytes) -> bool:
-    if len(value) != 1 or value[0] > 1:
-        raise _Refused(Status.PARSE_ERROR)
-    return bool(value[0])
-
-
-def _i8(value: bytes) -> int:
-    if len(value) != 1:
-        raise _Refused(Status.PARSE_ERROR)
-    return int.from_bytes(value, "little", signed=True)
-
-
-def _u16(value: bytes) -> int:
-    if len(value) != 2:
-        raise _Refused(Status.PARSE_ERROR)
-    return int.from_bytes(value, "little")
-
-
-def _on_air(value: bytes) -> bytes:
-    """An address of the source match tables in the order of the air: short ones are, EUI-64s are reversed."""
-    if len(value) not in (2, 8):
-        raise _Refused(Status.PARSE_ERROR)
-    return value if len(value) == 2 else value[::-1]
 
 
 _Get = Callable[[Rcp], bytes]
@@ -427,7 +458,7 @@ _TABLE: Final[dict[int, _Row]] = {
     Property.PHY_TX_POWER: _Row(lambda rcp: _I8.pack(rcp._power), Rcp._set_power),
     Property.PHY_RSSI: _constant(_I8.pack(NO_RSSI)),
     Property.PHY_RX_SENSITIVITY: _constant(_I8.pack(WEAKEST)),
-    Property.MAC_SCAN_STATE: _Row(lambda rcp: bytes((_SCAN_ENERGY if rcp._scan else 0,)), Rcp._set_scan),
+    Property.MAC_SCAN_STATE: _Row(lambda rcp: bytes((rcp._scan_state,)), Rcp._set_scan),
     Property.MAC_SCAN_MASK: _Row(lambda rcp: bytes(rcp._scan_mask), Rcp._set_scan_mask),
     Property.MAC_SCAN_PERIOD: _Row(lambda rcp: _U16.pack(rcp._scan_period), Rcp._set_scan_period),
     Property.MAC_EXTENDED_ADDRESS: _Row(lambda rcp: rcp._extended.to_bytes(8, "big"), Rcp._set_extended),
@@ -436,6 +467,7 @@ _TABLE: Final[dict[int, _Row]] = {
     Property.MAC_RAW_STREAM_ENABLED: _Row(lambda rcp: bytes((rcp._raw,)), Rcp._set_raw),
     Property.MAC_PROMISCUOUS_MODE: _Row(lambda rcp: bytes((rcp._promiscuous,)), Rcp._set_promiscuous),
     Property.MAC_RX_ON_WHEN_IDLE: _Row(lambda rcp: bytes((rcp._listens,)), Rcp._set_listens),
+    Property.MAC_SCAN_BEACON: _Row(),
     Property.STREAM_RAW: _Row(),
     Property.RCP_API_VERSION: _constant(pack(API_VERSION)),
     Property.RCP_MIN_HOST_API_VERSION: _constant(pack(OLDEST_HOST)),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from devices.runtime.journal import Happening
 from devices.runtime.kernel import MS, S
 from protocols.core.crc import append_kermit
 from protocols.core.effects import Effect, Send
+from protocols.core.errors import RemoteProtocolError
 from protocols.spinel import rcp
+from protocols.spinel.beacon import ScanBeacon
 from protocols.spinel.hdlc_lite import Decoder, encode
 from protocols.spinel.host import Confirmed, Host, Tuning
 from protocols.spinel.message import Command, Message, Property, Status, pack
@@ -17,6 +20,7 @@ from tools.bench.config import load
 from tools.bench.run import Run
 
 PSDU = append_kermit(bytes.fromhex("618807621A00000110") + b"hello")
+BEACON = append_kermit(bytes.fromhex("00802a621a0000ffcf0000002284a19078563412db00ffffff00"))
 TUNING = Tuning(channel=15, pan_id=0x1A62, short=0x1001, eui64=0x00DB1234567890A1, rx_on_when_idle=True)
 
 
@@ -61,8 +65,22 @@ def _co_processor(octets: bytes) -> None:
                 radio.confirm(effect.handle, Status.OK, bool(number & 1))
             elif isinstance(effect, rcp.Measure):
                 assert effect.channel in rcp.CHANNELS
+            elif isinstance(effect, rcp.Listen):
+                radio.receive(piece[-127:], 9, now)
+                radio.receive(BEACON, 9, now)
+                radio.listened(effect.scan)
         radio.receive(PSDU, number & 0xFF, now)
         radio.measured(number & 0xFF if number & 1 else None)
+
+
+@target("spinel-beacon", lambda: [BEACON, ScanBeacon.heard(BEACON, 15, -60, 200).build()])
+def _beacon(octets: bytes) -> None:
+    """As on the air, and as told; what was understood comes back."""
+    with suppress(RemoteProtocolError):
+        heard = ScanBeacon.heard(octets, 15, -60, 200)
+        assert ScanBeacon.parse(heard.build()) == heard
+    told = ScanBeacon.parse(octets)
+    assert ScanBeacon.parse(told.build()) == told
 
 
 def _answers() -> list[bytes]:
@@ -85,6 +103,7 @@ def _host(octets: bytes) -> None:
     for handle, piece in enumerate(parted(octets)):
         now += MS
         effects: list[Effect] = host.feed(encode(piece[:2000]), now) + host.transmit(handle, PSDU, now)
+        effects += host.scan((15,), MS, now)
         if not piece and host.deadline is not None:
             now = max(now, host.deadline)
             effects += host.expire(now)

@@ -18,7 +18,7 @@ CHANNEL = 15
 
 
 @pytest.mark.needs("peers")
-def test_a_host_resets_asks_hears_and_sends(start_program: Any, peers_python: Path) -> None:
+def test_a_host_resets_asks_hears_sends_and_looks_for_networks(start_program: Any, peers_python: Path) -> None:
     served = start_program("serve", "fixtures/benches/dongle.toml", "--ready-json", "--after", "1m")
     host, port = served.endpoints["air.rcp"].removeprefix("tcp:").partition("?")[0].split(":")
     command = [peers_python, ROOT / "tests/peers/judges/aiospinel_host.py", host, port, CHANNEL]
@@ -34,3 +34,9 @@ def test_a_host_resets_asks_hears_and_sends(start_program: Any, peers_python: Pa
     assert learnt["sent"] == ["LAST_STATUS", 0]
     header, _ = mac.split(bytes.fromhex(learnt["beacon"]))
     assert header.control & mac.TYPE == mac.BEACON  # hub or electricity meter, whose radio was free first
+    told = mac.BeaconPayload.parse(mac.Beacon.parse(mac.split(bytes.fromhex(learnt["beacon"]))[1]).payload)
+    networks = learnt["networks"]
+    assert {(channel, pan_id, int(extended, 16)) for channel, pan_id, _, extended, _ in networks} == {
+        (CHANNEL, header.source_pan, told.extended_pan_id)
+    }
+    assert 0 in [short for _, _, short, *_ in networks], "the hub answers"

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from protocols.spinel.rcp import CHANNELS
 from tools.capture import tap
 from tools.capture.pcapng import LINK_TAP, Writer
-from tools.capture.sniffer import sniff
+from tools.capture.sniffer import networks, sniff
 from tools.capture.zep import Sender
 from tools.cli.output import json_option, print_json
 from tools.errors import BadInput
 from tools.links import parse
 from tools.links.registry import open_stream
+from tools.links.spec import LinkSpec
+
+LISTEN = 507_000_000
+"""ns on each channel: a scan of exponent 5."""
 
 
 @click.command(
@@ -24,20 +30,30 @@ from tools.links.registry import open_stream
     short_help="Record what a radio dongle hears, for Wireshark.",
 )
 @click.argument("link")
-@click.option("--channel", type=click.IntRange(11, 26), required=True, help="2.4 GHz channel to listen to.")
+@click.option("--channel", type=click.IntRange(11, 26), help="2.4 GHz channel to listen to.")
+@click.option("--networks", "look", is_flag=True, help="Tell which networks answer a beacon request, on --channel or on all.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A pcapng file, or a named pipe that Wireshark reads.")
 @click.option("--zep", is_flag=True, help="Send every frame to a sniffer on this machine: ZEP on UDP port 17754.")
 @click.option("--count", type=click.IntRange(1), help="End after so many frames. [default: at Ctrl-C]")
 @json_option
-def command(link: str, channel: int, out: Path | None, zep: bool, count: int | None, as_json: bool) -> None:
+def command(
+    link: str, channel: int | None, look: bool, out: Path | None, zep: bool, count: int | None, as_json: bool
+) -> None:
     """Listen at LINK (spinel:tcp:HOST:PORT, spinel:serial:PATH or spinel:pty:PATH) and record every frame of a channel.
 
     The first line of output says that the dongle listens, the last one how many frames it heard. A bench records itself:
-    `serve --capture`.
+    `serve --capture`. With --networks it asks who is there, half a second on each channel, and says so.
     """
     spec = parse(link)
     if spec.scheme != "spinel":
         raise BadInput(f'link "{spec}": a dongle is spinel:LINK, such as spinel:serial:/dev/ttyACM0')
+    if look:
+        if out is not None or zep or count is not None:
+            raise click.UsageError("--networks records nothing: no --out, --zep or --count with it")
+        _look(spec, CHANNELS if channel is None else (channel,), as_json)
+        return
+    if channel is None:
+        raise click.UsageError("say which --channel; --networks tells where there is something to hear")
     if out is None and not zep:
         raise click.UsageError("say where to: --out FILE, --zep, or both")
     stopped: list[int] = []
@@ -61,6 +77,24 @@ def command(link: str, channel: int, out: Path | None, zep: bool, count: int | N
             if stopped or frames == count:
                 break
         _say(as_json, {"frames": frames}, f"{frames} frames")
+
+
+def _look(spec: LinkSpec, channels: Iterable[int], as_json: bool) -> None:
+    """The networks that answer, a line each. One that is answered for by several routers is told of for each."""
+    found = 0
+    with open_stream(parse(spec.path)) as stream:
+        for beacon in networks(stream, channels, LISTEN):
+            if beacon is None:
+                continue
+            found += 1
+            event: dict[str, object] = {
+                "channel": beacon.channel, "pan_id": f"{beacon.pan_id:04x}", "short": f"{beacon.short:04x}",
+                "extended_pan_id": beacon.extended_pan_id.hex(), "joinable": beacon.joinable, "rssi": beacon.rssi,
+            }  # fmt: skip
+            name = f"PAN {beacon.pan_id:04x} ({beacon.extended_pan_id.hex() or 'not ZigBee'}) by {beacon.short:04x}"
+            joins = "joinable" if beacon.joinable else "not joinable"
+            _say(as_json, event, f"channel {beacon.channel}: {name}, {joins}, {beacon.rssi} dBm")
+    _say(as_json, {"networks": found}, f"{found} answers")
 
 
 def _say(as_json: bool, event: dict[str, object], words: str) -> None:

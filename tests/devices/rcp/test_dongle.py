@@ -12,6 +12,7 @@ from devices.runtime.kernel import MS, Kernel, S
 from devices.runtime.port import Port
 from devices.runtime.supply import Mains, MainsSupply
 from protocols.core.crc import append_kermit
+from protocols.spinel.beacon import ScanBeacon
 from protocols.spinel.hdlc_lite import Decoder, encode
 from protocols.spinel.message import Command, Message, Property, Received, Status, pack, unpack
 
@@ -93,7 +94,9 @@ def place(kernel):
     def put(name, eui64):
         board = Board(kernel, name, firmware=rcp.Firmware, supply=MainsSupply(mains), eui64=eui64, radio=air.radio(name))
         kernel.run_until(kernel.now + 1)
-        return Host(kernel, board)
+        host = Host(kernel, board)
+        host.air = air
+        return host
 
     return put
 
@@ -262,3 +265,81 @@ def test_what_cannot_be_done_is_answered_with_the_reason(place, command, name, v
 def test_frames_that_cannot_be_sent(two, value):
     assert two[0].refused(Command.PROPERTY_SET, Property.STREAM_RAW, value) in (Status.PARSE_ERROR, Status.INVALID_ARGUMENT)
     assert two[0].send(data(SHORT[ONE], SHORT[OTHER]))[0] == Status.OK
+
+
+def beacons(host):
+    return [
+        ScanBeacon.parse(message.value)
+        for message in host.heard
+        if (message.command, message.property) == (Command.PROPERTY_INSERTED, Property.MAC_SCAN_BEACON)
+    ]
+
+
+class Answering:
+    """A coordinator that says where it is to whoever asks."""
+
+    def __init__(self, air, name, channel, pan_id, permit):
+        self.asked = 0
+        self.radio = air.radio(name, 1, 0)
+        specification = (0x4FFF | (0x8000 if permit else 0)).to_bytes(2, "little")
+        payload = bytes.fromhex("002284") + pan_id.to_bytes(8, "little") + bytes.fromhex("ffffff00")
+        head = bytes.fromhex("00802a") + pan_id.to_bytes(2, "little") + bytes(2)
+        self.beacon = append_kermit(head + specification + bytes(2) + payload)
+        self.radio.on_receive = self.hear
+        self.radio.configure(channel=channel, pan_id=pan_id, short=0, eui64=pan_id, rx_on_when_idle=True)
+
+    def hear(self, psdu, lqi):
+        if psdu[:2] == b"\x03\x08" and psdu[3:8] == b"\xff\xff\xff\xff\x07":
+            self.asked += 1
+            self.radio.transmit(self.asked, self.beacon)
+
+
+def test_an_active_scan_tells_of_each_network_and_the_radio_is_as_it_was(kernel, place):
+    host = place("one", ONE)
+    air = host.air
+    open_one, closed = Answering(air, "hub15", 15, 0x1A62, True), Answering(air, "hub20", 20, 0x2B73, False)
+    host.on(ONE)
+    host.set(Property.MAC_PROMISCUOUS_MODE, b"\1")
+    host.set(Property.MAC_SCAN_MASK, bytes((15, 20, 26)))
+    host.set(Property.MAC_SCAN_PERIOD, (100).to_bytes(2, "little"))
+    host.set(Property.MAC_SCAN_STATE, b"\1")
+    kernel.run_until(kernel.now + 50 * MS)
+    assert host.heard[0].value == b"\1"
+    found = beacons(host)
+    kernel.run_until(kernel.now + 100 * MS)
+    ended = host.heard[-1]
+    assert (ended.transaction, ended.property, ended.value) == (0, Property.MAC_SCAN_STATE, b"\0")
+    found = beacons(host)
+    assert [(each.channel, each.pan_id, each.short, each.joinable) for each in found] == [
+        (15, 0x1A62, 0, True), (20, 0x2B73, 0, False),
+    ]  # fmt: skip
+    assert found[0].extended_pan_id == (0x1A62).to_bytes(8, "big")
+    assert (open_one.asked, closed.asked) == (1, 1)
+    assert host.frames == [], "beacons are told of once"
+    closed.radio.configure(channel=15, pan_id=PAN, short=9, eui64=9, rx_on_when_idle=True)
+    closed.radio.transmit(9, data(9, SHORT[ONE]))
+    kernel.run_until(kernel.now + 50 * MS)
+    assert [frame.psdu for frame in host.frames] == [data(9, SHORT[ONE])], "tuned in again as before"
+
+
+def test_what_goes_not_together_with_an_active_scan_is_refused_and_it_can_be_called_off(kernel, place):
+    host = place("one", ONE)
+    assert host.refused(Command.PROPERTY_SET, Property.MAC_SCAN_STATE, b"\1") is Status.INVALID_STATE
+    host.on(ONE)
+    host.set(Property.MAC_SCAN_MASK, bytes((20, 21)))
+    host.set(Property.MAC_SCAN_PERIOD, (1000).to_bytes(2, "little"))
+    host.set(Property.MAC_SCAN_STATE, b"\1")
+    assert host.get(Property.MAC_SCAN_STATE) == b"\1"
+    frame = data(SHORT[ONE], 9)
+    assert host.send(frame)[0] is Status.BUSY
+    assert host.refused(Command.PROPERTY_GET, Property.PHY_RSSI) is Status.BUSY
+    for state in (b"\1", b"\2"):
+        assert host.refused(Command.PROPERTY_SET, Property.MAC_SCAN_STATE, state) is Status.IN_PROGRESS
+    assert host.refused(Command.PROPERTY_SET, Property.MAC_SCAN_STATE, b"\3") is Status.INVALID_ARGUMENT
+    host.set(Property.MAC_SCAN_STATE, b"\0")
+    assert host.send(frame)[0] is Status.NO_ACK
+    kernel.run_until(kernel.now + 3 * S)
+    assert all(message.property != Property.MAC_SCAN_STATE for message in host.heard), "nothing comes of what was called off"
+    host.set(Property.MAC_SCAN_STATE, b"\1")
+    host.ask(Command.RESET)
+    assert host.get(Property.MAC_SCAN_STATE) == b"\0"

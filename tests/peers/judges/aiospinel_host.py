@@ -1,4 +1,5 @@
-"""aiospinel as the host of a radio co-processor on TCP: resets it, asks it, listens in, sends. Prints what it learnt as JSON.
+"""aiospinel as the host of a radio co-processor on TCP: resets it, asks it, listens in, sends, looks for networks. Prints what it
+learnt as JSON.
 
     aiospinel_host.py HOST PORT CHANNEL
 """
@@ -9,8 +10,22 @@ import sys
 
 from aiospinel import CommandID, PropertyID, ResetReason, SpinelProtocol
 
-STREAM_RAW = 0x71
+SCAN_STATE = 0x30
+"""aiospinel has another number for it, and calls this one unknown."""
 PATIENCE = 60
+
+
+class Protocol(SpinelProtocol):
+    """Keeps what is told as a new item of a list, too: the beacons of a scan."""
+
+    def __init__(self):
+        super().__init__()
+        self.inserted = []
+
+    def frame_received(self, frame):
+        super().frame_received(frame)
+        if frame.command_id == CommandID.PROP_VALUE_INSERTED:
+            self.inserted.append(PropertyID.deserialize(frame.data))
 
 
 async def get(spinel, name):
@@ -26,9 +41,28 @@ async def set_(spinel, name, value):
     assert (answered, told) == (name, value), (answered, told, name, value)
 
 
+async def scan(spinel, channels):
+    """The beacons that an active scan brings: (channel, PAN identifier, short address, extended PAN identifier, flags)."""
+    ended = asyncio.Event()
+    spinel.add_property_listener(SCAN_STATE, lambda data: ended.set() if data == b"\0" else None)
+    await set_(spinel, PropertyID.MAC_SCAN_MASK, bytes(channels))
+    await set_(spinel, PropertyID.MAC_SCAN_PERIOD, (250).to_bytes(2, "little"))
+    response = await spinel.send_command(CommandID.PROP_VALUE_SET, bytes((SCAN_STATE, 1)))
+    assert response.data == bytes((SCAN_STATE, 1)), response
+    async with asyncio.timeout(PATIENCE):
+        await ended.wait()
+    beacons = []
+    for name, data in spinel.inserted:
+        assert name == PropertyID.MAC_SCAN_BEACON
+        mac, net = data[4 : 4 + data[2]], data[6 + data[2] :]
+        identifier = net[5 : 5 + net[3]].hex()
+        beacons.append((data[0], int.from_bytes(mac[10:12], "little"), int.from_bytes(mac[8:10], "little"), identifier, net[1]))
+    return beacons
+
+
 async def main(host, port, channel):
     loop = asyncio.get_running_loop()
-    _, spinel = await loop.create_connection(SpinelProtocol, host, port)
+    _, spinel = await loop.create_connection(Protocol, host, port)
     await spinel.wait_until_connected()
     await spinel.reset(ResetReason.STACK)
     learnt = {
@@ -62,6 +96,7 @@ async def main(host, port, channel):
         while not any(bytes.fromhex(frame)[0] & 7 == 0 for frame, _ in frames):
             await asyncio.sleep(0.05)
     learnt["beacon"] = next(frame for frame, _ in frames if bytes.fromhex(frame)[0] & 7 == 0)
+    learnt["networks"] = await scan(spinel, (channel, 26))
     await spinel.disconnect()
     print(json.dumps(learnt))
 

@@ -10,7 +10,7 @@ from protocols.core.crc import append_kermit
 from protocols.core.effects import Effect, Send
 from protocols.spinel import rcp
 from protocols.spinel.hdlc_lite import Decoder, encode
-from protocols.spinel.host import ANSWER, WAITING, Confirmed, Heard, Host, Refused, Tuning
+from protocols.spinel.host import ANSWER, WAITING, Confirmed, Found, Heard, Host, Measured, Refused, Scanned, Tuning
 from protocols.spinel.message import Command, Message, Property, Status, pack
 
 TUNING = Tuning(channel=15, pan_id=0x1A62, short=0x1001, eui64=0x00DB1234567890A1, rx_on_when_idle=True)
@@ -40,6 +40,7 @@ class Line:
         self.told: list[Effect] = []
         self.tuned: list[rcp.Configure] = []
         self.sent: list[rcp.Transmit] = []
+        self.waits: list[rcp.Listen] = []
 
     def do(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -56,6 +57,8 @@ class Line:
                 self.tuned.append(effect)
             elif isinstance(effect, rcp.Transmit):
                 self.sent.append(effect)
+            elif isinstance(effect, rcp.Listen):
+                self.waits.append(effect)
 
 
 @pytest.fixture
@@ -157,3 +160,39 @@ def test_nothing_that_a_line_says_breaks_a_host(pieces: list[bytes], framed: boo
         host.feed(encode(b"\x81" + piece) if framed else piece, 1)
     while host.deadline is not None and host.deadline < 10 * ANSWER:
         host.expire(host.deadline)
+
+
+BEACON = append_kermit(bytes.fromhex("00802a 621a 0000 ffcf 00 00 00 2284 a1907856 3412db00 ffffff 00"))
+
+
+def test_a_scan_tells_of_the_networks_channel_by_channel(line: Line) -> None:
+    line.do(line.host.scan((15, 20), 100_000_000, 0))
+    assert (line.tuned[-1].channel, line.waits[-1].duration) == (15, 100_000_000)
+    assert line.sent[-1].psdu[:2] + line.sent[-1].psdu[3:-2] == bytes.fromhex("0308ffffffff07")
+    line.radio(line.rcp.receive(BEACON, 200, 0))
+    line.radio(line.rcp.receive(PSDU, 200, 0))
+    (found,) = line.told
+    assert isinstance(found, Found)
+    assert (found.beacon.channel, found.beacon.pan_id, found.beacon.extended_pan_id.hex()) == (15, 0x1A62, "00db1234567890a1")
+    line.do(line.host.scan((15,), 100_000_000, 0))
+    line.do(line.host.measure(15, 100_000_000, 0))
+    assert line.told[1:] == [Scanned(False), Measured(None)], "one at a time"
+    line.radio(line.rcp.listened(line.waits[-1].scan))
+    assert line.tuned[-1].channel == 20
+    line.radio(line.rcp.listened(line.waits[-1].scan))
+    assert line.told[3:] == [Scanned(True)]
+    assert line.tuned[-1] == rcp.Configure(15, 0x1A62, 0x1001, 0x00DB1234567890A1, True, False)
+
+
+def test_a_scan_of_a_co_processor_that_goes_or_does_not_scan_is_not_whole(line: Line) -> None:
+    line.do(line.host.scan((15,), 100_000_000, 0))
+    line.do(line.host.feed(RESET, 0))
+    assert line.told == [Scanned(False)]
+    line.do(line.host.start(0))
+    line.told.clear()
+    line.do(line.host.scan((99,), 100_000_000, 0))
+    assert line.told == [Refused(Property.MAC_SCAN_MASK, Status.INVALID_ARGUMENT), Scanned(False)]
+    line.do(line.host.scan((15,), 100_000_000, 0))
+    line.radio(line.rcp.listened(line.waits[-1].scan))
+    assert line.told[2:] == [Scanned(True)]
+    assert Host().scan((15,), 100_000_000, 0) == [Scanned(False)]

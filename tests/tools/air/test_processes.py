@@ -26,11 +26,22 @@ from tools.bench.config import load
 from tools.bench.part import Choice, Part
 from tools.bench.realtime import Driver
 from tools.links import parse
-from tools.links.broker import embedded
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 120.0
 """Seconds within which anything here happens, on a machine that does other things too."""
+BROKER = """
+import asyncio, sys
+from tools.links import parse
+from tools.links.broker import embedded
+
+async def serve():
+    async with embedded(parse(sys.argv[1])):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
 NO_BROKER = importlib.util.find_spec("amqtt") is None
 EXTRA = "needs the extra `broker`: pip install 'meterbench[broker]'"
 NOISE = append_kermit(bytes.fromhex("4188010100ffff0100"))
@@ -61,6 +72,11 @@ class Program:
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def runs(self) -> bool:
+        """It has not ended."""
+        return self._process.poll() is None
 
     def until(self, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """The next thing it says that is wanted."""
@@ -119,6 +135,21 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Program]]:
             return program
 
         yield start
+
+
+@pytest.fixture
+def embedded_broker() -> Iterator[Callable[[str], None]]:
+    """`embedded_broker(link)`: our own broker, in a process of its own as in a hub's."""
+    with ExitStack() as stack:
+
+        def serve(link: str) -> None:
+            process = subprocess.Popen([sys.executable, "-c", BROKER, link], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+
+        yield serve
 
 
 @pytest.fixture
@@ -252,12 +283,13 @@ def test_a_device_that_dies_is_known(start, broker):
 
 
 @pytest.mark.parametrize("carrier", ["tcp", pytest.param("mqtt", marks=pytest.mark.skipif(NO_BROKER, reason=EXTRA))])
-def test_a_meter_in_another_process_measures_channels_for_the_hub(start, tmp_path, free_port, carrier):
+def test_a_meter_in_another_process_measures_channels_for_the_hub(start, embedded_broker, tmp_path, free_port, carrier):
     """The hub runs here, and asks as 05-3474 has it (Mgmt_NWK_Update); a stranger speaks on channel 25."""
     link, there = parse(f"tcp-listen:{free_port}"), f"tcp:127.0.0.1:{free_port}"
     if carrier == "mqtt":
         there = f"mqtt://127.0.0.1:{free_port}/bench"
         link = parse(f"{there}/1/four/home1")
+        embedded_broker(there)
     esme = start("esme", "--air", there)
     part = Part(Choice(load(tmp_path / "four.toml"), "hub", None, None), start_ns=1_768_348_800 * S, now=0, number=5)
     hub = part.board
@@ -283,12 +315,10 @@ def test_a_meter_in_another_process_measures_channels_for_the_hub(start, tmp_pat
         driver = Driver(part.inputs)
         medium = medium_carrier(link, Seats(part.seats, driver.feed, lambda seat, here: None))
         async with AsyncExitStack() as stack:
-            if carrier == "mqtt":
-                await stack.enter_async_context(embedded(link))
             await medium.start()
             stack.push_async_callback(medium.stop)
             running = asyncio.ensure_future(driver.run())
-            while not told and not running.done():
+            while not told and not running.done() and esme.runs:
                 await asyncio.sleep(0.02)
             driver.stop()
             await running

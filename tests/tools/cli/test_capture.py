@@ -53,9 +53,26 @@ def test_a_named_pipe_is_fed_as_frames_come(meterbench, link: str, tmp_path: Pat
     assert len(packets(tmp_path / "piped.pcapng")) == 2
 
 
+def test_the_networks_that_answer_are_told(meterbench, link: str) -> None:
+    code, out, err = meterbench("capture", link, "--networks", "--channel", 15, "--json")
+    assert (code, err) == (0, "")
+    *found, ended = map(json.loads, out.splitlines())
+    assert ended == {"networks": len(found)}
+    hub = next(each for each in found if each["short"] == "0000")
+    assert (hub["channel"], hub["joinable"]) == (15, False), "everybody is in"
+    assert {each["pan_id"] for each in found} == {hub["pan_id"]}
+    assert len(hub["extended_pan_id"]) == 16
+    assert -100 <= hub["rssi"] <= -35
+    code, out, _ = meterbench("capture", link, "--networks", "--channel", 26)
+    assert (code, out) == (0, "0 answers\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
+        ((SPELLING, "--zep"), 2, "say which --channel"),
+        ((SPELLING, "--networks", "--zep"), 2, "--networks records nothing"),
+        ((SPELLING, "--networks"), 3, "connection refused"),
         (("tcp:127.0.0.1:1", "--channel", 15, "--zep"), 2, "a dongle is spinel:LINK"),
         ((SPELLING, "--channel", 15), 2, "say where to"),
         ((SPELLING, "--channel", 27, "--zep"), 2, "27 is not in the range"),
