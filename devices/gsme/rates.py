@@ -3,7 +3,7 @@
 As the hub publishes them: the meter fetches what its mirror's flags tell of, keeps it in one record, and goes by it from its
 start time on, like the hub's own gas attributes. Until something is published the values are those it was made with. What a
 wake could not fetch, the next one does. Past periods are shown at the present values. Once a tariff of several rates is published
-the litres are counted by tier and block (`split`).
+the litres are counted by tier and block (`devices.parts.split`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from typing import TYPE_CHECKING, Final
 from devices.gsme.config import Config
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.network_clock import NetworkClock
+from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.mirror import CalendarCommand, PriceCommand
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from devices.gsme.register import Register
-    from devices.gsme.split import Split
     from devices.parts.published import Published
+    from devices.parts.published_split import PublishedSplit
     from protocols.zigbee.calendar.schedule import Zone
     from protocols.zigbee.price.tariff import Tariff
     from protocols.zigbee.publication.store import Store
 
 KEY: Final = "published"
+SPLIT: Final = "gas/split"
+TIERS: Final = 4
+"""That GB's meters have."""
 WANTED: Final = "gas/wanted"
 GAS: Final = 1
 DIGITS: Final = 5
@@ -72,7 +76,7 @@ class Rates:
         self._register = register
         self._read = read
         self._published: Published | None = None
-        self._split: Split | None = None
+        self._split: PublishedSplit | None = None
         self.on_change: Callable[[], object] = lambda: None
         """Told when what is published is another."""
 
@@ -97,11 +101,22 @@ class Rates:
         if self._split is not None:
             self._split.look()
         elif store is not None:
-            from devices.gsme.split import Split, several
+            from devices.parts.published_split import PublishedSplit, several
+            from devices.parts.split import Split
 
             if several(store):
-                self._split = Split(self._han.firmware, self, self._register, self._read)
+                register = self._register
+                split = Split(self._board.nvm, SPLIT, TIERS, lambda: register.reading.litres, self._read)
+                register.beside = split.counted
+                self._split = PublishedSplit(self._han.firmware, split, self, TIERS, self._litres)
         self.on_change()
+
+    def _litres(self, unit: int) -> Fraction | None:
+        """Of a unit of the tariff."""
+        energy = self.conversion_factor * self.calorific_value
+        if unit == Unit.KILOWATT_HOURS and energy:
+            return Fraction(3_600_000 * 1000, energy)
+        return Fraction(1000) if unit == Unit.CUBIC_METRES else None
 
     # --- fetching ---
 
@@ -143,12 +158,12 @@ class Rates:
     def in_tier(self, number: int) -> int:
         """Litres in a tier, as the last reading has it: all in the first where only one rate was ever published."""
         if self._split is not None:
-            return self._split.tier(number)
+            return self._split.split.tier(number)
         return self._register.reading.litres if number == 1 else 0
 
     def in_block(self, number: int) -> int:
         """Likewise in a block."""
-        return 0 if self._split is None else self._split.block(number)
+        return 0 if self._split is None else self._split.split.block(number)
 
     @property
     def store(self) -> Store | None:

@@ -92,7 +92,8 @@ async def _generates(han: Han, address: int, endpoint: int) -> bool:
         values = await read(han, address, endpoint, Metering, _SUMMATIONS)
     except (NoAnswer, Refused):
         return False
-    return values.get(Metering.current_summation_received, 0) > values.get(Metering.current_summation_delivered, 0)
+    delivered, received = (int(values.get(each, 0)) for each in _SUMMATIONS)
+    return received > delivered
 
 
 async def _formatting(han: Han, eui64: int, address: int, endpoint: int) -> dict[Attribute[Any], Any]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from devices.gsme.split import KEY
+from devices.gsme.rates import SPLIT as KEY
 from devices.runtime.kernel import HOUR, MIN, S
 from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
 from protocols.dlms import axdr
