@@ -1,19 +1,17 @@
 """The power of a hub, a display or a meter goes at any write to its flash, in its stories; afterwards all rules hold.
 
-How: `cutting`. Elsewhere: answers to messages (`test_messages`), the device log (`test_device_log`).
+How: `cutting`. Elsewhere: firmware (`test_power_cuts_of_firmware`), answers to messages (`test_messages`), the device log
+(`test_device_log`).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from random import Random
 
 import pytest
 
-from devices.parts.ota import MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
 from protocols.core.errors import RemoteProtocolError
-from protocols.zigbee.ota.image import File, seal
 from tests.sim.cutting import HOME, IN_CI, Story, cuts
 
 TARIFF = """
@@ -27,26 +25,11 @@ weekdays = ["00:00 Day"]
 weekend = ["00:00 Day"]
 special_days = []
 """
-FILE = File(MANUFACTURER, 0x0502, 0x02000000)
 
 
 def _outage(seen):
     seen.run.mains.off(200 * S)
     seen.live(230 * S)
-
-
-def _offer(seen):
-    run = seen.run
-    signer, random = run.only.authority.issue(SIGNER, Random(5).getrandbits), Random(5).getrandbits
-    octets = seal(FILE, bytes(400), text="display 2", hardware=(1, 1), signer=signer, random=random)
-    run.kernel.at(run.now, lambda: run.hub.firmware.images.offer(octets), who=run.hub.name)
-    seen.live(6 * MIN)
-    if run.hub.firmware is not None and run.ihd.firmware.update.version != FILE.version:
-        run.hub.firmware.images.offer(octets)  # whoever publishes it sees that it is not there
-
-
-def _new(seen):
-    return [] if seen.run.ihd.firmware.update.version == FILE.version else ["the display has the old firmware"]
 
 
 def _second_price(seen):
@@ -115,8 +98,6 @@ STORIES = {
         HOME + TARIFF.format(label="first", after=1200, pence="30.10") + TARIFF.format(label="second", after=2400, pence="31.10"),
         before=19 * MIN, check=_second_price,
     ),
-    "images": Story(_offer, settle=60 * MIN, check=_new),
-    "download": Story(_offer, board="ihd", settle=60 * MIN, check=_new),
     "messages": Story(_post, settle=65 * MIN),
     "decommissioning": Story(_strike_off),
     "pairing": Story(_pair, HOME + CAD, settle=90 * MIN, check=_paired),
