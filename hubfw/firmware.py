@@ -234,6 +234,7 @@ class Firmware(firmware.Firmware):
                 self._arrived(device)  # once more, for all that a power cut left undone then
         for meter in self.meters.values():
             self._learn(meter)
+        self.images.start()
         self.tariffs.start()
         self.messages.start()
         self.mailbox.start()

@@ -103,11 +103,11 @@ class Intake:
         file = head.file
         self.status, self._names = ImageStatus.VERIFICATION_SUCCESSFUL, identification(file)
         self._signature = octets.read(last.offset, last.length)
-        self._board.log("hub.image-verified", {"file": self._names.decode(), "octets": self.size})
         if _own(file):
             self._board.nvm.put(self._state())
         else:
             self._images.have(Offered(self._place, file, self.size, NOT_YET), self._state(), self._images.same(file))
+        self._board.log("hub.image-verified", {"file": self._names.decode(), "octets": self.size})
 
     def activate(self) -> None:
         """Have it run: the hub after a restart, devices as soon as they have it."""
@@ -116,12 +116,12 @@ class Intake:
         if head is None:
             self._board.nvm.put(self._state())
             return
-        self._board.log("hub.image-activated", {"file": self._names.decode()})
-        if not _own(head.file):
+        if _own(head.file):
+            self._images.empty([self._place], {**self._state(), VERSION: head.file_version})
+            self._board.scope.after(RESTART_AFTER, self._restart)
+        else:
             self._images.release(self._place, self._state())
-            return
-        self._images.empty([self._place], {**self._state(), VERSION: head.file_version})
-        self._board.scope.after(RESTART_AFTER, self._restart)
+        self._board.log("hub.image-activated", {"file": self._names.decode()})
 
     @property
     def _there(self) -> bool:

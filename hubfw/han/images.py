@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from devices.parts.deadline import Deadline
 from devices.parts.han import Han, NoAnswer
+from devices.runtime.kernel import S
 from hubfw.config import Config
 from hubfw.image_flash import BLOCK, ImageFlash, Offered
 from protocols.core.codec import Frame
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 EVERY_ENDPOINT: Final = 0xFF
 MOST_DEVICES: Final = 32
 """Whose versions are kept: those that told theirs last."""
+TELL_AFTER: Final = 20 * S
+"""After the hub's start: its network is up again, and those who looked for it are back."""
 _VERSIONS: Final = "image/versions"
 
 
@@ -60,6 +63,7 @@ class Images:
         self, firmware: Firmware, han: Han, endpoint: Endpoint, config: Config, asleep: Callable[[], object] = lambda: None
     ) -> None:
         """`asleep()` has devices that sleep told of a new file."""
+        self._firmware = firmware
         self._board = firmware.board
         self._tell_sleepers = asleep
         self._han = han
@@ -100,9 +104,12 @@ class Images:
         self._withdraw(gone)
         self.flash.commit({**ImageFlash.record(offered), **values}, gone)
         self._server.offer(self.flash.octets(offered.place, offered.size), offered.upgrade_time)
-        file = offered.file
-        self._han.command(RX_ON_DEVICES, EVERY_ENDPOINT, self._server.notify(file), source=self._endpoint.number)
-        self._tell_sleepers()
+        self._tell([offered.file])
+
+    def start(self) -> None:
+        """The hub has started: devices are told again of what it has, because the power may have gone before they were."""
+        if self.flash.offered:
+            self._firmware.after(TELL_AFTER, lambda: self._tell(each.file for each in self.flash.offered))
 
     def empty(self, places: Iterable[int], values: Mapping[str, object] | None = None) -> None:
         """No longer have what lies in some places; one transaction, with other values."""
@@ -132,6 +139,11 @@ class Images:
             if each.place in gone:
                 self._server.withdraw(each.file)
                 self.downloads = {eui64: one for eui64, one in self.downloads.items() if one.file != each.file}
+
+    def _tell(self, files: Iterable[File]) -> None:
+        for file in files:
+            self._han.command(RX_ON_DEVICES, EVERY_ENDPOINT, self._server.notify(file), source=self._endpoint.number)
+        self._tell_sleepers()
 
     def _seconds(self) -> int:
         rtc = self._board.rtc

@@ -1,4 +1,4 @@
-"""Firmware from the head end: in at the hub's class 18 over the wide-area network, out over the home's, run when that is ordered."""
+"""Firmware from the head end: in at the hub's class 18 over the wide area, out over the home network, run when that is ordered."""
 
 from __future__ import annotations
 
