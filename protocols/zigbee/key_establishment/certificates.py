@@ -185,7 +185,7 @@ class Authority:
                 return Credentials(self.suite, certificate, private, self.public_key)
 
     def promise(self, subject: int, random: RandomBits, *, serial_number: int = 0) -> Credentials:
-        """What `issue` gives, issued when somebody first looks at it: that is 12 ms of arithmetic for each device of a home."""
+        """What `issue` gives, issued when somebody first looks at it: that is some 6 ms of arithmetic for each device of a home."""
         return _Promised(self, subject, lambda: self.issue(subject, random, serial_number=serial_number))
 
 

@@ -7,6 +7,7 @@ TEST KEYS ONLY: time depends on the numbers, so a real key would leak. Libraries
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ _SPREAD: Final = bytes.maketrans(b"01", b"\x00\x01")
 _GATHER: Final = bytes(48 + (octet & 1) for octet in range(256))
 _SLOTS: Final = 255
 """Most partial products that the octet of one coefficient counts without a carry into its neighbour."""
+_WINDOW: Final = 4
 
 
 class InvalidPoint(RemoteProtocolError):
@@ -27,6 +29,11 @@ class Point(NamedTuple):
 
     x: int
     y: int
+
+
+def _opposite(point: Point) -> Point:
+    """The point that makes infinity with this one."""
+    return Point(point.x, point.x ^ point.y)
 
 
 def _polynomial(element: int) -> int:
@@ -86,12 +93,13 @@ class Curve:
         The machine has no multiplication without carries, but one of long integers: with an octet for each coefficient the
         carries stay inside, as long as the shorter factor has no more than 255 of them.
         """
-        spread = _polynomial(other)
+        factor, product = _polynomial(one), _polynomial(other)
         if one >> _SLOTS:
-            half = self.m // 2
-            low, high = one & (1 << half) - 1, one >> half
-            return self.reduce(_gathered(_polynomial(low) * spread) ^ _gathered(_polynomial(high) * spread) << half)
-        return self.reduce(_gathered(_polynomial(one) * spread))
+            half = 8 * (self.m // 2)
+            product = (factor & (1 << half) - 1) * product ^ (factor >> half) * product << half
+        else:
+            product *= factor
+        return self.reduce(_gathered(product))
 
     def square(self, element: int) -> int:
         """Square of an element: its coefficients, moved apart."""
@@ -142,64 +150,72 @@ class Curve:
         """A point added to itself so many times; `scalar` is not negative. Any point of the curve will do.
 
         Squaring both coordinates is a multiplication by tau, a root of t^2 = mu t - 2. So the scalar is written in powers of
-        tau, digits -1, 0, 1, and squarings take the place of doublings. To the power m tau is 1: at most so many digits.
+        tau, and squarings take the place of doublings. To the power m tau is 1: at most about so many digits. They are the odd
+        numbers below 8, or what is left of them over tau^4, and zeros: four times of five.
         """
-        if scalar == 0 or point is None:
+        if point is None:
             return None
-        square, negative = self.square, Point(point.x, point.x ^ point.y)
-        x, y, z = 1, 0, 0  # projective: (x / z, y / z^2), and z = 0 at infinity
-        for digit in self._digits(scalar):
-            x, y, z = square(x), square(y), square(z)
-            if digit:
-                x, y, z = self._add_mixed(x, y, z, point if digit > 0 else negative)
-        return self._affine(x, y, z)
-
-    def _digits(self, scalar: int) -> list[int]:
-        """The digits of a scalar to the base tau, highest first; of any two neighbours one is zero. Solinas 2000, algorithm 4."""
-        mu, (whole, part) = self._mu, self._period
+        few: dict[int, Point | None] = {}
+        for digit, rest in self._rests.items():
+            few[digit] = found = self._sum(self._digits(*rest, 2), {1: point, -1: _opposite(point)})
+            few[-digit] = found and _opposite(found)
         count = self.order * self.cofactor  # points of the curve, which is the norm of tau^m - 1
-        one, other = _rounded(scalar * (whole + mu * part), count), _rounded(-scalar * part, count)
-        r0 = scalar - one * whole + 2 * other * part
-        r1 = -one * part - other * whole - mu * other * part
+        return self._sum(self._digits(*self._remainder(scalar, *self._period, count), _WINDOW), few)
+
+    def _sum(self, digits: Sequence[int], points: Mapping[int, Point | None]) -> Point | None:
+        """What digits to the base tau make of a point, if a digit by itself makes one of `points` of it."""
+        total: Point | None = None
+        for digit in digits:
+            if total is not None:
+                total = Point(self.square(total.x), self.square(total.y))
+            if digit:
+                total = self.add(total, points[digit])
+        return total
+
+    def _digits(self, whole: int, part: int, window: int) -> list[int]:
+        """The digits to the base tau of a whole number and a multiple of tau, highest first; of any `window` neighbours one is
+        no zero at most. Solinas 2000, algorithms 1 and 4.
+        """
+        mu, size = self._mu, 1 << window
+        rests = self._rests if window == _WINDOW else {1: (1, 0)}
+        tau = next(root for root in range(0, size, 2) if (root * root - mu * root + 2) % size == 0)
         digits = []
-        while r0 or r1:
-            digit = 2 - (r0 - 2 * r1) % 4 if r0 & 1 else 0
+        while whole or part:
+            digit = 0
+            if whole & 1:
+                digit = (whole + part * tau + size // 2) % size - size // 2
+                sign = 1 if digit > 0 else -1
+                rest = rests[sign * digit]
+                whole, part = whole - sign * rest[0], part - sign * rest[1]
             digits.append(digit)
-            half = (r0 - digit) >> 1
-            r0, r1 = r1 + mu * half, -half
+            half = whole >> 1
+            whole, part = part + mu * half, -half
         return digits[::-1]
+
+    def _remainder(self, number: int, whole: int, part: int, norm: int) -> tuple[int, int]:
+        """What is left of a number over a whole number and a multiple of tau, in that form too. Solinas 2000, routine 60."""
+        mu = self._mu
+        one, other = _rounded(number * (whole + mu * part), norm), _rounded(-number * part, norm)
+        return number - one * whole + 2 * other * part, -one * part - other * whole - mu * other * part
+
+    def _power(self, exponent: int) -> tuple[int, int]:
+        """A power of tau, as a whole number and a multiple of tau."""
+        whole, part = 1, 0
+        for _ in range(exponent):
+            whole, part = -2 * part, whole + self._mu * part
+        return whole, part
+
+    @cached_property
+    def _rests(self) -> dict[int, tuple[int, int]]:
+        """What is left over tau to the power of the window, of each odd number that a digit can be."""
+        size = 1 << _WINDOW
+        return {digit: self._remainder(digit, *self._power(_WINDOW), size) for digit in range(1, size // 2, 2)}
 
     @cached_property
     def _period(self) -> tuple[int, int]:
-        """tau^m - 1, as a whole number and a multiple of tau."""
-        whole, part = 1, 0
-        for _ in range(self.m):
-            whole, part = -2 * part, whole + self._mu * part
+        """tau^m - 1."""
+        whole, part = self._power(self.m)
         return whole - 1, part
-
-    def _add_mixed(self, x: int, y: int, z: int, point: Point) -> tuple[int, int, int]:
-        """Sum of a projective point and an affine one: Hankerson, Menezes and Vanstone 2004, formula 3.25 and around it."""
-        multiply, square = self.multiply, self.square
-        if z == 0:
-            return point.x, point.y, 1
-        z_squared = square(z)
-        slope = multiply(point.y, z_squared) ^ y
-        run = multiply(point.x, z) ^ x
-        if run == 0:  # the same point, or its opposite
-            total = self.add(self._affine(x, y, z), point)
-            return (total.x, total.y, 1) if total else (1, 0, 0)
-        product = multiply(z, run)
-        new_z = square(product)
-        mixed = multiply(slope, product)
-        new_x = square(slope) ^ multiply(square(run), product ^ (z_squared if self.a else 0)) ^ mixed
-        new_y = multiply(mixed ^ new_z, new_x ^ multiply(point.x, new_z)) ^ multiply(point.x ^ point.y, square(new_z))
-        return new_x, new_y, new_z
-
-    def _affine(self, x: int, y: int, z: int) -> Point | None:
-        if z == 0:
-            return None
-        inverse = self.inverse(z)
-        return Point(self.multiply(x, inverse), self.multiply(y, self.square(inverse)))
 
     # --- octets
 
