@@ -18,7 +18,9 @@ from protocols.core.effects import Effect
 from protocols.core.errors import DecodeError, RemoteProtocolError
 from protocols.zigbee import aps, enhanced, fragments, gateway, mac, nwk
 from protocols.zigbee.clusters.key_establishment import KeyEstablishment
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.tunneling import Tunneling
+from protocols.zigbee.end_to_end import HEAD_END, Seal, Way
 from protocols.zigbee.key_establishment.certificates import SUITE_1, SUITE_2, Authority, public_key, scalar
 from protocols.zigbee.key_establishment.exchange import Established, Exchange, Say
 from protocols.zigbee.node import Message
@@ -186,6 +188,33 @@ def _endpoint(octets: bytes) -> None:
         message = Message(0x1234, 5, 0x0109, cluster.id, 1, 1, piece[1:], True, False)
         for effect in endpoint.handle(message, second * SECOND):
             assert not isinstance(effect, Reply) or foundation.Header.parse_from(effect.payload, 0)
+
+
+SEAL = Seal(bytes(range(16)))
+WAY = Way(HEAD_END, 5, 0x0109, 0x0702, 0xC8, 0xC9)
+
+
+def _sealed() -> list[bytes]:
+    read = bytes.fromhex("00 01 00 00 00")
+    closed = [SEAL.close(WAY, number, read) for number in (1, 2, 2, 1, 7)]
+    return [joined(b"\0" + octets for octets in closed), joined([b"\1" + read, b"\0" + closed[0], b"\1" + read])]
+
+
+@target("sealed-from-end-to-end", _sealed)
+def _opened(octets: bytes) -> None:
+    """What others sealed, and, where a piece begins with an odd octet, what is wrong within a seal that is right."""
+    last = 0
+    for piece in parted(octets):
+        ours = bool((piece[:1] or b"\0")[0] & 1)
+        with suppress(RemoteProtocolError):
+            counter, payload = SEAL.open(WAY, last, SEAL.close(WAY, last + 1, piece[1:]) if ours else piece[1:])
+            assert counter > last
+            assert SEAL.close(WAY, counter, payload) == piece[1:] or (ours and payload == piece[1:])
+            last = min(counter, 0xFFFF_FFF0)
+            message = Message(5, 5, WAY.profile, WAY.cluster, WAY.near, WAY.far, payload, True, False)
+            endpoint = Endpoint(1, 0x0500)
+            endpoint.serve(Metering)
+            endpoint.handle(message, 0)
 
 
 def said(cluster: type[Cluster], side: Side, piece: bytes) -> Frame | None:
