@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from devices.runtime.kernel import MIN, S
+from hubfw.han import mailbox
 from protocols.core.errors import RemoteProtocolError
 from tests.sim.cutting import HOME, IN_CI, Story, cuts
 
@@ -114,3 +115,9 @@ def test_power_cut_at_a_write_and_all_rules_hold_afterwards(name):
     told = cuts(STORIES[name])
     assert {place: wrong for place, wrong in told.items() if wrong} == {}
     assert len(told) >= IN_CI
+
+
+def test_a_hub_that_keeps_no_messages_is_found_out(monkeypatch):
+    monkeypatch.setattr(mailbox, "_record", lambda eui64, waiting: {})
+    told = cuts(STORIES["messages"])
+    assert any(breach.startswith("31 messages") for wrong in told.values() for breach in wrong)
