@@ -37,7 +37,7 @@ def test_a_stand_alone_hub_takes_longer_says_more_and_hangs_on_the_radio(found: 
 
 @pytest.mark.req("S-093", part=True)
 def test_what_is_left_where_2_4_ghz_fails(found: dict[str, Comparison]) -> None:
-    lost = {name: set(each.failures["2.4 GHz everywhere"]) for name, each in found.items()}
+    lost = {name: set(each.failures.get("2.4 GHz everywhere", ())) for name, each in found.items()}
     assert lost["stand-alone"] == set(found["stand-alone"].services)
     assert "gas read" in lost["wired"]
     assert "gas read" not in lost["dual-band"] | lost["gas-by-mbus"]
@@ -52,6 +52,15 @@ def test_what_flag_does_not_carry(found: dict[str, Comparison]) -> None:
 def test_gas_first_has_everything_but_electricity(found: dict[str, Comparison]) -> None:
     assert found["gas-first"].services == ("gas read", "gas shown")
     assert found["gas-first"].electricity_s is None
+
+
+@pytest.mark.req("S-035", part=True)
+def test_gas_by_its_own_way_has_less_that_can_fail_and_less_that_it_says(found: dict[str, Comparison]) -> None:
+    direct = found["gas-direct"]
+    assert direct.services == ("gas read",)
+    assert set(direct.failures) == {"gas meter dies", "WAN"}
+    assert set(direct.running) == {"WAN"}
+    assert sum(map(len, direct.failures.values())) < sum(map(len, found["gas-first"].failures.values()))
 
 
 @pytest.mark.parametrize("name", architectures.BENCHES)

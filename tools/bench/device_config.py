@@ -240,7 +240,7 @@ class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
 class WanGas(AnyDevice, frozen=True, kw_only=True, tag="wan-gas"):
     """Gas meter with a WAN module of its own, whether there is a hub or not: it calls the head end, and can be asked then."""
 
-    call_minutes: Annotated[int, Meta(ge=5, le=44_640)] = 30
+    call_minutes: Annotated[int, Meta(ge=5, le=10_080)] = 30
     """How often it calls; its battery's life goes by that."""
 
 

@@ -1,7 +1,8 @@
 """The device estate: which device is in which premises, behind which hub, whose it is, and whether it is in service.
 
 Entries come from the bench file, as from installers' records; a device is in service once its hub's log, as the hub tells it by
-itself (GB: alert 0x8F12), has it. Not here: devices in store, premises without a hub.
+itself (GB: alert 0x8F12), has it; a hub, and a meter with a WAN module of its own, is from the start. Not here: devices in store,
+premises whose network somebody outside forms.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from hubfw.hub_device import device_name
+from tools.bench.device_config import WanGas
 from tools.bench.home import Home
 from tools.errors import suggest
 from tools.headend.notices import DeviceLogChanged
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """One device. `hub`: the host of the hub before it. `name`: in full."""
+    """One device. `hub`: the host at which it is reached. `name`: in full."""
 
     name: str
     kind: str
@@ -31,27 +33,27 @@ class Entry(msgspec.Struct, kw_only=True):
 
 
 class Estate:
-    """All devices of homes that have a hub."""
+    """All devices that the WAN reaches."""
 
     def __init__(self, homes: Mapping[str, Home]) -> None:
         self._entries: dict[str, Entry] = {}
         self._premises: dict[bytes, str] = {}
         for home in homes.values():
-            if home.foreign:
-                continue
-            hub = home.hub
-            self._premises[device_name(hub.eui64)] = home.name
+            self._premises |= {device_name(identity.eui64): home.name for identity in home.identities.values()}
             for label, device in home.declared.items():
+                own_way = isinstance(device, WanGas)
+                if home.foreign and not own_way:
+                    continue
                 name = f"{home.name}/{label}"
                 self._entries[name] = Entry(
                     name=name,
                     kind=device.kind,
                     eui64=home.identities[label].eui64,
                     premises=home.name,
-                    hub=hub.name,
+                    hub=home.identities[label].node if own_way else home.hub.name,
                     supplier=device.supplier,
                     version=getattr(device, "version", None),
-                    in_service=device.kind == "hub",
+                    in_service=own_way or device.kind == "hub",
                 )
 
     def __iter__(self) -> Iterator[Entry]:

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from devices.runtime.kernel import MIN, MS, Kernel
-from devices.runtime.tasks import Future
+from devices.runtime.kernel import DAY, MIN, MS, Kernel
+from devices.runtime.tasks import Event, Future
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from tools.central.messages import (
     Acknowledgement,
@@ -34,6 +34,9 @@ MESSAGE: Final = "user.message"
 CENTRAL: Final = "central company"
 LATENCY: Final = 20 * MS
 TIMEOUT: Final = 5 * MIN
+"""Until a request is acknowledged or turned away."""
+LONGEST: Final = 21 * DAY
+"""Until it is answered: a meter that calls once a week may miss a call."""
 KEPT: Final = 1_000
 
 
@@ -74,21 +77,26 @@ class User:
         self._interface = interface
         self._last = 0
         self._open: dict[int, Future[Response | Failure | Refusal]] = {}
+        self._heard: dict[int, Event] = {}
+        """What is open was acknowledged, or more."""
         interface.connect(name, self._received)
 
     async def request(self, service: str, device: str, item: str = "") -> str:
         """Ask, and await what the device answers. Raises Refused; RemoteProtocolError where nothing came of it."""
         self._last = number = self._last + 1
         answer: Future[Response | Failure | Refusal] = Future()
+        heard = self._heard[number] = Event()
         self._open[number] = answer
         self.send(Request(transaction=number, service=service, device=device, item=item))
         try:
             with self._interface.kernel.timeout(TIMEOUT):
+                await heard.wait()
+            with self._interface.kernel.timeout(LONGEST):
                 told = await answer
         except TimeoutError:
             raise RemoteProtocolError(f"no answer of the {CENTRAL}") from None
         finally:
-            del self._open[number]
+            del self._open[number], self._heard[number]
         if isinstance(told, Refusal):
             raise Refused(told.reason)
         if isinstance(told, Failure):
@@ -105,6 +113,8 @@ class User:
 
     def _received(self, sender: str, octets: bytes) -> None:
         message: AnyMessage = parse(octets)
+        if isinstance(message, Acknowledgement | Response | Failure | Refusal) and message.transaction in self._heard:
+            self._heard[message.transaction].set()
         match message:
             case Response() | Failure() | Refusal():
                 answer = self._open.get(message.transaction)

@@ -76,6 +76,7 @@ LINES: Mapping[str, Line] = MappingProxyType({
     "headend.read": lambda e: f"reads {e['register']} of {e['device']} for {e['requester']}: {e.get('value', e.get('failure'))}",
     "headend.notice": lambda e: {
         "LastGasp": f"LAST GASP of {e['hub']}: no supply for over three minutes",
+        "Calling": f"{e['hub']} calls, and can be asked for a while",
         "FirstBreath": f"FIRST BREATH of {e['hub']}: supply is back, inside its limits",
     }.get(str(e["kind"]), f"notice of {e['hub']}: {e['kind']}"),
 })  # fmt: skip

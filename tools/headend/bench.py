@@ -13,26 +13,31 @@ from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from devices.parts.dlms_access import SUPPLIER
-from devices.runtime.kernel import Kernel
+from devices.runtime.kernel import MIN, Kernel
 from devices.runtime.net import Host
 from hubfw.hub_device import device_name
 from hubfw.sap_table import GAS, HUB
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure, drive
 from protocols.dlms.cosem.association import CURRENT, AssociationLN
+from protocols.dlms.logical_device import FIRST_SAP
 from protocols.dlms.meter import Meter
 from protocols.dlms.reading import names
+from tools.bench.device_config import WanGas
 from tools.bench.home import Home
 from tools.bench.identity import Identity
 from tools.errors import BadInput, suggest
+from tools.headend.callers import Caller
 from tools.headend.firmware import Updates
 from tools.headend.head_end import OWN, HeadEnd, Line, NoAnswer, Schedule, T
 from tools.headend.head_end import Question as Question
 from tools.headend.outages import Outage, Premises, correlate
 from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
 
-SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS}
+SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS, "wan-gas": FIRST_SAP}
 """Kinds of device whose SAP is fixed."""
+PATIENCE = 2
+"""Periods of a meter that calls, after which nobody waits for it any more."""
 
 
 class BenchHeadEnd(HeadEnd):
@@ -45,6 +50,12 @@ class BenchHeadEnd(HeadEnd):
         self._feeders = feeders
         self._homes = homes
         self.firmware = Updates(self, self._place, self._find)
+        for home in homes.values():
+            for label, device in home.declared.items():
+                if isinstance(device, WanGas):
+                    who = home.identities[label]
+                    patience = PATIENCE * device.call_minutes * MIN
+                    self.callers[who.node] = Caller(kernel, device_name(who.eui64), patience)
 
     def meter(self, name: str = "esme", *, writes: bool = False) -> Meter:
         """A device by name (`esme`; `home2/esme` where there are several homes).
@@ -53,19 +64,19 @@ class BenchHeadEnd(HeadEnd):
         name that is not there, NoAnswer when the hub does not know the device (yet).
         """
         home, label = self._place(name)
-        return _Meter(self, home.hub.name, self.client(self._sap(home, label), writes=writes))
+        return _Meter(self, _host(home, label), self.client(self._sap(home, label), writes=writes))
 
     def every(
         self, period: int, name: str, question: Question[object], *, first: int | None = None, requester: str = OWN
     ) -> Schedule[object]:
         """`schedule` by the device's name."""
         home, label = self._place(name)
-        return self.schedule(period, home.hub.name, self._sap(home, label), question, first=first, requester=requester)
+        return self.schedule(period, _host(home, label), self._sap(home, label), question, first=first, requester=requester)
 
     def supplier(self, supplier: str, name: str) -> Meter:
         """A device as a supplier of the bench comes to it: client 64, with its own password, at its own expense."""
         home, label = self._place(name)
-        return _Meter(self, home.hub.name, self._supplier(supplier, home, self._sap(home, label)), supplier)
+        return _Meter(self, _host(home, label), self._supplier(supplier, home, self._sap(home, label)), supplier)
 
     async def change_supplier(self, name: str, old: str, new: str) -> None:
         """From now on a meter is the new supplier's: the old one hands over by writing the other's password in place of its own.
@@ -80,7 +91,7 @@ class BenchHeadEnd(HeadEnd):
         def hand_over(client: Client) -> Procedure[None]:
             return client.set(CURRENT, AssociationLN.class_id, AssociationLN.secret.number, secret)
 
-        await self.ask_as(client, home.hub.name, hand_over, requester=old)
+        await self.ask_as(client, _host(home, label), hand_over, requester=old)
 
     def _supplier(self, supplier: str, home: Home, sap: int) -> Client:
         known = home.bench.access.suppliers
@@ -91,7 +102,7 @@ class BenchHeadEnd(HeadEnd):
     async def request(self, requester: str, name: str, question: Question[T]) -> T:
         """Ask a device by name for somebody else, whose traffic it is. Raises RemoteProtocolError."""
         home, label = self._place(name)
-        return await self.ask(home.hub.name, await self._find(home, label, requester), question, requester=requester)
+        return await self.ask(_host(home, label), await self._find(home, label, requester), question, requester=requester)
 
     async def find(self, name: str, requester: str = OWN) -> int:
         """The SAP of a device by name. Raises BadInput, RemoteProtocolError."""
@@ -144,6 +155,11 @@ class BenchHeadEnd(HeadEnd):
             if name.endswith(serial):
                 return sap
         raise NoAnswer(f"{home.hub.name} does not know {label}: it has {len(assigned)} logical devices")
+
+
+def _host(home: Home, label: str) -> str:
+    """Where a device is reached: at the hub's address, or at its own."""
+    return home.identities[label].node if home.declared[label].kind == "wan-gas" else home.hub.name
 
 
 class _Meter(Meter):

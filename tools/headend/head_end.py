@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
-from devices.runtime.kernel import Kernel, S
+from devices.runtime.kernel import MIN, Kernel, S
 from devices.runtime.net import Closed, Host, Stream
 from devices.runtime.tasks import Event, Future, Task
 from protocols.core.errors import RemoteProtocolError
@@ -20,7 +20,8 @@ from protocols.dlms import apdu, wrapper
 from protocols.dlms.client import Client, Procedure, adrive
 from protocols.dlms.server import MANAGEMENT_CLIENT, PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataNotification
-from tools.headend.notices import Notice, understand
+from tools.headend.callers import Caller
+from tools.headend.notices import Calling, Notice, understand
 from tools.headend.traffic import Traffic
 
 T = TypeVar("T")
@@ -175,6 +176,8 @@ class HeadEnd:
         """Notifications that came before: hubs deliver at least once, under the same long-invoke-id."""
         self.traffic: dict[str, Traffic] = {}
         """What crossed the WAN for each requester: its questions with their answers, wrapper PDUs."""
+        self.callers: dict[str, Caller] = {}
+        """By host: meters that have the network for a while only."""
         self._password = password
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
@@ -211,6 +214,10 @@ class HeadEnd:
         self._seen.append((notice.hub, frame.long_invoke))
         self.received.append(notice)
         self.kernel.log.emit(self.host.name, "headend.notice", {"kind": type(notice).__name__, "hub": notice.hub.hex()})
+        if isinstance(notice, Calling):
+            for caller in self.callers.values():
+                if caller.name == notice.hub:
+                    caller.called(notice.seconds)
         if self.on_notice is not None:
             self.on_notice(notice)
 
@@ -242,15 +249,27 @@ class HeadEnd:
         finally:
             line.close()
             turn.give()
+        if hub in self.callers:
+            self.callers[hub].heard()
         return answer
 
     async def turn(self, hub: str, client: Client) -> Turn:
         """Wait until nobody here speaks to that logical device as that client: a hub lets one connection do so at a time.
 
-        `give` it in the end.
+        And, where it is a meter that calls, until it can be asked: NoAnswer when it does not call. `give` it in the end.
         """
         turn = self._turns.setdefault((hub, client.client_sap, client.server_sap), Turn())
         await turn.take()
+        caller = self.callers.get(hub)
+        if caller is not None:
+            there = False
+            try:
+                there = await caller.present()
+            finally:
+                if not there:
+                    turn.give()
+            if not there:
+                raise NoAnswer(f"{hub}: no call in {caller.patience // MIN} min")
         return turn
 
     def schedule(

@@ -81,6 +81,17 @@ class DeviceEvent(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class Calling(Notice):
+    """A meter without a hub is on the network, and can be asked until nobody has said anything for so many seconds.
+
+    `read`: UTC ns by the meter's clock, when it took its reading.
+    """
+
+    read: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown(Notice):
     """A notification that is none of the above; `hub` is empty."""
 
@@ -93,6 +104,7 @@ EVENTS: Mapping[int, Callable[[bytes, int, int, int], Notice]] = MappingProxyTyp
     3: lambda hub, received, lost, seconds: GasMeterSilent(hub, received),
     4: lambda hub, received, lost, seconds: GasMeterHeard(hub, received),
     5: lambda hub, received, lost, seconds: GasTimeOutEnded(hub, received),
+    8: Calling,
 })  # fmt: skip
 """Event code of the hub's event object (0-0:96.11.0) to the notice it makes."""
 VOLTAGE_ALERT = 6
