@@ -45,7 +45,7 @@ bench: peers ## how fast: the programs of tests/bench, each with its gate
 soak: ## a month of a home on a bad radio, one of a street, hundreds of storms, every power cut; DAYS=3 HOMES=5 for less
 	@requirements/venv.sh dev
 	@METERBENCH_SOAK_DAYS=$(or $(DAYS),30) METERBENCH_STREET=$(or $(HOMES),100)x$(or $(DAYS),30) HYPOTHESIS_PROFILE=soak \
-		$(BIN)/python -m pytest -q tests/sim/test_soak.py tests/sim/test_street.py tests/sim/test_storm.py tests/sim/test_power_cuts.py $(ARGS)
+		$(BIN)/python -m pytest -q tests/sim/test_soak.py tests/sim/test_street.py tests/sim/test_storm.py tests/sim/test_power_cuts*.py $(ARGS)
 
 fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each target, ARGS="session axdr" for some
 	@requirements/venv.sh fuzz

@@ -116,6 +116,8 @@ class Config:
     """EUI-64 of the electricity meter on the UART `wired`; it is reached there and never through a tunnel."""
     flag_baud: int | None = None
     """Where that line speaks IEC 62056-21: the fastest rate; None: DLMS over HDLC."""
+    flag_push: bool = False
+    """It is in mode D: the meter speaks there by itself."""
     meter_path: Callable[[Firmware, Meter], Path] | None = None
     """What makes the way to `wired_meter` in place of both: another application layer on whatever carrier it likes."""
     tariff: Tariff = STANDARD

@@ -270,7 +270,9 @@ class Firmware(firmware.Firmware):
         else:
             from hubfw.flag import Flag  # likewise
 
-            meter.path = Flag(self, port, meter, self.clients, self.config.lls_password, baud)
+            meter.path = Flag(
+                self, port, meter, self.clients, self.config.lls_password, baud, push=self.config.flag_push
+            )
 
     def _save(self) -> None:
         self.log.save()

@@ -2,8 +2,9 @@
 
 On the WAN the meter is a logical device of the hub's making (`flag_table`), at the meter's SAP and under a name from its EUI-64. An
 association that begins has the meter read out first, unless that was done within a minute; requests wait for it. A meter in mode C
-has its clock set daily, in programming mode, under the password; modes A and B read out and nothing else. A meter that has never
-answered is not there: what is asked of it is dropped. One that has, and does not now, answers every item with a temporary failure.
+has its clock set daily, in programming mode, under the password; modes A and B read out and nothing else. In mode D the hub says
+nothing: the meter speaks by itself, and what it said within a minute is what it has. A meter that has never answered is not there:
+what is asked of it is dropped. One that has, and does not now, answers every item with a temporary failure.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from protocols.dlms.cosem import date_time
 from protocols.dlms.server import LogicalDevice, Server, Session
 from protocols.iec62056_21 import Baud, DataSet, Denied, Done, Failed, HandHeldUnit, Identified, Mode, Opened, Purpose, ReadOut
 from protocols.iec62056_21.hand_held_unit import State
-from protocols.iec62056_21.rates import INITIAL
+from protocols.iec62056_21.push import Listener
+from protocols.iec62056_21.rates import INITIAL, PUSHED
 
 if TYPE_CHECKING:
     from devices.parts.dlms_access import Clients
@@ -47,7 +49,9 @@ _RLRE: Final = b"\x63"
 class Flag:
     """The path to the meter on a port."""
 
-    def __init__(self, firmware: Firmware, port: Port, meter: Meter, clients: Clients, password: bytes, baud: int) -> None:
+    def __init__(
+        self, firmware: Firmware, port: Port, meter: Meter, clients: Clients, password: bytes, baud: int, *, push: bool = False
+    ) -> None:
         self.readout: Readout | None = None
         self.dropped = 0
         """Requests that were too many, or for a meter that has never answered."""
@@ -76,8 +80,12 @@ class Flag:
         self._mode: Mode | None = None
         self._admitted = False
         self._timer = Deadline(firmware, self._deadline, self._expire)
+        self._listener = Listener() if push else None
         port.on_receive = self._received
-        firmware.after(TRY_AGAIN, self._set_clock)
+        if push:
+            port.baud = PUSHED
+        else:
+            firmware.after(TRY_AGAIN, self._set_clock)
 
     # --- the WAN's side ---
 
@@ -87,7 +95,9 @@ class Flag:
             self._drop("too many requests wait")
             return
         self._waiting.append((client, apdu))
-        if apdu[:1] == _AARQ and not self._fresh and not self._reading:
+        if self._listener is not None:
+            self.readout = self.readout if self._fresh else None
+        elif apdu[:1] == _AARQ and not self._fresh and not self._reading:
             self._want(Purpose.READOUT)
         self._serve()
 
@@ -139,6 +149,13 @@ class Flag:
     def _received(self, data: bytes) -> None:
         if self._unit is not None:
             self._apply(self._unit.feed(data, self._firmware.now))
+        for push in () if self._listener is None else self._listener.feed(data):
+            self._heard(push.data_sets)
+
+    def _heard(self, data_sets: Iterable[DataSet]) -> None:
+        self.readout = Readout.of(data_sets)
+        self._known = True
+        self._read_at = self._firmware.now
 
     def _deadline(self) -> int | None:
         return None if self._unit is None else self._unit.deadline
@@ -157,9 +174,7 @@ class Flag:
                 case Identified(identification=identification):
                     self._mode = identification.mode
                 case ReadOut(data_sets=data_sets):
-                    self.readout = Readout.of(data_sets)
-                    self._known = True
-                    self._read_at = self._firmware.now
+                    self._heard(data_sets)
                     self._over()
                 case Opened() if self._unit is not None:
                     self._apply(self._unit.password(self._password, self._firmware.now))

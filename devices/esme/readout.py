@@ -15,7 +15,7 @@ from devices.esme.config import Config
 from devices.esme.meter import Meter
 from protocols.dlms.cosem import date_time
 from protocols.iec62056_21 import DataSet, Fault, Identification, Refused, Value
-from protocols.iec62056_21.rates import ANNOUNCED, letter
+from protocols.iec62056_21.rates import ANNOUNCED, PUSHED, letter
 
 IDENTIFICATION: Final = Identification("MBE", "5", "ESME", "2")
 """MBE: the maker; 5: 9600 baud; 2: HDLC is on offer (mode E)."""
@@ -24,9 +24,10 @@ _CLOCK_DIGITS: Final = 12
 SECOND: Final = 1_000_000_000
 
 
-def on_wire(mode: Literal["A", "B", "C"], baud: int) -> Identification:
-    """Who it is where the wired interface speaks this protocol: 300 baud in mode A, up to `baud` announced in B, or agreed in C."""
-    letters = {"A": "-", "B": letter(baud, ANNOUNCED), "C": letter(baud)}
+def on_wire(mode: Literal["A", "B", "C", "D"], baud: int) -> Identification:
+    """Who it is where the wired interface speaks this protocol: 300 baud in mode A, up to `baud` announced in B, or agreed in C,
+    2400 baud in D."""
+    letters = {"A": "-", "B": letter(baud, ANNOUNCED), "C": letter(baud), "D": letter(PUSHED)}
     return Identification("MBE", letters[mode], "ESME")
 
 

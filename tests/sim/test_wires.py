@@ -16,6 +16,7 @@ from devices.runtime.supply import MainsSupply
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.xdlms import DataAccessResult
 from tools.bench.identity import GPF
+from tools.errors import BadInput
 
 IMPORT, LOAD_PROFILE = "1-0:1.8.0", "1-0:99.1.0"
 SUCCESSOR = 0x00DB_5749_5245_0001
@@ -66,6 +67,37 @@ def test_a_flag_meter_is_read_out_and_its_cosem_objects_are_the_hubs(build, mode
         assert caught.value.result == DataAccessResult.OBJECT_UNAVAILABLE
     # only mode C has programming mode, and so a clock that somebody sets
     assert home.esme.rtc.valid is (mode == "C")
+
+
+@pytest.mark.req("S-131", part=True)
+def test_a_meter_in_mode_d_speaks_by_itself_and_the_hub_says_nothing(build) -> None:
+    home = build(ONLY + 'wire = { protocol = "flag", mode = "D" }\n')
+    home.run(for_=5 * MIN)
+    meter = home.head_end.meter("esme")
+    register = meter.register(IMPORT).value
+    assert 0 <= home.esme.firmware.meter.import_wh - register < 60
+    assert home.events("wire", "home1/hub.wired") == []
+    said = b"".join(home.events("wire", "home1/esme.wired"))
+    assert bytes(octet & 0x7F for octet in said).startswith(b"/MBE3ESME\r\n\r\n0-0:96.1.0(")
+    home.hub.cut(off_for=S)
+    home.run(for_=MIN)
+    assert meter.register(IMPORT).value >= register
+    home.only.lead.pull()
+    home.run(for_=2 * MIN)
+    with pytest.raises(AccessError) as caught:
+        meter.register(IMPORT)
+    assert caught.value.result == DataAccessResult.TEMPORARY_FAILURE
+    home.only.lead.plug()
+    home.run(for_=20 * S)
+    assert meter.register(IMPORT).value >= register
+    assert not home.esme.rtc.valid  # nobody can set it
+
+
+@pytest.mark.parametrize("mode", ["E", "F"])
+def test_other_modes_are_refused(build, mode: str) -> None:
+    """E hands over to HDLC, which `protocol = "dlms"` is from the first octet on."""
+    with pytest.raises(BadInput, match=f"wire.mode: .*{mode}"):
+        build(ONLY + f'wire = {{ protocol = "flag", mode = "{mode}" }}\n')
 
 
 @pytest.mark.req("S-131", part=True)

@@ -54,6 +54,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         restart_spread_ns=int(device.restart_spread_s * S),
         wired_meter=home.identities[at_wire[0]].eui64 if at_wire else None,
         flag_baud=flag(home.declared[at_wire[0]])[1] if at_wire else None,
+        flag_push=bool(at_wire) and flag(home.declared[at_wire[0]])[0] == "D",
         channel=home.channel,
         sub_ghz=() if home.sub_ghz is None else ((home.sub_ghz.page, home.sub_ghz.channel),),
         duty_limits=Limits()
@@ -61,6 +62,8 @@ def hub_config(parts: Parts) -> hubfw.Config:
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
         dwellings=_dwellings(home),
+        image_block=device.firmware_block,
+        image_block_period=device.firmware_block_ms,
         core_only=device.core_only,
         consumer_view=bool(home.of_kind("consumer-module")),
         approved=_approved(device),
@@ -107,7 +110,7 @@ def wired(device: device_config.Device) -> bool:
     return isinstance(device, device_config.Esme) and device.interface == "wired"
 
 
-def flag(device: device_config.Device) -> tuple[Literal["A", "B", "C"] | None, int | None]:
+def flag(device: device_config.Device) -> tuple[Literal["A", "B", "C", "D"] | None, int | None]:
     """Mode and fastest rate of a wired meter that speaks IEC 62056-21."""
     wire = device.wire if isinstance(device, device_config.Esme) and device.interface == "wired" else None
     return (wire.mode, wire.baud) if wire is not None and wire.protocol == "flag" else (None, None)

@@ -24,8 +24,8 @@ class Wire(Declared, frozen=True, kw_only=True):
 
     protocol: Literal["dlms", "flag"] = "dlms"
     """DLMS over HDLC, or IEC 62056-21 alone."""
-    mode: Literal["A", "B", "C"] = "C"
-    """Of IEC 62056-21."""
+    mode: Literal["A", "B", "C", "D"] = "C"
+    """Of IEC 62056-21. In D the meter speaks by itself, at 2400 baud. What E leads to is `protocol = "dlms"`."""
     form: Literal["cable", "aperture"] = "cable"
     connector: Literal["RJ11"] = "RJ11"
     metres: Annotated[float, Meta(ge=0, le=10_000)] | None = None
