@@ -37,7 +37,7 @@ class Config:
     """Test keys of the access profile lab; None: the profile open."""
     interface: Literal["han", "wired"] = "han"
     """How it talks to the hub: by radio, or on its UART `wired`."""
-    flag: tuple[Literal["A", "B", "C"] | None, int | None] = (None, None)
+    flag: tuple[Literal["A", "B", "C", "D"] | None, int | None] = (None, None)
     """Where wired: mode and fastest rate of IEC 62056-21 there; None: DLMS over HDLC."""
     end_to_end_key: bytes = field(default=b"", repr=False)
     """Shared with the head end since it was made: payloads under it pass by the hub sealed; empty: it takes none."""
