@@ -171,13 +171,17 @@ class Firmware(firmware.Firmware):
 
         return han.add(SealedEndpoint(self.board, endpoint, key))
 
-    def _wire(self, password: str) -> DlmsPort | FlagPort:
+    def _wire(self, password: str) -> object:
         """The wired meter interface, in the protocol that it speaks."""
         port, (mode, baud) = self.board.uart("wired"), self.config.flag
         if mode is None or baud is None:
             return DlmsPort(self, port, self.server)
         rtc = self.board.rtc
         registers = Readout(self.meter, self.config, lambda: rtc.read() if self.clock_reliable else None, rtc.set)
+        if mode == "D":
+            from devices.parts.push_port import PushPort  # few meters speak by themselves
+
+            return PushPort(self, port, on_wire(mode, baud), registers)
         return FlagPort(self, port, on_wire(mode, baud), registers, password)
 
     @property
