@@ -61,14 +61,23 @@ class GasDevice(LogicalDevice):
         more, self._more = self._more, None
         if more is None:
             return
+        from devices.parts.prepaid import GATEWAY
         from hubfw.translation import Gas  # a home whose gas nobody reads does not wait for the table
+        from hubfw.translation_account import account_objects
         from hubfw.translation_logs import Logs
         from hubfw.translation_objects import objects
+        from hubfw.translation_payments import Payments
 
         _, eui64, mirrors, _ = self._parts
         self.gas = Gas(*self._parts)
         self.logs = Logs(self.gas, self._clock)
-        mirrors.on_answer[eui64] = self.logs.answered
+        listeners = [self.logs.answered]
+        made = [*objects(self.gas), *self.logs.objects]
+        if GATEWAY not in {thing.name for thing in more}:  # else the account is in the hub
+            payments = Payments(self.gas, self._clock)
+            listeners.append(payments.answered)
+            made += [*account_objects(self.gas), *payments.objects]
+        mirrors.on_answer[eui64] = lambda frame: [listen(frame) for listen in listeners]
         named = {thing.name for thing in more}
-        for thing in (*more, *(each for each in (*objects(self.gas), *self.logs.objects) if each.name not in named)):
+        for thing in (*more, *(each for each in made if each.name not in named)):
             self.add(thing)

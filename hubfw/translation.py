@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from protocols.zigbee.clusters.mirror import Flag
     from protocols.zigbee.publication.store import Store
 
+MOST_WAITING: Final = 8
+"""Orders of a kind, where several wait beside each other (`mirror.notification`)."""
 _EVENT: Final = "gas/order"
 
 
@@ -115,6 +117,8 @@ class Gas:
             raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "no mirror yet")
         if mirror.scheme is None:
             raise AccessError(DataAccessResult.READ_WRITE_DENIED, "this meter fetches nothing")
+        if sum(type(each) is type(command) for each in self.pending) >= MOST_WAITING:
+            raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "too many wait")
         self._mirrors.hold(self.eui64, flag, command)
         self._count(command)
 

@@ -191,7 +191,7 @@ def _conversion_factor(gas: Gas) -> int | None:
     return None if frame is None else _digits(frame.conversion_factor, frame.conversion_factor_trailing_digit >> 4, 5)
 
 
-def _tariff(gas: Gas) -> tuple[int, int] | None:
+def published_prices(gas: Gas) -> tuple[int, int] | None:
     """(standing charge, price) where one price holds for all."""
     from protocols.zigbee.price.tariff import tariff  # where something is published
 
@@ -267,5 +267,8 @@ ROWS: Final[tuple[Row, ...]] = (
         "7-0:52.0.0", "conversion factor", Price, Price.conversion_factor, U32, fixed(-5, Unit.COUNT), CONVERSION_FACTOR,
         Freshness.HUB, _conversion_factor,
     ),
-    Row("7-0:130.3.1", "standing charge and price", Price, Price.standing_charge, PRICES, None, TARIFF, Freshness.HUB, _tariff),
+    Row(
+        "7-0:130.3.1", "standing charge and price", Price, Price.standing_charge, PRICES, None, TARIFF, Freshness.HUB,
+        published_prices,
+    ),
 )  # fmt: skip

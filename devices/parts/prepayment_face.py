@@ -40,6 +40,7 @@ from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.prepayment import (
+    FREQUENCIES,
     AlarmStatus,
     DebtCreditStatus,
     DebtRecovery,
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
 
 POUNDS_AT_MINUS_5: Final = 1
 """currency_scaling_factor: hundred-thousandths."""
-_FREQUENCIES: Final = (3_600, 86_400, 604_800, 2_592_000, 7_776_000)
-"""Seconds of the recovery frequencies: hour, day, week, month, quarter."""
 _PENDING: Final = "prepayment/pending"
 _SETTINGS: Final = "prepayment/settings"
 _LAST: Final = "prepayment/issuer"
@@ -370,9 +369,9 @@ class PrepaymentFace:
         if name == PAYMENT_DEBT:
             charge.write(13, axdr.u16(command.debt_recovery_balance_percentage))
             return
-        if command.debt_recovery_frequency >= len(_FREQUENCIES) or command.debt_recovery_amount > 0x7FFF:
+        if command.debt_recovery_frequency >= len(FREQUENCIES) or command.debt_recovery_amount > 0x7FFF:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "frequency or amount of recovery")
-        charge.write(8, axdr.u32(_FREQUENCIES[command.debt_recovery_frequency]))
+        charge.write(8, axdr.u32(FREQUENCIES[command.debt_recovery_frequency]))
         charge.invoke(1, axdr.array([axdr.structure(axdr.octets(b""), axdr.i16(command.debt_recovery_amount))]))
         charge.invoke(2, axdr.i8(0))
 
@@ -411,7 +410,7 @@ PAYMENT_EVENTS: Final = (
 
 
 def _frequency(period: int) -> int:
-    return _FREQUENCIES.index(period) if period in _FREQUENCIES else 0xFF
+    return FREQUENCIES.index(period) if period in FREQUENCIES else 0xFF
 
 
 def _checked(value: int) -> int:

@@ -1,13 +1,15 @@
-"""What meters tell the hub in commands of Metering: snapshots, samples, and what became of an order for the supply.
+"""What meters tell the hub in commands: snapshots, samples, what became of an order for the supply, and what accounts remember.
 
 They are answers to what was held for a sleeping meter, or come by themselves. The hub notes them as events, and says them on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from protocols.core.codec import Frame
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.zcl.endpoint import Instance, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devices.runtime.board import Board
-    from protocols.core.codec import Frame
 
 
 def hear(
@@ -48,3 +49,26 @@ def hear(
     metering.on(Metering.PublishSnapshot, snapshot)
     metering.on(Metering.GetSampledDataResponse, samples)
     metering.on(Metering.SupplyStatusResponse, supply)
+
+
+PAYMENTS: Final[tuple[type[Frame], ...]] = (
+    Prepayment.ConsumerTopUpResponse, Prepayment.ChangePaymentModeResponse, Prepayment.PublishTopUpLog, Prepayment.PublishDebtLog,
+    Prepayment.PublishPrepaySnapshot,
+)  # fmt: skip
+
+
+def hear_payments(
+    board: Board, prepayment: Instance, may_tell: Callable[[int | None], bool], heard: Callable[[Frame], object]
+) -> None:
+    """Likewise of Prepayment."""
+
+    def take(command: Frame, request: Request) -> Outcome:
+        eui64 = request.message.source_eui64
+        if not may_tell(eui64):
+            return Status.NOT_AUTHORIZED
+        board.log("meter.payment", {"eui64": eui64, "command": type(command).__name__})
+        heard(command)
+        return Status.SUCCESS
+
+    for kind in PAYMENTS:
+        prepayment.on(kind, take)

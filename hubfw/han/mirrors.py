@@ -22,7 +22,7 @@ from devices.runtime.kernel import HOUR
 from hubfw.config import GSME, PPMID
 from hubfw.device_log import DeviceLog
 from hubfw.gas_mirror import GasMirror, Reading
-from hubfw.han.metering import hear
+from hubfw.han.metering import hear, hear_payments
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
@@ -201,7 +201,8 @@ class Mirrors:
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
         metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
         mirror.servers[Metering.id].on(Metering.LocalChangeSupply, lambda command, request: self._pressed(mirror, command, request))
-        hear(self._board, metering, lambda eui64: eui64 == gas.meter, lambda frame: self._answered(gas.meter, frame))
+        for listen, client in ((hear, metering), (hear_payments, mirror.endpoint.client(Prepayment))):
+            listen(self._board, client, lambda eui64: eui64 == gas.meter, lambda frame: self._answered(gas.meter, frame))
         for attribute in Metering.attributes[CLIENT].values():
             if attribute.id < ATTRIBUTES:
                 metering[attribute] = partial(_word, notifications, attribute.id)

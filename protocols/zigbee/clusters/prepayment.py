@@ -24,6 +24,8 @@ from protocols.zigbee.zcl.types import (
 )
 
 ALL_DEBTS: Final = 0xFF
+FREQUENCIES: Final = (3_600, 86_400, 604_800, 2_592_000, 7_776_000)
+"""Seconds of the frequencies at which a debt is recovered: hour, day, week, month, quarter."""
 NEWEST: Final = 0xFFFFFFFF
 """As the latest end time of a log."""
 
@@ -93,6 +95,13 @@ class DebtRecovery(IntEnum):
     BY_TIME = 0
     BY_PERCENTAGE = 1
     CATCH_UP = 2
+
+
+class Adjustment(IntEnum):
+    """Types of a credit adjustment."""
+
+    INCREMENTAL = 0
+    ABSOLUTE = 1
 
 
 class SnapshotCause(IntFlag):

@@ -2,17 +2,19 @@
 
 A flag that only tells something is cleared once the meter was told. Three kinds stay set: those that ask the meter to stay
 awake and the one of waiting tunnel messages, until they are withdrawn; and those with a held command, until the meter fetched
-it with GetNotifiedMessage.
+it with GetNotifiedMessage. Of a kind of command the newest is held; those that add up, and top-ups, wait beside each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.mirror import FLAG_WORDS, WORD, Flag, Functional, Scheme
+from protocols.zigbee.clusters.prepayment import Adjustment, Prepayment
 from protocols.zigbee.zcl.cluster import Cluster, Side, command_of
 
 ATTRIBUTES = 8
@@ -23,12 +25,25 @@ Place = tuple[int, int]
 """A notification attribute and one bit of it, as a mask."""
 
 
+Kind = tuple[type[Frame], Hashable]
+BESIDE: Final[Mapping[type[Frame], Callable[[Any], Hashable]]] = {
+    Prepayment.ConsumerTopUp: lambda each: each.top_up_code,
+    Prepayment.CreditAdjustment: lambda each: (
+        each.issuer_event_id if each.credit_adjustment_type == Adjustment.INCREMENTAL else None
+    ),
+    Prepayment.ChangeDebt: lambda each: (
+        each.debt_amount_type // 2, each.issuer_event_id if each.debt_amount_type % 2 and each.debt_amount else None
+    ),
+}  # fmt: skip
+"""What tells commands of one kind apart that are all to be carried out."""
+
+
 @dataclass(slots=True)
 class Notifications:
     """`words`: by notification attribute. `held`: commands for the meter, one of a kind, by the flag that tells of them."""
 
     words: list[int] = field(default_factory=lambda: [0] * ATTRIBUTES)
-    held: dict[Place, dict[type[Frame], Frame]] = field(default_factory=dict)
+    held: dict[Place, dict[Kind, Frame]] = field(default_factory=dict)
 
     def set(self, flag: Flag) -> bool:
         """Have the meter told. False when it would be already."""
@@ -51,8 +66,8 @@ class Notifications:
         if flag.bit_count() != 1 or (isinstance(flag, Functional) and flag & UNTIL_WITHDRAWN):
             raise LocalProtocolError(f"{flag!r} cannot hold a command")
         held = self.held.setdefault((WORD[type(flag)], int(flag)), {})
-        held.pop(type(command), None)  # the order is that of the newest
-        held[type(command)] = command
+        held.pop(_kind(command), None)  # the order is that of the newest
+        held[_kind(command)] = command
         self.set(flag)
 
     def answer(self, scheme: Scheme) -> list[int]:
@@ -77,8 +92,8 @@ class Notifications:
     def gone(self, place: Place, command: Frame) -> None:
         """A command has arrived at the meter; one that has taken its place meanwhile stays."""
         held = self.held.get(place, {})
-        if held.get(type(command)) is command:
-            del held[type(command)]
+        if held.get(_kind(command)) is command:
+            del held[_kind(command)]
             if not held:
                 del self.held[place]
                 self.words[place[0]] &= ~place[1]
@@ -103,8 +118,13 @@ class Notifications:
         made = cls(list(words))
         for attribute, bit, cluster, to, number, octets in held:
             command = known[cluster].commands[Side(to)][number].parse(octets)
-            made.held.setdefault((attribute, bit), {})[type(command)] = command
+            made.held.setdefault((attribute, bit), {})[_kind(command)] = command
         return made
+
+
+def _kind(command: Frame) -> Kind:
+    apart = BESIDE.get(type(command))
+    return type(command), None if apart is None else apart(command)
 
 
 def _bits(flags: int) -> list[int]:
