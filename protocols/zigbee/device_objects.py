@@ -29,6 +29,7 @@ from protocols.zigbee.node import (
     SimpleDescriptor,
     ZdoResponse,
 )
+from protocols.zigbee.parent_announcement import ParentAnnouncements
 
 _LOGICAL = {
     NodeType.COORDINATOR: 0,
@@ -67,6 +68,7 @@ class DeviceObjects:
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
         self.bindings = Bindings(context.config.eui64, self.endpoints)
+        self.parents = ParentAnnouncements(context, network, devices, self.next_sequence, self.ask)
         self._requests: dict[int, Callable[[Message], Frame | None]] = {
             zdo.NWK_ADDRESS: self._network_address,
             zdo.IEEE_ADDRESS: self._extended_address,
@@ -76,6 +78,7 @@ class DeviceObjects:
             zdo.ACTIVE_ENDPOINTS: self._active_endpoints,
             zdo.MATCH_DESCRIPTOR: self._match,
             zdo.DEVICE_ANNOUNCE: self._announced,
+            zdo.PARENT_ANNOUNCE: self.parents.announced,
             zdo.BIND: self.bindings.bind,
             zdo.UNBIND: self.bindings.unbind,
             zdo.BINDINGS: self.bindings.tell,
@@ -106,10 +109,11 @@ class DeviceObjects:
         )
 
     def announce(self) -> None:
-        """Broadcast device_annce."""
+        """Broadcast device_annce; children that a router came back with are announced in time."""
         network = self._network
         frame = zdo.DeviceAnnounce(self.next_sequence(), network.short, self._context.config.eui64, network.capability)
         self.ask(RX_ON_DEVICES, zdo.DEVICE_ANNOUNCE, frame)
+        self.parents.schedule()
 
     def match(self, destination: int, profile: int, inputs: list[int], outputs: list[int]) -> int:
         """Match_Desc_req; the sequence number of the answers."""
@@ -171,6 +175,9 @@ class DeviceObjects:
         effects = self._context.effects
         if isinstance(frame, zdo.ActiveEndpointsResponse) and message.cluster == zdo.RESPONSE | zdo.MATCH_DESCRIPTOR:
             effects.append(MatchResponse(message.source, frame.sequence, frame.status, tuple(frame.endpoints)))
+            return
+        if isinstance(frame, zdo.ParentAnnounceResponse):
+            self.parents.answered(frame)
             return
         if isinstance(frame, zdo.AddressResponse) and not frame.status and frame.short < nwk.LOWEST_BROADCAST:
             self._devices.learn(frame.eui64, frame.short)

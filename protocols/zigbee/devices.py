@@ -28,7 +28,8 @@ class Relation(Enum):
 class Device:
     """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last link status.
 
-    `lost`: a neighbour that neither acknowledges nor is heard. `interface`: the radio on which we hear it.
+    `lost`: a neighbour that neither acknowledges nor is heard. `interface`: the radio on which we hear it. `kept`: a child that
+    has polled, or asked for something else that only a parent gives, since we started.
     """
 
     eui64: int
@@ -42,6 +43,7 @@ class Device:
     outgoing_cost: int = 0
     lost: bool = False
     interface: int = 0
+    kept: bool = False
 
     @property
     def router(self) -> bool:

@@ -165,6 +165,7 @@ class Parent:
         device.interface = context.interface
         device.timeout = DEFAULT_TIMEOUT
         device.heard = context.now
+        device.kept = True
         self._answer(eui64, device.short, 0, device)
         self._age()
 
@@ -193,6 +194,7 @@ class Parent:
         device = self._devices.at(header.source)
         if device is not None and device.relation is Relation.CHILD:
             device.heard = self._context.now
+            device.kept = True
             return
         if not self._spare(header.source):
             return
@@ -231,6 +233,7 @@ class Parent:
             device.interface = context.interface
             device.timeout = DEFAULT_TIMEOUT
             device.heard = context.now
+            device.kept = True
         self._answer_rejoin(origin, device.short, 0, device.sleepy)
         if not origin.secured:
             context.after(("authenticate", device.eui64), AUTHENTICATION, partial(self._drop_unauthenticated, device))
@@ -272,6 +275,7 @@ class Parent:
         if device is None or device.relation is not Relation.CHILD or origin.header.source != device.short:
             self._context.ignore("a time-out request of no child")
             return
+        device.kept = True
         good = frame.timeout <= LONGEST_TIMEOUT
         if good and device.timeout != frame.timeout:
             device.timeout = frame.timeout
@@ -289,11 +293,12 @@ class Parent:
 
     # --- ageing --------------------------------------------------------------------------------------------------
 
-    def resumed(self) -> None:
-        """After a restart every child's time-out starts again."""
+    def resumed(self, announce: Callable[[], None]) -> None:
+        """After a restart every child's time-out starts again, and the children there were are announced."""
         for child in self._devices.children():
             child.heard = self._context.now
         self._age()
+        announce()
 
     def _age(self) -> None:
         """Forget children not heard of within their time-out, and look again when the next one is due."""

@@ -85,7 +85,7 @@ class Stack(Inquiries):
                 self._zdo.find,
             )
         self._zdo.management.permit = self._parent.permit
-        self._zdo.bindings.changed = self._store
+        self._zdo.bindings.changed = self._zdo.parents.changed = self._store
         network.changed = self._store
         network.addresses.renamed = self._renamed
 
@@ -306,7 +306,7 @@ class Stack(Inquiries):
         stored = NetworkState.from_plain(state)
         self._context.now = now
         snapshot.give(stored, self._network, self._devices, self._delivery, self._joining, self._centre, self._zdo.bindings)
-        self._parent.resumed()
+        self._parent.resumed(self._zdo.parents.schedule)
         self._go_on(resumed=True)
         self._joining.keep_alive(by_poll=True)
         return self._done()

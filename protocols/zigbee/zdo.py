@@ -163,6 +163,23 @@ class DeviceAnnounce(Frame):
     capability: le.u8
 
 
+class ParentAnnounce(Frame):
+    """Parent_annce, 05-3474-21 clause 2.4.3.1.12: end devices whose parent the sender is."""
+
+    sequence: le.u8
+    count: le.u8
+    children: list[int] = array(le.u64, count=this.count)
+
+
+class ParentAnnounceResponse(Frame):
+    """Parent_annce_rsp, 2.4.4.2.22: those of them whose parent is another."""
+
+    sequence: le.u8
+    status: le.u8
+    count: le.u8
+    children: list[int] = array(le.u64, count=this.count)
+
+
 class BindRequest(Frame):
     """Bind_req and Unbind_req, 2.4.3.2.2 and 2.4.3.2.3. `mode`: 1 to a group, 3 to an endpoint of a device."""
 
@@ -337,6 +354,7 @@ SIMPLE_DESCRIPTOR = 0x0004
 ACTIVE_ENDPOINTS = 0x0005
 MATCH_DESCRIPTOR = 0x0006
 DEVICE_ANNOUNCE = 0x0013
+PARENT_ANNOUNCE = 0x001F
 BIND = 0x0021
 UNBIND = 0x0022
 NEIGHBOURS = 0x0031
@@ -354,6 +372,7 @@ responses: dict[int, type[Frame]] = {
     RESPONSE | SIMPLE_DESCRIPTOR: SimpleDescriptorResponse,
     RESPONSE | ACTIVE_ENDPOINTS: ActiveEndpointsResponse,
     RESPONSE | MATCH_DESCRIPTOR: ActiveEndpointsResponse,
+    RESPONSE | PARENT_ANNOUNCE: ParentAnnounceResponse,
     RESPONSE | BIND: StatusResponse,
     RESPONSE | UNBIND: StatusResponse,
     RESPONSE | NEIGHBOURS: NeighboursResponse,

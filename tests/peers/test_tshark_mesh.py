@@ -16,6 +16,7 @@ from tests.protocols.zigbee.cell import DISPLAY, GAS, Cell
 from tests.protocols.zigbee.test_changes import beacon_of_another_network, pan_of
 from tests.protocols.zigbee.test_mesh import R1, R2, R3, Mesh
 from tests.protocols.zigbee.test_orphan import lose, state_of
+from tests.protocols.zigbee.test_parent_announcement import LATEST, moved
 from tools.bench import config
 from tools.bench.commissioning import commission
 from tools.bench.run import Run
@@ -140,3 +141,20 @@ def test_an_orphan_and_the_parent_that_takes_it_back(tmp_path: Path) -> None:
         "Orphan Notification",
         f"Coordinator Realignment, PAN: {pan_of(hub):#06x}, Coordinator: 0x0000, Channel: 11, Addr: {gas.stack.short:#06x}",
     ]
+
+
+def test_a_parent_that_is_back_and_the_one_that_has_its_child(tmp_path: Path) -> None:
+    cell = Cell()
+    home = cell.home()
+    state, hub = moved(home, cell), home["hub"]
+    cell.restart(hub, state)
+    cell.run(LATEST)
+    held = hub.stack.keys()
+    capture = Capture(tmp_path / "parents.pcap", cell.on_air, [key for _, key in held])
+    assert capture.ask(MALFORMED, "frame.number", "_ws.col.Info") == []
+    gas, display = (":".join(f"{octet:02x}" for octet in eui64.to_bytes(8, "big")) for eui64 in (GAS, DISPLAY))
+    told = capture.ask("zbee_aps.zdp_cluster == 0x001f", "_ws.col.Info", "zbee_nwk.dst", "zbee_zdp.ext_addr")
+    assert {(row[0].split(",")[0], row[1], row[2]) for row in told} == {("Parent Announce", "0xfffc", f"{display},{gas}")}
+    fields = "_ws.col.Info", "zbee_nwk.dst", "zbee_zdp.ext_addr", "zbee_zdp.status"
+    (told, *_) = capture.ask("zbee_aps.zdp_cluster == 0x801f", *fields)
+    assert (told[0].split(",")[0], *told[1:]) == ("Parent Announce Response", "0x0000", gas, "0")

@@ -114,6 +114,8 @@ def test_meterings_own_commands(ask: Ask) -> None:
 ZDO = {
     "address": (zdo.NWK_ADDRESS, zdo.NetworkAddressRequest),
     "announcement": (zdo.DEVICE_ANNOUNCE, zdo.DeviceAnnounce),
+    "parent": (zdo.PARENT_ANNOUNCE, zdo.ParentAnnounce),
+    "other parent": (zdo.PARENT_ANNOUNCE | zdo.RESPONSE, zdo.ParentAnnounceResponse),
     "match": (zdo.MATCH_DESCRIPTOR, zdo.MatchDescriptorRequest),
     "endpoints": (zdo.ACTIVE_ENDPOINTS | zdo.RESPONSE, zdo.ActiveEndpointsResponse),
     "leave": (zdo.LEAVE, zdo.LeaveRequest),

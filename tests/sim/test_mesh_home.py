@@ -58,9 +58,15 @@ def test_a_display_finds_the_other_repeater(build):
     display = home.ihd.firmware.han.stack
     first = next(name for name in ("repeater", "second") if home.board(name).firmware.han.stack.short == display.parent)
     other = home.board("second" if first == "repeater" else "repeater").firmware.han.stack
-    home.board(first).cut(off_for=24 * HOUR)
+    home.board(first).cut(off_for=20 * MIN)
     home.run(for_=20 * MIN)
     assert display.parent == other.short
+    assert shows_power(home)
+    returned = home.board(first).firmware.han.stack
+    home.run(for_=S)
+    assert returned.children == [home.ihd.eui64], "as it was"
+    home.run(for_=20 * S)
+    assert (returned.children, other.children) == ([], [home.ihd.eui64]), "the other one has said so"
     assert shows_power(home)
 
 

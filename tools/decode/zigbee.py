@@ -28,6 +28,7 @@ _ZDO_REQUESTS: dict[int, type[Frame]] = {
     zdo.ACTIVE_ENDPOINTS: zdo.AddressOfInterest,
     zdo.MATCH_DESCRIPTOR: zdo.MatchDescriptorRequest,
     zdo.DEVICE_ANNOUNCE: zdo.DeviceAnnounce,
+    zdo.PARENT_ANNOUNCE: zdo.ParentAnnounce,
     zdo.LEAVE: zdo.LeaveRequest,
     zdo.PERMIT_JOINING: zdo.PermitJoiningRequest,
 }
