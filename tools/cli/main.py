@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "capture": "Record what a radio dongle hears, for Wireshark.",
         "demo": "One virtual day of a home: joining, reads, an outage, a visit.",
+        "campaign": "New credentials or firmware for all installed homes of a bench, home by home.",
         "chart": "Draw balance, cut-off, volume, time-out and valve of hub prepayment over a run.",
         "check": "Check that a bench's hubs can be served: the WAN part comes off, and nobody is harmed.",
         "compare": "Architectures side by side: time, messages, failure points.",
