@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hubfw.sap_table import HUB
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.reading import register
 from tools.bench.home import Home
@@ -127,11 +126,11 @@ class Company:
         self._pass(REQUESTS, WAN, request.service)
         if request.service == "read":
             sap = await self.head_end.find(entry.name, user)
-            client = self.keys.client("read", sap)
+            client = self.keys.client("read", entry.hub, sap)
             return await self.head_end.ask_as(client, entry.hub, lambda asking: register(asking, request.item), requester=user)
         identity = self.head_end.identity(entry.name)
         question = Pairing(entry.eui64, identity.install_code, entry.kind) if request.service == "pair" else Unpairing(entry.eui64)
-        return await self.head_end.ask_as(self.keys.client(request.service, HUB), entry.hub, question, requester=user)
+        return await self.head_end.ask_as(self.keys.client(request.service, entry.hub), entry.hub, question, requester=user)
 
     def _hint(self, request: Request, entry: Entry | None) -> str:
         return self.estate.nearest(request.device) if entry is None else ""

@@ -20,6 +20,6 @@ class KeyInfrastructure:
     def __init__(self, head_end: HeadEnd) -> None:
         self._head_end = head_end
 
-    def client(self, service: str, sap: int = HUB) -> Client:
-        """A client for a logical device, with its credential where the service needs one."""
-        return self._head_end.client(sap, writes=service in CHANGES)
+    def client(self, service: str, hub: str, sap: int = HUB) -> Client:
+        """A client for a logical device behind a hub, with its credential where the service needs one."""
+        return self._head_end.client(sap, writes=service in CHANGES, hub=hub)

@@ -64,7 +64,8 @@ class BenchHeadEnd(HeadEnd):
         name that is not there, NoAnswer when the hub does not know the device (yet).
         """
         home, label = self._place(name)
-        return _Meter(self, _host(home, label), self.client(self._sap(home, label), writes=writes))
+        host = _host(home, label)
+        return _Meter(self, host, self.client(self._sap(home, label), writes=writes, hub=host))
 
     def every(
         self, period: int, name: str, question: Question[object], *, first: int | None = None, requester: str = OWN

@@ -178,6 +178,8 @@ class HeadEnd:
         """What crossed the WAN for each requester: its questions with their answers, wrapper PDUs."""
         self.callers: dict[str, Caller] = {}
         """By host: meters that have the network for a while only."""
+        self.secrets: dict[tuple[str, int], bytes] = {}
+        """Passwords of client 1 that were changed, by hub and SAP; the others are the bench's."""
         self._password = password
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
@@ -223,10 +225,10 @@ class HeadEnd:
 
     # --- questions ---
 
-    def client(self, sap: int, *, writes: bool = False) -> Client:
-        """A client of the bench's access profile for a logical device."""
+    def client(self, sap: int, *, writes: bool = False, hub: str = "") -> Client:
+        """A client of the bench's access profile for a logical device behind a hub."""
         if writes:
-            return Client(MANAGEMENT_CLIENT, sap, self._password)
+            return Client(MANAGEMENT_CLIENT, sap, self.secrets.get((hub, sap), self._password))
         return Client(PUBLIC_CLIENT, sap)
 
     def line(self, hub: str, client: Client, requester: str = OWN) -> Line:
@@ -236,7 +238,7 @@ class HeadEnd:
 
     async def ask(self, hub: str, sap: int, question: Question[T], *, writes: bool = False, requester: str = OWN) -> T:
         """Associate, ask, release, for whom it is. Raises RemoteProtocolError: NoAnswer, a refusal, or an answer that is none."""
-        return await self.ask_as(self.client(sap, writes=writes), hub, question, requester=requester)
+        return await self.ask_as(self.client(sap, writes=writes, hub=hub), hub, question, requester=requester)
 
     async def ask_as(self, client: Client, hub: str, question: Question[T], *, requester: str = OWN) -> T:
         """As `ask`, as some client."""
