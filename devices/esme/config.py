@@ -53,6 +53,10 @@ class Config:
     """What its export register shows when it is new on the wall."""
     kwh_a_year: int = ELECTRICITY_KWH_A_YEAR
     tariff: Tariff = STANDARD
+    rates: Literal["calendar", "hub"] | None = None
+    """Who says which rate holds: its own calendar, or what the hub publishes; None: the calendar, once there is one."""
+    offset: tuple[int, bool] | None = None
+    """Its switching times are spread: by up to so many seconds later, or (True) either side; None: they are not."""
     neutral_detection: bool = False
     """Voltage as it is where the neutral floats opens its load switch."""
     voltage_limits: tuple[float, float] = (216.2, 253.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter, exported
@@ -30,6 +30,9 @@ from protocols.dlms.cosem import AccessError, Column, Unit, date_time
 from protocols.dlms.cosem.date_time import ClockStatus
 from protocols.dlms.server import LogicalDevice, Server
 from protocols.dlms.xdlms import DataAccessResult
+
+if TYPE_CHECKING:
+    from devices.esme.offset import Offset
 
 MAKER: Final = b"MBE"
 """FLAG identifier that logical device names of this bench begin with."""
@@ -59,9 +62,11 @@ def device_name(eui64: int) -> bytes:
 
 
 def server(
-    board: Board, config: Config, meter: Meter, supply: Supply, reliable: Callable[[], bool], clients: Clients
-) -> Server:
-    """The meter's COSEM server. `reliable()`: whether the clock can be believed. `clients`: whom it talks to."""
+    board: Board, config: Config, meter: Meter, supply: Supply, reliable: Callable[[], bool], clients: Clients,
+    offset: Offset | None = None,
+) -> Server:  # fmt: skip
+    """The meter's COSEM server. `reliable()`: whether the clock can be believed. `clients`: whom it talks to. `offset`: of its
+    switching times."""
     clock = _clock(board, reliable)
     device = LogicalDevice(
         device_name(board.eui64),
@@ -75,7 +80,9 @@ def server(
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
     image = cosem.ImageTransfer("0-0:44.0.0", store=NvmImageStore(board), image_block_size=IMAGE_BLOCK)
-    for thing in (image, *port_objects(), *timed_objects(board, meter, device.find), *clients.guarded(device.find)):
+    for thing in (image, *port_objects(), *timed_objects(board, meter, device.find, offset), *clients.guarded(device.find)):
+        device.add(thing)
+    for thing in () if offset is None else offset.objects():
         device.add(thing)
     return Server({MANAGEMENT: device})
 

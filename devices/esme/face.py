@@ -21,10 +21,11 @@ FAILED: Final = "SWITCH FAILED"
 
 def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
     """Registers, time, supply."""
-    exported = meter.export_wh
+    exported, rate = meter.export_wh, meter.rate()
     shown = [
         line("IMPORT", amount(meter.import_wh, 1, 1000, Unit.KILOWATT_HOURS)),
         *([line("EXPORT", amount(exported, 1, 1000, Unit.KILOWATT_HOURS))] if exported else []),
+        *([] if rate is None else [line(f"RATE {rate}", amount(meter.tiers()[rate - 1], 1, 1000, Unit.KILOWATT_HOURS))]),
         clock_line(utc),
         line("SUPPLY", "LOST" if supply.lost else STATES[meter.switch.state]),
         *([FAILED] if meter.contact_fails else []),

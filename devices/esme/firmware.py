@@ -9,7 +9,7 @@ supply to. Not here: tariffs, prepayment accounts, GBCS messages.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devices.esme import cosem, face, zcl
 from devices.esme.config import Config
@@ -22,7 +22,7 @@ from devices.esme.neutral import NeutralWatch
 from devices.esme.prepayment import Prepayment
 from devices.esme.readout import IDENTIFICATION, Readout, on_wire
 from devices.esme.supply import RESTORED, RESTORED_AFTER_LONG, Supply
-from devices.esme.timed_objects import PUSH
+from devices.esme.timed_objects import PUSH, RESET_BLOCKS
 from devices.esme.tunnel import DlmsTunnel
 from devices.parts.cosem_clockwork import CosemClockwork
 from devices.parts.cosem_push import CosemPush
@@ -39,8 +39,8 @@ from devices.parts.load_switch import ARMED, CLOSED, OPEN
 from devices.parts.mains_power import MainsPower
 from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.optical_port import OpticalPort
-from devices.parts.specification import Specification
 from devices.parts.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
+from devices.parts.specification import Specification
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
@@ -55,6 +55,10 @@ from protocols.zigbee.clusters.prepayment import Prepayment as PrepaymentCluster
 from protocols.zigbee.node import NodeConfig, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
+if TYPE_CHECKING:
+    from devices.esme.offset import Offset
+    from devices.esme.rates import FromHub, Rates
+
 CLOCK: Final = Obis("0-0:1.0.0")
 CLOCK_RETRY: Final = MIN
 RECONNECT_BUTTON: Final = "b"
@@ -62,6 +66,7 @@ _SWITCHED: Final = {OPEN: EventId.SUPPLY_OFF, ARMED: EventId.SUPPLY_ARMED, CLOSE
 _FAILURES: Final = {True: EventId.SUPPLY_DISCONNECT_FAILURE, False: EventId.SUPPLY_CONNECT_FAILURE}
 """By where the contact of the load switch is, and should not be."""
 CONTACT_FAILED: Final = "switch/failed"
+RATES: Final = "meter/split"
 _FAULTS: Final[tuple[int, ...]] = (EventId.POWER_LOSS, *_FAILURES.values(), *NEUTRAL_EVENTS)
 _GENERAL: Final[tuple[int, ...]] = (
     EventId.CLOCK_ADJ_BACKWARD, EventId.CLOCK_ADJ_FORWARD, *_SWITCHED.values(), *PAYMENT_EVENTS, EventId.EVENT_LOG_CLEARED
@@ -92,6 +97,8 @@ class Firmware(firmware.Firmware):
         self._power: MainsPower | None = None
         self._identifier: Identifier | None = None
         self._neutral: NeutralWatch | None = None
+        self._rates: Rates | None = None
+        self._from_hub: FromHub | None = None
         self._contact_failed = bool(board.nvm.get(CONTACT_FAILED, False))
         self.running = False
 
@@ -116,13 +123,14 @@ class Firmware(firmware.Firmware):
         self.meter = Meter(self, config, reliable=lambda: self.clock_reliable, failed=why is Reset.POWER_ON)
         self.supply = Supply(self, self.meter.voltage, self.han)
         self.clients = Clients(board, config.lls_password, config.lab, {"meter": config.supplier_secret})
-        self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable, self.clients)
+        offset = self._offset()
+        self.server = cosem.server(board, config, self.meter, self.supply, lambda: self.clock_reliable, self.clients, offset)
         registers = Readout(self.meter, config, lambda: board.rtc.read() if self.clock_reliable else None)
         password = config.lls_password.decode("ascii", "replace")
         self._optical = OpticalPort(self, board.uart("optical"), self.server, IDENTIFICATION, registers, password)
         if wired:
             self._wired = self._wire(password)
-        device = self.server.devices[cosem.MANAGEMENT]
+        device = self._device = self.server.devices[cosem.MANAGEMENT]
         account = Prepayment(board, config, self.meter, device)
         limits = Limits(board, self.meter, device)
         clockwork = CosemClockwork(self, device)
@@ -141,6 +149,7 @@ class Firmware(firmware.Firmware):
 
         self.meter.metrology.on_level = level_changed
         self.meter.on_change = self._changed
+        self.meter.on_tariff_script = self._tariff_script
         board.buttons.on_press = self._press
         self.running = True
         self._show()
@@ -162,14 +171,51 @@ class Firmware(firmware.Firmware):
             self.han.add(endpoint)
             if config.end_to_end_key:
                 self.sealed = self._sealed(self.han, endpoint, config.end_to_end_key)
+            if config.rates == "hub":
+                self._from_hub = self._published_rates(self.han, endpoint, self.clock, offset)
             self.spawn(self._live(self.han, self.clock))
         else:
             self._supply_checked()
+        if config.rates is not None or RATES in board.nvm:
+            self.rates.offer()
 
     def _sealed(self, han: Han, endpoint: Endpoint, key: bytes) -> Endpoint:
         from devices.parts.sealed_endpoint import SealedEndpoint  # few meters have it: the others don't wait for it
 
         return han.add(SealedEndpoint(self.board, endpoint, key))
+
+    # --- rates ---
+
+    def _offset(self) -> Offset | None:
+        if self.config.offset is None:
+            return None
+        from devices.esme.offset import Offset
+
+        limit, either_side = self.config.offset
+        return Offset(self.board, limit, either_side=either_side)
+
+    @property
+    def rates(self) -> Rates:
+        """The registers by rate, made when they are first needed."""
+        if self._rates is None:
+            from devices.esme.rates import Rates  # few meters have more than one
+
+            server = None if self.han is None else self.han.endpoints[zcl.ENDPOINT].server(Metering)
+            self._rates = Rates(self, self.meter, self._device, server)
+        return self._rates
+
+    def _tariff_script(self, number: int) -> None:
+        """What holds is the hub's to say, where it does."""
+        if number and self.config.rates != "hub":
+            if number == RESET_BLOCKS:
+                self.rates.reset_blocks()
+            else:
+                self.rates.script(number)
+
+    def _published_rates(self, han: Han, endpoint: Endpoint, clock: NetworkClock, offset: Offset | None) -> FromHub:
+        from devices.esme.rates import FromHub
+
+        return FromHub(self, self.rates, han, endpoint, clock, offset)
 
     def _wire(self, password: str) -> object:
         """The wired meter interface, in the protocol that it speaks."""
@@ -214,6 +260,8 @@ class Firmware(firmware.Firmware):
                 synchronised = await clock.synchronise()
             except (NoAnswer, Refused):
                 synchronised = False
+            if synchronised and self._from_hub is not None:
+                await self._from_hub.fetch()
             self._show()
             await self.sleep(DAY if synchronised else CLOCK_RETRY)
 

@@ -48,7 +48,7 @@ class Meter:
     """Measures from now on. `reliable()`: whether the clock can be believed; `failed`: it was without supply until now.
 
     `on_half_hour` and `on_day` are told of new rows; `on_change` that something on the meter's face has changed;
-    `on_friendly_period` that a period of non-disablement begins, or ends.
+    `on_friendly_period` that a period of non-disablement begins, or ends; `on_tariff_script` that a script of the tariff ran.
     """
 
     def __init__(self, firmware: Firmware, config: Config, *, reliable: Callable[[], bool], failed: bool) -> None:
@@ -58,6 +58,11 @@ class Meter:
         self.on_day: list[Callable[[Row], object]] = []
         self.on_change: Callable[[], object] = lambda: None
         self.on_friendly_period: Callable[[bool], object] = lambda begins: None
+        self.on_tariff_script: Callable[[int], object] = lambda number: None
+        self.rate: Callable[[], int | None] = lambda: None
+        """The rate that import counts into; None: there is but one."""
+        self.tiers: Callable[[], list[int]] = lambda: [self.import_wh]
+        """Wh of each rate in use."""
         self.voltage = Voltage(firmware, config.voltage_limits)
         self.switch = LoadSwitch(board.nvm, self._moved, REMOTE_RECONNECTION if config.remote_close else REMOTE_ARMING)
         demand = Demand(electricity(config.kwh_a_year), board.rng("load")) if config.measures == "home" else None
@@ -146,7 +151,9 @@ class Meter:
             self.metrology.save({})
             return
         midnight = utc // HALF_HOUR % _HALF_HOURS_A_DAY == 0
-        daily = self.days.record(utc, self.import_wh, doubtful=not self._reliable(), failed=self._failed) if midnight else {}
+        by_rate = self.tiers() if midnight and self.rate() is not None else []
+        reliable = self._reliable()
+        daily = self.days.record(utc, self.import_wh, *by_rate, doubtful=not reliable, failed=self._failed) if midnight else {}
         if before is not None and utc // HALF_HOUR * HALF_HOUR == before.at + HALF_HOUR:
             self._judge(totals[0] - before.total, utc // HALF_HOUR * HALF_HOUR)
         self.metrology.save({**stored, **daily, **self._extremes()})

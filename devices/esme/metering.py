@@ -150,8 +150,8 @@ class Commands:
 
     @property
     def delivered(self) -> int:
-        """Wh: all that was delivered is in the one tier in use."""
-        return self._meter.import_wh
+        """Wh in the first tier: all that was delivered, until there are more."""
+        return self._meter.tiers()[0]
 
 
 def seconds(rtc: Rtc) -> int | None:

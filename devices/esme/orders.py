@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from devices.esme.limits import Limits
 from devices.esme.meter import Meter
 from devices.esme.metering import SAMPLING, SUPPLY_STATES, seconds
-from devices.esme.timed_objects import BILLING_LOG
+from devices.esme.timed_objects import BILLED, BILLING_LOG
 from devices.parts.han import HUB, Han, NoAnswer
 from devices.runtime.kernel import DAY, S, Timer
 from protocols.core.codec import Frame
@@ -130,9 +130,9 @@ class Orders:
         return self._snapshots
 
     def _snapshot(self, cause: int, payload_type: int, now: int) -> Snapshot:
-        payload = _registers(self._meter.export_wh, 0)
+        payload = _registers(self._meter.export_wh)
         if payload_type == PayloadType.TIERS_DELIVERED_NO_BILLING:
-            payload = _registers(self._meter.import_wh)
+            payload = _registers(self._meter.import_wh, *self._meter.tiers())
         return self._kept_snapshots().take(cause, payload_type, payload, now)
 
     def _keep(self, cause: int, now: int) -> Snapshot:
@@ -160,14 +160,17 @@ class Orders:
         """The snapshots that are rows of other logs: of midnights, and of billing days."""
         kind = PayloadType.TIERS_DELIVERED_NO_BILLING
         for row in self._meter.days.rows(DAILY):
-            yield Snapshot(ROUND | row.at // DAY, zigbee_time.seconds(row.at), Cause.GENERAL, kind, _registers(row.total))
+            registers = _registers(row.total, *(row.totals[1:] or row.totals[:1]))
+            yield Snapshot(ROUND | row.at // DAY, zigbee_time.seconds(row.at), Cause.GENERAL, kind, registers)
         billed = self._device.find(BILLING_LOG)
         for cells in billed.read(2).value if billed is not None else ():
             time = date_time.instant(cells.value[0].value)
             if time is not None:
                 at = zigbee_time.seconds(time)
                 number = ROUND | _BILLING | at // 60
-                yield Snapshot(number, at, Cause.END_OF_BILLING_PERIOD, kind, _registers(cells.value[1].value))
+                total = cells.value[1].value
+                tiers = self._firmware.board.nvm.get(BILLED, {}).get(str(at // 60), [total])
+                yield Snapshot(number, at, Cause.END_OF_BILLING_PERIOD, kind, _registers(total, *tiers))
 
     def _stored_schedules(self) -> Schedules:
         return Schedules(frozenset(map(int, _TYPES)), _CAUSES, self._firmware.board.nvm.get(_SCHEDULES))
@@ -275,8 +278,8 @@ def _from_hub(request: Request) -> bool:
     return request.message.source == HUB
 
 
-def _registers(total: int, tiers: int = 1) -> bytes:
-    return Registers(total, tiers, [total] * tiers).build()
+def _registers(total: int, *tiers: int) -> bytes:
+    return Registers(total, len(tiers), list(tiers)).build()
 
 
 def _row(kind: type[C], handler: Callable[[Orders, C, Request], Outcome]) -> tuple[type[Frame], Handler]:

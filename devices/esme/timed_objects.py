@@ -1,15 +1,15 @@
 """The meter's objects that act by the clock, and the scripts they run: GB's tariff calendar, schedule and supply scripts; demand.
 
 What a client may write is limited as in GB: 4 seasons, 4 weeks, 16 days of 48 switching times, 50 special days. A
-tariff script says which rate is in force, and that is all it does until there are registers for rates; the scripts of
-the non-disablement calendar begin and end periods in which want of credit opens no switch (`prepayment`). Billing days
-capture the billing log. What clients write is in flash.
+tariff script says which rate is in force (`rates` counts by it); the scripts of the non-disablement calendar begin and
+end periods in which want of credit opens no switch (`prepayment`). Billing days capture the billing log. What clients
+write is in flash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from devices.esme.meter import Meter
 from devices.parts.kept_objects import keep
@@ -18,12 +18,17 @@ from devices.runtime.board import Board
 from devices.runtime.kernel import S
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
-from protocols.dlms.cosem import AccessError, Column, InterfaceClass, ProfileGeneric, PushSetup, Service, Unit
+from protocols.dlms.cosem import AccessError, Column, InterfaceClass, ProfileGeneric, PushSetup, Service, Unit, date_time
+from protocols.dlms.cosem.interface import Hook
 from protocols.dlms.cosem.push import Message, TransportService, push_objects
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.obis import Obis
 from protocols.dlms.server import PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataAccessResult
+from protocols.zigbee.clusters.time import seconds
+
+if TYPE_CHECKING:
+    from devices.esme.offset import Offset
 
 ENABLE, DISABLE, ARM = 0x33, 0x34, 0x36
 """Scripts of the supply (GBCS ECS42 to ECS44)."""
@@ -31,17 +36,21 @@ FRIENDLY_BEGINS, FRIENDLY_ENDS = 32, 33
 """Scripts of the non-disablement calendar."""
 _RATES: Final = (*range(1, 49), *range(101, 109))
 """Scripts of the tariff: time-of-use rates, and time-of-use rates with blocks."""
-_RESET_BLOCKS: Final = 0x63
+RESET_BLOCKS: Final = 0x63
+"""The script that has the counters of blocks begin anew."""
 _CAPTURE_BILLING: Final = 1
 _SEASONS, _WEEKS, _DAYS, _SWITCHES, _SPECIAL_DAYS, _ENTRIES = 4, 4, 16, 48, 50, 22
 _BILLING_ROWS: Final = 12
 _TO_THE_MINUTE: Final = 7
 """Octets of a date-time."""
 _BILLING_KEY: Final = "billing/rows"
+BILLED: Final = "billing/rates"
+"""Wh of each rate by the minute (since 2000) of a row of the billing log."""
 _LOW_MEDIUM, _MEDIUM_HIGH = 500, 2_000
 """Watts between which consumption is called medium, until a supplier says else."""
 
 RATE: Final = Obis("0-0:96.14.0")
+CALENDAR: Final = Obis("0-0:13.0.0")
 SUPPLY: Final = Obis("0-0:96.3.10")
 POWER: Final = Obis("1-0:1.7.0")
 TARIFF_SCRIPTS: Final = Obis("0-0:10.0.100")
@@ -58,10 +67,11 @@ _BILLED: Final = (Obis("0-0:1.0.0"), Obis("1-0:1.8.0"), Obis("1-0:3.8.0"))
 Find = Callable[[Obis], InterfaceClass | None]
 
 
-def timed_objects(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
-    """`find`: the objects of the device, of which clock, registers and switch are there already."""
+def timed_objects(board: Board, meter: Meter, find: Find, offset: Offset | None = None) -> list[InterfaceClass]:
+    """`find`: the objects of the device, of which clock, registers and switch are there already. `offset`: of the calendar."""
     return [
-        *_supply(meter, find), *_tariff(board, find), *_billing(board, find), *_power(board, meter, find), _push(board, find),
+        *_supply(meter, find), *_tariff(board, meter, find, offset), *_billing(board, meter, find), *_power(board, meter, find),
+        _push(board, find),
     ]  # fmt: skip
 
 
@@ -82,35 +92,60 @@ def _supply(meter: Meter, find: Find) -> list[InterfaceClass]:
     return [cosem.ScriptTable(SUPPLY_SCRIPTS, find=find, scripts=scripts, on={"execute": execute})]
 
 
-def _tariff(board: Board, find: Find) -> list[InterfaceClass]:
+def _tariff(board: Board, meter: Meter, find: Find, offset: Offset | None) -> list[InterfaceClass]:
     def scripts() -> list[Plain]:
         rates: list[Plain] = [(number, [(Service.WRITE, 1, RATE, 2, axdr.u16(number))]) for number in _RATES]
-        return [*rates, (_RESET_BLOCKS, [])]
+        return [*rates, (RESET_BLOCKS, [])]
+
+    def reset(argument: Data) -> None:
+        if argument.value == RESET_BLOCKS:
+            meter.on_tariff_script(RESET_BLOCKS)
 
     days = cosem.SpecialDaysTable("0-0:11.0.0", on={"entries": _at_most(_SPECIAL_DAYS)})
     closed_days = cosem.SpecialDaysTable("0-0:11.0.2", on={"entries": _at_most(20)})
     plan = cosem.Schedule(NON_DISABLEMENT, special_days=closed_days, on={"entries": _at_most(_ENTRIES)})
-    calendar = cosem.ActivityCalendar("0-0:13.0.0", special_days=days, on={
+    checks: dict[str, Hook] = {
         "season_profile_passive": _at_most(_SEASONS),
         "week_profile_table_passive": _at_most(_WEEKS),
         "day_profile_table_passive": _day_profiles,
-    })  # fmt: skip
-    blocks = cosem.SingleActionSchedule("0-0:15.1.0", executed_script=(TARIFF_SCRIPTS, _RESET_BLOCKS))
+    }
+    calendar: cosem.ActivityCalendar
+    if offset is None:
+        calendar = cosem.ActivityCalendar(CALENDAR, special_days=days, on=checks)
+    else:
+        from devices.esme.offset import OffsetCalendar  # few meters have one
+
+        calendar = OffsetCalendar(CALENDAR, offset, days, checks)
+    blocks = cosem.SingleActionSchedule("0-0:15.1.0", executed_script=(TARIFF_SCRIPTS, RESET_BLOCKS))
     keep(board.nvm, blocks, cosem.SingleActionSchedule.execution_time)
     for thing in (days, closed_days, plan, calendar):
         keep(board.nvm, thing, *(member for number, member in thing.attributes.items() if number > 1))
+    rate = cosem.Data(RATE, value=axdr.u16(0))
+    rate.watch(lambda thing, member: meter.on_tariff_script(thing.read(2).value))
+    table = cosem.ScriptTable(TARIFF_SCRIPTS, find=find, scripts=scripts, on={"execute": reset})
     return [
-        cosem.Data(RATE, value=axdr.u16(0)),
-        cosem.ScriptTable(TARIFF_SCRIPTS, find=find, scripts=scripts),
+        rate, table,
         days, closed_days, plan, calendar, blocks,
     ]  # fmt: skip
 
 
-def _billing(board: Board, find: Find) -> list[InterfaceClass]:
+def _billing(board: Board, meter: Meter, find: Find) -> list[InterfaceClass]:
     captured = [Column(thing) for name in _BILLED if (thing := find(name)) is not None]
     log = ProfileGeneric(BILLING_LOG, columns=captured, profile_entries=_BILLING_ROWS)
     log.restore(board.nvm.get(_BILLING_KEY, []))
-    log.watch(lambda thing, member: board.nvm.put({_BILLING_KEY: log.image()}))
+
+    def captured_row(thing: InterfaceClass, member: object) -> None:
+        board.nvm.put({_BILLING_KEY: log.image(), **({} if meter.rate() is None else {BILLED: billed()})})
+
+    def billed() -> dict[str, list[int]]:
+        """The rates of the row captured last, beside those of the rows before it."""
+        kept: dict[str, list[int]] = board.nvm.get(BILLED, {})
+        time = date_time.instant(log.buffer.value[-1].value[0].value) if log.buffer.value else None
+        if time is not None:
+            kept = {**kept, str(seconds(time) // 60): meter.tiers()}
+        return dict(list(kept.items())[-_BILLING_ROWS:])
+
+    log.watch(captured_row)
     clock = find(_BILLED[0])
 
     def once(argument: Data) -> None:

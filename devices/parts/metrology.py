@@ -112,6 +112,10 @@ class Metrology:
         self._firmware.board.nvm.put(record)
         self._shown = wh, varh, out
 
+    def take(self) -> None:
+        """Take a reading: what was used until now is in flash."""
+        self._show()
+
     def _show(self) -> tuple[int, int, int]:
         now = self._firmware.now
         totals = self._active.total(now), self._reactive.total(now), self._export.total(now)

@@ -241,13 +241,18 @@ class Publisher:
                 command = commands[number]
                 endpoint_of = endpoints.get(command_of(type(command)).cluster.id)
                 try:
-                    if endpoint_of is not None and (kind in READERS or isinstance(command, TO_METERS)):
+                    if endpoint_of is not None and (kind in READERS or _for_meters(command)):
                         await self._han.tell(address, endpoint_of, command, source=self._endpoint.number)
                 except NoAnswer:
                     done = False
                     break
                 told[eui64] = number + 1
         return done
+
+
+def _for_meters(command: Frame) -> bool:
+    """A meter that goes by published rates uses Price and Calendar; any other has no use for them, and is not told."""
+    return isinstance(command, TO_METERS) or command_of(type(command)).cluster in (Price, Calendar)
 
 
 def _value(value: object) -> object:

@@ -204,6 +204,12 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """How its load switch fails; it does not unless said."""
     neutral_detection: bool = False
     """Its contactor opens where the voltage is that of a floating neutral."""
+    rates: Literal["calendar", "hub"] | None = None
+    """Who says which rate its import counts into: its own calendar, written over DLMS, or what suppliers publish at the hub."""
+    offset_s: Annotated[int, Meta(ge=0, le=1799)] | None = None
+    """Its rates and auxiliary switches are switched up to so many seconds later than the calendar says; at once unless said."""
+    offset_style: Literal["later", "either-side"] = "later"
+    """Only later, or as much earlier, too, as radio teleswitches were."""
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):

@@ -343,6 +343,8 @@ def _esme(parts: Parts) -> esme.Config:
         **plant.registers(device),
         version=device.version,
         neutral_detection=device.neutral_detection,
+        rates=device.rates,
+        offset=None if device.offset_s is None else (device.offset_s, device.offset_style == "either-side"),
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
     )
