@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "decode": "Show octets or a capture as a tree of layers and fields.",
         "device": "One device of a bench in a process of its own, in real time.",
         "doctor": "Say what is installed, what is missing, and what it would enable.",
+        "field": "Homes of a field trial, at a scale: WAN faults against HAN faults.",
         "keys": "Test certificates for key establishment: an authority, what it issues, what is in one.",
         "listen": "Show notifications that meters and hubs send, as they come.",
         "metrics": "Count messages, octets and peaks by type on each leg of a run.",
