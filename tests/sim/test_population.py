@@ -7,6 +7,7 @@ import pytest
 from devices.runtime.kernel import MIN
 from tests.sim.told import Told
 from tools.bench.device_config import PrepayGas
+from tools.bench.field import TRIALS, run_trial
 from tools.bench.population import FAILING, population, prepays
 from tools.cli.main import run as meterbench
 from tools.errors import BadInput
@@ -93,3 +94,32 @@ def test_a_fault_of_the_home_network_is_its_hubs_owners_and_the_wans_the_provide
     bench.write_text(FAR_HOME.format(owner))
     assert meterbench(["run", str(bench), "--until", "10m"]) == 0
     assert f"home1: HAN fault, the {answers} answers for it: gsme has not joined\n" in capsys.readouterr().out
+
+
+@pytest.mark.req("S-094")
+def test_a_trial_is_run_at_a_scale_and_its_faults_are_told_apart_and_reckoned_up():
+    outcome = run_trial("edrp", 4, wan_failing=0.5, han_failing=0.25)
+    assert (outcome.size, outcome.homes) == (1_000, 4)
+    assert outcome.faults == {"WAN": 2, "HAN": 1}
+    assert outcome.scaled == {"WAN": 500, "HAN": 250}
+    assert outcome.agrees
+    assert {(fault.leg, fault.answers) for fault in outcome.found} == {("WAN", PROVIDER), ("HAN", PROVIDER)}
+    assert TRIALS["2.4-ghz"].homes == 5_000
+
+
+@pytest.mark.req("S-094")
+def test_a_command_says_whether_faults_lie_where_the_fields_did(capsys):
+    assert meterbench(["field", "2.4-ghz", "--homes", "2", "--wan-failing", "0.5"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert ": WAN fault" in told[0]
+    assert "2 of about 5,000 homes on 2.4 GHz" in told[2]
+    assert [line.split()[-1] for line in told[3:5]] == ["2,500", "0"]
+    assert told[5].endswith("as here")
+    assert meterbench(["field", "2.4-ghz", "--homes", "2", "--wan-failing", "0", "--han-failing", "0.5"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("not as here")
+
+
+@pytest.mark.parametrize(("trial", "homes"), [("erdp", 4), ("edrp", 0), ("edrp", 1001)])
+def test_a_trial_that_cannot_be_is_refused(trial, homes):
+    with pytest.raises(BadInput):
+        run_trial(trial, homes)
