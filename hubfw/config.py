@@ -80,6 +80,8 @@ class Config:
     """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
+    han_module: bool = False
+    """Its radio is a module that comes off."""
     wan_address: str | None = None
     """Its network address, where a WAN module in the slot registers it; None: the WAN part is built in."""
     wan_application: str = "dlms"

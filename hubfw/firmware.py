@@ -170,6 +170,11 @@ class Firmware(firmware.Firmware):
         self.consumer_view = self._consumers() if config.consumer_view else None
         self._serve_gas()
 
+    def _name_radio(self) -> None:
+        from hubfw.han.module import RadioModule  # loaded where the radio comes off
+
+        RadioModule(self)
+
     def _network(self) -> Network:
         if self.config.wan_address is None:
             return self.board.net
@@ -216,6 +221,8 @@ class Firmware(firmware.Firmware):
     def boot(self, why: Reset) -> None:
         """Set the clock, take up the network, open the doors."""
         self._set_clock()
+        if self.config.han_module:
+            self._name_radio()
         self.coordinator.certify(self.esi.endpoint)
         self.han.add(self.esi.endpoint)
         self.coordinator.start()

@@ -48,6 +48,7 @@ class Kind(IntEnum):
     NETWORK_RESTORED = 5
     """It took another hub's place with that one's network alone."""
     WAN_MODULE = 6
+    HAN_MODULE = 7
 
 
 class Disposal(IntEnum):

@@ -78,6 +78,13 @@ class Measured(Effect, frozen=True):
     rssi: int | None
 
 
+class Identified(Effect, frozen=True):
+    """Who the co-processor is: its version, and the EUI-64 that it was made with."""
+
+    version: str
+    eui64: int
+
+
 class Found(Effect, frozen=True):
     """A network answered the scan."""
 
@@ -102,13 +109,16 @@ class _Asked:
     property: Property
     value: bytes
     handle: int | None = None
+    command: Command = Command.PROPERTY_SET
 
 
 class Host:
-    """One host. `ready` once the co-processor has answered a reset."""
+    """One host. `ready` once the co-processor has answered a reset. `identify`: ask it then who it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, identify: bool = False) -> None:
         self.ready = False
+        self._identify = identify
+        self._version = ""
         self._decoder = Decoder()
         self._now = 0
         self._effects: list[Effect] = []
@@ -228,6 +238,8 @@ class Host:
         elif message.property == Property.LAST_STATUS and unpack(message.value)[0] in _RESETS:
             self._forget()
             self.ready = True
+            for name in (Property.NCP_VERSION, Property.HARDWARE_ADDRESS) if self._identify else ():
+                self._queue.append(_Asked(name, b"", command=Command.PROPERTY_GET))
             self._ask(Property.PHY_ENABLED, b"\1")
             self._ask(Property.MAC_RAW_STREAM_ENABLED, b"\1")
             self._tune()
@@ -235,7 +247,9 @@ class Host:
     def _answered(self, asked: _Asked, message: Message) -> None:
         status, at = unpack(message.value) if message.property == Property.LAST_STATUS else (Status.OK, len(message.value))
         self._current = self.deadline = None
-        if asked.handle is not None:
+        if asked.command == Command.PROPERTY_GET:
+            self._told(message)
+        elif asked.handle is not None:
             self._effects.append(Confirmed(asked.handle, status, message.value[at : at + 1] == b"\1"))
         elif status != Status.OK:
             self._effects.append(Refused(asked.property, status))
@@ -244,6 +258,13 @@ class Host:
                 self._unmeasured()
                 self._scanned(False)
         self._next()
+
+    def _told(self, message: Message) -> None:
+        """Who it is; a co-processor that does not say stays unknown."""
+        if message.property == Property.NCP_VERSION:
+            self._version = message.value.rstrip(b"\0").decode("utf-8", "replace")
+        elif message.property == Property.HARDWARE_ADDRESS and len(message.value) == 8:
+            self._effects.append(Identified(self._version, int.from_bytes(message.value, "big")))
 
     # --- what is asked for ---
 
@@ -263,7 +284,7 @@ class Host:
         if self._current is None and self._queue:
             self._current = asked = self._queue.popleft()
             self._transaction = self._transaction % _TRANSACTIONS + 1
-            self._say(Message(self._transaction, Command.PROPERTY_SET, asked.property, asked.value))
+            self._say(Message(self._transaction, asked.command, asked.property, asked.value))
 
     def _say(self, message: Message) -> None:
         self.deadline = self._now + ANSWER

@@ -25,6 +25,8 @@ class Capture:
         self.tunnelled: list[bytes] = []
         self.profiles: set[int] = set()
         self.clusters: set[int] = set()
+        self.senders: set[int] = set()
+        """EUI-64s under which frames were sealed on their hop."""
         self.held: tuple[bytes, ...] = ()
         """Every key that a device has had so far."""
         self._keys: list[security.LinkKey] = []
@@ -55,6 +57,7 @@ class Capture:
             auxiliary, end = security.Auxiliary.parse_from(frame, at)
             assert auxiliary.source is not None
             sender = auxiliary.source.to_bytes(8, "little")
+            self.senders.add(auxiliary.source)
             if outer.source is not None:
                 self._known[outer.source] = sender
             opened = self._open(now, who, "NWK", sender, frame, at, end)

@@ -1,177 +1,22 @@
-"""A radio that is a dongle: a radio co-processor on a link, driven over Spinel.
-
-To firmware it is a `radio.Radio` like any other. What waits for a sleeper is held here, and sent when its data request is heard:
-a dongle says "frame pending" to all of them. The line enters through `journal.Inputs`. A dongle that was pulled out and is back is
-set up as it was; what was under way meanwhile counts as not acknowledged.
-"""
+"""A radio that is a dongle: a radio co-processor on a link, driven over Spinel. The line enters through `journal.Inputs`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
-from devices.runtime.air import MAX_HELD, MAX_PSDU, MIN_PSDU, PERSISTENCE
+from devices.parts.spinel_radio import SpinelRadio
 from devices.runtime.journal import Happening, Inputs
-from devices.runtime.kernel import Timer
-from devices.runtime.mac_header import MacHeader
-from devices.runtime.radio import TxStatus
-from protocols.core.effects import Effect, Send
-from protocols.core.errors import LocalProtocolError
-from protocols.spinel.host import ANSWER, Confirmed, Heard, Host, Measured, Refused, Tuning
-from protocols.spinel.message import Status
-from protocols.spinel.rcp import QUIET, STRONGEST
 from tools.bench.bridges import Slot
 
-_STATUSES = {Status.OK: TxStatus.ACKED, Status.NOMEM: TxStatus.OVERFLOW, Status.BUSY: TxStatus.OVERFLOW}
 
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    handle: int
-    psdu: bytes
-    destination: bytes | None
-    expiry: Timer
-
-
-class DongleRadio:
+class DongleRadio(SpinelRadio):
     """The radio of one device, at `endpoint` of `inputs`; its octets go to `slot`."""
 
     def __init__(self, inputs: Inputs, endpoint: str) -> None:
         self.slot = Slot(endpoint)
-        self.on_receive: Callable[[bytes, int], object] | None = None
-        self.on_confirm: Callable[[int, TxStatus, bool], object] | None = None
-        self.on_data_request: Callable[[bytes], bool] | None = None
-        self.on_energy: Callable[[int | None], object] | None = None
-        self._kernel = inputs.kernel
-        self._host = Host()
-        self._tuned = False
-        self._open = False
-        self._timer: Timer | None = None
-        self._held: list[_Held] = []
-        self._measurement: Timer | None = None
+        super().__init__(inputs.kernel, endpoint, self.slot.output)
         inputs.bind(endpoint, self._happen)
 
-    # --- the firmware's side ---
-
-    def configure(
-        self,
-        *,
-        channel: int,
-        pan_id: int,
-        short: int,
-        eui64: int,
-        rx_on_when_idle: bool,
-        page: int = 0,
-        promiscuous: bool = False,
-    ) -> None:
-        """See `radio.Radio.configure`. A dongle knows 2.4 GHz only."""
-        if page:
-            raise LocalProtocolError(f"{self.slot.endpoint}: a dongle has no channel page {page}")
-        self._tuned = True
-        self._apply(self._host.configure(Tuning(channel, pan_id, short, eui64, rx_on_when_idle, promiscuous), self._kernel.now))
-
-    def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None:
-        """See `radio.Radio.transmit`."""
-        if not self._tuned or not MIN_PSDU <= len(psdu) <= MAX_PSDU:
-            raise LocalProtocolError(f"{self.slot.endpoint}: a PSDU of {len(psdu)} octets, or the radio is not configured")
-        if not indirect:
-            self._kernel.after(0, self._send, handle, psdu, who=self.slot.endpoint)
-        elif len(self._held) >= MAX_HELD:
-            self._kernel.after(0, self._confirm, handle, TxStatus.OVERFLOW, False, who=self.slot.endpoint)
-        else:
-            expiry = self._kernel.after(PERSISTENCE, self._expired, handle, who=self.slot.endpoint)
-            self._held.append(_Held(handle, psdu, MacHeader(psdu).destination, expiry))
-
-    def measure(self, *, channel: int, duration: int, page: int = 0) -> None:
-        """See `radio.Radio.measure`. A dongle that does not tell, or is not there, cannot."""
-        if page or not self._tuned:
-            raise LocalProtocolError(f"{self.slot.endpoint}: no channel page {page}, or the radio is not configured")
-        self._forget_measurement()
-        self._measurement = self._kernel.after(duration + 2 * ANSWER, self._measured, None, who=self.slot.endpoint)
-        self._kernel.after(0, self._measure, channel, duration, who=self.slot.endpoint)
-
-    def reset(self) -> None:
-        """See `radio.Radio.reset`."""
-        self.on_receive = None
-        self.on_confirm = None
-        self.on_energy = None
-        self._tuned = False
-        self._forget_measurement()
-        for held in self._held:
-            held.expiry.cancel()
-        self._held.clear()
-        self._host = Host()
-        if self._open:
-            self._apply(self._host.start(self._kernel.now))
-
-    def _measure(self, channel: int, duration: int) -> None:
-        if self._measurement is not None:
-            self._apply(self._host.measure(channel, duration, self._kernel.now))
-
-    def _measured(self, rssi: int | None) -> None:
-        if self._measurement is not None:
-            self._forget_measurement()
-            if self.on_energy is not None:
-                self.on_energy(None if rssi is None else min(255, max(0, (rssi - QUIET) * 255 // (STRONGEST - QUIET))))
-
-    def _forget_measurement(self) -> None:
-        if self._measurement is not None:
-            self._measurement.cancel()
-            self._measurement = None
-
-    # --- the line's side ---
-
     def _happen(self, happening: Happening, data: bytes) -> None:
-        now = self._kernel.now
         if happening is Happening.DATA:
-            self._apply(self._host.feed(data, now))
+            self.heard(data)
         else:
-            self._open = happening is Happening.OPEN
-            self._apply(self._host.start(now) if self._open else self._host.stop(now))
-
-    def _apply(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Send(data=data):
-                    self.slot.output(data)
-                case Heard(psdu=psdu, lqi=lqi):
-                    self._hear(psdu, lqi)
-                case Confirmed(handle=handle, status=status, frame_pending=pending):
-                    known = next((told for code, told in _STATUSES.items() if code == status), TxStatus.NO_ACK)
-                    self._confirm(handle, known, pending)
-                case Measured(rssi=rssi):
-                    self._measured(rssi)
-                case Refused(property=name, status=status):
-                    self._kernel.log.emit(self.slot.endpoint, "dongle.refused", {"property": name, "status": status})
-        if self._timer is not None:
-            self._timer.cancel()
-        deadline = self._host.deadline
-        self._timer = None if deadline is None else self._kernel.at(deadline, self._expire, who=self.slot.endpoint)
-
-    def _expire(self) -> None:
-        self._timer = None
-        self._apply(self._host.expire(self._kernel.now))
-
-    def _hear(self, psdu: bytes, lqi: int) -> None:
-        if not MIN_PSDU <= len(psdu) <= MAX_PSDU:
-            return
-        header = MacHeader(psdu)
-        if header.data_request:
-            held = next((each for each in self._held if each.destination == header.source), None)
-            if held is not None:
-                self._held.remove(held)
-                held.expiry.cancel()
-                self._send(held.handle, held.psdu)
-        if self.on_receive is not None:
-            self.on_receive(psdu, lqi)
-
-    def _send(self, handle: int, psdu: bytes) -> None:
-        self._apply(self._host.transmit(handle, psdu, self._kernel.now))
-
-    def _expired(self, handle: int) -> None:
-        self._held = [held for held in self._held if held.handle != handle]
-        self._confirm(handle, TxStatus.EXPIRED, False)
-
-    def _confirm(self, handle: int, status: TxStatus, pending: bool) -> None:
-        if self.on_confirm is not None:
-            self.on_confirm(handle, status, pending)
+            self.line(happening is Happening.OPEN)

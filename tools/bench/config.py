@@ -26,6 +26,7 @@ from tools.bench.device_config import (
     Device,
     Esme,
     Gsme,
+    HanModule,
     Hht,
     Hub,
     Ihd,
@@ -128,7 +129,7 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        settled = Hub | Hht | Rcp | MBusGas | WanGas | WanModule | ConsumerModule
+        settled = Hub | Hht | Rcp | MBusGas | WanGas | WanModule | HanModule | ConsumerModule
         rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
@@ -144,6 +145,8 @@ class Home(Declared, frozen=True, kw_only=True):
             raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
         if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
             raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
+        if self.air.sub_ghz is not None and hubs and hubs[0].han == "module":
+            raise ValueError('`sub_ghz` in [home.air] is a radio in the hub, and one with `han = "module"` has none')
         if self.air.sub_ghz is not None and not hubs:
             raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
         meters = [device.label for device in self.device if isinstance(device, Esme)]

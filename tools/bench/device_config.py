@@ -134,6 +134,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
 
     wan: Literal["built-in", "module"] = "built-in"
     """Its WAN part: fixed, or a device of kind wan-module that comes off."""
+    han: Literal["built-in", "module"] = "built-in"
+    """Its radio for the home: fixed, or a device of kind han-module that comes off."""
     wan_application: Literal["dlms", "gateway", "gooo", "gbcs"] = "dlms"
     """The one application layer that it begins with on its WAN side; afterwards the head end's setting counts."""
     outage_after_s: Seconds = 180
@@ -179,6 +181,10 @@ class WanModule(AnyDevice, frozen=True, kw_only=True, tag="wan-module"):
 
     type: Literal["cellular", "long-range-radio", "power-line"] = "cellular"
     """What network it is for."""
+
+
+class HanModule(AnyDevice, frozen=True, kw_only=True, tag="han-module"):
+    """Radio of a hub with `han = "module"`: the first one is in its slot, the others lie ready."""
 
 
 class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
@@ -304,7 +310,7 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
 
 Device = (
     Hub | Esme | Gsme | MBusGas | WanGas | PrepayGas | Ihd | Cad | Ppmid
-    | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule
+    | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule | HanModule
 )
 KINDS: dict[str, type[AnyDevice]] = {
     str(kind.__struct_config__.tag): kind

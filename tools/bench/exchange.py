@@ -38,8 +38,9 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
         each.label for each in listed
         if isinstance(each, MBusGas | ConsumerModule) or (isinstance(each, Esme) and each.interface == "wired")
     ]  # fmt: skip
-    if fast or sub_ghz or hub.wan != "built-in":
-        reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else 'it has `wan = "module"`'
+    modular = "module" in (hub.wan, hub.han)
+    if fast or sub_ghz or modular:
+        reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else "it has a slot for a module"
         raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires: {reason}")
     if SUCCESSOR in [device.label for device in listed]:
         raise ValueError(f'`exchange` calls the new hub "{SUCCESSOR}": call that device something else')

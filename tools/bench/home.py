@@ -44,6 +44,7 @@ from tools.errors import BadInput
 
 if TYPE_CHECKING:
     from devices.runtime.modem import Modem
+    from tools.bench.han_slot import HanSlot
     from tools.bench.wan_slot import WanSlot
 
 HEAD_END = "dcc"
@@ -168,6 +169,8 @@ class Home:
             shine(self, declared.generation)
         self.wan_slot = _wan_slot(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
+        self.han_slot = _han_slot(self)
+        """Where its radio does, likewise."""
         if here is None and self.of_kind("consumer-module"):
             _consumers().connect(self)
         for shield in declared.air.shielded:
@@ -211,6 +214,16 @@ class Home:
         return self.air.radio(self.identities[label].node + suffix, self.at[0] + x, self.at[1] + y)
 
     def _board(self, device: device_config.Device) -> Board:
+        if isinstance(device, device_config.Hub) and device.han == "module":
+            from tools.bench import han_slot  # few homes have such a hub: the others don't wait for it
+
+            return han_slot.hub(self, lambda radio: self._made(device, radio))
+        return self._made(device, self._radio(device.label) if self._has_radio(device) else None)
+
+    def _has_radio(self, device: device_config.Device) -> bool:
+        return KINDS[device.kind].radio or (device.kind == "hht" and self._together)
+
+    def _made(self, device: device_config.Device, radio: Radio | None) -> Board:
         kind, identity = KINDS[device.kind], self.identities[device.label]
         parts = Parts(self, device, identity, self.bench.access.password.encode())
         return Board(
@@ -221,7 +234,7 @@ class Home:
             eui64=identity.eui64,
             flash=Flash(kind.bank),
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
-            radio=self._radio(device.label) if kind.radio or (device.kind == "hht" and self._together) else None,
+            radio=radio,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
             ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
             net=self.net.host(identity.node) if kind.wan and not slotted(device) else None,
@@ -276,9 +289,18 @@ def _wan_module(parts: Parts) -> Callable[[Board], Firmware]:
 
 
 def _slot(parts: Parts) -> Supply:
-    from tools.bench import wan_slot
+    from tools.bench import module_slot
 
-    return wan_slot.supply(parts)
+    return module_slot.supply(parts)
+
+
+def _han_slot(home: Home) -> HanSlot | None:
+    modules = {label: home.boards[label] for label in home.of_kind("han-module") if label in home.boards}
+    if not modules:
+        return None
+    from tools.bench.han_slot import HanSlot
+
+    return HanSlot(home.hub, modules)
 
 
 def _mains(hold_up_s: float) -> Callable[[Parts], Supply]:
@@ -457,5 +479,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     ),
     "rcp": Kind(lambda p: rcp.Firmware, _mains(0)),
     "wan-module": Kind(_wan_module, _slot, radio=False),
+    "han-module": Kind(lambda p: rcp.Firmware, _slot),
 })  # fmt: skip
 """Kind of device in a bench file to how it is built."""

@@ -26,6 +26,18 @@ def test_a_module_in_a_slot_passes() -> None:
     assert [json.loads(line)["passed"] for line in output.splitlines()] == [True, True, True]
 
 
+@pytest.mark.req("S-020")
+def test_a_radio_in_a_slot_passes() -> None:
+    """The head end is answered while it is out, and the meters are read once another one is in."""
+    failed, output = check("han-module")
+    assert failed is None
+    assert [line.partition("home1/hub  ")[2] for line in output.splitlines()[3:]] == [
+        "the radio comes off", "supply and devices stay on meanwhile", "the head end reaches it meanwhile",
+        "it runs on, and reads its meters afterwards",
+    ]  # fmt: skip
+    assert "FAIL" not in output
+
+
 @pytest.mark.req("S-021")
 def test_a_fixed_wan_part_fails() -> None:
     failed, output = check("home")
