@@ -193,8 +193,10 @@ class Images:
     def _ended(self, eui64: int, file: File, status: int) -> None:
         good = status == Status.SUCCESS
         size = next((each.size for each in self.flash.offered if each.file == file), 0)
-        self.downloads[eui64] = Download(file, size if good else 0, Progress.COMPLETE if good else Progress.GIVEN_UP)
-        self._board.log("hub.image", {"eui64": eui64, "file_version": file.version, "status": status})
+        download = Download(file, size if good else 0, Progress.COMPLETE if good else Progress.GIVEN_UP)
+        if self.downloads.get(eui64) != download:
+            self.downloads[eui64] = download
+            self._board.log("hub.image", {"eui64": eui64, "file_version": file.version, "status": status})
 
     def _say(self, eui64: int, command: Frame) -> None:
         address = self._han.stack.address_of(eui64)

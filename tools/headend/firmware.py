@@ -19,7 +19,7 @@ from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure
 from protocols.dlms.cosem import AccessError, ImageStatus, ImageTransfer
 from protocols.dlms.xdlms import DataAccessResult
-from tools.headend.head_end import OWN, HeadEnd
+from tools.headend.head_end import OWN, HeadEnd, T, Turn
 
 if TYPE_CHECKING:
     from tools.bench.home import Home
@@ -29,6 +29,10 @@ _OWN: Final = ("hub", ESME)
 """Kinds of device that tell their version by an object of their own."""
 INITIATE, BLOCK, VERIFY, ACTIVATE = 1, 2, 3, 4
 VERSION: Final = "0-0:0.2.1"
+
+
+class Superseded(RemoteProtocolError):
+    """The image that was handed in is not there any more: another one took its place, or none is verified."""
 
 
 class Upload:
@@ -57,9 +61,9 @@ class Upload:
             raise
 
     def activate(self, client: Client) -> Procedure[None]:
-        """Have it run. Raises AccessError for an image that is not verified, or was another one's."""
+        """Have it run. Raises Superseded, or AccessError where the other end cannot."""
         if not (yield from self._whole(client)):
-            raise RemoteProtocolError("another image is there, or none that is verified")
+            raise Superseded("another image is there, or none that is verified")
         yield from client.action(TRANSFER, _CLASS, ACTIVATE, axdr.i8(0))
 
     def _whole(self, client: Client) -> Procedure[bool]:
@@ -102,16 +106,19 @@ def downloads(client: Client) -> Procedure[dict[int, tuple[str, int, int]]]:
 
 
 class Updates:
-    """The firmware side of a bench's head end. `place`: home and label of a device's name; `find`: the SAP of one."""
+    """The firmware side of a bench's head end. `find`: the SAP of a device."""
 
     def __init__(
         self, head_end: HeadEnd, place: Callable[[str], tuple[Home, str]], find: Callable[[Home, str, str], Awaitable[int]]
     ) -> None:
         self._head_end = head_end
-        self._place = place
+        self.place = place
+        """Home and label of a device's name."""
         self._find = find
-        self._uploads: dict[tuple[str, int], Upload] = {}
-        """By home and SAP."""
+        self._uploads: dict[tuple[str, str], Upload] = {}
+        """By home and device."""
+        self._turns: dict[tuple[str, int], Turn] = {}
+        """By home and SAP: one image at a time, until it is activated."""
 
     async def hand_in(self, name: str, octets: bytes) -> None:
         """Hand in firmware for a device: at its hub, and an electricity meter's at the meter; what broke off goes on.
@@ -119,22 +126,23 @@ class Updates:
         Raises RemoteProtocolError: NoAnswer, or AccessError where it is refused.
         """
         home, sap = await self._intake(name)
-        upload = self._uploads.get((home.name, sap))
+        place = home.name, self.place(name)[1]
+        upload = self._uploads.get(place)
         if upload is None or upload.octets != octets:
-            upload = self._uploads[home.name, sap] = Upload(octets)
+            upload = self._uploads[place] = Upload(octets)
         await self._head_end.ask(home.hub.name, sap, upload, writes=True)
 
     async def activate(self, name: str) -> None:
-        """Have the firmware run that was handed in for a device. Raises RemoteProtocolError where there is none, or no more."""
+        """Have the firmware run that was handed in for a device. Raises RemoteProtocolError, Superseded where it is gone."""
         home, sap = await self._intake(name)
-        upload = self._uploads.get((home.name, sap))
+        upload = self._uploads.get((home.name, self.place(name)[1]))
         if upload is None:
-            raise RemoteProtocolError(f"no firmware was handed in for {name}")
+            raise Superseded(f"no firmware was handed in for {name}")
         await self._head_end.ask(home.hub.name, sap, upload.activate, writes=True)
 
     async def version(self, name: str) -> str | None:
         """The version that a device runs, eight digits, as it or its hub says; None: it has not told the hub."""
-        home, label = self._place(name)
+        home, label = self.place(name)
         if home.declared[label].kind in _OWN:
             home, sap = await self._intake(name)
             return await self._head_end.ask(home.hub.name, sap, own_version)
@@ -142,22 +150,35 @@ class Updates:
 
     async def downloads(self, name: str) -> dict[int, tuple[str, int, int]]:
         """As `downloads`, of a device's hub."""
-        home, _ = self._place(name)
+        home, _ = self.place(name)
         return await self._head_end.ask(home.hub.name, HUB, downloads)
 
-    async def update(self, name: str, octets: bytes, *, again: int, activate_after: int = 0) -> None:
+    async def update(
+        self, name: str, octets: bytes, *, again: int, activate_after: int = 0, tell: Callable[[str], object] = lambda step: None
+    ) -> None:
         """Hand in and activate, `activate_after` ns later, trying again after `again` ns whenever it broke off.
 
-        Raises AccessError where it is refused for good.
+        One image at a time goes to a place, until it is activated; `tell` hears of both steps. Raises AccessError where it is
+        refused for good, and Superseded.
         """
-        await self._persist(lambda: self.hand_in(name, octets), again)
-        await self._head_end.kernel.sleep(activate_after)
-        await self._persist(lambda: self.activate(name), again)
+        home, sap = await self._persist(lambda: self._intake(name), again)
+        turn = self._turns.setdefault((home.name, sap), Turn())
+        await turn.take()
+        try:
+            await self._persist(lambda: self.hand_in(name, octets), again)
+            tell("handed in")
+            await self._head_end.kernel.sleep(activate_after)
+            await self._persist(lambda: self.activate(name), again)
+            tell("activated")
+        finally:
+            turn.give()
 
-    async def _persist(self, act: Callable[[], Awaitable[None]], again: int) -> None:
+    async def _persist(self, act: Callable[[], Awaitable[T]], again: int) -> T:
         while True:
             try:
                 return await act()
+            except Superseded:
+                raise
             except RemoteProtocolError as error:
                 if isinstance(error, AccessError) and error.result != DataAccessResult.TEMPORARY_FAILURE:
                     raise
@@ -165,5 +186,5 @@ class Updates:
 
     async def _intake(self, name: str) -> tuple[Home, int]:
         """The home, and the SAP that takes in firmware for a device."""
-        home, label = self._place(name)
+        home, label = self.place(name)
         return home, await self._find(home, label, OWN) if home.declared[label].kind == ESME else HUB
