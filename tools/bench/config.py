@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import exchange, feeder, installation, premises
+from tools.bench import exchange, feeder, firmware, installation, premises
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -42,6 +42,7 @@ from tools.bench.device_config import (
 )
 from tools.bench.exchange import Exchange
 from tools.bench.feeder import Outage
+from tools.bench.firmware import Firmware
 from tools.bench.installation import Installation
 from tools.bench.medium import Air, Chance, Metres, Neighbourhood
 from tools.bench.plant import Generation, metered
@@ -198,6 +199,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     """What others read through the head end."""
     user: Annotated[list[User], Meta(max_length=64)] = []
     """Who is connected to the central company; whoever reads unless said."""
+    firmware: Annotated[list[Firmware], Meta(max_length=64)] = []
+    """New versions that the head end hands in."""
     outage: Annotated[list[Outage], Meta(max_length=64)] = []
     """Losses of supply of whole feeders."""
     neutral: Annotated[list[FloatingNeutral], Meta(max_length=64)] = []
@@ -227,6 +230,7 @@ class Bench(Declared, frozen=True, kw_only=True):
         feeder.check(self.outage, self.home)
         on_feeders(self.neutral, self.home)
         self._check_reads()
+        firmware.check(self.firmware, self.home)
         owners: dict[str, str] = {}
         for home in self.home:
             for device in home.device:
