@@ -158,6 +158,10 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Excursions of a meter's voltage that make an alert."""
     event_reports: Annotated[list[EventReport], Meta(max_length=64)] = []
     """Which events of devices' logs the head end is told at first; none unless said."""
+    firmware_block: Annotated[int, Meta(ge=8, le=48)] = 48
+    """Octets of new firmware that it gives a device in one frame, at most."""
+    firmware_block_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    """Least milliseconds between a device's blocks."""
     power: Literal["mains", "meter"] = "mains"
     """Its own supply, or the feed of the electricity meter that it is wired to (the supply side of the meter's contactor)."""
     milliamps: Annotated[int, Meta(ge=1, le=10_000)] = 250
