@@ -63,6 +63,8 @@ def hub_config(parts: Parts) -> hubfw.Config:
         else Limits(home.sub_ghz.limited_percent / 100, home.sub_ghz.critical_percent / 100),
         mbus=_on_mbus(home),
         dwellings=_dwellings(home),
+        image_block=device.firmware_block,
+        image_block_period=device.firmware_block_ms,
         core_only=device.core_only,
         consumer_view=bool(home.of_kind("consumer-module")),
         approved=_approved(device),
