@@ -68,11 +68,19 @@ LINES: Mapping[str, Line] = MappingProxyType({
         if e["result"] == "taken" and e["command"] in _PUBLISHED
         else None
     ),
+    "hub.image-refused": lambda e: f"refuses firmware: {e['reason']}",
+    "hub.image": lambda e: f"hears that {_eui64(e['eui64'])} {'has' if e['status'] == 0 else 'gives up'} {e['file_version']:08X}",
     "hub.switched": lambda e: f"goes by what was published for {e['fuel']} from now on",
     "hub.cpp-response": lambda e: f"hears that {_eui64(e['by'])} {'accepts' if e['answer'] == 1 else 'refuses'} a critical peak",
     "exchange": lambda e: str(e["step"]),
     "han.trust-centre-replaced": lambda e: f"takes {_eui64(e['eui64'])} for its hub in place of {_eui64(e['before'])}",
     "installation": lambda e: f"visit {e['visit']}: {e['outcome']}{': ' if e['reason'] else ''}{e['reason']}",
+    "headend.firmware": lambda e: {
+        "handed in": f"has handed in firmware {e['version']} for {e['device']}: it waits for its activation",
+        "activated": f"has firmware {e['version']} for {e['device']} activated",
+        "runs": f"reads that {e['device']} runs {e['version']}",
+        "does not run": f"still does not read that {e['device']} runs {e['version']}",
+    }.get(str(e["outcome"]), f"is refused firmware {e['version']} for {e['device']}: {e['reason']}"),
     "headend.read": lambda e: f"reads {e['register']} of {e['device']} for {e['requester']}: {e.get('value', e.get('failure'))}",
     "headend.notice": lambda e: {
         "LastGasp": f"LAST GASP of {e['hub']}: no supply for over three minutes",
