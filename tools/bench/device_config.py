@@ -230,6 +230,8 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     wake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
     power: Literal["battery", "hub"] = "battery"
     """What it lives on: its own cell, which sleeping spares, or its hub, over a wire; then it hears at any time."""
+    end_to_end: bool = False
+    """As an electricity meter's; what comes while it sleeps waits at the hub."""
     band: Literal["2.4-ghz", "sub-ghz"] = "2.4-ghz"
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
     version: Version = LATEST
