@@ -40,6 +40,8 @@ class Config:
     """It joins under the well-known default link key, too."""
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel) below 1 GHz on which it looks for its network; none: it does at 2.4 GHz."""
+    end_to_end_key: bytes = field(default=b"", repr=False)
+    """What it shares with the head end; without, nothing is sealed from end to end."""
     fed_by_hub: bool = False
     """It has its power from the hub over a wire: no battery, and it hears at any time. Its rhythm is the same."""
     wake_period: int = 30 * MINUTE

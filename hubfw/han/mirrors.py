@@ -89,6 +89,10 @@ class Mirrors:
         self._mirrors: dict[int, Mirror] = {}
         self.on_answer: dict[int, Callable[[Frame], object]] = {}
         """Whoever hears what a meter answers, by its EUI-64."""
+        self.on_complete: list[Callable[[int], object]] = []
+        """Called when a meter, by its EUI-64, has reported a complete set."""
+        self.on_told: Callable[[int], object] = lambda eui64: None
+        """Called when a meter, by its EUI-64, has heard what waits, and is awake."""
         metering.on(Metering.RequestMirror, self._requested)
         metering.on(Metering.RemoveMirror, self._removed)
         for key in self._board.nvm.keys(_KEY):
@@ -96,7 +100,7 @@ class Mirrors:
             scheme, gas = stored["scheme"], GasMirror.from_plain(stored)
             flags = self._board.nvm.get(_flags_key(gas.meter))
             notifications = Notifications() if flags is None else Notifications.from_plain(flags, HELD)
-            notifications.withdraw(Functional.LOCAL_CHANGE_SUPPLY)
+            notifications.withdraw(Functional.LOCAL_CHANGE_SUPPLY | Functional.STAY_AWAKE_REQUEST_HAN)  # wished anew, if it is
             mirror = self._add(stored["endpoint"], gas, notifications)
             mirror.scheme, mirror.event = None if scheme is None else Scheme(scheme), stored.get("event")
 
@@ -278,6 +282,8 @@ class Mirrors:
 
     def _completed(self, mirror: Mirror, request: Request) -> None:
         self._shown(mirror)
+        for each in self.on_complete:
+            each(mirror.gas.meter)
         if mirror.scheme is not None:
             message = request.message
             self._firmware.spawn(self._notify(mirror, mirror.scheme, message.source, message.source_endpoint))
@@ -292,6 +298,7 @@ class Mirrors:
             return
         if mirror.notifications.told(words):
             self._keep_flags(mirror)
+        self.on_told(mirror.gas.meter)
 
     def _fetch(self, mirror: Mirror, command: Metering.GetNotifiedMessage, request: Request) -> Outcome:
         if not self._owns(mirror, request):

@@ -148,7 +148,7 @@ def _gateway(firmware: Firmware) -> Layer:
     from hubfw.wan.gateway import Gateway  # few hubs have these: the others don't wait for them
     from hubfw.wan.packets import Packets
 
-    packets = Packets(firmware, firmware.han, firmware.log)
+    packets = Packets(firmware, firmware.han, firmware.log, firmware.mirrors)
     application = firmware.application
     return Gateway(
         firmware, firmware.network, packets, firmware.config.lls_password, lambda: application.active, application.choose
@@ -163,7 +163,7 @@ class _Gooo:
         from hubfw.wan.packets import Packets
 
         self._device = firmware.device
-        self._packets = Packets(firmware, firmware.han, firmware.log)
+        self._packets = Packets(firmware, firmware.han, firmware.log, firmware.mirrors)
         self._objects = Foreign(firmware, self._packets, firmware.log).objects
         for thing in self._objects:
             self._device.add(thing)

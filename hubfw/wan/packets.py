@@ -2,8 +2,8 @@
 
 Two application layers carry them, each in its own way: `wan.gateway` and `wan.foreign`. Only utility devices may be addressed;
 what a consumer bought is not the head end's to talk to. What a device sends to `ENDPOINT` is kept in NVM, in order, until the
-head end has acknowledged it. A packet for a device goes at once, and whether it arrived is told; nothing waits here for a
-sleeper to wake up.
+head end has acknowledged it. A packet for a device goes at once, and whether it arrived is told; what a gas meter sleeps through
+waits for it (`sleepers`).
 
 Under which key a packet goes on the HAN is as for any message of that cluster (`zcl.security`); a payload that is sealed from end
 to end is none of the hub's business.
@@ -18,6 +18,7 @@ from devices.parts.han import Han
 from devices.parts.node import NoAnswer
 from hubfw.config import ESME, GSME, LOAD_CONTROLLER, PPMID, PREPAY_GAS
 from hubfw.device_log import DeviceLog
+from hubfw.wan.sleepers import Sleepers
 from protocols.core.effects import Effect
 from protocols.zigbee.gateway import LARGEST_PAYLOAD, Packet, Status
 from protocols.zigbee.node import Message
@@ -25,6 +26,7 @@ from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+    from hubfw.han.mirrors import Mirrors
 
 ENDPOINT: Final = 0xC8
 """The hub's endpoint that stands for the head end; what comes to it is passed on unread."""
@@ -53,7 +55,7 @@ class _Door(Endpoint):
 class Packets:
     """Both directions. `on_packet()` is called when one more waits for the head end."""
 
-    def __init__(self, firmware: Firmware, han: Han, log: DeviceLog) -> None:
+    def __init__(self, firmware: Firmware, han: Han, log: DeviceLog, mirrors: Mirrors) -> None:
         self.on_packet: Callable[[], object] = lambda: None
         self._firmware = firmware
         self._board = firmware.board
@@ -62,10 +64,12 @@ class Packets:
         kept = self._board.nvm.get(_KEY, {"next": 1, "waiting": []})
         self._next: int = kept["next"]
         self._waiting: list[tuple[int, bytes]] = [(number, packet) for number, packet in kept["waiting"]]
+        self._sleepers = Sleepers(firmware, mirrors, self._pass, lambda eui64: self.addressable(eui64) is Status.SUCCESS)
         han.add(_Door(self._received))
 
     def close(self) -> None:
         """Pass nothing on any more. What waits stays kept."""
+        self._sleepers.close()
         self._han.remove(ENDPOINT)
 
     def addressable(self, eui64: int) -> Status:
@@ -81,15 +85,21 @@ class Packets:
         if status is Status.SUCCESS and len(packet.payload) > LARGEST_PAYLOAD:
             status = Status.TOO_LONG
         if status is Status.SUCCESS:
-            address = self._han.stack.address_of(packet.eui64)
             try:
-                if address is None:
-                    raise NoAnswer("no address")
-                await self._han.deliver(address, packet.destination_endpoint, packet.cluster, packet.payload, source=ENDPOINT)
+                if self._sleepers.waiting(packet.eui64):
+                    raise NoAnswer("others wait")
+                await self._pass(packet)
             except NoAnswer:
-                status = Status.NOT_DELIVERED
+                status = Status.WAITING if self._sleepers.keep(packet) else Status.NOT_DELIVERED
         self._board.log("wan.packet-out", {"eui64": packet.eui64, "cluster": packet.cluster, "status": status.name})
         return status
+
+    async def _pass(self, packet: Packet) -> None:
+        """Raises NoAnswer."""
+        address = self._han.stack.address_of(packet.eui64)
+        if address is None:
+            raise NoAnswer("no address")
+        await self._han.deliver(address, packet.destination_endpoint, packet.cluster, packet.payload, source=ENDPOINT)
 
     @property
     def waiting(self) -> list[tuple[int, bytes]]:

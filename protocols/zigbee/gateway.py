@@ -35,6 +35,8 @@ class Status(IntEnum):
     TOO_LONG = 5
     REFUSED = 6
     """A setting that may not be."""
+    WAITING = 7
+    """The meter sleeps: it gets the packet when it wakes, within a day."""
 
 
 class Packet(Frame):

@@ -13,8 +13,8 @@ from tools.bench.commissioning import commission
 CARRIED = (
     "sap/", "name/", "mirror/", "mirror-flags/", "mail/", "notices", "events", "events/told", "events/not-told", "message",
     "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
-    "prepay/", "wan/application", "wan/packets", "wan/codes", "joining/timeout", "device-history", "dlms/secret/", "dlms/users/",
-    "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
+    "prepay/", "wan/application", "wan/packets", "wan/sleepers", "wan/codes", "joining/timeout", "device-history", "dlms/secret/",
+    "dlms/users/", "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
     "dlms/certificates",  # of other parties alone
     "counter/mbus/messages",  # the meters' keys go over, and no message counter is used twice under one
     "mbus/heard/",  # so that a telegram which the old hub has taken is not taken again

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.runtime.kernel import MIN, S
+from devices.runtime.kernel import HOUR, MIN, S
 from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.end_to_end import ENDPOINT, HEAD_END, Seal, Way
 from protocols.zigbee.gateway import Packet
 from tools.bench.home import shared_key
 from tools.headend.head_end import NoAnswer
-from tools.headend.smart_energy import PROFILE, SOURCE, GatewayLine, SmartEnergy
+from tools.headend.smart_energy import PROFILE, SOURCE, GatewayLine, Refused, SmartEnergy
 
 HOME = """
 [[home]]
@@ -94,6 +94,63 @@ def test_another_line_of_the_head_end_counts_on(sealed):
     assert read(run, SmartEnergy(line, run.only.sender("esme"))) > 0
     assert [int.from_bytes(payload[:4], "big") for payload in line.sent] == [1, 2]
     assert run.esme.firmware.sealed.count.refused == 0
+
+
+@pytest.fixture
+def gas(build):
+    """A home whose gas meter shares a key with the head end, a line to its hub, and what seals for the meter."""
+    run = build(HOME.replace('kind = "esme"\nat = [0.3, 0]', 'kind = "gsme"\nat = [6, 2]'))
+    line = GatewayLine(run.kernel, run.head_end.host, "home1/hub", b"12345678")
+    run.head_end.settle(line.login())
+    return run, line, run.only.sender("gsme")
+
+
+def asked(run, line, sender, sequence):
+    """A question for the gas meter, and the payload that goes."""
+    payload = sender.close(Way(HEAD_END, run.gsme.eui64, PROFILE, Metering.id, SOURCE, ENDPOINT), bytes((0, sequence, 0, 0, 0)))
+    run.head_end.settle(line.send(Packet(run.gsme.eui64, PROFILE, Metering.id, SOURCE, ENDPOINT, payload)))
+
+
+def answers(run, sender, packets):
+    """Sequence numbers of what came back."""
+    way = Way(run.gsme.eui64, HEAD_END, PROFILE, Metering.id, SOURCE, ENDPOINT)
+    return [sender.open(way, packet.payload)[1] for packet in packets]
+
+
+@pytest.mark.req("S-087", part=True)
+def test_what_is_sealed_for_a_gas_meter_that_sleeps_waits_for_its_wake_also_over_a_power_cut_of_the_hub(gas):
+    run, line, sender = gas
+    run.run(for_=5 * MIN)
+    for sequence in (1, 2, 3):
+        asked(run, line, sender, sequence)
+    assert run.gsme.firmware.sealed.count.opened == 0
+    assert {event["status"] for event in run.events("wan.packet-out")} == {"WAITING"}
+    line.close()
+    run.hub.cut(off_for=MIN)
+    run.run(for_=35 * MIN)
+    assert (run.gsme.firmware.sealed.count.opened, run.gsme.firmware.sealed.count.refused) == (3, 0)
+    line = GatewayLine(run.kernel, run.head_end.host, "home1/hub", b"12345678")
+    run.head_end.settle(line.login())
+    came = [run.head_end.settle(line.receive(run.gsme.eui64)) for _ in range(3)]
+    assert answers(run, sender, came) == [1, 2, 3]
+    spent = run.gsme.firmware.radio_time.total
+    run.run(for_=HOUR)
+    assert run.gsme.firmware.radio_time.total - spent < 10 * S  # it sleeps again
+
+
+def test_what_waits_too_long_is_dropped_with_an_event_and_no_more_than_eight_wait(gas):
+    run, line, sender = gas
+    run.run(for_=5 * MIN)
+    run.shield("gsme")
+    for sequence in range(8):
+        asked(run, line, sender, sequence)
+    with pytest.raises(Refused, match="NOT_DELIVERED"):
+        asked(run, line, sender, 8)
+    run.run(for_=26 * HOUR)
+    assert [event["code"] for event in run.events("event", run.hub.name)] == [0x809D] * 8
+    run.shield("gsme", loss=0.0)
+    run.run(for_=2 * HOUR)
+    assert run.gsme.firmware.sealed.count.opened == 0
 
 
 @given(st.binary(max_size=40), st.integers(0, 2**32 - 1))

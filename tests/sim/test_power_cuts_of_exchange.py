@@ -21,6 +21,7 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.end_to_end import ENDPOINT, HEAD_END, Way
 from protocols.zigbee.gateway import Packet
 from tests.sim import swap_rules
 from tests.sim.cutting import HOME, IN_CI, Story, cuts
@@ -43,8 +44,10 @@ name = "radio"
 type = "long-range-radio"
 """
 GATEWAY = HOME.replace('kind = "hub"', 'kind = "hub"\nwan_application = "gateway"')
+SEALING = GATEWAY.replace('kind = "gsme"', 'kind = "gsme"\nend_to_end = true')
 OLD, NEW = b"12345678", b"another-word"
 LAYER = "dlms"
+SEALED = (PROFILE, Metering.id, SOURCE, ENDPOINT)
 
 
 def persist(seen, what, done):
@@ -229,6 +232,36 @@ def another_layer(seen):
     persist(seen, choose, lambda: run.hub.firmware is not None and run.hub.firmware.application.name == LAYER)
 
 
+def sealed(seen):
+    """Three questions sealed for the gas meter, which sleeps; a head end that was not answered sends the same octets again."""
+    run, sender = seen.run, seen.run.only.sender("gsme")
+    way = Way(HEAD_END, run.gsme.eui64, *SEALED)
+    for sequence in range(3):
+        payload = sender.close(way, bytes((0, sequence, 0, 0, 0)))
+        for _ in range(4):
+            with suppress(RemoteProtocolError):
+                line = GatewayLine(run.kernel, run.head_end.host, run.hub.name, OLD)
+                run.head_end.settle(line.login())
+                run.head_end.settle(line.send(Packet(run.gsme.eui64, PROFILE, Metering.id, SOURCE, ENDPOINT, payload)))
+                line.close()
+                break
+            seen.live(MIN)
+    seen.live(35 * MIN)
+
+
+def opened(seen):
+    """Each is done once, in order. An answer that reached the hub as its power went is lost, and who misses it asks again."""
+    run, sender = seen.run, seen.run.only.sender("gsme")
+    line, way = GatewayLine(run.kernel, run.head_end.host, run.hub.name, OLD), Way(run.gsme.eui64, HEAD_END, *SEALED)
+    run.head_end.settle(line.login())
+    came = []
+    with suppress(RemoteProtocolError):
+        while True:
+            came.append(sender.open(way, run.head_end.settle(line.receive(run.gsme.eui64)).payload)[1])
+    count = run.gsme.firmware.sealed.count.opened
+    return [f"{came} answered, {count} opened"] * (came != sorted({*came}) or count != 3)
+
+
 def layered(seen):
     application = seen.run.hub.firmware.application
     told = [f"{application.name}, and {application.active} is active"] * ((application.name, application.active) != (LAYER, LAYER))
@@ -282,6 +315,7 @@ STORIES = {
     "terminal visits": Story(visited, TERMINAL, settle=65 * MIN, check=gone),
     "WAN module": Story(another_module, MODULES, check=recorded),
     "WAN application": Story(another_layer, GATEWAY, check=layered),
+    "sealed from end to end": Story(sealed, SEALING, check=opened),
     "password of a hub": Story(password("hub"), check=changed),
     "password of a meter": Story(password("esme"), NO_GAS, board="esme", settle=10 * MIN, check=changed),
     "supply reports": Story(reports, NO_GAS, settle=10 * MIN),

@@ -344,7 +344,8 @@ def shared_key(home: Home, label: str) -> bytes:
 
 def _sealed_under(parts: Parts) -> bytes:
     device = parts.device
-    return shared_key(parts.home, device.label) if isinstance(device, device_config.Esme) and device.end_to_end else b""
+    sealed = isinstance(device, device_config.Esme | device_config.Gsme) and device.end_to_end
+    return shared_key(parts.home, device.label) if sealed else b""
 
 
 def _esme(parts: Parts) -> esme.Config:
@@ -384,6 +385,7 @@ def _gsme(parts: Parts) -> gsme.Config:
         sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
         version=device.version,
         fed_by_hub=device.power == "hub",
+        end_to_end_key=_sealed_under(parts),
         utrn_secret=parts.identity.key("utrn"),
         wake_period=device.wake_minutes * MIN,
     )

@@ -37,6 +37,8 @@ TIMEOUT: Final = 20 * S
 LOOK: Final = S // 2
 """How often a hub's object is looked at for an answer."""
 PACKET_CLASS: Final = 32769
+TAKEN: Final = (Status.SUCCESS, Status.WAITING)
+"""The device has it, or will have it when it wakes."""
 
 
 class Refused(RemoteProtocolError):
@@ -125,7 +127,7 @@ class GatewayLine:
             raise NoAnswer("the hub does not answer") from None
         finally:
             del self._open[number]
-        if result.status != Status.SUCCESS:
+        if result.status not in TAKEN:
             raise Refused(Status(result.status), result.text.decode())
         return result
 
@@ -165,7 +167,7 @@ class ObjectLine:
         await adrive(self._client.action(self._obis, PACKET_CLASS, 1, octets), self._exchange)
         for _ in range(TIMEOUT // LOOK):
             status = (await adrive(self._client.get(self._obis, PACKET_CLASS, 5), self._exchange)).value
-            if status == Status.SUCCESS:
+            if status in TAKEN:
                 return
             if status in tuple(Status):
                 raise Refused(Status(status))
