@@ -119,6 +119,8 @@ def _outcomes(run: Run) -> Iterator[str]:
         from tools.headend.fault_report import han_faults  # for who says whose the hub is
 
         yield from map(str, han_faults(run))
+    if len(run.homes) > 1:
+        yield from map(str, run.head_end.breaches())
     for name, exchanger in run.exchanges.items():
         yield f"{name}: exchange of the hub {exchanger.outcome}"
     if run.declared.outage:

@@ -31,8 +31,10 @@ from tools.headend.callers import Caller
 from tools.headend.firmware import Updates
 from tools.headend.head_end import OWN, HeadEnd, Line, NoAnswer, Schedule, T
 from tools.headend.head_end import Question as Question
+from tools.headend.notices import DeviceLogChanged
 from tools.headend.outages import Outage, Premises, correlate
 from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
+from tools.headend.privacy import Breach, breaches
 
 SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS, "wan-gas": FIRST_SAP}
 """Kinds of device whose SAP is fixed."""
@@ -120,6 +122,10 @@ class BenchHeadEnd(HeadEnd):
         with_hubs = [home for home in self._homes.values() if not home.foreign]
         known = {device_name(home.hub.eui64): Premises(home.name, self._feeders[home.name]) for home in with_hubs}
         return correlate(self.received, known, self.kernel.utc)
+
+    def breaches(self) -> list[Breach]:
+        """Which hubs have told of a device of other premises in their logs."""
+        return breaches(self._homes, self.notices(DeviceLogChanged))
 
     async def pair(self, name: str, *, seconds: int = DEFAULT_TIME) -> None:
         """Have a device's hub let it join within so many seconds. Raises RemoteProtocolError when the hub refuses."""
