@@ -1,4 +1,4 @@
-"""Gurux's client hands in firmware through the WAN of a living home, is broken off, goes on, activates; then the display runs it."""
+"""Gurux hands in firmware through the WAN of a living home, is broken off, goes on, activates; then the display runs it."""
 
 from __future__ import annotations
 
