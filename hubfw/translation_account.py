@@ -51,13 +51,13 @@ from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit
 from protocols.dlms.cosem.account import AccountStatus, CreditState, CurrencyUnit, PaymentMode
 from protocols.dlms.cosem.activation import moment
-from protocols.dlms.cosem.charge import NO_COMMODITY
+from protocols.dlms.cosem.charge import NO_COMMODITY, WHOLE
 from protocols.dlms.cosem.credit import HIGHEST, LOWEST
 from protocols.dlms.cosem.credit import CreditStatus as State
 from protocols.dlms.cosem.interface import Attribute, Method
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.obis import Obis
-from protocols.dlms.xdlms import DataAccessResult
+from protocols.dlms.xdlms import DataAccessResult, SelectiveAccess
 from protocols.zigbee.clusters.prepayment import FREQUENCIES, Adjustment, CreditStatus, PaymentControl, Prepayment
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.cluster import Attribute as Item
@@ -69,6 +69,10 @@ MOST_UNIT_CHARGE: Final = 0x7FFF
 _CURRENCIES: Final = {826: "GBP", 978: "EUR", 840: "USD"}
 _CREDITS: Final = {credit.name: credit for credit in prepaid.credits()}
 _CHARGES: Final = {charge.name: charge for charge in prepaid.charges(lambda name: None, ((0, 0), NO_COMMODITY, [(b"", 0)]))}
+
+
+
+_PRICED: Final = frozenset({"update_unit_charge"})
 
 
 class Orders(InterfaceClass, id=0, version=0):
@@ -88,6 +92,11 @@ class Orders(InterfaceClass, id=0, version=0):
         self.changed(member)
         return None
 
+    def write(self, number: int, value: Data, selection: SelectiveAccess | None = None) -> None:
+        if self.attribute_access(number) is not Access.READ_WRITE:
+            raise AccessError(DataAccessResult.READ_WRITE_DENIED, str(self.name))
+        super().write(number, value, selection)
+
     def carries_out(self, number: int) -> bool:
         member = self.methods.get(number)
         return member is not None and (member.name in self.on or member.name in self.own)
@@ -102,9 +111,7 @@ class Credit(Orders, cosem.Credit, id=112, version=0):
 
 
 class Charge(Orders, cosem.Charge, id=113, version=0):
-    """One of its charges; new prices wait in the object."""
-
-    own = frozenset({"update_unit_charge"})
+    """One of its charges; new prices of a debt wait in the object."""
 
 
 class Limit(Orders, cosem.ExtendedData, id=9000, version=0):
@@ -116,7 +123,7 @@ class Cell:
     """An attribute of an object. `items`: what it is made of, none: it is always the same; `commands`: what a write becomes."""
 
     name: Obis
-    kind: type[InterfaceClass]
+    kind: type[Orders]
     member: Attribute
     of: Callable[[Gas], Plain]
     items: tuple[Item[Any], ...] = ()
@@ -130,7 +137,7 @@ class Call:
     """A method of an object, and the command that it is."""
 
     name: Obis
-    kind: type[InterfaceClass]
+    kind: type[Orders]
     method: Method
     carry: Callable[[Data, Gas], None]
     commands: tuple[type[Frame], ...]
@@ -174,9 +181,13 @@ def _in_use(gas: Gas) -> Plain:
 
 
 def _available(gas: Gas) -> int:
+    return within(max(said(gas, Prepayment.credit_remaining), 0) + max(_lent(gas), 0))
+
+
+def _lent(gas: Gas) -> int:
+    """Smart Energy says what there would be of emergency credit before somebody selects it; a credit of COSEM has none then."""
     chosen = said(gas, Prepayment.credit_status) & (CreditStatus.EMERGENCY_SELECTED | CreditStatus.EMERGENCY_IN_USE)
-    emergency = said(gas, Prepayment.emergency_credit_remaining) if chosen else 0
-    return within(max(said(gas, Prepayment.credit_remaining), 0) + max(emergency, 0))
+    return within(said(gas, Prepayment.emergency_credit_remaining)) if chosen else 0
 
 
 def _credit_states(gas: Gas) -> Plain:
@@ -251,10 +262,14 @@ def _price(place: int, commodity_scale: int) -> Callable[[Gas], Plain]:
     return price
 
 
+def _share(gas: Gas) -> Plain:
+    return within(said(gas, Prepayment.debt_recovery_top_up_percentage[3]), 0, WHOLE)
+
+
 # --- the table ---
 
 
-def _same(objects: dict[Obis, Any], kind: type[InterfaceClass], members: Sequence[Attribute]) -> list[Cell]:
+def _same(objects: dict[Obis, Any], kind: type[Orders], members: Sequence[Attribute]) -> list[Cell]:
     return [
         Cell(name, kind, member, _fixed(thing.read(member.number).python), text="always the same")
         for name, thing in objects.items()
@@ -300,9 +315,8 @@ CELLS: Final[tuple[Cell, ...]] = (
          write=_control, commands=(Prepayment.ChangePaymentMode,)),
     Cell(BALANCE, _C, _C.credit_status, _balance_state, (Prepayment.credit_remaining, Prepayment.cut_off_value),
          "in use above the cut-off value, else exhausted"),
-    Cell(EMERGENCY, _C, _C.current_credit_amount, _amount(Prepayment.emergency_credit_remaining), (
-        Prepayment.emergency_credit_remaining,
-    )),
+    Cell(EMERGENCY, _C, _C.current_credit_amount, _lent, (Prepayment.emergency_credit_remaining, Prepayment.credit_status),
+         "nothing before it is selected"),
     Cell(EMERGENCY, _C, _C.limit, _fixed(0), text="always the same"),
     Cell(EMERGENCY, _C, _C.credit_status, _emergency_state, (Prepayment.credit_status,)),
     Cell(EMERGENCY, _C, _C.preset_credit_amount, _amount(Prepayment.emergency_credit_limit_allowance), (
@@ -331,7 +345,7 @@ CELLS: Final[tuple[Cell, ...]] = (
                  "exactly, by the price's scale"),
         )
     ),
-    Cell(PAYMENT_DEBT, _G, _G.proportion, lambda gas: said(gas, Prepayment.debt_recovery_top_up_percentage[3]), (
+    Cell(PAYMENT_DEBT, _G, _G.proportion, _share, (
         Prepayment.debt_recovery_top_up_percentage[3],
     ), "hundredths of a percent", debt(3, "proportion"), (Prepayment.ChangeDebt,)),
     Cell(LARGEST_TOP_UP, _L, _L.value_active, lambda gas: axdr.i32(within(said(gas, Prepayment.max_credit_per_top_up))), (
@@ -340,6 +354,12 @@ CELLS: Final[tuple[Cell, ...]] = (
     Cell(LARGEST_BALANCE, _L, _L.value_active, lambda gas: axdr.i32(within(said(gas, Prepayment.max_credit_limit))), (
         Prepayment.max_credit_limit,
     ), "double-long", lambda data, gas: largest(gas, balance=within(data.value, 0)), (Prepayment.SetMaximumCreditLimit,)),
+    *(
+        Cell(name, _L, _L.scaler_unit_active, lambda gas: (money_exponent(gas.reading), Unit.CURRENCY), (
+            Prepayment.currency_scaling_factor,
+        ))
+        for name in (LARGEST_TOP_UP, LARGEST_BALANCE)
+    ),
 )  # fmt: skip
 """Every attribute that can be said. Amounts are in the currency's scale."""
 
@@ -371,7 +391,7 @@ def account_objects(gas: Gas) -> list[InterfaceClass]:
     return [_object(gas, name, kind) for name, kind in kinds.items()]
 
 
-def _object(gas: Gas, name: Obis, kind: type[InterfaceClass]) -> InterfaceClass:
+def _object(gas: Gas, name: Obis, kind: type[Orders]) -> InterfaceClass:
     cells = {cell.member.name: cell for cell in CELLS if cell.name == name}
     given: dict[str, Any] = {
         member.name: _source(gas, cells.get(member.name)) for number, member in kind.attributes.items() if number > 1
@@ -389,11 +409,11 @@ def _object(gas: Gas, name: Obis, kind: type[InterfaceClass]) -> InterfaceClass:
         given["unit_charge_passive"] = ((NO_DECIMALS, prepaid.SCALE), NO_COMMODITY, [(b"", 0)])
         on["activate_passive_unit_charge"] = _hook(gas, lambda data, gas: _recover(gas, thing, number))
         written.add("unit_charge_passive")
-    if kind is Limit:
-        given["scaler_unit_active"] = lambda: (money_exponent(gas.reading), Unit.CURRENCY)
     access = {member.name: Access.READ_WRITE if member.name in written else Access.READ for member in kind.attributes.values()}
     access.pop("logical_name")
     thing = kind(name, on=on, access=access, **given)
+    if number is not None:
+        thing.own = _PRICED
     return thing
 
 

@@ -147,12 +147,13 @@ def fixed(exponent: int, unit: Unit) -> Scale:
 
 
 def _ruled(
-    c: int, cluster: type[Cluster], attributes: Iterable[Attribute[Any]], coding: Coding | None = None, scale: Scale | None = None
+    c: int, cluster: type[Cluster], attributes: Iterable[Attribute[Any]], coding: Coding | None = None, scale: Scale | None = None,
+    *, optional: bool = False,
 ) -> tuple[Row, ...]:
     return tuple(
         Row(
             f"7-0:{c}.{each.id >> 8}.{each.id & 0xFF}", each.name.replace("_", " "), cluster, each,
-            coding or BY_TYPE[each.type.name], scale,
+            coding or BY_TYPE[each.type.name], scale, optional=optional,
         )
         for each in attributes
     )  # fmt: skip
@@ -223,6 +224,12 @@ _ACCOUNTING: Final = (
     Prepayment.currency_scaling_factor, Prepayment.currency,
 )  # fmt: skip
 
+_KEPT: Final = (
+    Prepayment.credit_status, Prepayment.credit_remaining_timestamp, Prepayment.top_up_date_time[1],
+    Prepayment.top_up_originating_device[1], Prepayment.top_up_code[1],
+)  # fmt: skip
+"""Of an account that the meter keeps: reported once there is one."""
+
 ROWS: Final[tuple[Row, ...]] = (
     Row("7-0:3.0.0", "consumption", Metering, Metering.current_summation_delivered, CONSUMPTION, VOLUME),
     *(
@@ -256,6 +263,8 @@ ROWS: Final[tuple[Row, ...]] = (
     *_ruled(128, Metering, _periods(Metering, "alternative_consumption_delivered"), CONSUMPTION, ENERGY),
     *_ruled(129, Prepayment, _ACCOUNT, scale=MONEY),
     *_ruled(129, Prepayment, _ACCOUNTING),
+    *_ruled(129, Prepayment, _KEPT, optional=True),
+    *_ruled(129, Prepayment, (Prepayment.total_credit_added, Prepayment.top_up_amount[1]), scale=MONEY, optional=True),
     *_ruled(129, Prepayment, _periods(Prepayment, "cost_consumption_delivered"), scale=MONEY),
     Row("0-0:96.1.6", "maker", Basic, Basic.manufacturer_name, TEXT),
     Row("0-0:96.1.4", "model", Basic, Basic.model_identifier, TEXT),
