@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import exchange, feeder, firmware, installation, premises
+from tools.bench import exchange, feeder, firmware, installation, premises, safe_wire
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -50,6 +50,7 @@ from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
 from tools.bench.tails import FloatingNeutral, SwitchFailures, on_feeders
+from tools.bench.variant import one_variant
 from tools.bench.users import User
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
@@ -109,7 +110,9 @@ class Home(Declared, frozen=True, kw_only=True):
             if labels.count(label) > 1:
                 raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
         premises.check(self.device)
+        safe_wire.check(self.device, self.air)
         metered(self.generation, self.device)
+        one_variant(self.device)
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
         hubs = [device for device in self.device if isinstance(device, Hub)]
@@ -221,6 +224,8 @@ class Bench(Declared, frozen=True, kw_only=True):
                 isinstance(device, Hub) and device.prepay is not None for device in home.device
             ):
                 raise ValueError(f'`prepay` of the hub of {home.name} is the paper\'s: say profile = "paper-2011", or leave it out')
+            if self.neighbourhood is not None and home.air.carrier == "power-line":
+                raise ValueError(f"{home.name} has its network on its own wires, and a neighbourhood shares the air")
             if home.air.noise and not home.air.contention and self.neighbourhood is None:
                 raise ValueError(f"`noise` of {home.name} needs `contention = true`: radios that take turns are not disturbed")
             if self.neighbourhood is None and home.at != (0, 0):

@@ -14,7 +14,9 @@ from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from tools.bench.declared import Declared
 from tools.bench.medium import Metres
 from tools.bench.prepay import Prepay
+from tools.bench.safe_wire import SafeWire
 from tools.bench.tails import SwitchFault, Turn
+from tools.bench.variant import AuxiliarySwitch
 from tools.bench.wire import Wire
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
@@ -220,6 +222,11 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """Its rates and auxiliary switches are switched up to so many seconds later than the calendar says; at once unless said."""
     offset_style: Literal["later", "either-side"] = "later"
     """Only later, or as much earlier, too, as radio teleswitches were."""
+    elements: Literal[1, 2] = 1
+    """Two: the second measures what switched appliances draw."""
+    phases: Literal[1, 3] = 1
+    auxiliary: Annotated[list[AuxiliarySwitch], Meta(max_length=5)] = []
+    """Its auxiliary load switches."""
 
 
 class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
@@ -228,8 +235,10 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     ports: ClassVar[tuple[str, ...]] = ("optical",)
 
     wake_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
-    power: Literal["battery", "hub"] = "battery"
-    """What it lives on: its own cell, which sleeping spares, or its hub, over a wire; then it hears at any time."""
+    power: Literal["battery", "hub", "esme"] = "battery"
+    """What it lives on: its own cell, which sleeping spares, or hub or electricity meter by wire; then it hears at any time."""
+    wire: SafeWire | None = None
+    """That carries its data, too, in a home whose network is wired (`carrier = "power-line"` in [home.air])."""
     end_to_end: bool = False
     """As an electricity meter's; what comes while it sleeps waits at the hub."""
     band: Literal["2.4-ghz", "sub-ghz"] = "2.4-ghz"

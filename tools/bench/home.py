@@ -31,13 +31,14 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.end_to_end import Seal, Sender
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
 from protocols.zigbee.sub_ghz.channels import CHANNELS
-from tools.bench import config, device_config, installation, plant, prepay, tails
+from tools.bench import config, device_config, installation, plant, prepay, safe_wire, tails
 from tools.bench.hub_settings import engineer_password, flag, hub_config, slotted, wired
 from tools.bench.identity import GPF, Identity, authority, derive, identify
 from tools.bench.medium import medium
 from tools.bench.plant import shine
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
+from tools.bench.variant import auxiliary
 from tools.bench.visit import Visit
 from tools.bench.wire import Lead
 from tools.errors import BadInput
@@ -150,7 +151,7 @@ class Home:
         """The wire between electricity meter and hub, where there is one."""
         self.boards: dict[str, Board] = {}
         self._radio = radio or self.seat
-        self._together = here is None and radio is None
+        self._together = here is None and radio is None and declared.air.carrier == "radio"
         """All of it is in this process: the terminal, too, can go by radio."""
         for device in declared.device:
             if device.label in here if here is not None else not device.elsewhere:
@@ -167,6 +168,8 @@ class Home:
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), made.wire, self.feed)
         if declared.generation is not None:
             shine(self, declared.generation)
+        self.gas_lead = safe_wire.lead(self)
+        """The wire to its gas meter, where all of its network is wired."""
         self.wan_slot = _wan_slot(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
         self.han_slot = _han_slot(self)
@@ -325,7 +328,7 @@ def _like_its_hub(parts: Parts) -> Supply:
 
 def _gas_supply(parts: Parts) -> Supply:
     assert isinstance(parts.device, device_config.Gsme)
-    return _like_its_hub(parts) if parts.device.power == "hub" else _cell(True)(parts)
+    return _cell(True)(parts) if parts.device.power == "battery" else safe_wire.supply(parts.home, parts.device.power)
 
 
 def _cell(inserted: bool) -> Callable[[Parts], Supply]:
@@ -367,6 +370,9 @@ def _esme(parts: Parts) -> esme.Config:
         version=device.version,
         neutral_detection=device.neutral_detection,
         rates=device.rates,
+        elements=device.elements,
+        phases=device.phases,
+        **auxiliary(parts.home, device),
         offset=None if device.offset_s is None else (device.offset_s, device.offset_style == "either-side"),
         foreign=parts.home.foreign,
         default_link_key=parts.home.default_link_key,
@@ -384,7 +390,7 @@ def _gsme(parts: Parts) -> gsme.Config:
         default_link_key=parts.home.default_link_key,
         sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
         version=device.version,
-        fed_by_hub=device.power == "hub",
+        fed_by_hub=device.power != "battery",
         end_to_end_key=_sealed_under(parts),
         utrn_secret=parts.identity.key("utrn"),
         wake_period=device.wake_minutes * MIN,

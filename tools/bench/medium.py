@@ -85,8 +85,10 @@ Noises = Annotated[list[Noise], Meta(max_length=16)]
 
 
 class Air(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The radio medium of one home."""
+    """The medium of one home's network."""
 
+    carrier: Literal["radio", "power-line"] = "radio"
+    """What its frames go over: the air, or the mains wiring; there only `loss` and `channel` count, and nothing has a distance."""
     channel: Channel | Literal["auto"] = 15
     """Of the hub's network; "auto": the hub looks around, and takes the one that the fewest networks are on."""
     sub_ghz: SubGhz | None = None
@@ -104,6 +106,10 @@ class Air(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     default_link_key: bool = False
     """Where there is no hub: the meters join a stranger's network under the well-known default link key, too."""
 
+    def __post_init__(self) -> None:
+        if self.carrier == "power-line" and (self.sub_ghz is not None or self.walls or self.contention or self.noise):
+            raise ValueError('`sub_ghz`, `walls`, `contention` and `noise` are of radio, and `carrier` is "power-line"')
+
 
 class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The homes of a bench share one medium with contention. Each home's `at` is its place; places here are the street's."""
@@ -116,6 +122,10 @@ class Neighbourhood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def medium(kernel: Kernel, name: str, air: Air) -> Medium:
     """The medium of a home by itself."""
+    if air.carrier == "power-line":
+        from devices.runtime.power_line import PowerLine  # few homes have it
+
+        return PowerLine(kernel, name, loss=air.loss)
     if air.contention:
         return _contended(kernel, name, air, air.walls, air.noise)
     if not air.walls:
