@@ -50,8 +50,8 @@ from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
 from tools.bench.tails import FloatingNeutral, SwitchFailures, on_feeders
-from tools.bench.variant import one_variant
 from tools.bench.users import User
+from tools.bench.variant import one_variant
 from tools.errors import BadInput, suggest
 from tools.links.spec import LinkSpec, parse
 
