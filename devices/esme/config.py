@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
 from devices.parts.dlms_access import Lab
@@ -11,6 +11,9 @@ from devices.parts.specification import LATEST, Version
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
+
+if TYPE_CHECKING:
+    from devices.esme.auxiliary import Switch
 
 MS = 1_000_000
 
@@ -57,6 +60,10 @@ class Config:
     """Who says which rate holds: its own calendar, or what the hub publishes; None: the calendar, once there is one."""
     offset: tuple[int, bool] | None = None
     """Its switching times are spread: by up to so many seconds later, or (True) either side; None: they are not."""
+    elements: Literal[1, 2] = 1
+    phases: Literal[1, 3] = 1
+    auxiliary: tuple[Switch, ...] = ()
+    """Its auxiliary load switches."""
     neutral_detection: bool = False
     """Voltage as it is where the neutral floats opens its load switch."""
     voltage_limits: tuple[float, float] = (216.2, 253.0)

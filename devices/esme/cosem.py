@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from devices.esme import variant
 from devices.esme.config import Config
 from devices.esme.meter import DAYS, VARH, VOLTS, WH, Extreme, Meter, exported
 from devices.esme.port_objects import port_objects
@@ -46,7 +47,6 @@ VOLTAGE_ROWS: Final = 4_320
 GB_ROWS: Final = 4_464
 """Half hours in GB's voltage log, and in those of export and reactive import."""
 _DEVICE: Final = "meter"
-_SINGLE_PHASE: Final = b"A"
 _NEVER: Final = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
 _NO_TIME: Final = _NEVER[:-1]
 
@@ -76,11 +76,13 @@ def server(
         rng=clients.rng,
         on_change=clients.remember(_DEVICE),
     )
-    objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock))
+    objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock, config))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
     image = cosem.ImageTransfer("0-0:44.0.0", store=NvmImageStore(board), image_block_size=IMAGE_BLOCK)
     for thing in (image, *port_objects(), *timed_objects(board, meter, device.find, offset), *clients.guarded(device.find)):
+        device.add(thing)
+    for thing in variant.objects(config, meter):
         device.add(thing)
     for thing in () if offset is None else offset.objects():
         device.add(thing)
@@ -127,7 +129,7 @@ def _identity(board: Board, config: Config) -> list[cosem.Data]:
             ("1-0:0.2.0", running_version(board, FIRMWARE_VERSION)),
             ("0-0:96.1.0", config.serial_number),
             ("0-0:96.1.1", f"{board.eui64:016X}".encode()),
-            ("0-0:96.1.2", _SINGLE_PHASE),
+            ("0-0:96.1.2", variant.letter(config)),
             ("0-0:96.1.4", config.model.encode().ljust(8)[:8]),
             ("0-0:96.1.6", MAKER.ljust(4)),
             ("0-0:94.44.34.11", config.mpan),
@@ -189,7 +191,7 @@ def _demand(meter: Meter) -> list[cosem.InterfaceClass]:
     ]
 
 
-def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass]:
+def _measured(meter: Meter, clock: cosem.Clock, config: Config) -> Iterator[cosem.InterfaceClass]:
     """Registers, GB's collections of them, and the logs that capture them."""
 
     def last_mean() -> Data:
@@ -205,7 +207,12 @@ def _measured(meter: Meter, clock: cosem.Clock) -> Iterator[cosem.InterfaceClass
     mean_voltage = cosem.Register("1-0:32.25.0", value=last_mean, scaler_unit=_DECIVOLTS)
     status = cosem.Data("0-0:96.10.1", value=axdr.u8(0))
     yield from (active, export, reactive, reactive_export, power, voltage, mean_voltage, status)
-    yield cosem.Data("0-0:94.44.34.10", value=lambda: axdr.structure(*_read(active), *_read(reactive)))
+
+    def imported() -> Data:
+        second = [axdr.u32(meter.metrology.part(0)[0])] if config.elements > 1 else []
+        return axdr.structure(*_read(active), *second, *_read(reactive))
+
+    yield cosem.Data("0-0:94.44.34.10", value=imported)
     yield cosem.Data("0-0:94.44.34.20", value=lambda: axdr.structure(*_read(power)))
 
     def log(name: str, kept: ProfileLog, rows: int, period: int, cells: Cells, *captured: cosem.InterfaceClass) -> Log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from devices.esme.meter import Meter
@@ -19,14 +20,15 @@ NOT_SAFE: Final = "STILL LIVE: DO NOT TOUCH"
 FAILED: Final = "SWITCH FAILED"
 
 
-def lines(meter: Meter, supply: Supply, utc: int | None) -> list[str]:
-    """Registers, time, supply."""
+def lines(meter: Meter, supply: Supply, utc: int | None, auxiliary: Sequence[bool] = ()) -> list[str]:
+    """Registers, time, auxiliary switches, supply."""
     exported, rate = meter.export_wh, meter.rate()
     shown = [
         line("IMPORT", amount(meter.import_wh, 1, 1000, Unit.KILOWATT_HOURS)),
         *([line("EXPORT", amount(exported, 1, 1000, Unit.KILOWATT_HOURS))] if exported else []),
         *([] if rate is None else [line(f"RATE {rate}", amount(meter.tiers()[rate - 1], 1, 1000, Unit.KILOWATT_HOURS))]),
         clock_line(utc),
+        *(f"AUX {number} {'ON' if on else 'OFF'}" for number, on in enumerate(auxiliary, 1)),
         line("SUPPLY", "LOST" if supply.lost else STATES[meter.switch.state]),
         *([FAILED] if meter.contact_fails else []),
     ]

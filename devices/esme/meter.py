@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from devices.esme import variant
 from devices.esme.config import Config
 from devices.parts.demand import Demand, electricity
 from devices.parts.load_switch import REMOTE_ARMING, REMOTE_RECONNECTION, LoadSwitch
@@ -69,8 +70,9 @@ class Meter:
         circuit = board.supply.circuit
         self.tails = Tails(board.kernel, f"{board.name}.tails", self._flows) if circuit is None else circuit.tails(board.name)
         self.metrology = Metrology(
-            firmware, demand, config.start_wh, lambda: self.tails.carries and board.supply.live, config.start_export_wh
-        )
+            firmware, demand, config.start_wh, lambda: self.tails.carries and board.supply.live, config.start_export_wh,
+            () if config.elements == config.phases else variant.shares(config), apart=config.elements > 1,
+        )  # fmt: skip
         self.tails.drive(self.switch.closed)
         self.half_hours = ProfileLog(board.nvm)
         self._failed = failed and self.half_hours.last is not None  # a new meter had none before

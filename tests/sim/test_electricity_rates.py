@@ -248,7 +248,7 @@ def switchings(home):
     return home.events("offset", "home1/esme")
 
 
-@pytest.mark.req("S-109", part=True)
+@pytest.mark.req("S-109")
 def test_rates_change_by_an_offset_that_is_the_meters_own():
     """0 to 1799 s later, the same every day and over a power cut, another one for another meter; crossing a price is reported."""
     seen = []
@@ -275,7 +275,7 @@ def test_rates_change_by_an_offset_that_is_the_meters_own():
     raise AssertionError(seen)
 
 
-@pytest.mark.req("S-110", part=True)
+@pytest.mark.req("S-110")
 def test_either_side_switches_may_be_earlier_and_a_price_they_cross_is_reported():
     sides = set()
     for seed in range(6):
