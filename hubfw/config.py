@@ -80,6 +80,8 @@ class Config:
     """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
+    local_pairing: bool = False
+    """A consumer may let a consumer access device in at the keypad."""
     han_module: bool = False
     """Its radio is a module that comes off."""
     wan_address: str | None = None

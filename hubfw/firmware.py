@@ -170,6 +170,11 @@ class Firmware(firmware.Firmware):
         self.consumer_view = self._consumers() if config.consumer_view else None
         self._serve_gas()
 
+    def _pair_at_keypad(self) -> None:
+        from hubfw.local_pairing import LocalPairing  # likewise
+
+        LocalPairing(self.board, self.log, self.network_control.let_in)
+
     def _name_radio(self) -> None:
         from hubfw.han.module import RadioModule  # loaded where the radio comes off
 
@@ -223,6 +228,8 @@ class Firmware(firmware.Firmware):
         self._set_clock()
         if self.config.han_module:
             self._name_radio()
+        if self.config.local_pairing:
+            self._pair_at_keypad()
         self.coordinator.certify(self.esi.endpoint)
         self.han.add(self.esi.endpoint)
         self.coordinator.start()

@@ -111,12 +111,20 @@ class NetworkControl:
         if kind is None:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"device type {device.device_type}")
         try:
-            self._coordinator.register(Entry(device.eui64, crc.append_x25(device.key), kind))
+            self._enter(Entry(device.eui64, crc.append_x25(device.key), kind))
         except (DeviceLogFull, NotAdmitted) as reason:
             raise AccessError(DataAccessResult.OTHER_REASON, str(reason)) from None
-        self._come(device.eui64)
-        self._board.log("hub.registered", {"eui64": device.eui64, "kind": kind})
+
+    def _enter(self, entry: Entry) -> None:
+        self._coordinator.register(entry)
+        self._come(entry.eui64)
+        self._board.log("hub.registered", {"eui64": entry.eui64, "kind": entry.kind})
         self.changed()
+
+    def let_in(self, entry: Entry, seconds: int) -> None:
+        """As who is here in person asks: enter a device, and let it join for so long. Raises DeviceLogFull, NotAdmitted."""
+        self._enter(entry)
+        self._coordinator.permit(seconds)
 
     def _unregister(self, devices: Iterable[int]) -> None:
         listed = list(devices)

@@ -10,6 +10,7 @@ from devices.runtime.board import Reset
 from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.port import Port
 from hubfw.device_log import HISTORY_SIZE
+from hubfw.local_pairing import label
 from protocols.core import aes
 from protocols.core.errors import RemoteProtocolError
 from tools.headend.notices import DeviceLogChanged
@@ -41,6 +42,17 @@ def link(home, name):
 
 def joins(home, name):
     return len(home.times("han.joined", home.board(name).name))
+
+
+def typed(home, digits):
+    for digit in digits:
+        home.hub.buttons.press(digit)
+    home.hub.buttons.press("ok")
+    home.run(for_=S)
+
+
+def said(home):
+    return [line.strip() for line in home.screen("hub") if line.strip()][-1]
 
 
 class Ledger:
@@ -94,7 +106,54 @@ def paired(build, name="cad"):
     return home, equipment
 
 
-@pytest.mark.req("S-111", part=True)
+@pytest.mark.req("S-111")
+def test_a_consumer_pairs_a_device_by_himself_at_the_hub(build):
+    """Option 1: he types what is on its label. Nobody sends an order over the WAN; the head end learns of it afterwards."""
+    home = build(HOME.replace('kind = "hub"', 'kind = "hub"\nconsumer_pairing = true', 1))
+    equipment, device = Equipment(home), home.only.identities["cad"]
+    home.run(for_=MIN)
+    number, code = label(device.eui64, device.install_code)
+    typed(home, number[::-1])
+    assert said(home) == "a digit is wrong"
+    typed(home, number)
+    assert said(home) == "now its install code"
+    typed(home, code)
+    assert said(home) == "may join for 30 min"
+    home.until(lambda: home.board("cad").firmware.commissioned)
+    home.run(for_=6 * MIN)
+    assert equipment.lines[-1]["electricity"]["import_kwh"] > 0
+    assert equipment.lines[-1]["gas"]["volume_m3"] > 0
+    assert device.eui64 in home.head_end.notices(DeviceLogChanged)[-1].devices
+    assert home.head_end.traffic == {}
+    home.run(for_=30 * MIN)
+    assert not home.hub.firmware.coordinator.permitting
+
+
+def test_at_the_keypad_no_meter_loses_its_place_and_the_rules_of_who_may_join_hold(build):
+    rule = 'kind = "hub"\nconsumer_pairing = true'
+    home = build(HOME.replace('kind = "hub"', rule, 1))
+    gas, cad = home.only.identities["gsme"], home.only.identities["cad"]
+    for each in label(gas.eui64, cad.install_code):
+        typed(home, each)
+    assert said(home) == "belongs to the system"
+    assert home.hub.firmware.log.kind(gas.eui64) == "gsme"
+    assert home.gsme.eui64 in home.hub.firmware.gas_meters
+    core = build(HOME.replace('kind = "hub"', rule + "\ncore_only = true", 1))
+    for each in label(cad.eui64, cad.install_code):
+        typed(core, each)
+    assert said(core) == "may not join here"
+    assert core.hub.firmware.log.get(cad.eui64) is None
+
+
+def test_without_the_option_the_keypad_lets_nobody_in(build):
+    home = build(HOME)
+    cad = home.only.identities["cad"]
+    for each in label(cad.eui64, cad.install_code):
+        typed(home, each)
+    assert home.hub.firmware.log.get(cad.eui64) is None
+
+
+@pytest.mark.req("S-111")
 @pytest.mark.req("S-045", part=True)
 def test_a_supplier_pairs_a_consumer_device_and_readings_come_out(build):
     """Option 2: the consumer asked his supplier, who has the head end order it."""

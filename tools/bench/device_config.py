@@ -171,6 +171,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """What it draws at most from such a feed."""
     core_only: bool = False
     """Nobody but meters, displays and prepayment interfaces may join."""
+    consumer_pairing: bool = False
+    """A consumer may let a consumer access device in by himself, at the hub's keypad; if not, his supplier orders it."""
     approved: Annotated[list[Product], Meta(max_length=64)] | None = None
     """The products that may join; any may unless said."""
     prepay: Prepay | None = None
@@ -179,6 +181,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.consumer_pairing and self.prepay is not None:
+            raise ValueError("`consumer_pairing` and `prepay` each want the hub's one keypad")
         if self.wan_application == "gbcs":
             raise ValueError('`wan_application = "gbcs"` is reserved and not made yet: say "dlms", "gateway" or "gooo"')
 

@@ -39,6 +39,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
         push_destination=(home.notified, 4059),
         wan_address=parts.identity.node if slotted(device) else None,
         han_module=device.han == "module",
+        local_pairing=device.consumer_pairing,
         wan_application=device.wan_application,
         lls_password=parts.password,
         gas_supplier_secret=home.bench.access.secret_of(gas[0].supplier if gas else None),
