@@ -50,7 +50,6 @@ from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
 from tools.bench.tails import FloatingNeutral, SwitchFailures, on_feeders
-from tools.bench.variant import one_variant
 from tools.bench.users import User
 from tools.bench.variant import one_variant
 from tools.errors import BadInput, suggest
@@ -113,7 +112,6 @@ class Home(Declared, frozen=True, kw_only=True):
         premises.check(self.device)
         safe_wire.check(self.device, self.air)
         metered(self.generation, self.device)
-        one_variant(self.device)
         one_variant(self.device)
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)

@@ -17,7 +17,6 @@ from tools.bench.prepay import Prepay
 from tools.bench.safe_wire import SafeWire
 from tools.bench.tails import SwitchFault, Turn
 from tools.bench.variant import AuxiliarySwitch
-from tools.bench.variant import AuxiliarySwitch
 from tools.bench.wire import Wire
 
 _EUI64 = re.compile(r"[0-9A-Fa-f]{2}([-:]?[0-9A-Fa-f]{2}){7}")
@@ -227,11 +226,6 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """Its rates and auxiliary switches are switched up to so many seconds later than the calendar says; at once unless said."""
     offset_style: Literal["later", "either-side"] = "later"
     """Only later, or as much earlier, too, as radio teleswitches were."""
-    elements: Literal[1, 2] = 1
-    """Two: the second measures what switched appliances draw."""
-    phases: Literal[1, 3] = 1
-    auxiliary: Annotated[list[AuxiliarySwitch], Meta(max_length=5)] = []
-    """Its auxiliary load switches."""
     elements: Literal[1, 2] = 1
     """Two: the second measures what switched appliances draw."""
     phases: Literal[1, 3] = 1

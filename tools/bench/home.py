@@ -39,7 +39,6 @@ from tools.bench.plant import shine
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
 from tools.bench.variant import auxiliary
-from tools.bench.variant import auxiliary
 from tools.bench.visit import Visit
 from tools.bench.wire import Lead
 from tools.errors import BadInput
@@ -371,9 +370,6 @@ def _esme(parts: Parts) -> esme.Config:
         version=device.version,
         neutral_detection=device.neutral_detection,
         rates=device.rates,
-        elements=device.elements,
-        phases=device.phases,
-        **auxiliary(parts.home, device),
         elements=device.elements,
         phases=device.phases,
         **auxiliary(parts.home, device),
