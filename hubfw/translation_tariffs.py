@@ -2,10 +2,10 @@
 
 Both are what is published through this hub and in force. A write of the prices, and `activate_passive_calendar`, publish, and only
 if all that it takes would be accepted: never half of it. The gas meter has it after its next wake. A day action names a tier by the
-selector of the tariff's script table. Weeks, days and seasons have numbers in Smart Energy and no names: their names here are those
-numbers, and no others are taken. Times are local.
+selector of the tariff's script table. Special days (`translation_days`) go over into a calendar that is activated. Weeks, days and
+seasons have numbers in Smart Energy and no names: their names here are those numbers, and no others are taken. Times are local.
 
-Not here: special days, critical peaks, thresholds of each tier's own, activation at a time (object-unavailable, or not writeable).
+Not here: critical peaks, thresholds of each tier's own, activation at a time (object-unavailable, or not writeable).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import product
 from typing import Any, Final
 
 from hubfw.translation import Gas, Written
+from hubfw.translation_days import PublishedSpecialDays, labels, special_days
 from hubfw.translation_orders import FIVE_DIGITS, KILOWATT_HOURS, NOW, POUND_STERLING, PROVIDER
 from protocols.core.codec import Frame
 from protocols.dlms import axdr
@@ -49,11 +50,12 @@ _WEEKDAYS: Final = 7
 
 
 def tariff_objects(gas: Gas) -> list[InterfaceClass]:
-    """Both."""
+    """These, special days and names of tiers."""
     rates = Written(
         RATES, value=lambda: _read(gas), access={"value": Access.READ_WRITE}, on={"value": lambda data: _write(data, gas)}
     )
-    return [rates, PublishedCalendar(gas)]
+    calendar = PublishedCalendar(gas)
+    return [rates, calendar, PublishedSpecialDays(gas, calendar), labels(gas)]
 
 
 def _refuse(why: str) -> AccessError:
@@ -194,6 +196,20 @@ class PublishedCalendar(ActivityCalendar, id=20, version=0):
         self._gas.translated += 1
         return list(self._gas.store.in_force(command, self._gas.now, **known, **wanted))
 
+    @property
+    def in_force(self) -> int:
+        """The number of the calendar in force. Raises AccessError where there is none."""
+        number: int = self._header.issuer_calendar_id
+        return number
+
+    @property
+    def special_days(self) -> list[tuple[int, int]]:
+        """(pattern, day profile) of each that is in force. Raises AccessError where no calendar is."""
+        from protocols.zigbee.clusters.calendar import Calendar
+
+        parts = self._parts(Calendar.PublishSpecialDays)
+        return [(entry.special_day_date, entry.day_id_ref) for part in parts for entry in part.special_day_entries]
+
     def _published_seasons(self) -> Data:
         from protocols.zigbee.clusters.calendar import Calendar
 
@@ -247,6 +263,15 @@ class PublishedCalendar(ActivityCalendar, id=20, version=0):
         if begins:
             entries = [SeasonEntry(_pattern(begin.value), _number(week.value)) for _, (begin, week) in begins]
             yield Calendar.PublishSeasons(PROVIDER, event, event, 0, 1, entries)
+        if kept := self._kept():
+            yield from special_days(event, event, kept)
+
+    def _kept(self) -> list[tuple[int, int]]:
+        """The special days to take over: none into a first calendar."""
+        try:
+            return self.special_days
+        except AccessError:
+            return []
 
 
 def _name(number: int) -> bytes:
