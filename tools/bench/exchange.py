@@ -6,7 +6,7 @@ What people do then is tools.bench.exchanger's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,8 @@ class Exchange(Declared, frozen=True, kw_only=True):
 
     at_h: Annotated[float, Meta(ge=0.1, le=87_600)]
     """Hours from virtual time zero; the home network stands by then."""
+    site: Literal["opts-in", "opts-out"] | None = None
+    """A site outside the central company that comes in, or one that leaves: the new hub is of the other kind, and its owner's."""
 
 
 def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool) -> None:
@@ -32,6 +34,11 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
     hub = next((device for device in listed if isinstance(device, Hub)), None)
     if hub is None:
         raise ValueError("`exchange` needs a device of kind hub: it is what is exchanged")
+    if exchange.site is not None and hub.central is (exchange.site == "opts-in"):
+        inside = "inside" if hub.central else "outside"
+        raise ValueError(f'`exchange` has `site = "{exchange.site}"`, and the hub is {inside} the central company (`central`)')
+    if exchange.site == "opts-out" and hub.supplier is None:
+        raise ValueError("`exchange`: outside the central company a hub is its supplier's: say `supplier` at the hub")
     if hub.wan_application != "dlms":
         raise ValueError(f'`exchange` goes by DLMS, and the hub has `wan_application = "{hub.wan_application}"`')
     fast = [
