@@ -48,6 +48,7 @@ class Exchanger:
     def __init__(self, home: Home, declared: Exchange, head_end: HeadEnd) -> None:
         self.record: Exchanged | None = None
         self._begun = False
+        self._site = declared.site
         self._home = home
         self._head_end = head_end
         self._kernel = home.kernel
@@ -87,6 +88,7 @@ class Exchanger:
         await self._kernel.sleep(RESTART)
         sealed = await self._ask(old, swap_client.last_backup)
         self._say(f"its last backup is fetched: {len(sealed)} octets, sealed")
+        self._change_kind()
         new = fit(self._home, SUCCESSOR)
         self._say(f"{new.eui64:016X} is put in its place")
         await self._kernel.sleep(RESTART)
@@ -99,6 +101,15 @@ class Exchanger:
         await self._ask(new, lambda client: swap_client.dispose(client, serial, Disposal.ERASED, at))
         old.cut()
         self._say(f"{serial} is erased and taken away")
+
+    def _change_kind(self) -> None:
+        """Where the site comes in or leaves: the provider's hub for a supplier's, or the other way round."""
+        if self._site is not None:
+            label = self._home.of_kind("hub")[0]
+            inside = self._site == "opts-in"
+            other = msgspec.structs.replace(self._home.declared[label], central=inside, owner="provider" if inside else "supplier")
+            self._home.declared[label] = other
+            self._say(f"the site {self._site.replace('-', ' ')}: the new hub is {'the provider' if inside else 'its supplier'}'s")
 
     async def _back(self, new: Board) -> None:
         """Until all devices are back and the mirrors full."""
