@@ -39,6 +39,7 @@ from devices.parts.load_switch import ARMED, CLOSED, OPEN
 from devices.parts.mains_power import MainsPower
 from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.optical_port import OpticalPort
+from devices.parts.physical_alarm import PhysicalAlarm
 from devices.parts.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.parts.specification import Specification
 from devices.runtime import firmware
@@ -97,6 +98,7 @@ class Firmware(firmware.Firmware):
         self.events: EventRecorder | None = None
         self._power: MainsPower | None = None
         self._identifier: Identifier | None = None
+        self._alarm: PhysicalAlarm | None = None
         self._neutral: NeutralWatch | None = None
         self.auxiliary: Auxiliary | None = None
         self._rates: Rates | None = None
@@ -249,6 +251,8 @@ class Firmware(firmware.Firmware):
     def _record(self, endpoint: Endpoint, han: Han, clock: NetworkClock) -> None:
         """Write down what happens to supply, switch, clock and account, and tell the hub."""
         events = self.events = EventRecorder(self, endpoint, han, EventSettings(self, endpoint, _EVENTS))
+        self._alarm = PhysicalAlarm(self.board, self._show)
+        events.on_seen = self._alarm.happened
         self.supply.happened = events.happened
         self.prepayment.happened = self.prepayment.alarms.happened = events.happened
         clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
@@ -337,9 +341,13 @@ class Firmware(firmware.Firmware):
     def _show(self) -> None:
         utc = self.board.rtc.read() if self.clock_reliable else None
         lines = face.lines(self.meter, self.supply, utc, () if self.auxiliary is None else self.auxiliary.states)
+        if self._alarm is not None and self._alarm.line is not None:
+            lines = [self._alarm.line, *lines]
         identified = self._identifier is not None and self._identifier.left
         self.board.display.show([*lines[:-1], TEXT] if identified else lines)
 
     def _press(self, button: str) -> None:
+        if self._alarm is not None:
+            self._alarm.seen()
         if button == RECONNECT_BUTTON:
             self.meter.switch.press()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
@@ -25,13 +26,17 @@ from devices.gsme.rates import Rates
 from devices.gsme.register import Register
 from devices.gsme.update import Update
 from devices.gsme.valve import BUTTON, Valve
+from devices.gsme.valve import EVENTS as SWITCHED
 from devices.parts.event_recorder import EventRecorder
+from devices.parts.event_settings import EventSettings
 from devices.parts.han import HUB, Han, NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.interview import Interview
 from devices.parts.network_clock import NOT_ADJUSTED, NetworkClock
 from devices.parts.node import NETWORK
 from devices.parts.ota import running_version
+from devices.parts.physical_alarm import PhysicalAlarm
+from devices.parts.prepayment_face import PAYMENT_EVENTS
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
 from devices.parts.screen import amount, line
 from devices.parts.specification import Specification
@@ -57,6 +62,18 @@ FIRST_SETS = 3
 """How often the first set is tried before the meter goes back to its rhythm."""
 FIRST_PAUSE = 60 * S
 MOST_OFFSET = 60
+
+_GENERAL: Final[tuple[int, ...]] = (
+    EventId.CLOCK_ADJ_BACKWARD, EventId.CLOCK_ADJ_FORWARD, *SWITCHED.values(), EventId.EXCESS_FLOW, *PAYMENT_EVENTS,
+    EventId.EVENT_LOG_CLEARED,
+)  # fmt: skip
+_EVENTS: Final[dict[int, LogId]] = {
+    **dict.fromkeys(_GENERAL, LogId.GENERAL),
+    EventId.LOW_BATTERY: LogId.FAULT,
+    EventId.UNAUTHORISE_ACTION_FROM_HAN: LogId.SECURITY,
+    NOT_ADJUSTED: LogId.GBCS_GENERAL,
+}
+"""All that can happen to it, and the log it goes to as it was made."""
 
 MIRROR = "gas/mirror"
 SPENT = "gas/spent"
@@ -124,7 +141,9 @@ class Firmware(firmware.Firmware):
         self.update = Update(self.han, endpoint, config.credentials, self._read)
         if config.sub_ghz:
             Silence(self.han, endpoint)
-        self.events = EventRecorder(self, endpoint, self.han)
+        self.alarm = PhysicalAlarm(board, self._face)
+        self.events = EventRecorder(self, endpoint, self.han, EventSettings(self, endpoint, _EVENTS))
+        self.events.on_seen = self.alarm.happened
         self.clock.happened = self._clock_happened
         self.han.add(endpoint)
         if config.end_to_end_key:
@@ -225,12 +244,17 @@ class Firmware(firmware.Firmware):
         reading = self.register.take({SPENT: [self.life, self.radio_time.total], **(row or {})})
         if self.payments is not None:
             self.payments.taken(reading.litres)
-        volume = amount(reading.litres, 1, 1000, Unit.CUBIC_METRES)
-        credit = [] if self.payments is None else self.payments.lines
-        self.board.display.show([line("GAS", volume), line("VALVE", self.valve.word), *credit])
+        self._face()
         return reading.litres
 
+    def _face(self) -> None:
+        volume = amount(self.register.reading.litres, 1, 1000, Unit.CUBIC_METRES)
+        credit = [] if self.payments is None else self.payments.lines
+        alarm = [] if self.alarm.line is None else [self.alarm.line]
+        self.board.display.show([line("GAS", volume), line("VALVE", self.valve.word), *alarm, *credit])
+
     def _pressed(self, button: str) -> None:
+        self.alarm.seen()
         if button == BUTTON:
             self.valve.press()
 

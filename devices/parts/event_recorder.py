@@ -36,6 +36,8 @@ class EventRecorder:
         self._settings = settings
         self.on_event: Callable[[int, bool], object] = lambda event, alarm: None
         """Told of each event, and whether it is configured to be an alarm."""
+        self.on_seen: Callable[[int], object] = lambda event: None
+        """Told of each event that is configured to be an alarm which a person sees."""
         self.log = EventLog(self._board.nvm.get(_KEY, {}))
         self._outbox = None if han is None else Outbox(firmware, han)
         if endpoint is not None:
@@ -46,7 +48,7 @@ class EventRecorder:
     def happened(self, event: int, log: LogId = LogId.GENERAL, data: bytes = b"") -> None:
         """Write an event down, and tell it: unless it is configured otherwise."""
         time = seconds(self._board.rtc.read())
-        into, control, alarm = Handling(log) if self._settings is None else self._settings.handling(event, log)
+        into, control, alarm, seen = Handling(log) if self._settings is None else self._settings.handling(event, log)
         if into is not None:
             self.log.record(into, event, time, data)
             self._board.nvm.put({_KEY: self.log.image()})
@@ -54,6 +56,8 @@ class EventRecorder:
         if self._outbox is not None and control:
             self._outbox.put(Events.PublishEvent(into or LogId.ALL, event, time, control, data))
         self.on_event(event, alarm)
+        if seen:
+            self.on_seen(event)
 
     async def tell(self) -> None:
         """A sleeper is awake: tell what waits."""

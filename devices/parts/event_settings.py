@@ -2,7 +2,7 @@
 
 A configuration says into which log an event goes (0: none), whether it is sent to the home and the wide area network, and
 whether it is an alarm, too. What was never configured is handled as the device was made to. A configuration for a time to
-come waits in flash. Not here: what an alarm is (`EventRecorder.on_event`), and alarms that a person sees (bit 6).
+come waits in flash. Not here: what an alarm is (`EventRecorder.on_event`), and how a person sees one (`physical_alarm`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TO_HAN, TO_WAN = 0x01, 0x02
 """Bits of an event's action control."""
-PUSH_TO_WAN, PUSH_TO_HAN, ALARM = 0x08, 0x10, 0x20
+PUSH_TO_WAN, PUSH_TO_HAN, ALARM, SEEN = 0x08, 0x10, 0x20, 0x40
 """Bits of a configuration."""
 WAITING: Final = 4
 """Configurations for times to come; one more is refused."""
@@ -35,11 +35,12 @@ _LAST: Final = "event-settings/issuer"
 
 
 class Handling(NamedTuple):
-    """What becomes of an event. `log` None: it is not written down; `control` 0: nobody is told of the event."""
+    """What becomes of an event. `log` None: it is not written down; `control` 0: nobody is told of it; `seen`: a person shall."""
 
     log: LogId | None
     control: int = TO_HAN | TO_WAN
     alarm: bool = False
+    seen: bool = False
 
 
 class EventSettings:
@@ -62,7 +63,7 @@ class EventSettings:
         if held is None or held == self._usual.get(event):
             return Handling(log)
         control = TO_HAN * bool(held & PUSH_TO_HAN) | TO_WAN * bool(held & PUSH_TO_WAN)
-        return Handling(LogId(held & LOG) if held & LOG else None, control, bool(held & ALARM))
+        return Handling(LogId(held & LOG) if held & LOG else None, control, bool(held & ALARM), bool(held & SEEN))
 
     def _report(self, command: DeviceManagement.GetEventConfiguration, request: Request) -> Outcome:
         return self._configuration.report(command) if request.message.source == HUB else Status.NOT_AUTHORIZED

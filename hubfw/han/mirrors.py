@@ -100,7 +100,7 @@ class Mirrors:
             scheme, gas = stored["scheme"], GasMirror.from_plain(stored)
             flags = self._board.nvm.get(_flags_key(gas.meter))
             notifications = Notifications() if flags is None else Notifications.from_plain(flags, HELD)
-            notifications.withdraw(Functional.LOCAL_CHANGE_SUPPLY | Functional.STAY_AWAKE_REQUEST_HAN)  # wished anew, if it is
+            notifications.withdraw(Functional.LOCAL_CHANGE_SUPPLY)
             mirror = self._add(stored["endpoint"], gas, notifications)
             mirror.scheme, mirror.event = None if scheme is None else Scheme(scheme), stored.get("event")
 

@@ -20,6 +20,7 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
 from hubfw.config import ESME, IHD, PPMID
 from hubfw.device_log import DeviceLog
+from hubfw.han.tariffs import ELECTRICITY
 from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
 from protocols.zigbee.clusters.calendar import Calendar
@@ -48,7 +49,7 @@ ROUNDS: Final = 3
 PAUSE: Final = MIN
 READERS: Final = (IHD, PPMID)
 TO_METERS: Final = (DeviceManagement.SetEventConfiguration, DeviceManagement.GetEventConfiguration)
-"""What meters that are awake are told, too."""
+"""What meters are told, too."""
 CLUSTERS: Final[tuple[type[Cluster], ...]] = (Price, Calendar, DeviceManagement)
 
 _KEY: Final = "published/"
@@ -123,6 +124,7 @@ class Publisher:
     def ask(self, command: DeviceManagement.GetEventConfiguration) -> None:
         """Have the displays say how they handle an event; the answers are in the event log."""
         self._push(command)
+        self._published(command)
 
     def _note(self, command: Frame, result: Result) -> None:
         word = "taken" if result.changed else "ignored" if result.status is Status.SUCCESS else result.status.name
@@ -241,7 +243,7 @@ class Publisher:
                 command = commands[number]
                 endpoint_of = endpoints.get(command_of(type(command)).cluster.id)
                 try:
-                    if endpoint_of is not None and (kind in READERS or _for_meters(command)):
+                    if endpoint_of is not None and (kind in READERS or self._for_meters(command)):
                         await self._han.tell(address, endpoint_of, command, source=self._endpoint.number)
                 except NoAnswer:
                     done = False
@@ -249,10 +251,16 @@ class Publisher:
                 told[eui64] = number + 1
         return done
 
+    def _for_meters(self, command: Frame) -> bool:
+        """A meter that goes by published rates uses Price and Calendar; any other has no use for them, and is not told.
 
-def _for_meters(command: Frame) -> bool:
-    """A meter that goes by published rates uses Price and Calendar; any other has no use for them, and is not told."""
-    return isinstance(command, TO_METERS) or command_of(type(command)).cluster in (Price, Calendar)
+        How events are handled is said to the meter of the fuel; the gas meter sleeps, and hears it by itself.
+        """
+        if isinstance(command, TO_METERS):
+            return self._fuel == ELECTRICITY
+        return command_of(type(command)).cluster in (Price, Calendar)
+
+
 
 
 def _value(value: object) -> object:

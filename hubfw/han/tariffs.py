@@ -19,11 +19,13 @@ from hubfw.device_log import DeviceLog
 from hubfw.han.mirrors import Mirrors
 from protocols.core.codec import Frame
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.mirror import Functional
 from protocols.zigbee.zcl.endpoint import Endpoint
 from protocols.zigbee.zcl.status import Status
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+    from hubfw.han.awake import Awake
     from hubfw.han.publisher import Publisher
     from protocols.zigbee.calendar.schedule import Zone
 
@@ -54,6 +56,7 @@ class Tariffs:
         self._mirrors = mirrors
         self._zone = zone
         self._publishers: dict[str, Publisher] = {}
+        self._awake: Awake | None = None
         self._registers: dict[str, Fraction] = {}
         """What each meter's register showed last, in its unit."""
 
@@ -64,8 +67,10 @@ class Tariffs:
                 publisher = self._publisher(fuel)
                 if fuel == GAS:
                     for row in publisher.store.rows.values():
-                        if any(True for _ in publisher.store.entries(row.command)):
-                            self._tell_gas_meter(row.command)
+                        for entry in publisher.store.entries(row.command):
+                            self._published(GAS, entry.first)
+                    if self._awake is None:  # a question that waited is forgotten
+                        self._mirrors.withdraw(Functional.STAY_AWAKE_REQUEST_HAN)
 
     def publish(self, command: Frame, fuel: str = ELECTRICITY) -> Status:
         """Take a publication of Price, Calendar or Device Management. A refusal changes nothing; FAILURE: there is no time yet."""
@@ -88,7 +93,11 @@ class Tariffs:
         return self._publishers[fuel]
 
     def _published(self, fuel: str, command: Frame) -> None:
-        if fuel == GAS:
+        from hubfw.han.publisher import TO_METERS
+
+        if fuel == GAS and isinstance(command, TO_METERS):
+            self._tell_awake(command)
+        elif fuel == GAS:
             self._tell_gas_meter(type(command))
 
     # --- the gas meter sleeps ---
@@ -104,6 +113,13 @@ class Tariffs:
             self._mirrors.notify(flag)
         else:
             self._firmware.after(AGAIN, self._tell_gas_meter, command)
+
+    def _tell_awake(self, command: Frame) -> None:
+        from hubfw.han.awake import Awake
+
+        self._awake = self._awake or Awake(self._firmware, self._han, self._mirrors, GAS_ENDPOINT)
+        for device in self._log.of(GSME):
+            self._awake.put(device.eui64, command)
 
     # --- consumption in a block period ---
 

@@ -18,7 +18,7 @@ from protocols.zigbee.zcl.status import Status
 from protocols.zigbee.zcl.types import Value
 
 HOME = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
-WAN, HAN, ALARM = 0x08, 0x10, 0x20
+WAN, HAN, ALARM, SEEN = 0x08, 0x10, 0x20, 0x40
 OFF, ARMED, ON = EventId.SUPPLY_OFF, EventId.SUPPLY_ARMED, EventId.SUPPLY_ON
 
 
@@ -184,3 +184,77 @@ def test_an_event_may_be_an_alarm_by_its_configuration_and_nothing_else(settings
     settings.by_list(ALARM, OFF)
     assert settings.switch() == (USUAL[1:], USUAL[1:])
     assert alarms(settings) == [(SERVICE_DISCONNECT, Metering.id)]
+
+
+# --- what a person sees, and the gas meter
+
+
+def test_an_alarm_that_a_person_sees_is_on_the_meter_until_a_button_is_pressed(settings):
+    settings.by_list(LogId.GENERAL | WAN | HAN | SEEN, OFF)
+    assert settings.switch() == (USUAL, USUAL)
+    home = settings.home
+    assert home.screen("esme")[0].rstrip() == "! SUPPLY OFF"
+    home.esme.cut(off_for=MIN)
+    home.run(for_=3 * MIN)
+    assert home.screen("esme")[0].rstrip() == "! SUPPLY OFF"
+    home.esme.buttons.press("b")
+    home.run(for_=S)
+    assert home.screen("esme")[0].startswith("IMPORT")
+    assert alarms(settings) == [], "that is another bit"
+
+
+GAS = HOME + '[[home.device]]\nkind = "gsme"\nat = [3, 1]\nwake_minutes = 10\n'
+
+
+class GasSettings(Settings):
+    """The same of a gas meter, which hears of it at its next wake."""
+
+    def publish(self, configuration, control, payload, start=0, issuer=None):
+        self.issuer += 1
+        command = DeviceManagement.SetEventConfiguration(self.issuer, start, configuration, control, payload)
+        assert self.home.hub.firmware.tariffs.publish(command, "gas") is Status.SUCCESS
+
+    def ask(self):
+        self.home.hub.firmware.tariffs.of("gas").ask(DeviceManagement.GetEventConfiguration(0xFFFF))
+
+    def close(self):
+        """The valve closes; the rows that are new in its logs, and what the hub heard by the next wake."""
+        meter = self.home.gsme.firmware
+        before, heard = {log: len(meter.events.log.rows(log)) for log in LogId if log}, len(self.frames)
+        meter.valve.happened(OFF)
+        self.home.run(for_=11 * MIN)
+        rows = meter.events.log.rows
+        return [log for log, count in before.items() if len(rows(log)) > count], self.frames[heard:]
+
+
+@pytest.fixture
+def gas(build):
+    home = build(GAS)
+    home.run(for_=21 * MIN)
+    return GasSettings(home)
+
+
+def test_a_gas_meter_is_told_at_its_next_wake_and_stays_awake_for_no_longer(gas):
+    home, meter = gas.home, gas.home.gsme.firmware
+    assert gas.close() == ([LogId.GENERAL], [(LogId.GENERAL, OFF)])
+    gas.by_list(LogId.TAMPER | SEEN, OFF)
+    gas.ask()
+    home.run(for_=5 * S)
+    assert "event-settings/held" not in meter.board.nvm, "it sleeps"
+    home.hub.cut(off_for=MIN)
+    home.run(for_=11 * MIN)
+    assert {log["otherwise"] for log in home.events("device.events-configured", "home1/gsme")} == {1}
+    assert home.events("device.events-configured", "home1/esme") == [], "a wish for gas is none for electricity"
+    awake = meter.radio_time.total
+    home.run(for_=5 * MIN)
+    assert meter.radio_time.total == awake, "it sleeps again"
+    assert gas.close() == ([LogId.TAMPER], [])
+    assert "! SUPPLY OFF" in [line.rstrip() for line in home.screen("gsme")]
+    home.gsme.buttons.press("valve")
+    home.run(for_=S)
+    assert "! SUPPLY OFF" not in [line.rstrip() for line in home.screen("gsme")]
+    gas.ask()
+    home.run(for_=11 * MIN)
+    held = {event: octet for told in home.events("hub.event-configuration") for event, octet in told["held"].items()}
+    assert (held[f"{OFF:#06x}"], held[f"{EventId.LOW_BATTERY:#06x}"]) == (LogId.TAMPER | SEEN, LogId.FAULT | WAN | HAN)
+    assert home.hub.firmware.mirrors.of(home.gsme.eui64).notifications.words[0] == 0
