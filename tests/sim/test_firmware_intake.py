@@ -150,3 +150,59 @@ def test_g19_what_is_not_good_is_refused_by_the_hub_and_no_device_hears_of_it(ho
     assert home.events("ota") == []
     hand_in(home, "ihd", good)
     assert hub_says(home, 6).value == ImageStatus.VERIFICATION_SUCCESSFUL
+
+
+def test_a_second_one_begins_anew_and_the_first_never_runs(home, sealed):
+    """Not the one that was verified, though the display holds all of it and waits for the word."""
+    hand_in(home, "ihd", sealed())
+    home.run(for_=20 * MIN)
+    assert home.ihd.firmware.update.client.status is UpgradeStatus.WAITING_TO_UPGRADE
+    third = sealed(version=0x03000000, contents=CONTENTS[:900])
+    hand_in(home, "ihd", third)
+    assert [each.file.version for each in home.hub.firmware.images.flash.offered] == [0x03000000]
+    with pytest.raises(RemoteProtocolError):
+        home.head_end.settle(home.head_end.firmware.activate("ppmid"))
+    home.run(for_=20 * MIN)
+    assert home.ihd.firmware.update.store.file.version == 0x03000000
+    activate(home, "ihd")
+    home.run(for_=2 * MIN)
+    assert (version(home, "ihd"), version(home, "ppmid")) == ("03000000", "03000000")
+    assert [data["file_version"] for data in home.events("ota") if data["outcome"] == "activated"] == [0x03000000] * 2
+
+
+def test_what_was_activated_stays_for_those_who_come_late_while_others_come_in(home, sealed):
+    home.shield("ppmid")
+    hand_in(home, "ihd", sealed())
+    activate(home, "ihd")
+    home.run(for_=20 * MIN)
+    assert home.ihd.firmware.update.version == NEW
+    hand_in(home, "gsme", sealed(GAS, contents=bytes(30_000)))
+    activate(home, "gsme")
+    home.hub.cut(off_for=S)
+    home.run(for_=MIN)
+    hand_in(home, "hub", sealed(IMAGE_TYPE, contents=bytes(30_000)))
+    types = [each.file.image_type for each in home.hub.firmware.images.flash.offered]
+    assert types == [DISPLAY, GAS]  # of 64 KiB, the display's two are left
+    home.shield("ppmid", loss=0.0)
+    home.run(for_=5 * MIN)
+    home.hub.cut(off_for=S)  # it tells them again then; otherwise they ask once a day
+    home.until(lambda: home.ppmid.firmware.update.version == NEW, 10 * MIN)
+
+
+@pytest.mark.parametrize(("how", "reason"), [
+    ({"version": 0x01000000}, "version 01000000 is not newer than 01000000"), ({"hardware": (2, 9)}, "not for hardware version 1"),
+    ({"destination": 0x1234}, "for 0000000000001234"),
+])  # fmt: skip
+def test_the_hub_refuses_what_it_cannot_run(home, sealed, how, reason):
+    with pytest.raises(AccessError, match="other-reason"):
+        hand_in(home, "hub", sealed(IMAGE_TYPE, **how))
+    assert [data["reason"] for data in home.events("hub.image-refused")] == [reason]
+    assert version(home, "hub") == "01000000"
+
+
+def test_what_is_larger_than_its_room_is_refused_before_it_is_sent(home):
+    before = home.head_end.traffic["head end"].octets if "head end" in home.head_end.traffic else 0
+    with pytest.raises(AccessError, match="scope-of-access-violated"):
+        hand_in(home, "ihd", bytes(32 * 1024 + 1))
+    assert hub_says(home, 6).value == ImageStatus.NOT_INITIATED
+    assert home.head_end.traffic["head end"].octets - before < 2000
