@@ -1,11 +1,13 @@
 """What the hub has heard of each device of its log besides: firmware, battery, when it last spoke. One object of SAP 1, read only.
 
 A gas meter's come from the last complete set of its mirror, the others' firmware from their questions for a newer image, which a
-restart of the hub forgets. What nobody has said is null. Nobody is asked for it. Not here: link quality.
+restart of the hub forgets. Link quality is that of the last frame that reached the hub from the device itself, through no other.
+What nobody has said is null. Nobody is asked for it. Not here: signal strength, which no radio here tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from protocols.dlms import axdr, cosem
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
     from hubfw.han.mirrors import Mirrors
 
 FACTS: Final = "0-0:128.30.14"
-"""array of structure: EUI-64, kind, last heard (date-time), firmware version (eight digits), days that the battery lasts."""
+"""array of structure: EUI-64, kind, last heard (date-time), firmware version (eight digits), days that the battery lasts,
+link quality (unsigned)."""
 
 
-def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images) -> InterfaceClass:
-    """The object."""
+def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images, link: Callable[[int], int | None]) -> InterfaceClass:
+    """The object. `link`: the link quality of a device, by its EUI-64."""
 
     def reported(eui64: int, attribute: Attribute[object]) -> object:
         mirror = mirrors.of(eui64)
@@ -43,6 +46,10 @@ def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images) -> InterfaceC
         days = reported(eui64, Metering.remaining_battery_life_in_days)
         return axdr.u16(days) if isinstance(days, int) else axdr.null()
 
+    def quality(eui64: int) -> Data:
+        lqi = link(eui64)
+        return axdr.null() if lqi is None else axdr.u8(lqi)
+
     def read() -> Data:
         return axdr.array(
             axdr.structure(
@@ -51,6 +58,7 @@ def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images) -> InterfaceC
                 axdr.octets(date_time.encode(device.last_heard)) if device.last_heard else axdr.null(),
                 firmware(device.eui64),
                 battery(device.eui64),
+                quality(device.eui64),
             )
             for device in log
         )

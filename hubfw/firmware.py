@@ -145,7 +145,7 @@ class Firmware(firmware.Firmware):
             restore=self.swap.restore_network,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
-        self.device.add(device_facts(self.log, self.mirrors, self.images))
+        self.device.add(device_facts(self.log, self.mirrors, self.images, self.han.stack.trust_centre.link_quality))
         for thing in home_objects(self.messages, self.load_control):
             self.device.add(thing)
         reports = SupplyReports(

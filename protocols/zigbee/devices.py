@@ -28,6 +28,7 @@ class Relation(Enum):
 class Device:
     """One known device. `heard` is ns; `timeout` an End Device Timeout enumeration; `lqi` of the last link status.
 
+    `link`: link quality of the last frame that itself sent us; None: none since we started.
     `lost`: a neighbour that neither acknowledges nor is heard. `interface`: the radio on which we hear it. `kept`: a child that
     has polled, or asked for something else that only a parent gives, since we started.
     """
@@ -44,6 +45,7 @@ class Device:
     lost: bool = False
     interface: int = 0
     kept: bool = False
+    link: int | None = None
 
     @property
     def router(self) -> bool:

@@ -85,6 +85,7 @@ class Sealing:
             device = network.devices.learn(sender, previous)
             device.interface = context.interface
         device.heard = context.now
+        device.link = network.lqi
         device.lost = False
         if counter > key.stored.get(sender, -1) and not device.evictable:  # strangers cost no writes
             key.doubted.pop(sender, None)

@@ -99,6 +99,11 @@ class TrustCentre:
         link = self._delivery.link_keys.get(eui64)
         return link if link is not None and link.kind == security.CERTIFIED else None
 
+    def link_quality(self, eui64: int) -> int | None:
+        """Of the last frame that a device sent us itself; None: it has sent none since we started."""
+        device = self._devices.get(eui64)
+        return None if device is None else device.link
+
     def recall(self, eui64: int, link: security.LinkKey) -> None:
         """Know a device of the log by the link key it had (`held`): it may come back by that, and by no code until `add`."""
         self._log[eui64] = b""

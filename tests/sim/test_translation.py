@@ -264,16 +264,18 @@ def test_the_hub_says_firmware_battery_and_last_word_of_each_device(gas):
     facts = {row.value[1].value: row.value for row in rows}
     assert len(rows) == 4
     server = gas.home.gsme.firmware.han.endpoints[1].server(Metering)
-    eui64, _, heard, version, days = facts[b"gsme"]
+    eui64, _, heard, version, days, link = facts[b"gsme"]
     assert eui64.value == gas.home.gsme.eui64.to_bytes(8, "big")
     assert 0 <= gas.home.hub.rtc.read() - date_time.instant(heard.value) < WAKE
     assert version.value == server[Metering.current_meter_id]
     assert abs(days.value - server[Metering.remaining_battery_life_in_days]) <= 1
     assert facts[b"ihd"][4] == axdr.null()
+    assert link.value == gas.home.hub.firmware.han.stack._network.devices.get(gas.home.gsme.eui64).link > 0
+    assert all(row.value[5].value > 0 for row in rows)
     said = gas.home.hub.firmware.images.versions
     assert len(said) >= 1
     for row in rows:
-        eui64, kind, _, version, _ = (each.value for each in row.value)
+        eui64, kind, _, version, _, _ = (each.value for each in row.value)
         ran = said.get(int.from_bytes(eui64, "big"))
         if kind != b"gsme":
             assert version == (None if ran is None else f"{ran:08X}".encode())

@@ -89,7 +89,7 @@ def versions(client: Client) -> Procedure[dict[int, str]]:
     """EUI-64 to the version (eight digits) of each device that has told the hub."""
     rows = yield from client.get(FACTS, 1, 2)
     found = [[field.value for field in row.value] for row in rows.value]
-    return {int.from_bytes(eui64, "big"): version.decode() for eui64, _, _, version, _ in found if version}
+    return {int.from_bytes(eui64, "big"): version.decode() for eui64, _, _, version, *_ in found if version}
 
 
 def own_version(client: Client) -> Procedure[str]:
