@@ -2,8 +2,8 @@
 
 What is published is kept in one record of non-volatile memory, served to who asks, pushed to the displays that use the
 cluster (how events are handled to the electricity meter, too), and shown in the Price attributes from its start time on. A
-display that does not get a push is told thrice; it asks by itself when it is back. While the hub has no time, nothing is
-taken and nothing is in force.
+display that does not get a push is told thrice; it asks by itself when it is back, and an electricity meter is told later
+(`late`). While the hub has no time, nothing is taken and nothing is in force.
 
 Not here: how suppliers' wishes come to the hub (`tariffs`); consumption in each tier, so that a price by tier and block is left
 to the meter.
@@ -20,6 +20,7 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
 from hubfw.config import ESME, IHD, PPMID
 from hubfw.device_log import DeviceLog
+from hubfw.han.late import Late
 from hubfw.han.tariffs import ELECTRICITY
 from protocols.core.codec import Frame
 from protocols.zigbee.calendar.table import ROWS as CALENDAR
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 GATHER: Final = S
 """What is published together goes together."""
+ELECTRIC: Final = 0
+"""Commodity type."""
 ROUNDS: Final = 3
 PAUSE: Final = MIN
 READERS: Final = (IHD, PPMID)
@@ -81,6 +84,7 @@ class Publisher:
         self._zone = zone
         self.responses: dict[int, dict[int, int]] = {}
         """Critical peak event to who answered what."""
+        self._late = Late(firmware, han, log, endpoint.number) if commodity == ELECTRIC else None
         self._outbox: list[Frame] = []
         self._timer: Timer | None = None
         self.store = Store(PRICE + CALENDAR + DEVICE_MANAGEMENT, self._board.nvm.get(stored(fuel)))
@@ -222,6 +226,17 @@ class Publisher:
                 if await self._round(commands, told):
                     break
             del self._outbox[: len(commands)]
+            self._tell_later(commands, told)
+
+    def _tell_later(self, commands: list[Frame], told: dict[int, int]) -> None:
+        """Electricity meters don't ask for what they have missed."""
+        if self._late is None:
+            return
+        for device in (each for each in self._log.of(ESME) if each.joined):
+            missed = commands[told.get(device.eui64, 0) :]
+            wishes = [each for each in missed if isinstance(each, DeviceManagement.SetEventConfiguration)]
+            if wishes:
+                self._late.put(device.eui64, wishes)
 
     async def _round(self, commands: list[Frame], told: dict[int, int]) -> bool:
         """Tell each display what it has not heard yet, in order. True when all that answer have all."""
@@ -237,7 +252,7 @@ class Publisher:
         for address, endpoints in clients.items():
             eui64 = self._han.stack.eui64_of(address)
             kind = None if eui64 is None else self._log.kind(eui64)
-            if eui64 is None or kind not in (*READERS, ESME):
+            if eui64 is None or kind not in (*READERS, ESME) or (self._late is not None and eui64 in self._late):
                 continue
             for number in range(told.get(eui64, 0), len(commands)):
                 command = commands[number]
