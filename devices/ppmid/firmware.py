@@ -1,7 +1,8 @@
 """The prepayment interface's firmware: whether the supply is on, and the balance, of electricity and of gas.
 
 The button `supply` closes an armed electricity supply, `credit` selects emergency credit, and a code on the keypad (`top_up`) is a
-top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all.
+top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all. A code goes to the
+hub where that has the accounts and no electricity meter is on the network.
 `gas` asks for the valve of an armed gas supply: the hub keeps that for the meter, which opens on trial when it wakes. Not here:
 emergency credit and codes for gas.
 """
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from devices.parts.consumer_display import ConsumerDisplay
-from devices.parts.han import NoAnswer, Refused
+from devices.parts.han import HUB, NoAnswer, Refused
 from devices.parts.inbox import Inbox
 from devices.parts.message_tunnel import MessageTunnel
 from devices.parts.screen import STALE, ago, clock_line, line, money
@@ -124,7 +125,7 @@ class Firmware(ConsumerDisplay):
 
     async def _top_up(self, command: Prepayment.ConsumerTopUp) -> None:
         try:
-            address, endpoint = await self._meter()
+            address, endpoint = await self._account()
             answer = await self.han.request(address, endpoint, command, Prepayment.ConsumerTopUpResponse)
             self._tell(_RESULTS.get(answer.result_type, "code refused"))
         except (Refused, NoAnswer):
@@ -136,6 +137,15 @@ class Firmware(ConsumerDisplay):
         if meter is None:
             raise NoAnswer("no meter is known")
         return await self.han.find(meter.eui64), meter.endpoint
+
+    async def _account(self) -> tuple[int, int]:
+        """Who takes a code: the electricity meter, or a hub with accounts where no meter is on this network."""
+        if self.electricity.meter is not None:
+            return await self._meter()
+        window = min(await self.han.match([Prepayment.id], destination=HUB), default=None)
+        if window is None:
+            raise NoAnswer("neither meter nor hub has an account")
+        return window
 
     async def _look(self) -> None:
         with suppress(NoAnswer, Refused):

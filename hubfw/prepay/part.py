@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han
 from hubfw.config import PREPAY_GAS
 from hubfw.device_log import DeviceLog
 from hubfw.meter import Meter
 from hubfw.prepay import objects
-from hubfw.prepay.account import Account
+from hubfw.prepay.account import PENNY, Account
 from hubfw.prepay.config import Prepay
 from hubfw.prepay.electricity import ElectricityPrepay
 from hubfw.prepay.face import Face
 from hubfw.prepay.gas import GasPrepay
+from hubfw.prepay.purse import Outcome as Became
 from hubfw.prepay.purse import Purse
 from protocols.dlms.cosem import InterfaceClass
-from protocols.zigbee.zcl.endpoint import Endpoint
+from protocols.zigbee.clusters.prepayment import Prepayment as Window
+from protocols.zigbee.clusters.prepayment import TopUpResult
+from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+
+MILLIPENNY: Final = PENNY // 1000
+"""What the home network counts in."""
+_RESULTS: Final[Mapping[Became, TopUpResult]] = {
+    Became.CREDITED: TopUpResult.ACCEPTED,
+    Became.USED: TopUpResult.DUPLICATE,
+    Became.WRONG: TopUpResult.INVALID,
+    Became.NO_ACCOUNT: TopUpResult.ERROR,
+}
 
 
 class Prepayment:
@@ -53,6 +65,7 @@ class Prepayment:
             self.electricity = ElectricityPrepay(firmware, config, wired, password)
             self.accounts["electricity"] = self.electricity.account
         self.purse = Purse(firmware.board, config.code_key, self.accounts, self._plain, self._credited)
+        endpoint.serve(Window).on(Window.ConsumerTopUp, self._passed_on)
         self.face = Face(firmware.board, self.accounts, self.gas, lambda digits: self.purse.enter(digits).value, self.lend)
 
     def start(self) -> None:
@@ -79,6 +92,18 @@ class Prepayment:
         if self.electricity is None:
             return []
         return objects.account_objects(self.electricity.account, self.purse.enter, self._time)
+
+    def _passed_on(self, command: Window.ConsumerTopUp, request: Request) -> Outcome:
+        """A token that somebody gave a display of the home, by whatever it has for that: keys, a card."""
+        before = self._credit
+        result = _RESULTS[self.purse.enter((command.top_up_code or b"").decode("ascii", "replace"))]
+        worth = (self._credit - before) // MILLIPENNY
+        credit = self._credit // MILLIPENNY & 0xFFFFFFFF
+        return Window.ConsumerTopUpResponse(result, worth, command.originating_device, credit)
+
+    @property
+    def _credit(self) -> int:
+        return sum(account.balance for account in self.accounts.values())
 
     def _plain(self, fuel: str) -> dict[str, object]:
         part = self.gas if fuel == "gas" else self.electricity

@@ -9,6 +9,7 @@ import pytest
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from hubfw.prepay.account import PENNY
 from protocols.dlms import axdr
+from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.hub_prepayment import codes
 from protocols.zigbee.hub_prepayment.cluster import NEVER, HubPrepayment, Valve
 from protocols.zigbee.hub_prepayment.codes import TopUp
@@ -307,6 +308,45 @@ def test_a_reading_carried_by_hand_gives_a_code_that_opens_the_valve_once(prepai
     assert closed(home)  # good once
 
 
+BLOCK_KWH, KWH_A_LITRE = 3, 39.5 * 1.02264 / 3.6 / 1000
+
+
+def reports(home):
+    return [event for event in states(home, "prepay.gas") if event["what"] == "report"]
+
+
+@pytest.mark.req("S-145")
+def test_the_next_block_is_in_the_value_that_the_meter_keeps_and_is_charged_at_the_next_report(prepaid) -> None:
+    """A block begins between two contacts. The cut-off of before has its price already; the account follows at the half hour."""
+    home = prepaid(pounds=20, rates=f"[{{ pence = [10, 600] }}], blocks_kwh = [{BLOCK_KWH}]")
+    home.until(lambda: gas(home).account.used_today > 1_000 * BLOCK_KWH, within=DAY)
+    first, before, after = reports(home)[0], reports(home)[-2], reports(home)[-1]
+    used = (before["volume"] - first["volume"]) * KWH_A_LITRE
+    beyond = (after["volume"] - first["volume"]) * KWH_A_LITRE - BLOCK_KWH
+    assert used < BLOCK_KWH < BLOCK_KWH + beyond
+    pounds = before["balance"] / PENNY / 100
+    room = BLOCK_KWH - used + (pounds - 0.10 * (BLOCK_KWH - used)) / 6.00
+    assert before["cut_off"] - before["volume"] == pytest.approx(room / KWH_A_LITRE, abs=3)
+    assert after["cut_off"] == pytest.approx(before["cut_off"], abs=3)  # nothing had to change at the half hour
+    paid = (before["balance"] - after["balance"]) / PENNY / 100
+    assert paid == pytest.approx(0.10 * (BLOCK_KWH - used) + 6.00 * beyond, abs=0.02)
+    home.until(lambda: closed(home), within=2 * DAY)
+    assert meter(home).volume == pytest.approx(before["cut_off"], abs=5)
+
+
+@pytest.mark.req("S-145")
+def test_or_data_are_pushed_and_nobody_waits_for_the_half_hour(prepaid) -> None:
+    home = prepaid(pounds=20, rates=f"[{{ pence = [10, 600] }}], blocks_kwh = [{BLOCK_KWH}]")
+    home.until(lambda: (meter(home).volume - reports(home)[0]["volume"]) * KWH_A_LITRE > BLOCK_KWH, within=DAY)
+    home.run_until((home.now // (30 * MIN) + 1) * 30 * MIN + 10 * MIN)  # well between two contacts
+    told = len(reports(home))
+    balance = gas(home).account.balance
+    press(home, home.board("prepay-gas"), "wake")
+    home.run(for_=10 * S)
+    assert len(reports(home)) == told + 1
+    assert gas(home).account.balance < balance
+
+
 @pytest.mark.req("S-146")
 def test_the_hub_shows_all_and_takes_tokens_with_the_wan_down(prepaid) -> None:
     home = prepaid(pounds=10, rates=CHEAP)
@@ -322,7 +362,24 @@ def test_the_hub_shows_all_and_takes_tokens_with_the_wan_down(prepaid) -> None:
         assert any(line and line[0] == label for line in shown), label
 
 
-@pytest.mark.req("S-156", "S-157")
+@pytest.mark.req("S-157")
+def test_a_display_with_a_card_or_keys_tops_up_and_the_meter_has_not_heard_of_it(build) -> None:
+    home = build(BENCH.format(pounds=10, hours=120, rates=CHEAP) + '[[home.device]]\nkind = "ppmid"\n')
+    home.run_until(HOUR)
+    before, display, told = gas(home).account.balance, home.ppmid.firmware, []
+    for digits in (token(home, 700, 5), token(home, 700, 5), "1" * 20):
+        display.top_up(digits)
+        home.run(for_=5 * S)
+        told.append(home.events("ppmid.answer")[-1]["text"])
+    assert told == ["top-up accepted", "code was used already", "code refused"]
+    assert gas(home).account.balance == pytest.approx(before + 700 * PENNY, abs=PENNY)
+    served = [cluster for endpoint in meter(home).han.endpoints.values() for cluster, _ in endpoint.instances]
+    assert served
+    assert Prepayment.id not in served  # the meter's firmware knows nothing of top-ups
+
+
+@pytest.mark.req("S-157", part=True)
+@pytest.mark.req("S-156")
 def test_a_token_counts_once_whatever_way_it_comes(prepaid) -> None:
     home = prepaid(pounds=10, rates=CHEAP)
     home.run_until(HOUR)

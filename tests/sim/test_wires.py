@@ -199,7 +199,8 @@ def test_a_feed_that_is_cut_for_two_reasons_wants_both_mended(build) -> None:
     assert feed.volts == home.mains.volts
 
 
-@pytest.mark.req("S-133", "S-102")
+@pytest.mark.req("S-133")
+@pytest.mark.req("S-102", part=True)
 def test_another_module_in_the_aperture_reads_the_same_meter_and_nobody_loses_supply(build) -> None:
     home = build("wired")
     home.run(for_=HOUR)

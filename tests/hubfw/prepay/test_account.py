@@ -75,7 +75,7 @@ def test_the_cut_off_is_another_one_at_each_rate() -> None:
     assert made.affordable() == pytest.approx(3 * dear, abs=3)
 
 
-@pytest.mark.req("S-145")
+@pytest.mark.req("S-145", part=True)
 def test_blocks_are_reckoned_through_and_begin_anew_each_day() -> None:
     made = account(BLOCKS, balance=100 * PENNY, energy=Energy())
     assert made.affordable() == 5_000 + (100 - 60) * 1000 // 4
