@@ -7,7 +7,7 @@ they were, and nobody has restarted.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -24,13 +24,13 @@ from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import Time
-from protocols.zigbee.node import Message
+from protocols.zigbee.node import Message, NodeType
 from protocols.zigbee.zcl import foundation
 from protocols.zigbee.zcl.cluster import Cluster, command_of
 from protocols.zigbee.zcl.foundation import DefaultResponse, Header
 from protocols.zigbee.zcl.security import needs_link_key
 from tools.bench.commissioning import commission
-from tools.bench.config import loads
+from tools.bench.config import load, loads
 from tools.bench.run import Run
 
 BENCH = Path(__file__).resolve().parents[2] / "fixtures" / "benches" / "home.toml"
@@ -249,6 +249,12 @@ SPEAKERS = {
     "load-controller": "hub", "repeater": "hub", "cad": "hub",
 }  # fmt: skip
 """Who says it to each kind of device, and to the mirror at the hub."""
+OTHERS = {
+    "consumer-module": ("consumer-network", "cad"), "consumer's cad": ("consumer-network", "consumer-module"),
+    "prepay-gas": ("hub-prepayment", "hub"), "prepayment hub": ("hub-prepayment", "prepay-gas"),
+}  # fmt: skip
+"""Products of other homes: the bench, and who says it."""
+LABELS = {"mirror": "hub", "consumer's cad": "cad", "prepayment hub": "hub"}
 
 
 @pytest.fixture(scope="module")
@@ -257,14 +263,27 @@ def larger() -> Live:
     return Live("".join(f'\n[[home.device]]\nkind = "{kind}"\n' for kind in ("load-controller", "repeater", "cad")))
 
 
-@pytest.mark.parametrize("hearer", SPEAKERS)
-def test_every_command_out_of_the_blue(larger: Live, hearer: str) -> None:
-    """Well formed and not: each arrives, and none stops, restarts, or answers an answer with an error."""
-    random, run = Random(21), larger.run
-    speaker: Han = run.board(SPEAKERS[hearer]).firmware.han
-    board = run.board("hub" if hearer == "mirror" else hearer)
+@pytest.fixture(scope="module")
+def homes() -> Callable[[str], Run]:
+    """Other commissioned homes, by bench."""
+    made: dict[str, Run] = {}
+
+    def home(name: str) -> Run:
+        if name not in made:
+            made[name] = Run(load(BENCH.with_name(f"{name}.toml")))
+            commission(made[name])
+            made[name].run(for_=60 * S)
+        return made[name]
+
+    return home
+
+
+def out_of_the_blue(run: Run, speaking: str, hearing: str, endpoint: int, gap: int = S // 5) -> None:
+    """Say every command of every cluster, well formed and not, to an endpoint: each arrives."""
+    random = Random(21)
+    speaker: Han = run.board(speaking).firmware.han
+    board = run.board(hearing)
     han: Han = board.firmware.han
-    endpoint = next(number for number in han.endpoints if number >= 0x10) if hearer == "mirror" else 1
     address = speaker.stack.address_of(board.eui64)
     assert address is not None
     arrived: list[Message] = []
@@ -274,17 +293,52 @@ def test_every_command_out_of_the_blue(larger: Live, hearer: str) -> None:
         declared = command_of(kind)
         for payload in (drawn(kind, random), bytes(random.getrandbits(8) for _ in range(random.randrange(30)))):
             zcl = bytes((SPECIFIC | declared.to << 3 | NO_DEFAULT, said & 0xFF, declared.id)) + payload
-            if hearer == "gsme":
-                han.apply(han.stack.stay_awake(run.kernel.now + 10 * S, run.kernel.now))
+            for each in (han, speaker):
+                if each.config.type is NodeType.SLEEPY_END_DEVICE:
+                    each.apply(each.stack.stay_awake(run.kernel.now + 10 * S, run.kernel.now))
             _, effects = speaker.stack.send(
                 address, 0x0109, declared.cluster.id, 1, endpoint, zcl, link_key=needs_link_key(declared.cluster.id),
                 now=run.kernel.now,
             )  # fmt: skip
             speaker.apply(effects)
-            run.run(for_=S // 5)
+            run.run(for_=gap)
             said += 1
-    run.run(for_=60 * S)
+    run.run(for_=300 * gap)
     heard = {(each.cluster, each.payload[2], each.payload[0] >> 3 & 1) for each in arrived if each.destination_endpoint == endpoint}
     assert said == 2 * len(commands()) > 300
     assert heard >= {(command.cluster.id, command.id, int(command.to)) for command in map(command_of, commands())}
+
+
+@pytest.mark.parametrize("hearer", SPEAKERS)
+def test_every_command_out_of_the_blue(larger: Live, hearer: str) -> None:
+    """Well formed and not: each arrives, and none stops, restarts, or answers an answer with an error."""
+    run, label = larger.run, LABELS.get(hearer, hearer)
+    endpoint = next(number for number in run.board(label).firmware.han.endpoints if number >= 0x10) if hearer == "mirror" else 1
+    out_of_the_blue(run, SPEAKERS[hearer], label, endpoint)
     assert larger.fine()
+
+
+@pytest.mark.parametrize("hearer", OTHERS)
+def test_every_command_out_of_the_blue_at_products_of_other_homes(homes: Callable[[str], Run], hearer: str) -> None:
+    bench, speaking = OTHERS[hearer]
+    run, label = homes(bench), LABELS.get(hearer, hearer)
+    board = run.board(label)
+    life = board.firmware
+    restarts: list[object] = []
+    forget = run.log.subscribe(lambda now, who, kind, data: restarts.append((who, data)), ["power"])
+    endpoint = next(number for number in sorted(life.han.endpoints) if number)
+    out_of_the_blue(run, speaking, label, endpoint)
+    forget()
+    assert board.firmware is life
+    assert restarts == []
+    speaker: Han = run.board(speaking).firmware.han
+    answer: list[Message] = []
+    speaker.on(Message, answer.append)
+    for han in (speaker, life.han):
+        if han.config.type is NodeType.SLEEPY_END_DEVICE:
+            han.apply(han.stack.stay_awake(run.kernel.now + 10 * S, run.kernel.now))
+    read = bytes((0x10, 0xEE, 0x00)) + (0x0000).to_bytes(2, "little")
+    short = speaker.stack.address_of(board.eui64)
+    speaker.apply(speaker.stack.send(short, 0x0109, Basic.id, 1, endpoint, read, link_key=False, now=run.kernel.now)[1])
+    run.run(for_=5 * S)
+    assert [each.payload[2] for each in answer if each.cluster == Basic.id and each.payload[1] == 0xEE]
