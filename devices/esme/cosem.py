@@ -21,7 +21,7 @@ from devices.esme.timed_objects import timed_objects
 from devices.parts.dlms_access import Clients
 from devices.parts.image_store import NvmImageStore, running_version
 from devices.parts.kept_objects import keep
-from devices.parts.load_switch import MODES
+from devices.parts.load_switch import DIRECT, MODES
 from devices.parts.profile_log import HALF_HOUR, ROWS, ProfileLog, Row
 from devices.runtime.board import Board
 from devices.runtime.kernel import DAY, S
@@ -76,7 +76,8 @@ def server(
         rng=clients.rng,
         on_change=clients.remember(_DEVICE),
     )
-    objects = (_identity(board, config), [_switch(meter)], _demand(meter), _failures(supply), _measured(meter, clock, config))
+    switch = [_switch(meter, config)]
+    objects = (_identity(board, config), switch, _demand(meter), _failures(supply), _measured(meter, clock, config))
     for thing in (clock, *chain.from_iterable(objects)):
         device.add(thing)
     image = cosem.ImageTransfer("0-0:44.0.0", store=NvmImageStore(board), image_block_size=IMAGE_BLOCK)
@@ -137,12 +138,13 @@ def _identity(board: Board, config: Config) -> list[cosem.Data]:
     ]
 
 
-def _switch(meter: Meter) -> cosem.DisconnectControl:
-    """GB's supply state and the Blue Book's disconnect control: one object. No state of it says "isolated"."""
+def _switch(meter: Meter, config: Config) -> cosem.DisconnectControl:
+    """GB's supply state and the Blue Book's disconnect control: one object. No state of it says "isolated", and where no message
+    may close the switch, none may change that."""
     switch = meter.switch
 
     def set_mode(value: Data) -> None:
-        if value.value not in MODES:
+        if value.value not in MODES or (value.value in DIRECT and not config.remote_close):
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"control mode {value.value}")
         switch.set_mode(value.value)
 

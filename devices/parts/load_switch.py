@@ -25,7 +25,8 @@ MODES: Final = range(7)
 REMOTE_RECONNECTION: Final = 4
 REMOTE_ARMING: Final = 3
 """Control modes of a new switch: a remote command closes it, or lets a hand at the meter close it."""
-_DIRECT: Final = frozenset({2, 4})
+DIRECT: Final = frozenset({2, 4})
+"""Modes in which a remote reconnection closes it."""
 _STATE, _MODE = "switch/state", "switch/mode"
 
 
@@ -74,7 +75,7 @@ class LoadSwitch:
 
     def reconnect(self) -> None:
         """Close, or arm, as the mode says."""
-        self._obey(Order.RECONNECT if self.mode in _DIRECT else Order.ARM)
+        self._obey(Order.RECONNECT if self.mode in DIRECT else Order.ARM)
 
     def arm(self) -> None:
         """Let a hand at the meter close it, whatever the mode."""
