@@ -25,7 +25,7 @@ from tools.bench import config
 from tools.bench.commissioning import commission
 
 SOAK = settings().max_examples > 1000
-IN_CI = 3
+IN_CI = 2
 """Cuts a story."""
 OFF = 20 * S
 HOME = """
