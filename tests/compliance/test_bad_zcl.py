@@ -342,3 +342,31 @@ def test_every_command_out_of_the_blue_at_products_of_other_homes(homes: Callabl
     speaker.apply(speaker.stack.send(short, 0x0109, Basic.id, 1, endpoint, read, link_key=False, now=run.kernel.now)[1])
     run.run(for_=5 * S)
     assert [each.payload[2] for each in answer if each.cluster == Basic.id and each.payload[1] == 0xEE]
+
+
+def test_every_command_out_of_the_blue_at_a_terminal_on_its_visit() -> None:
+    """The hand-held terminal is on the network for as long as it reads; whatever it hears meanwhile, it reads all the same."""
+    run, random = Run(load(BENCH)), Random(22)
+    commission(run)
+    hub: Han = run.hub.firmware.han
+    visit = run.homes["home1"].visit(meter=None)
+    terminal = run.board("hht")
+    while terminal.firmware is None or terminal.firmware.han is None or not terminal.firmware.han.stack.joined:
+        run.run(for_=S // 10)
+    arrived: list[Message] = []
+    terminal.firmware.han.on(Message, arrived.append)
+    kinds = iter(commands() * 2)
+    while terminal.firmware.han.stack.joined and (kind := next(kinds, None)) is not None:
+        declared = command_of(kind)
+        zcl = bytes((SPECIFIC | declared.to << 3 | NO_DEFAULT, random.getrandbits(8), declared.id)) + drawn(kind, random)[:60]
+        hub.apply(
+            hub.stack.send(
+                hub.stack.address_of(terminal.eui64), 0x0109, declared.cluster.id, 1, 1, zcl,
+                link_key=needs_link_key(declared.cluster.id), now=run.kernel.now,
+            )[1]
+        )  # fmt: skip
+        run.run(for_=S // 100)
+    run.run(for_=120 * S)
+    assert len({(each.cluster, each.payload[2]) for each in arrived}) > 50
+    assert visit.report is not None
+    assert len(visit.report["meters"]) >= 2, visit.report
