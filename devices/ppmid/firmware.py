@@ -1,8 +1,8 @@
 """The prepayment interface's firmware: whether the supply is on, and the balance, of electricity and of gas.
 
 The button `supply` closes an armed electricity supply, `credit` selects emergency credit, and a code on the keypad (`top_up`) is a
-top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all. A code goes to the
-hub where that has the accounts and no electricity meter is on the network.
+top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all. A code goes
+to the hub where that has the accounts and no electricity meter is on the network.
 `gas` asks for the valve of an armed gas supply: the hub keeps that for the meter, which opens on trial when it wakes. Not here:
 emergency credit and codes for gas.
 """
