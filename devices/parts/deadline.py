@@ -7,31 +7,36 @@ from collections.abc import Callable
 from devices.runtime.firmware import Firmware
 from devices.runtime.kernel import Timer
 
+NEVER = 1 << 63
+
 
 class Deadline:
-    """Call `arm` after every call of the machine. A deadline that moves later costs nothing until the timer runs."""
+    """Call `arm` after every call of the machine, or after those that leave a deadline before `due`, when the timer runs.
 
-    __slots__ = ("_deadline", "_due", "_expire", "_firmware", "_timer")
+    A deadline that moves later costs nothing until then.
+    """
+
+    __slots__ = ("_deadline", "_expire", "_firmware", "_timer", "due")
 
     def __init__(self, firmware: Firmware, deadline: Callable[[], int | None], expire: Callable[[], object]) -> None:
         self._firmware = firmware
         self._deadline = deadline
         self._expire = expire
         self._timer: Timer | None = None
-        self._due: int | None = None
+        self.due = NEVER
 
     def arm(self) -> None:
         """Have the timer run no later than the deadline."""
         deadline = self._deadline()
-        if deadline is None or (self._due is not None and self._due <= deadline):
+        if deadline is None or self.due <= deadline:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._due = max(deadline, self._firmware.now)
-        self._timer = self._firmware.at(self._due, self._run)
+        self.due = max(deadline, self._firmware.now)
+        self._timer = self._firmware.at(self.due, self._run)
 
     def _run(self) -> None:
-        self._due = None
+        self.due = NEVER
         deadline = self._deadline()
         if deadline is not None and deadline <= self._firmware.now:
             self._expire()

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from msgspec import Struct
 
 from devices.parts.certified_key import PAUSE, CertifiedKey
 from devices.parts.deadline import Deadline
@@ -49,8 +50,7 @@ LOWEST_BROADCAST = 0xFFF8
 EVERY_ENDPOINT = 0xFF
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A request on its way, and what answers it."""
 
     cluster: int
@@ -341,7 +341,8 @@ class Han(Node):
             elif isinstance(effect, Rejected):
                 told = {"status": effect.status.name, "reason": effect.reason, "zcl": effect.payload}
                 self.board.log("zcl.rejected", told)
-        self._reports.arm()
+        if endpoint.reporting.entries:
+            self._reports.arm()
 
     def _answers(self, message: Message) -> bool:
         """Whether the message answers an open question; if so, its task has the answer."""

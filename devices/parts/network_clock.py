@@ -40,7 +40,8 @@ class NetworkClock:
     @property
     def utc(self) -> int | None:
         """The time (ns since 1970); None while it is not reliable."""
-        return self._han.board.rtc.read() if self.reliable else None
+        rtc = self._han.board.rtc
+        return rtc.read() if rtc.valid and not self._disagrees else None
 
     async def synchronise(self, *, trusted: bool = False) -> bool:
         """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused.

@@ -7,7 +7,7 @@ sleeper keeps polling for as long as one of them waits. Addresses are short addr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -131,6 +131,7 @@ class Node:
         self.board = firmware.board
         self.config = config
         self.stack = Stack(config, self.board.rng("han"), NvmCounters(self.board.nvm))
+        self._kernel = self.board.kernel
         self._effects: deque[Effect] = deque()
         self._applying = False
         self._waits: dict[object, Future[Any]] = {}
@@ -150,7 +151,7 @@ class Node:
     @property
     def now(self) -> int:
         """The board's monotonic counter, ns."""
-        return self.board.kernel.now
+        return self._kernel.now
 
     def on(self, kind: type[E], handler: Callable[[E], object]) -> None:
         """Hear of an effect of the stack (DeviceJoined, DeviceAnnounced, Left, ...), after it was applied."""
@@ -283,12 +284,19 @@ class Node:
 
     # --- the stack's effects ---
 
-    def apply(self, effects: Iterable[Effect]) -> None:
+    def apply(self, effects: Sequence[Effect]) -> None:
         """Carry out effects, those of nested calls after those at hand, and keep the timer."""
-        queue = self._effects
-        queue.extend(effects)
+        if effects:
+            self._effects.extend(effects)
         if self._applying:
             return
+        if effects:
+            self._carry_out(self._effects)
+        deadline = self.stack.timers.deadline
+        if deadline is not None and deadline < self._timer.due:
+            self._timer.arm()
+
+    def _carry_out(self, queue: deque[Effect]) -> None:
         self._applying = True
         try:
             while queue:
@@ -297,11 +305,11 @@ class Node:
                 act = _ACTS.get(kind)
                 if act is not None:
                     act(self, effect)
-                for listener in self._listeners.get(kind, ()):
-                    listener(effect)
+                if kind in self._listeners:
+                    for listener in self._listeners[kind]:
+                        listener(effect)
         finally:
             self._applying = False
-        self._timer.arm()
 
     def _tell(self, effect: Effect) -> None:
         told, fields = _TOLD[type(effect)]
@@ -311,10 +319,10 @@ class Node:
         self._radios[effect.interface].transmit(effect.handle, effect.psdu, indirect=effect.indirect)
 
     def _receive(self, psdu: bytes, lqi: int, interface: int = 0) -> None:
-        self.apply(self.stack.receive(psdu, self.now, lqi, interface))
+        self.apply(self.stack.receive(psdu, self._kernel.now, lqi, interface))
 
     def _confirm(self, handle: int, status: TxStatus, frame_pending: bool) -> None:
-        self.apply(self.stack.confirm(handle, status, frame_pending, self.now))
+        self.apply(self.stack.confirm(handle, status, frame_pending, self._kernel.now))
 
     def _configure(self, effect: Configure) -> None:
         self._radios[effect.interface].configure(
@@ -331,7 +339,7 @@ class Node:
 
     # --- waiting ---
 
-    async def _wait(self, name: object, start: Callable[[], Iterable[Effect]]) -> Any:
+    async def _wait(self, name: object, start: Callable[[], Sequence[Effect]]) -> Any:
         """Await the effect that resolves `name`; tasks that wait for the same share it."""
         future = self._waits.setdefault(name, Future())
         self.apply(start())

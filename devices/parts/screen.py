@@ -25,6 +25,7 @@ _ENERGY: Mapping[int, tuple[str, str]] = {Unit.KILOWATT_HOURS: ("kWh", "kW"), Un
 """Unit of measure: names of an amount and of a rate."""
 
 
+@lru_cache(maxsize=512)  # from one drawing of a face to the next most lines stay
 def line(label: str, value: str) -> str:
     """A label and its value at the two edges; the label gives way. A value that does not fit is none: it is never cut."""
     if len(value) > COLUMNS:
@@ -44,6 +45,7 @@ def _clock_line(minute: int) -> str:  # a face is drawn several times a minute
     return line(f"{moment:%a %d %b %Y}", f"{moment:%H:%M}")
 
 
+@lru_cache(maxsize=512)
 def amount(value: int | None, multiplier: int, divisor: int, unit: int, *, rate: bool = False) -> str:
     """A register or (`rate`) a demand with its unit, three decimals: what Metering's formatting attributes make of it."""
     if value is None:

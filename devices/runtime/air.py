@@ -208,13 +208,16 @@ class Air:
     def _offer(self, frame: Transmission, receiver: Transceiver) -> bool:
         """Let one radio hear a frame, if it can. True when it arrived whole."""
         sender, psdu, good = frame.sender, frame.psdu, frame.good
-        link = self.link(sender, receiver)
+        link = sender.links.get(receiver.who) or self.link(sender, receiver)
         if not link.lqi or not (receiver.rx_on_when_idle or receiver.listen_until > self.kernel.now):
             return False
         if link.rng is not None and link.rng.random() < link.loss:
             return False
         if self.contended and self._disturbed(sender, receiver, frame.channel, frame.start, psdu):
             return False
+        if good and self.faults is None:
+            receiver.heard(psdu, link.lqi, receiver.life)
+            return True
         copies = ((0, psdu),) if self.faults is None else self.faults.apply(sender.who, receiver.who, psdu)
         whole = False
         for delay, copy in copies:
@@ -243,7 +246,7 @@ class Air:
         psdu = acknowledgement(frame.header.sequence, pending)
         start = kernel.now - ACK_OCTETS * channel.octet
         kernel.log.emit(receiver.who, "air.frame", channel.prefix + start.to_bytes(8, "big") + psdu)
-        link = self.link(receiver, sender)
+        link = receiver.links.get(sender.who) or self.link(receiver, sender)
         lost = (
             not link.lqi
             or (link.rng is not None and link.rng.random() < link.loss)

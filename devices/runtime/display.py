@@ -19,6 +19,8 @@ class Display:
         self.rows = rows
         self._board = board
         self._lines = [" " * columns] * rows
+        self._asked: list[str] = []
+        """What was to be shown last, if nothing has changed since."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -27,10 +29,12 @@ class Display:
 
     def show(self, lines: Sequence[str]) -> None:
         """Replace the whole face. What does not fit is cut, as on glass; missing lines are blank."""
+        if lines == self._asked:
+            return
         padded = [line[: self.columns].ljust(self.columns) for line in lines[: self.rows]]
         padded += [" " * self.columns] * (self.rows - len(padded))
         if padded != self._lines and self._board.powered:
-            self._lines = padded
+            self._lines, self._asked = padded, list(lines)
             self._board.log("display", {"lines": padded})
 
     def write(self, row: int, text: str, column: int = 0) -> None:
@@ -43,7 +47,7 @@ class Display:
 
     def reset(self) -> None:
         """Blank, as without power."""
-        self._lines = [" " * self.columns] * self.rows
+        self._lines, self._asked = [" " * self.columns] * self.rows, []
 
 
 class Buttons:

@@ -14,6 +14,8 @@ from heapq import heapify, heappop, heappush
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple
 
+from msgspec import Struct
+
 from devices.runtime.log import EventLog
 from devices.runtime.tasks import Sleep, Task, Timeout
 from protocols.core.errors import LocalProtocolError
@@ -48,17 +50,14 @@ class Halted(BaseException):
         self.settle = settle
 
 
-class Timer:
+class Timer(Struct, eq=False):
     """One call to come. `who` names the node it belongs to; it stands in the traceback when the call raises."""
 
-    __slots__ = ("_args", "_fn", "_kernel", "when", "who")
-
-    def __init__(self, when: int, fn: Callable[..., object], args: tuple[object, ...], who: str, kernel: Kernel) -> None:
-        self.when = when
-        self.who = who
-        self._fn: Callable[..., object] | None = fn
-        self._args = args
-        self._kernel = kernel
+    when: int
+    who: str
+    _fn: Callable[..., object] | None
+    _args: tuple[object, ...]
+    _kernel: Kernel
 
     @property
     def pending(self) -> bool:
@@ -100,7 +99,7 @@ class Kernel:
         if when < self.now:
             raise LocalProtocolError(f"{who}: asked for a call at {when} ns, and it is {self.now} ns")
         self._sequence = sequence = self._sequence + 1
-        timer = Timer(when, fn, args, who, self)
+        timer = Timer(when, who, fn, args, self)
         heappush(self._heap, (when, priority, sequence, timer))
         return timer
 

@@ -7,6 +7,8 @@ contradicts its own frame control, or the frame's length, has a `fault` and no a
 
 from __future__ import annotations
 
+from struct import Struct
+
 from protocols.core.crc import append_kermit
 
 BEACON, DATA, ACK, COMMAND = range(4)
@@ -18,6 +20,9 @@ _ACK_REQUEST = 0x20
 _DATA_REQUEST = 0x04
 _BEACON_REQUEST = 0x07
 _FCS = 2
+_SHORT = Struct("<HB2s2s2s")
+_SHORT_DATA = 0x8841
+"""Frame control of nearly every frame: data in one PAN, between short addresses."""
 _VERSION_2 = 0x2000
 _SUPPRESSED, _ELEMENTS = 0x0100, 0x0200
 _HEADER_ENDS, _HEADER_ENDS_ALL, _PAYLOAD_ENDS = 0x7E, 0x7F, 0x1F
@@ -61,16 +66,27 @@ class MacHeader:
     """
 
     __slots__ = ("acknowledge", "beacon_request", "data_request", "destination", "fault", "kind", "pan", "sequence", "source")
+    destination: bytes | None
 
     def __init__(self, psdu: bytes) -> None:
         control = psdu[0] | psdu[1] << 8
+        if control & ~(_ACK_REQUEST | _FRAME_PENDING) == _SHORT_DATA and len(psdu) >= _SHORT.size + _FCS:
+            _, self.sequence, self.pan, self.destination, self.source = _SHORT.unpack_from(psdu)
+            self.kind = DATA
+            self.acknowledge = control & _ACK_REQUEST != 0 and self.destination != BROADCAST
+            self.data_request = self.beacon_request = False
+            self.fault = ""
+        else:
+            self._read(psdu, control)
+
+    def _read(self, psdu: bytes, control: int) -> None:
         self.kind = kind = control & 7
         self.sequence = psdu[2]
         self.acknowledge = control & _ACK_REQUEST != 0
         self.data_request = False
         self.beacon_request = False
         self.fault = ""
-        self.destination: bytes | None = None
+        self.destination = None
         self.source = b""
         self.pan = BROADCAST
         layout = _LAYOUTS[control & _LAYOUT_BITS]

@@ -31,9 +31,21 @@ _KEYS = 4096
 _FULL_TAG = 16
 
 
-@lru_cache(maxsize=_KEYS)
-def _ccm(key: bytes, mic: int) -> AESCCM:
-    return AESCCM(key, tag_length=mic)
+class _Ciphers(dict[bytes, AESCCM]):
+    """By key, for one length of the MIC. The oldest goes when there are too many."""
+
+    def __init__(self, mic: int) -> None:
+        self._mic = mic
+
+    def __missing__(self, key: bytes) -> AESCCM:
+        if len(self) >= _KEYS:
+            del self[next(iter(self))]
+        cipher = self[key] = AESCCM(key, tag_length=self._mic)
+        return cipher
+
+
+_CCM = {mic: _Ciphers(mic) for mic in (4, 6, 8, 10, 12, 14, 16)}
+_SHORT = _CCM[MIC]
 
 
 @lru_cache(maxsize=_KEYS)
@@ -43,13 +55,13 @@ def _gcm(key: bytes) -> AESGCM:
 
 def ccm_seal(key: bytes, nonce: bytes, aad: bytes, data: bytes, mic: int = MIC) -> bytes:
     """Encrypt `data` and authenticate it with `aad`: ciphertext and `mic` octets of MIC. `nonce` has 13 octets."""
-    return _ccm(key, mic).encrypt(nonce, data, aad)
+    return (_SHORT if mic == MIC else _CCM[mic])[key].encrypt(nonce, data, aad)
 
 
 def ccm_open(key: bytes, nonce: bytes, aad: bytes, data: bytes, mic: int = MIC) -> bytes:
     """The plaintext of ciphertext and MIC. Raises RemoteProtocolError when the MIC does not fit."""
     try:
-        return _ccm(key, mic).decrypt(nonce, data, aad)
+        return (_SHORT if mic == MIC else _CCM[mic])[key].decrypt(nonce, data, aad)
     except InvalidTag:
         raise RemoteProtocolError("CCM*: the message integrity code is wrong") from None
 

@@ -10,6 +10,7 @@ gives the reflected result with its bits reversed: about 18 times faster than a 
 from __future__ import annotations
 
 from binascii import crc_hqx
+from functools import lru_cache
 
 _REVERSED = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
 
@@ -36,6 +37,7 @@ def append_kermit(data: bytes) -> bytes:
     return data + crc_hqx(data.translate(_REVERSED), 0).to_bytes(2, "big").translate(_REVERSED)
 
 
+@lru_cache(maxsize=256)  # the medium and everybody who hears a frame ask for the same octets
 def ends_in_kermit(data: bytes) -> bool:
     """Whether the last two octets are the KERMIT checksum of those before: then nothing is left in the register."""
     return crc_hqx(data.translate(_REVERSED), 0) == 0

@@ -107,12 +107,6 @@ class Context:
         self._handle += 1
         return self._handle
 
-    def take(self) -> list[Effect]:
-        """The effects collected so far; the next ones go into a new list."""
-        effects = self.effects
-        self.effects = []
-        return effects
-
     def transmit(self, psdu: bytes, indirect: bool = False, confirm: Confirm | None = None, interface: int = 0) -> None:
         """Hand a PSDU to a radio; `confirm` is called when it ends."""
         self._handle = handle = self._handle + 1

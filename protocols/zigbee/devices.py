@@ -71,6 +71,10 @@ class Devices:
         self._size = max_children + _OTHERS
         self._by_eui64: dict[int, Device] = {}
         self._by_short: dict[int, Device] = {}
+        self.get: Callable[[int], Device | None] = self._by_eui64.get
+        """The device with an EUI-64."""
+        self.at: Callable[[int], Device | None] = self._by_short.get
+        """The device at a short address."""
         self.usurped: Callable[[Device, int], None] = lambda device, short: None
         """Told of a device whose address turns out to be another one's."""
 
@@ -79,14 +83,6 @@ class Devices:
 
     def __iter__(self) -> Iterator[Device]:
         return iter(list(self._by_eui64.values()))
-
-    def get(self, eui64: int) -> Device | None:
-        """The device with this EUI-64."""
-        return self._by_eui64.get(eui64)
-
-    def at(self, short: int) -> Device | None:
-        """The device at this short address."""
-        return self._by_short.get(short)
 
     def learn(self, eui64: int, short: int) -> Device:
         """These two addresses belong together."""

@@ -26,13 +26,14 @@ class Poller:
         self._network = network
         self._awaited: dict[Hashable, None] = {}
         self._until = 0
-        self._more = False
+        self.more = False
+        """The last poll's answer was that there is something, and nothing has come yet."""
 
     def reset(self) -> None:
         """Nothing is awaited any more."""
         self._awaited.clear()
         self._until = 0
-        self._more = False
+        self.more = False
         self._context.timers.cancel("poll")
 
     def want(self, name: Hashable) -> None:
@@ -63,11 +64,10 @@ class Poller:
         self._context.transmit(psdu, False, self._confirm)
 
     def _confirm(self, status: TxStatus, frame_pending: bool) -> None:
-        self._more = frame_pending and self._network.sleepy
+        self.more = frame_pending and self._network.sleepy
         self._network.parent_answered(status)
 
     def frame_arrived(self) -> None:
-        """A frame came in: if the last poll said there is something, ask whether that was all."""
-        if self._more:
-            self._more = False
-            self.request()
+        """A frame came in after there was `more`: ask whether that was all."""
+        self.more = False
+        self.request()

@@ -56,6 +56,8 @@ class Stack(Inquiries):
         self.config = config
         self._changed = False
         self._context = context = Context(config, rng, counters)
+        self.timers = context.timers
+        """For who asks for the `deadline` at each frame."""
         self._devices = Devices(config.max_children)
         self._network = network = Network(context, self._devices, self)
         self._poller = Poller(context, network)
@@ -163,7 +165,8 @@ class Stack(Inquiries):
             self._network.receive(psdu, lqi)
         except RemoteProtocolError as reason:
             context.drop("malformed", str(reason))
-        self._poller.frame_arrived()
+        if self._poller.more:
+            self._poller.frame_arrived()
         return self._done()
 
     def confirm(self, handle: int, status: TxStatus, frame_pending: bool, now: int) -> list[Effect]:
@@ -184,7 +187,9 @@ class Stack(Inquiries):
             if self._network.keys and self.config.stored:
                 state = snapshot.take(self._network, self._devices, self._delivery, self._joining, self._centre, self._zdo.bindings)
                 self._context.effects.append(Persist(state.plain()))
-        return self._context.take()
+        context = self._context
+        effects, context.effects = context.effects, []
+        return effects
 
     def beacon(self, header: mac.Header, msdu: bytes, lqi: int) -> None:
         """From the NWK data path, not for callers: a beacon was heard."""

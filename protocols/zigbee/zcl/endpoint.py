@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar, cast
+
+from msgspec import Struct
 
 from protocols.core.codec import Frame
 from protocols.core.effects import Effect
@@ -61,8 +62,7 @@ class Rejected(Effect, frozen=True):
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A received frame as its handler sees it."""
 
     message: Message
