@@ -93,6 +93,7 @@ class Mirrors:
         """Called when a meter, by its EUI-64, has reported a complete set."""
         self.on_told: Callable[[int], object] = lambda eui64: None
         """Called when a meter, by its EUI-64, has heard what waits, and is awake."""
+        self.on_removed: Callable[[int], object] = lambda eui64: None
         metering.on(Metering.RequestMirror, self._requested)
         metering.on(Metering.RemoveMirror, self._removed)
         for key in self._board.nvm.keys(_KEY):
@@ -194,6 +195,7 @@ class Mirrors:
         self._han.remove(mirror.endpoint.number)
         self._board.nvm.delete(_key(eui64), _flags_key(eui64))
         self._board.log("mirror.removed", {"eui64": eui64, "endpoint": mirror.endpoint.number})
+        self.on_removed(eui64)
         return mirror.endpoint.number
 
     def _add(self, number: int, gas: GasMirror, notifications: Notifications) -> Mirror:

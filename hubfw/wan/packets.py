@@ -64,7 +64,7 @@ class Packets:
         kept = self._board.nvm.get(_KEY, {"next": 1, "waiting": []})
         self._next: int = kept["next"]
         self._waiting: list[tuple[int, bytes]] = [(number, packet) for number, packet in kept["waiting"]]
-        self._sleepers = Sleepers(firmware, mirrors, self._pass, lambda eui64: self.addressable(eui64) is Status.SUCCESS)
+        self._sleepers = Sleepers(firmware, mirrors, self._pass)
         han.add(_Door(self._received))
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Packets of the head end for gas meters that sleep: kept until a meter's next report, and passed on while it stays awake for them.
 
 A flag in the meter's mirror has it stay awake until there are none. They go in order; one whose arrival the hub did not learn goes
-again, so what must not be done twice is sealed from end to end, where a number counts once. After a day, or once the meter is no
-longer the hub's, a packet is dropped with an event.
+again, so what must not be done twice is sealed from end to end, where a number counts once. After a day a packet is dropped with
+an event; with the meter's mirror go those for it.
 """
 
 from __future__ import annotations
@@ -27,20 +27,18 @@ _FLAG: Final = Functional.STAY_AWAKE_REQUEST_WAN
 
 
 class Sleepers:
-    """What waits. `give(packet)` passes one on, and raises NoAnswer; `known(eui64)`: whether it is still to be talked to."""
+    """What waits. `give(packet)` passes one on, and raises NoAnswer."""
 
-    def __init__(
-        self, firmware: Firmware, mirrors: Mirrors, give: Callable[[Packet], Awaitable[object]], known: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, firmware: Firmware, mirrors: Mirrors, give: Callable[[Packet], Awaitable[object]]) -> None:
         self._firmware = firmware
         self._board = firmware.board
         self._mirrors = mirrors
         self._give_one = give
-        self._known = known
         self._waiting: list[tuple[int, bytes]] = [(since, packet) for since, packet in self._board.nvm.get(_KEY, [])]
         """Since when (UTC ns), and what"""
         self._busy: list[int] = []
         mirrors.on_told = self._told
+        mirrors.on_removed = self._forget
         for eui64 in dict.fromkeys(Packet.parse(packet).eui64 for _, packet in self._waiting):
             mirrors.notify(_FLAG, eui64)
         if self._waiting:
@@ -48,7 +46,7 @@ class Sleepers:
 
     def close(self) -> None:
         """Pass nothing on any more. What waits stays kept."""
-        self._mirrors.on_told = lambda eui64: None
+        self._mirrors.on_told = self._mirrors.on_removed = lambda eui64: None
 
     def waiting(self, eui64: int) -> list[Packet]:
         """For one meter, oldest first."""
@@ -81,6 +79,10 @@ class Sleepers:
             self._busy.remove(eui64)
         self._mirrors.withdraw(_FLAG, eui64)
 
+    def _forget(self, eui64: int) -> None:
+        if self.waiting(eui64):
+            self._store([each for each in self._waiting if Packet.parse(each[1]).eui64 != eui64])
+
     def _drop(self, packet: Packet) -> None:
         octets = packet.build()
         at = next((at for at, (_, each) in enumerate(self._waiting) if each == octets), None)
@@ -88,9 +90,9 @@ class Sleepers:
             self._store(self._waiting[:at] + self._waiting[at + 1 :])
 
     def _watch(self) -> None:
-        """Drop what is too old, or for nobody, and look again while something waits."""
+        """Drop what is too old, and look again while something waits."""
         old = self._board.rtc.read() - DAY
-        left = [(since, octets) for since, octets in self._waiting if since > old and self._known(Packet.parse(octets).eui64)]
+        left = [(since, octets) for since, octets in self._waiting if since > old]
         for each in self._waiting:
             if each not in left:
                 self._board.log("event", {"code": NOT_FETCHED, "eui64": Packet.parse(each[1]).eui64})

@@ -138,6 +138,14 @@ def test_what_is_sealed_for_a_gas_meter_that_sleeps_waits_for_its_wake_also_over
     assert run.gsme.firmware.radio_time.total - spent < 10 * S  # it sleeps again
 
 
+def test_what_waits_for_a_meter_that_is_struck_off_goes_with_it(gas):
+    run, line, sender = gas
+    run.run(for_=5 * MIN)
+    asked(run, line, sender, 0)
+    run.hub.firmware._strike_off(run.gsme.eui64)  # 38: with the meter goes what was for it
+    assert run.hub.nvm.get("wan/sleepers") == []
+
+
 def test_what_waits_too_long_is_dropped_with_an_event_and_no_more_than_eight_wait(gas):
     run, line, sender = gas
     run.run(for_=5 * MIN)
