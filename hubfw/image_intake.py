@@ -45,14 +45,17 @@ def identification(file: File) -> bytes:
 
 
 class Intake:
-    """The store of the image transfer. `save()`: before a restart."""
+    """The store of the image transfer. `begun()`: another image is coming; `save()`: before a restart."""
 
-    def __init__(self, board: Board, config: Config, log: DeviceLog, images: Images, save: Callable[[], object]) -> None:
+    def __init__(
+        self, board: Board, config: Config, log: DeviceLog, images: Images, begun: Callable[[], object], save: Callable[[], object]
+    ) -> None:
         self.capacity = images.flash.capacity
         self._board = board
         self._credentials = config.credentials
         self._log = log
         self._images = images
+        self._begun = begun
         self._save = save
         state = board.nvm.get(INCOMING, [0, b"", 0, ImageStatus.NOT_INITIATED, b"", b""])
         self._place, self._identifier, self.size, status, self._names, self._signature = state
@@ -72,6 +75,7 @@ class Intake:
 
     def begin(self, identifier: bytes, size: int) -> None:
         """Begin anew. A file that was activated stays with the devices, as long as there is room."""
+        self._begun()
         flash = self._images.flash
         gone = [] if self.status == ImageStatus.ACTIVATION_SUCCESSFUL else [self._place]
         gone += flash.in_the_way(size, gone)

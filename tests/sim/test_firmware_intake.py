@@ -206,3 +206,32 @@ def test_what_is_larger_than_its_room_is_refused_before_it_is_sent(home):
         hand_in(home, "ihd", bytes(32 * 1024 + 1))
     assert hub_says(home, 6).value == ImageStatus.NOT_INITIATED
     assert home.head_end.traffic["head end"].octets - before < 2000
+
+
+def test_activation_at_a_time_is_the_hubs_to_keep_over_a_power_cut_and_another_images_transfer_clears_it(home, sealed):
+    hand_in(home, "ihd", sealed())
+    at = home.kernel.utc + 15 * MIN
+    home.head_end.settle(home.head_end.firmware.activate("ihd", at))
+    home.run(for_=5 * MIN)
+    home.hub.cut(off_for=S)
+    home.run(for_=9 * MIN)
+    assert (home.ihd.firmware.update.version, hub_says(home, 6).value) == (0x01000000, ImageStatus.VERIFICATION_SUCCESSFUL)
+    home.run(for_=2 * MIN)
+    assert hub_says(home, 6).value == ImageStatus.ACTIVATION_SUCCESSFUL
+    (activated,) = home.times("hub.image-activated")
+    assert abs(home.kernel.start_ns + activated - at) < S
+    hand_in(home, "ihd", sealed(version=0x03000000))
+    home.head_end.settle(home.head_end.firmware.activate("ihd", home.kernel.utc + 10 * MIN))
+    hand_in(home, "ihd", sealed(version=0x04000000))
+    home.run(for_=15 * MIN)
+    assert hub_says(home, 6).value == ImageStatus.VERIFICATION_SUCCESSFUL
+    assert len(home.times("hub.image-activated")) == 1
+
+
+def test_a_time_that_passed_while_the_hub_had_no_power_is_made_up_for(home, sealed):
+    hand_in(home, "hub", sealed(IMAGE_TYPE))
+    home.head_end.settle(home.head_end.firmware.activate("hub", home.kernel.utc + 5 * MIN))
+    home.run(for_=4 * MIN)
+    home.hub.cut(off_for=3 * MIN)
+    home.run(for_=4 * MIN)
+    assert version(home, "hub") == "02000000"

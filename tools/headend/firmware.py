@@ -8,16 +8,19 @@ electricity meter images of its own.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hubfw.config import ESME
 from hubfw.device_facts import FACTS
 from hubfw.image_intake import DOWNLOADS, TRANSFER
+from hubfw.image_schedule import SCHEDULE
 from hubfw.sap_table import HUB
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure
-from protocols.dlms.cosem import AccessError, ImageStatus, ImageTransfer
+from protocols.dlms.cosem import AccessError, Clock, ImageStatus, ImageTransfer, SingleActionSchedule, date_time
+from protocols.dlms.cosem.zone import Zone
 from protocols.dlms.xdlms import DataAccessResult
 from tools.headend.head_end import OWN, HeadEnd, T, Turn
 
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
 _CLASS: Final = ImageTransfer.class_id
 _OWN: Final = ("hub", ESME)
 """Kinds of device that tell their version by an object of their own."""
+_CLOCK: Final = "0-0:1.0.0"
+_LOCAL: Final = (
+    Clock.time_zone, Clock.daylight_savings_begin, Clock.daylight_savings_end, Clock.daylight_savings_deviation,
+    Clock.daylight_savings_enabled,
+)  # fmt: skip
+_TIMES: Final = SingleActionSchedule.execution_time.number
 INITIATE, BLOCK, VERIFY, ACTIVATE = 1, 2, 3, 4
 VERSION: Final = "0-0:0.2.1"
 
@@ -60,11 +69,16 @@ class Upload:
             self._begun = False
             raise
 
-    def activate(self, client: Client) -> Procedure[None]:
-        """Have it run. Raises Superseded, or AccessError where the other end cannot."""
+    def activate(self, client: Client, at: int | None = None) -> Procedure[None]:
+        """Have it run, now or at a time (UTC ns). Raises Superseded, or AccessError where the other end cannot."""
         if not (yield from self._whole(client)):
             raise Superseded("another image is there, or none that is verified")
-        yield from client.action(TRANSFER, _CLASS, ACTIVATE, axdr.i8(0))
+        if at is None:
+            yield from client.action(TRANSFER, _CLASS, ACTIVATE, axdr.i8(0))
+            return
+        local = (yield from _zone(client)).encode(at)
+        time = axdr.structure(axdr.octets(local[5:9]), axdr.octets(local[:5]))
+        yield from client.set(SCHEDULE, SingleActionSchedule.class_id, _TIMES, axdr.array([time]))
 
     def _whole(self, client: Client) -> Procedure[bool]:
         """Whether this very image has been verified there: by what vouches for it, with which it ends."""
@@ -83,6 +97,14 @@ class Upload:
         yield from client.action(TRANSFER, _CLASS, INITIATE, begin)
         self._begun = True
         return list(range(blocks))
+
+
+def _zone(client: Client) -> Procedure[Zone]:
+    """What local time is at the other end."""
+    clock = Clock(_CLOCK, time=date_time.encode(0))
+    for member in _LOCAL:
+        clock.write(member.number, (yield from client.get(_CLOCK, Clock.class_id, member.number)))
+    return clock.zone
 
 
 def versions(client: Client) -> Procedure[dict[int, str]]:
@@ -132,13 +154,16 @@ class Updates:
             upload = self._uploads[place] = Upload(octets)
         await self._head_end.ask(home.hub.name, sap, upload, writes=True)
 
-    async def activate(self, name: str) -> None:
-        """Have the firmware run that was handed in for a device. Raises RemoteProtocolError, Superseded where it is gone."""
+    async def activate(self, name: str, at: int | None = None) -> None:
+        """Have the firmware run that was handed in for a device, now or at a time (UTC ns), which the hub keeps by its clock.
+
+        Raises RemoteProtocolError, Superseded where the firmware is gone.
+        """
         home, sap = await self._intake(name)
         upload = self._uploads.get((home.name, self.place(name)[1]))
         if upload is None:
             raise Superseded(f"no firmware was handed in for {name}")
-        await self._head_end.ask(home.hub.name, sap, upload.activate, writes=True)
+        await self._head_end.ask(home.hub.name, sap, partial(upload.activate, at=at), writes=True)
 
     async def version(self, name: str) -> str | None:
         """The version that a device runs, eight digits, as it or its hub says; None: it has not told the hub."""
