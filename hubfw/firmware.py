@@ -39,7 +39,8 @@ from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.han.visitors import Visitors
 from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name, firmware_version
-from hubfw.image_intake import Intake
+from hubfw.image_intake import TRANSFER, Intake
+from hubfw.image_schedule import ImageSchedule
 from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
@@ -134,7 +135,8 @@ class Firmware(firmware.Firmware):
             clients=clients,
         )  # fmt: skip
         self.swap = Swap(board, config, self.log, firmware_version(board), self.coordinator.backup)
-        intake = Intake(board, config, self.log, self.images, self._save)
+        self.image_schedule = ImageSchedule(self, self.device, TRANSFER)
+        intake = Intake(board, config, self.log, self.images, self.image_schedule.clear, self._save)
         for thing in (*self.swap.objects(), *intake.objects()):
             self.device.add(thing)
         self.network = self._network()
@@ -249,6 +251,7 @@ class Firmware(firmware.Firmware):
         for meter in self.meters.values():
             self._learn(meter)
         self.images.start()
+        self.image_schedule.start()
         self.tariffs.start()
         self.messages.start()
         self.mailbox.start()
