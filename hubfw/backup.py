@@ -27,7 +27,7 @@ from protocols.zigbee.backup import Backup
 
 LEFT: Final = (
     "store/", "han/", "counter/", "tunnel/", "swap/", "image/", "supervision/", "device/", "device-entry/", "device-log/",
-    "outage/state", "ota/",
+    "outage/state", "ota/", "cosem/22/", "clockwork/",
 )  # fmt: skip
 """Beginnings of keys that stay behind. Devices go over line by line, from the log."""
 PAN: Final = "swap/pan"
