@@ -32,6 +32,8 @@ LEFT = {
     "device-log/": "what was told of this board's log",
     "outage/state": "this board's supply",
     "ota/": "this board's own firmware",
+    "cosem/22/": "when firmware is to be activated, which stays behind",
+    "clockwork/": "until when it was done",
 }
 
 
