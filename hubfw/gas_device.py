@@ -67,12 +67,14 @@ class GasDevice(LogicalDevice):
         from hubfw.translation_logs import Logs
         from hubfw.translation_objects import objects
         from hubfw.translation_payments import Payments
+        from hubfw.translation_samples import FastSamples
 
         _, eui64, mirrors, _ = self._parts
         self.gas = Gas(*self._parts)
         self.logs = Logs(self.gas, self._clock)
-        listeners = [self.logs.answered]
-        made = [*objects(self.gas), *self.logs.objects]
+        samples = FastSamples(self.gas, self._clock)
+        listeners = [self.logs.answered, samples.answered]
+        made = [*objects(self.gas), *self.logs.objects, *samples.objects]
         if GATEWAY not in {thing.name for thing in more}:  # else the account is in the hub
             payments = Payments(self.gas, self._clock)
             listeners.append(payments.answered)

@@ -110,6 +110,14 @@ class Gas:
         self._board.nvm.put({_EVENT: number})
         return number
 
+    def kept(self, key: str, otherwise: Any) -> Any:
+        """What is in flash for this meter."""
+        return self._board.nvm.get(f"{key}/{self.eui64:016X}", otherwise)
+
+    def keep(self, key: str, value: Any) -> None:
+        """Put it there."""
+        self._board.nvm.put({f"{key}/{self.eui64:016X}": value})
+
     def order(self, flag: Flag, command: Frame) -> None:
         """Have the meter fetch a command at its next wake. Raises AccessError where it fetches none."""
         mirror = self._mirrors.of(self.eui64)

@@ -111,7 +111,7 @@ class Logs:
         if isinstance(frame, Metering.GetSampledDataResponse) and (frame.sample_id, frame.sample_type) == (PROFILE, DELIVERED):
             start, interval = frame.sample_start_time, frame.sample_request_interval
             samples = enumerate(frame.samples, 1)
-            self._take(HALF_HOURS, {start + number * interval: _sample(used) for number, used in samples})
+            self._take(HALF_HOURS, {start + number * interval: sample(used) for number, used in samples})
         elif isinstance(frame, Metering.PublishSnapshot) and frame.snapshot_cause & Cause.GENERAL:
             try:
                 snapshot = self._assembly.add(frame)
@@ -126,15 +126,17 @@ class Logs:
         for old in sorted(rows)[:-ROOM]:
             del rows[old]
         self._gas.translated += len(new)
-        self._profiles[name].restore(_row(time, rows[time]) for time in sorted(rows))
+        self._profiles[name].restore(row(time, rows[time]) for time in sorted(rows))
 
 
-def _row(time: int, value: Data) -> bytes:
+def row(time: int, value: Data) -> bytes:
+    """Of a profile, at a time (seconds since 2000)."""
     octets: bytes = axdr.structure(axdr.octets(date_time.encode((time + EPOCH) * S)), value).build()
     return octets
 
 
-def _sample(used: int) -> Data:
+def sample(used: int) -> Data:
+    """Litres; null where the meter has none."""
     return axdr.null() if used == INVALID else axdr.u32(used)
 
 

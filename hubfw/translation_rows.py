@@ -3,7 +3,7 @@
 Names: `7-0:3.0.0` and its tariffs are the Blue Book's gas volume index, `7-0:52` conversion factor, `7-0:54` calorific value;
 supply state, firmware version, meter point, maker, model and tamper state are those of GB's electricity meters (GBCS use cases), so
 that one client reads both fuels alike. The rest is a manufacturer's, by rule: `7-0:128.D.E` is Metering's attribute 0xDDEE,
-`7-0:129.D.E` Prepayment's, `7-0:130.D.E` Price's.
+`7-0:129.D.E` Prepayment's, `7-0:130.D.E` Price's, `7-0:132.D.E` Basic's.
 """
 
 from __future__ import annotations
@@ -268,6 +268,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *_ruled(129, Prepayment, _periods(Prepayment, "cost_consumption_delivered"), scale=MONEY),
     Row("0-0:96.1.6", "maker", Basic, Basic.manufacturer_name, TEXT),
     Row("0-0:96.1.4", "model", Basic, Basic.model_identifier, TEXT),
+    *_ruled(132, Basic, [Basic.zcl_version, Basic.hardware_version, Basic.power_source]),
     Row(
         "7-0:54.0.0", "calorific value", Price, Price.calorific_value, U32, fixed(5, Unit.JOULE_PER_CUBIC_METRE), CALORIFIC_VALUE,
         Freshness.HUB, _calorific_value,

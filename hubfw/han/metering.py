@@ -46,6 +46,10 @@ def hear(
     def supply(command: Metering.SupplyStatusResponse, request: Request) -> Outcome:
         return note("meter.supply", command, {"event": command.issuer_event_id, "status": command.supply_status}, request)
 
+    def sampling(command: Metering.StartSamplingResponse, request: Request) -> Outcome:
+        return note("meter.sampling", command, {"id": command.sample_id}, request)
+
+    metering.on(Metering.StartSamplingResponse, sampling)
     metering.on(Metering.PublishSnapshot, snapshot)
     metering.on(Metering.GetSampledDataResponse, samples)
     metering.on(Metering.SupplyStatusResponse, supply)

@@ -291,9 +291,9 @@ def test_the_table_says_nothing_twice():
     assert len(set(attributes)) == len(attributes)
     for row in ROWS:
         a, _, c, d, e, _ = bytes(Obis(row.name))
-        if a == 7 and c in (128, 129, 130):
+        if a == 7 and c in (128, 129, 130, 132):
             assert row.attribute.id == d << 8 | e
-            assert row.cluster.id == {128: 0x0702, 129: 0x0705, 130: 0x0700}[c]
+            assert row.cluster.id == {128: 0x0702, 129: 0x0705, 130: 0x0700, 132: 0x0000}[c]
 
 
 def test_states_of_the_valve_are_one_to_one_and_no_method_proposes_on():

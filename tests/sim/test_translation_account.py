@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import pairwise
+
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN
-from hubfw.translation_account import CELLS
+from hubfw.translation_account import CALLS, CELLS, activations
+from hubfw.translation_logs import LOGS as METER_LOGS
 from hubfw.translation_objects import PENDING
 from hubfw.translation_payments import LOGS
+from hubfw.translation_refused import REFUSED
+from hubfw.translation_rows import ROWS
+from hubfw.translation_samples import SAMPLES
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.cosem.token import TokenStatus
 from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.gbcs import utrn
-from protocols.zigbee.clusters.metering import SupplyStatus
+from protocols.zigbee.clusters.metering import Metering, SupplyStatus
+from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.zcl.cluster import SERVER
 
 HOME = """
 start = 2026-01-14T00:00:00Z
@@ -225,3 +234,62 @@ def test_one_client_reads_both_fuels_alike(gas):
     objects = {(thing.class_id, bytes(thing.name)) for thing in gas.home.head_end.meter("esme").objects()}
     ours = {(cell.kind.class_id, bytes(cell.name)) for cell in CELLS} | {(115, bytes(Obis(GATEWAY)))}
     assert ours <= objects
+
+
+def test_whatever_the_meter_serves_is_in_the_table_or_refused_with_a_reason(gas):
+    translated = {(row.cluster.id, row.attribute) for row in ROWS}
+    translated |= {(Prepayment.id, item) for cell in CELLS for item in cell.items} | {(Metering.id, Metering.supply_status)}
+    carried = {command for row in ROWS if row.order for command in row.order.commands}
+    carried |= {command for cell in CELLS for command in cell.commands} | {command for call in CALLS for command in call.commands}
+    carried |= {type(log.question) for log in LOGS} | {log.question for log in METER_LOGS}
+    carried |= {Prepayment.ConsumerTopUp, Metering.ChangeSupply, Metering.StartSampling}
+    carried |= {command for _, _, _, command, _ in activations()}
+    whole = {row.cluster.id for row in REFUSED if not row.items}
+    refused = {item for row in REFUSED for item in row.items}
+    endpoint, missing = gas.home.gsme.firmware.han.endpoints[1], []
+    for (cluster, side), instance in endpoint.instances.items():
+        if cluster in whole or side is not SERVER:
+            continue
+        missing += [(cluster, each) for each in instance.values if instance.cluster.attributes[SERVER][each] not in refused
+                    and (cluster, instance.cluster.attributes[SERVER][each]) not in translated]  # fmt: skip
+        missing += [command for command in instance.handlers if command not in carried | refused]
+    assert missing == []
+    reader, asked = gas.home.head_end.meter("gsme"), 0
+    for row in REFUSED:
+        for item in row.items if row.result == DataAccessResult.OBJECT_UNDEFINED else ():
+            rule = {Metering.id: 128, Prepayment.id: 129}.get(row.cluster.id)
+            if rule is not None and not isinstance(item, type) and item.id < 0x10000 and item.id >> 8 < 0x80:
+                with pytest.raises(AccessError) as error:
+                    reader.get(f"7-0:{rule}.{item.id >> 8}.{item.id & 0xFF}", 1, 2)
+                assert error.value.result == row.result
+                asked += 1
+    assert asked >= 30
+
+
+@pytest.mark.req("S-054", part=True)
+def test_fast_samples_are_begun_by_cosem_kept_in_the_meter_and_sent_when_asked_for(gas):
+    home, profile = gas.home, gas.writer.profile(SAMPLES)
+    with pytest.raises(AccessError) as refused:
+        gas.writer.action(SAMPLES, 7, 2, axdr.i8(0))
+    assert refused.value.result == DataAccessResult.OBJECT_UNAVAILABLE
+    for period in (59, 3_601):
+        with pytest.raises(AccessError) as refused:
+            gas.writer.set(SAMPLES, 7, 4, axdr.u32(period))
+        assert refused.value.result == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+    gas.writer.set(SAMPLES, 7, 4, axdr.u32(300))
+    gas.wake()
+    assert gas.read(SAMPLES, 7, 4) == 300
+    home.run(for_=2 * HOUR)
+    assert profile.rows() == []  # kept local: nobody asked
+    gas.writer.action(SAMPLES, 7, 2, axdr.i8(0))
+    gas.writer.action("7-0:99.1.0", 7, 2, axdr.i8(0))  # another log's question waits beside it
+    gas.wake()
+    rows = profile.rows()
+    assert 24 <= len(rows) <= 30
+    assert {later[0] - row[0] for row, later in pairwise(rows)} == {timedelta(minutes=5)}
+    assert gas.read("7-0:99.1.0", 7, 2)
+    home.hub.restart()
+    home.run(for_=3 * MIN)
+    gas.writer.action(SAMPLES, 7, 2, axdr.i8(0))  # which log it is outlives the hub
+    gas.wake()
+    assert len(profile.rows()) > len(rows)

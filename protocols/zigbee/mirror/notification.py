@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from protocols.core.codec import Frame
 from protocols.core.errors import LocalProtocolError
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.mirror import FLAG_WORDS, WORD, Flag, Functional, Scheme
 from protocols.zigbee.clusters.prepayment import Adjustment, Prepayment
 from protocols.zigbee.zcl.cluster import Cluster, Side, command_of
@@ -27,6 +28,7 @@ Place = tuple[int, int]
 
 Kind = tuple[type[Frame], Hashable]
 BESIDE: Final[Mapping[type[Frame], Callable[[Any], Hashable]]] = {
+    Metering.GetSampledData: lambda each: each.sample_id,
     Prepayment.ConsumerTopUp: lambda each: each.top_up_code,
     Prepayment.CreditAdjustment: lambda each: (
         each.issuer_event_id if each.credit_adjustment_type == Adjustment.INCREMENTAL else None
