@@ -17,5 +17,9 @@ class Config:
     """The one network it may join; None: any that lets it in."""
     credentials: tuple[Credentials, ...] = ()
     """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
+    foreign: bool = False
+    """Whether somebody outside forms the network: it looks for one all the time, and takes what it is offered."""
+    default_link_key: bool = False
+    """Whether the well-known default link key will do, too."""
     manufacturer: str = "meterbench"
     model: str = "repeater"

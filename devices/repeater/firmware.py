@@ -34,7 +34,7 @@ class Firmware(firmware.Firmware):
         config = self.config
         self.han = Han(self, NodeConfig(
             self.board.eui64, NodeType.ROUTER, install_code=config.install_code, extended_pan_id=config.extended_pan_id,
-            certified=bool(config.credentials),
+            certified=bool(config.credentials), foreign=config.foreign, default_link_key=config.default_link_key,
         ))  # fmt: skip
         endpoint = Endpoint(1, DEVICE)
         endpoint.serve(Basic, {

@@ -43,6 +43,33 @@ at = [-2, 4]
 """
 
 
+REPEATER, GSME_BEHIND = "00DB1234567890A3", "00DB1234567890A2"
+CARRIED = """
+name = "carried"
+[[home]]
+[home.air]
+default_link_key = true
+range_m = 30
+[[home.device]]
+kind = "esme"
+at = [2, 0]
+[[home.device]]
+kind = "gsme"
+at = [45, 0]
+eui64 = "00-DB-12-34-56-78-90-A2"
+install_code = "966B 9F3E F98A E605 9708"
+[[home.device]]
+kind = "repeater"
+at = [24, 0]
+eui64 = "00-DB-12-34-56-78-90-A3"
+[[home.device]]
+kind = "rcp"
+name = "air"
+[links]
+"air.rcp" = "tcp-listen:0"
+"""
+
+
 def interview(peers_python: Path, link: str, *codes: str) -> dict[str, Any]:
     """What the host learns of two meters through the dongle at `link`."""
     host, port = link.removeprefix("tcp:").partition("?")[0].split(":")
@@ -73,6 +100,22 @@ def test_meters_in_processes_of_their_own_join_through_dongles(start_program: An
     learnt = interview(peers_python, air["host.rcp"])
     assert {eui64: meter["basic"]["0005"] for eui64, meter in learnt.items()} == {ESME: "ESME", GSME: "GSME"}
     assert all(meter["keys"] == ["requested", "verified"] and "0000" in meter["metering"] for meter in learnt.values())
+
+
+@pytest.mark.needs("peers")
+def test_a_repeater_carries_a_strangers_network_to_a_meter_out_of_its_reach(
+    start_program: Any, peers_python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "carried.toml").write_text(CARRIED)
+    served = start_program("serve", tmp_path / "carried.toml")
+    learnt = interview(peers_python, served.endpoints["air.rcp"], f"{GSME_BEHIND}={GSME_CODE}")
+    repeater, gas = learnt[REPEATER], learnt[GSME_BEHIND]
+    assert (repeater["node"]["type"], repeater["simple"]["device"], repeater["opened"]) == (1, 0x0008, [SUCCESS])
+    assert repeater["basic"]["0005"] == "repeater"
+    assert gas["via"] == REPEATER
+    assert (gas["node"]["type"], gas["basic"]["0005"]) == (2, "GSME")
+    assert gas["metering"]["0000"] >= 1_234_567
+    assert "via" not in next(each for each in learnt.values() if each["basic"]["0005"] == "ESME")
 
 
 @pytest.mark.needs("peers")

@@ -7,6 +7,8 @@ docs/zigbee.md.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import msgspec
 import pytest
 
 from protocols.core.codec import Frame
-from protocols.zigbee.zcl.cluster import command_of
+from protocols.zigbee.zcl.cluster import CLIENT, SERVER, command_of
 from protocols.zigbee.zcl.security import needs_link_key
 from tests.peers.exerciser import TRANSFER, Everything, commands, everything
 
@@ -220,6 +222,53 @@ def test_values_are_the_same(said: Everything) -> None:
         if not set(values(getattr(sample.frame, name))) <= known
     }
     assert other <= set(READ_OTHERWISE), other
+
+
+def leaves(value: Any) -> Iterator[set[int | bytes]]:
+    """What tshark shows, in its order, each as all that it may stand for."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    else:
+        yield set(shown(value))
+
+
+def test_single_fields_stand_in_the_order_of_ours(said: Everything) -> None:
+    """Each field's value is shown where, or behind where, that of the field before it is: no two are exchanged."""
+    other = set()
+    for sample in said.samples:
+        told = leaves(sample.layers)
+        current: set[int | bytes] = set()
+        for name in sample.frame.__struct_fields__:
+            ours = getattr(sample.frame, name)
+            if isinstance(ours, list | Frame) or ours is None or (sample.name, name) in READ_OTHERWISE:
+                continue
+            for value in values(ours):
+                while value not in current:
+                    found = next(told, None)
+                    if found is None:
+                        other.add((sample.name, name))
+                        told, current = iter(()), {value}
+                    else:
+                        current = found
+    assert other == set()
+
+
+def test_every_command_of_the_public_table_is_among_them(said: Everything) -> None:
+    """se-clusters.json, drawn from zap and Wireshark: cluster, direction and number of each command."""
+    folder = Path(os.environ.get("METERBENCH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+    table = folder / "facts" / "se-clusters.json"
+    if not table.is_file():
+        pytest.skip("se-clusters.json is not there")
+    way = {"client->server": SERVER, "server->client": CLIENT}
+    wanted = {
+        (int(cluster["id"], 16), way[command["direction"]], int(command["id"], 16))
+        for cluster in json.loads(table.read_text(encoding="utf-8"))["clusters"]
+        for command in cluster["commands"]
+    }
+    declared = [command_of(type(sample.frame)) for sample in said.samples]
+    heard = Counter((each.cluster.id, each.to, each.id) for each in declared)
+    assert {command: heard[command] for command in wanted} == dict.fromkeys(wanted, 2)
 
 
 def test_the_page_tells_what_it_cannot_name() -> None:

@@ -36,7 +36,6 @@ from tools.bench.device_config import (
     Ppmid,
     PrepayGas,
     Rcp,
-    Repeater,
     WanGas,
     WanModule,
 )
@@ -123,7 +122,7 @@ class Home(Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController | Repeater)
+                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController)
                 or (isinstance(device, Esme) and device.interface == "wired")
                 or not (dongle or isinstance(device, WanGas))
             ]

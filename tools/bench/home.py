@@ -379,6 +379,13 @@ def _esme(parts: Parts) -> esme.Config:
     )
 
 
+def _repeater(parts: Parts) -> repeater.Config:
+    home = parts.home
+    return repeater.Config(
+        parts.identity.install_code, _network(home), parts.credentials, foreign=home.foreign, default_link_key=home.default_link_key
+    )
+
+
 def _gsme(parts: Parts) -> gsme.Config:
     device = parts.device
     assert isinstance(device, device_config.Gsme)
@@ -479,8 +486,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(load_controller.Firmware, config=_load_controller(p)), _mains(0), buttons=("opt",)
     ),
     "repeater": Kind(
-        lambda p: partial(repeater.Firmware, config=repeater.Config(p.identity.install_code, _network(p.home), p.credentials)),
-        _mains(0),
+        lambda p: partial(repeater.Firmware, config=_repeater(p)), _mains(0)
     ),
     "hht": Kind(
         lambda p: partial(hht.Firmware, config=_hht(p)), _cell(False), buttons=("fetch", "deliver", "discard"), radio=False

@@ -77,6 +77,8 @@ class Device:
         self.eui64 = eui64
         self.short = short
         self.sleepy = not capability & 0x08
+        self.parent = None
+        """The router that it joined at; None: here."""
         self.link_key = link_key
         self.held = []
         self.learnt = {"sleepy": self.sleepy, "keys": []}
@@ -192,9 +194,10 @@ class Coordinator:
             aps = seal(NETWORK_KEY, OWN, header, b"\x28" + self.count() + OWN + b"\0", aps)
         else:
             aps = header + aps
-        psdu = u16(0x8861) + bytes([self.next()]) + u16(PAN) + u16(device.short) + u16(0) + aps
-        if device.sleepy:
-            device.held.append(psdu)
+        hop = device.parent or device
+        psdu = u16(0x8861) + bytes([self.next()]) + u16(PAN) + u16(hop.short) + u16(0) + aps
+        if hop.sleepy:
+            hop.held.append(psdu)
         else:
             await self.transmit(psdu)
 
@@ -239,8 +242,22 @@ class Coordinator:
             else:
                 self.zcl(device, number(cluster), frame[8:])
 
+    async def joined_there(self, router, eui64, short):
+        """A device has joined at a router: the network key goes there in a tunnel command (4.6.3.7)."""
+        code = self.codes.get(eui64[::-1].hex().upper())
+        device = Device(eui64, short, 0x80, DEFAULT_LINK_KEY if code is None else mmo(code))
+        device.sleepy, device.parent = False, router  # its parent holds what it sleeps through
+        self.devices[eui64] = self.shorts[short] = device
+        device.learnt["via"] = router.eui64[::-1].hex().upper()
+        key = b"\x05\x01" + NETWORK_KEY + b"\0" + eui64 + OWN
+        header = bytes([0x21, self.next()])
+        inner = seal(keyed(device.link_key, b"\0"), OWN, header, b"\x30" + self.count() + OWN, key)
+        await self.command(router, b"\x0e" + eui64 + inner, 0, None)
+
     async def commanded(self, device, secured, payload):
-        if payload == b"\x08\x04" and secured:  # Request-Key, trust centre link key
+        if payload[0] == 0x06 and payload[11] == 0x01:  # Update-Device: an unsecured join
+            await self.joined_there(device, payload[1:9], number(payload[9:11]))
+        elif payload == b"\x08\x04" and secured:  # Request-Key, trust centre link key
             new = os.urandom(16)
             load = keyed(device.link_key, b"\x02")
             await self.command(device, b"\x05\x04" + new + device.eui64 + OWN, 0x38, load)
@@ -311,6 +328,9 @@ class Coordinator:
         }
         basic = await self.read(device, 0x0000, 0x0004, 0x0005, 0x0007)
         learnt["basic"] = {name: value.decode() if isinstance(value, bytes) else value for name, value in basic.items()}
+        if 0x0702 not in learnt["simple"]["inputs"]:
+            learnt["opened"] = list(await self.ask_zdo(device, 0x0036, bytes((180, 1))))
+            return
         learnt["metering"] = await self.read(device, 0x0702, 0x0000, 0x0300, 0x0301, 0x0302, 0x0306, 0x0FFF)
         binding = device.eui64 + b"\x01" + u16(0x0702) + b"\x03" + OWN + b"\x01"
         learnt["bind"] = list(await self.ask_zdo(device, 0x0021, binding))
