@@ -12,7 +12,8 @@ from tools.bench.commissioning import commission
 
 CARRIED = (
     "sap/", "name/", "mirror/", "mirror-flags/", "mail/", "notices", "events", "events/told", "events/not-told", "message",
-    "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order", "gas/samples/",
+    "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
+    "gas/samples/",
     "prepay/", "wan/application", "wan/packets", "wan/sleepers", "wan/codes", "joining/timeout", "device-history", "dlms/secret/",
     "dlms/users/", "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
     "dlms/certificates",  # of other parties alone
