@@ -186,19 +186,20 @@ class Updates:
         One image at a time goes to a place, until it is activated; `tell` hears of both steps. Raises AccessError where it is
         refused for good, and Superseded.
         """
-        home, sap = await self._persist(lambda: self._intake(name), again)
+        home, sap = await self.persist(lambda: self._intake(name), again)
         turn = self._turns.setdefault((home.name, sap), Turn())
         await turn.take()
         try:
-            await self._persist(lambda: self.hand_in(name, octets), again)
+            await self.persist(lambda: self.hand_in(name, octets), again)
             tell("handed in")
             await self._head_end.kernel.sleep(activate_after)
-            await self._persist(lambda: self.activate(name), again)
+            await self.persist(lambda: self.activate(name), again)
             tell("activated")
         finally:
             turn.give()
 
-    async def _persist(self, act: Callable[[], Awaitable[T]], again: int) -> T:
+    async def persist(self, act: Callable[[], Awaitable[T]], again: int) -> T:
+        """Do it, trying again after `again` ns whenever it breaks off. Raises AccessError where it is refused for good."""
         while True:
             try:
                 return await act()
