@@ -126,6 +126,7 @@ def test_what_it_may_do_at_the_hub_is_little_and_what_it_holds_is_sealed_and_for
         ask(Client(ENGINEER, 1, b"guessed").associate())
     # three days, also while it is switched off; and without a clock nothing is kept
     assert engineer.visit("fetch").startswith("FETCHED")
+    home.mains.off(3 * DAY - 2 * HOUR)  # an empty house, and nothing on its air
     home.run(for_=3 * DAY - HOUR)
     engineer.come()
     assert engineer.carried
