@@ -57,11 +57,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class MBusMeter:
-    """A gas meter on wireless M-Bus. Its address comes from its EUI-64, which stands for it here as for any device."""
+    """A gas or heat meter on wireless M-Bus. Its address comes from its EUI-64, which stands for it here as for any device."""
 
     eui64: int
     key: Key
     mode: Mode
+    heat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ from hubfw.image_schedule import ImageSchedule
 from hubfw.local import Local
 from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
-from hubfw.sap_table import GAS, HUB, SapTable
+from hubfw.sap_table import GAS, HEAT, HUB, SapTable
 from hubfw.supervision import Supervision
 from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
@@ -70,6 +70,7 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 if TYPE_CHECKING:
     from hubfw.consumer_view import ConsumerView
     from hubfw.han.sub_ghz import SecondRadio
+    from hubfw.heat import HeatDevice
     from hubfw.mbus import MBus
     from hubfw.prepay.config import Prepay
     from hubfw.prepay.part import Prepayment
@@ -171,6 +172,15 @@ class Firmware(firmware.Firmware):
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
         self.consumer_view = self._consumers() if config.consumer_view else None
         self._serve_gas()
+        self.heat = next((self._serve_heat(meter.eui64) for meter in config.mbus if meter.heat), None)
+
+    def _serve_heat(self, eui64: int) -> HeatDevice:
+        from hubfw.heat import HeatDevice  # likewise
+
+        device = HeatDevice(eui64, self.clients)
+        self.server.add(HEAT, device)
+        self.targets[HEAT] = Local(self.board, self.server, HEAT, translations=1)
+        return device
 
     def _pair_at_keypad(self) -> None:
         from hubfw.local_pairing import LocalPairing  # likewise
@@ -199,7 +209,7 @@ class Firmware(firmware.Firmware):
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
 
-        return MBus.of(self, meters, self.mirrors.take)
+        return MBus.of(self, meters, self.mirrors.take, lambda records: None if self.heat is None else self.heat.take(records))
 
     def _prepayment(self, config: Prepay) -> Prepayment:
         from hubfw.prepay.part import Prepayment  # likewise
@@ -322,7 +332,9 @@ class Firmware(firmware.Firmware):
     @property
     def gas_meters(self) -> list[int]:
         """EUI-64s of the meters that have a mirror, or should have one."""
-        return [device.eui64 for device in self.log.of(GSME, PREPAY_GAS)] + [meter.eui64 for meter in self.config.mbus]
+        return [device.eui64 for device in self.log.of(GSME, PREPAY_GAS)] + [
+            meter.eui64 for meter in self.config.mbus if not meter.heat
+        ]
 
     def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""

@@ -106,9 +106,11 @@ class MBus:
     """The part. `reported(meter, set)` is called for each report with a volume, after its counter is in flash."""
 
     def __init__(
-        self, firmware: Firmware, meters: Mapping[Address, Key], reported: Callable[[Address, Values], object], mode: Mode = T2
-    ) -> None:
+        self, firmware: Firmware, meters: Mapping[Address, Key], reported: Callable[[Address, Values], object], mode: Mode = T2,
+        heat: Callable[[tuple[Record, ...]], object] | None = None,
+    ) -> None:  # fmt: skip
         self._firmware = firmware
+        self._heat = heat
         self._mode = mode
         self._reported = reported
         self._answers: dict[int, Answer] = {}
@@ -123,12 +125,16 @@ class MBus:
         board.ether.listen_always()
 
     @classmethod
-    def of(cls, firmware: Firmware, meters: Iterable[MBusMeter], take: Callable[[int, Values], object]) -> MBus:
-        """For these meters of the hub's configuration; `take(eui64, set)` has their sets."""
-        known = {address_of(meter.eui64, DeviceType.GAS): meter for meter in meters}
+    def of(
+        cls, firmware: Firmware, meters: Iterable[MBusMeter], take: Callable[[int, Values], object],
+        heat: Callable[[tuple[Record, ...]], object] | None,
+    ) -> MBus:  # fmt: skip
+        """For these meters of the hub's configuration; `take(eui64, set)` has the gas meter's sets, `heat` a heat meter's records.
+        """
+        known = {address_of(meter.eui64, DeviceType.HEAT if meter.heat else DeviceType.GAS): meter for meter in meters}
         keys = {address: meter.key for address, meter in known.items()}
         mode = next(iter(known.values())).mode
-        return cls(firmware, keys, lambda address, values: take(known[address].eui64, values), mode)
+        return cls(firmware, keys, lambda address, values: take(known[address].eui64, values), mode, heat)
 
     def command(self, meter: Address, records: list[Record], answer: Answer) -> None:
         """Have a meter carry out records at its next report. Raises LocalProtocolError: unknown, or too many wait."""
@@ -143,8 +149,10 @@ class MBus:
         return self._gateway.waiting(meter)
 
     def _take(self, meter: Address, records: tuple[Record, ...]) -> None:
-        values = attributes(meter, records)
-        if values:
+        if meter.type == DeviceType.HEAT:
+            if self._heat is not None:
+                self._heat(records)
+        elif values := attributes(meter, records):
             self._reported(meter, values)
         errors = next((record.value for record in records if record.quantity is Quantity.ERROR_FLAGS), 0)
         if isinstance(errors, int) and errors & CLOCK_UNSET and self._firmware.board.rtc.valid and not self.waiting(meter):

@@ -1,6 +1,7 @@
 """Which DLMS server address stands for which device behind the hub: the NAT table of the premises' one network address.
 
-SAP 1 is the hub, SAP 2 the gas meter's proxy, SAP 3 and up the electricity meters in the order in which they first joined.
+SAP 1 is the hub, SAP 2 the gas meter's proxy, SAP 3 and up the electricity meters in the order in which they first joined; the last
+one, 0x3FFE, is a heat meter's.
 A number given to an EUI-64 is kept for good and never given to another, so that a head end's stored addresses never come to
 mean another meter. The table is readable through the hub's SAP assignment object (class 17, `0-0:41.0.0.255`).
 """
@@ -13,8 +14,9 @@ from protocols.core.errors import LocalProtocolError
 HUB = 1
 GAS = 2
 FIRST_METER = 3
-LAST_METER = 0x3FFE
-"""Server addresses above are reserved (Green Book 8.4.2: 0x3FFF is all stations)."""
+LAST_METER = 0x3FFD
+HEAT = 0x3FFE
+"""The address above is reserved (Green Book 8.4.2: 0x3FFF is all stations)."""
 
 _KEY = "sap/"
 

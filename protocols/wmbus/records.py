@@ -82,6 +82,14 @@ class Quantity(IntEnum):
     PASSWORD = 13
     LIMIT = 14
     """Volume at which to shut, m3: an upper limit of volume."""
+    ENERGY = 15
+    """Wh."""
+    POWER = 16
+    """W."""
+    FLOW_TEMPERATURE = 17
+    """Degrees Celsius, of what comes."""
+    RETURN_TEMPERATURE = 18
+    """Of what goes back."""
 
 
 def _scaled(quantity: Quantity, first: int, count: int, exponent: int) -> dict[bytes, tuple[Quantity, int]]:
@@ -89,7 +97,11 @@ def _scaled(quantity: Quantity, first: int, count: int, exponent: int) -> dict[b
 
 
 QUANTITIES: Final[dict[bytes, tuple[Quantity, int]]] = {
+    **_scaled(Quantity.ENERGY, 0x00, 8, -3),
     **_scaled(Quantity.VOLUME, 0x10, 8, -6),
+    **_scaled(Quantity.POWER, 0x28, 8, -3),
+    **_scaled(Quantity.FLOW_TEMPERATURE, 0x58, 4, -3),
+    **_scaled(Quantity.RETURN_TEMPERATURE, 0x5C, 4, -3),
     **_scaled(Quantity.FLOW, 0x38, 8, -6),
     b"\x6c": (Quantity.DATE, 0),
     b"\x6d": (Quantity.POINT_IN_TIME, 0),

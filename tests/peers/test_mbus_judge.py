@@ -66,10 +66,15 @@ def test_a_judge_that_reads_published_records_reads_ours(judge) -> None:
         records.point_in_time(datetime(2026, 12, 31, 23, 59)),
         Record.of(Quantity.ERROR_FLAGS, 0x0101, Coding.I16),
         Record.of(Quantity.VALVE, 2, Coding.I8),
+        Record.of(Quantity.ENERGY, 12_345_678, Coding.I32, 0),
+        Record.of(Quantity.POWER, 5_000, Coding.I32, 0),
+        Record.of(Quantity.FLOW_TEMPERATURE, 650, Coding.I16, -1),
+        Record.of(Quantity.RETURN_TEMPERATURE, 400, Coding.I16, -1),
     ]
     assert values(judge(wired(records.build(made)))) == [
         ("VOLUME", 123456.789, 0), ("VOLUME", 28504, 1), ("DATE_TIME_GENERAL", "2026-12-31T23:59", 0),
-        ("ERROR_FLAGS", 0x0101, 0), ("DIGITAL_OUTPUT", 2, 0),
+        ("ERROR_FLAGS", 0x0101, 0), ("DIGITAL_OUTPUT", 2, 0), ("ENERGY_WH", 12_345_678, 0), ("POWER_W", 5_000, 0),
+        ("FLOW_TEMPERATURE", 65.0, 0), ("RETURN_TEMPERATURE", 40.0, 0),
     ]  # fmt: skip
 
 

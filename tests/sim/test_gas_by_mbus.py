@@ -37,7 +37,8 @@ def _meter(home: Told) -> GasMeter:
     return firmware
 
 
-@pytest.mark.req("S-095", "S-085")
+@pytest.mark.req("S-095")
+@pytest.mark.req("S-085", part=True)
 def test_the_head_end_and_the_display_read_an_mbus_meter_as_any_other(build) -> None:
     on_air: set[str] = set()
     home = build("gas-by-mbus", before=lambda run: run.log.subscribe(lambda now, who, kind, data: on_air.add(who), ["air.frame"]))

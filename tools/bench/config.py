@@ -32,6 +32,7 @@ from tools.bench.device_config import (
     Ihd,
     LoadController,
     MBusGas,
+    MBusHeat,
     Name,
     Ppmid,
     PrepayGas,
@@ -122,7 +123,7 @@ class Home(Declared, frozen=True, kw_only=True):
             lost = [
                 device
                 for device in self.device
-                if isinstance(device, Hub | MBusGas | PrepayGas | Ihd | Cad | Ppmid | LoadController)
+                if isinstance(device, Hub | MBusGas | MBusHeat | PrepayGas | Ihd | Cad | Ppmid | LoadController)
                 or (isinstance(device, Esme) and device.interface == "wired")
                 or not (dongle or isinstance(device, WanGas))
             ]
@@ -132,7 +133,7 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
         elif self.air.default_link_key:
             raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        settled = Hub | Hht | Rcp | MBusGas | WanGas | WanModule | HanModule | ConsumerModule
+        settled = Hub | Hht | Rcp | MBusGas | MBusHeat | WanGas | WanModule | HanModule | ConsumerModule
         rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
         if rooted:
             raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
@@ -144,6 +145,10 @@ class Home(Declared, frozen=True, kw_only=True):
                 raise ValueError('a hub with `power = "meter"` needs an electricity meter with `interface = "wired"`')
             wired[0].wire.electrical(hubs[0].milliamps).check()
         gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | WanGas | PrepayGas)]
+        if sum(isinstance(device, MBusHeat) for device in self.device) > 1:
+            raise ValueError("a hub answers for one heat meter")
+        if len({device.mode for device in self.device if isinstance(device, MBusGas | MBusHeat)}) > 1:
+            raise ValueError("meters of a hub on wireless M-Bus have one `mode`")
         if len(gas) > 1:
             raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
         if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:

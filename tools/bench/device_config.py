@@ -275,6 +275,16 @@ class WanGas(AnyDevice, frozen=True, kw_only=True, tag="wan-gas"):
     """How often it calls; its battery's life goes by that."""
 
 
+class MBusHeat(AnyDevice, frozen=True, kw_only=True, tag="mbus-heat"):
+    """Heat meter on wireless M-Bus."""
+
+    mode: Literal["T2", "C2"] = "T2"
+    """How it sends (EN 13757-4)."""
+    security: Literal["a", "b"] = "b"
+    """OMS security profile."""
+    report_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+
+
 class PrepayGas(AnyDevice, frozen=True, kw_only=True, tag="prepay-gas"):
     """Gas meter without an account: its hub has `prepay`."""
 
@@ -328,7 +338,7 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
 
 
 Device = (
-    Hub | Esme | Gsme | MBusGas | WanGas | PrepayGas | Ihd | Cad | Ppmid
+    Hub | Esme | Gsme | MBusGas | MBusHeat | WanGas | PrepayGas | Ihd | Cad | Ppmid
     | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule | HanModule
 )
 KINDS: dict[str, type[AnyDevice]] = {

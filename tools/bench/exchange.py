@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from tools.bench.declared import Declared
-from tools.bench.device_config import AnyDevice, ConsumerModule, Esme, Hub, MBusGas
+from tools.bench.device_config import AnyDevice, ConsumerModule, Esme, Hub, MBusGas, MBusHeat
 
 SUCCESSOR = "hub2"
 """What the new hub is called."""
@@ -43,7 +43,7 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
         raise ValueError(f'`exchange` goes by DLMS, and the hub has `wan_application = "{hub.wan_application}"`')
     fast = [
         each.label for each in listed
-        if isinstance(each, MBusGas | ConsumerModule) or (isinstance(each, Esme) and each.interface == "wired")
+        if isinstance(each, MBusGas | MBusHeat | ConsumerModule) or (isinstance(each, Esme) and each.interface == "wired")
     ]  # fmt: skip
     modular = "module" in (hub.wan, hub.han)
     if fast or sub_ghz or modular:

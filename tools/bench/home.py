@@ -7,7 +7,7 @@ nothing of real time, files or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
@@ -57,6 +57,7 @@ METER_FLASH = 2048 * KIB
 SMALL_FLASH = 128 * KIB
 SUB_GHZ = ".sub-ghz"
 """What the radio of a hub below 1 GHz is called, behind the hub's name."""
+MBUS = ("mbus-gas", "mbus-heat")
 EVERY_SUB_GHZ = tuple((page, channel) for page in (28, 29, 30) for channel in CHANNELS[page])
 
 
@@ -131,7 +132,7 @@ class Home:
         self.bench = bench
         self.mains = Mains(kernel, f"{self.name}/mains", installation.volts(declared.installation, declared.device))
         self.air = medium(kernel, f"{self.name}/air", declared.air) if air is None else air
-        self.ether = Ether(kernel, f"{self.name}/ether", loss=declared.air.loss) if self.of_kind("mbus-gas") else None
+        self.ether = Ether(kernel, f"{self.name}/ether", loss=declared.air.loss) if self.of_kind(*MBUS) else None
         """The channel of wireless M-Bus, where there is a meter on it."""
         self.at = declared.at
         self.channel = None if declared.air.channel == "auto" else declared.air.channel
@@ -207,9 +208,9 @@ class Home:
         """The host that the hub's notices go to."""
         return LISTENER if self.bench.notifications.to != config.HEAD_END else HEAD_END
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Labels of the devices of a kind, in the order of the bench file."""
-        return [label for label, device in self.declared.items() if device.kind == kind]
+    def of_kind(self, *kinds: str) -> list[str]:
+        """Labels of the devices of some kinds, in the order of the bench file."""
+        return [label for label, device in self.declared.items() if device.kind in kinds]
 
     def seat(self, label: str, suffix: str = "") -> Transceiver:
         """A radio on this home's air, where the device stands."""
@@ -239,7 +240,7 @@ class Home:
             rtc=Rtc(self.kernel, ppm=device.clock_ppm),
             radio=radio,
             sub_ghz=self.seat(device.label, SUB_GHZ) if device.kind == "hub" and self.sub_ghz is not None else None,
-            ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", "mbus-gas") else None,
+            ether=self.ether.transceiver(identity.node) if self.ether is not None and device.kind in ("hub", *MBUS) else None,
             net=self.net.host(identity.node) if kind.wan and not slotted(device) else None,
             modem=_modem(self, device, identity.node),
             buttons=kind.buttons,
@@ -319,11 +320,6 @@ def _reserve(parts: Parts) -> Supply:
             seconds = parts.device.hold_up_s
     feed = parts.home.feed if parts.device.kind == "hub" else None
     return MainsSupply(feed or parts.home.mains, int(seconds * S), int(recharge * S))
-
-
-def _like_its_hub(parts: Parts) -> Supply:
-    hub = parts.home.declared[parts.home.of_kind("hub")[0]]
-    return _reserve(replace(parts, device=hub))
 
 
 def _gas_supply(parts: Parts) -> Supply:
@@ -468,6 +464,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
         buttons=("emergency", "wake", *"0123456789", "ok"),
     ),
+    "mbus-heat": Kind(_mbus_gas, _cell(True), radio=False),
     "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "wan-gas": Kind(_wan_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "ihd": Kind(
@@ -475,7 +472,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         _mains(0),
         buttons=("ok", "no", "now"),
     ),
-    "consumer-module": Kind(lambda p: _consumers().firmware(p), _like_its_hub),
+    "consumer-module": Kind(lambda p: _consumers().firmware(p), lambda p: safe_wire.supply(p.home, "hub")),
     "cad": Kind(lambda p: partial(cad.Firmware, config=_cad(p)), _mains(0)),
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),

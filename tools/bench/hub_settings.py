@@ -119,7 +119,7 @@ def flag(device: device_config.Device) -> tuple[Literal["A", "B", "C", "D"] | No
 
 
 def _on_mbus(home: Home) -> tuple[hubfw.MBusMeter, ...]:
-    if not home.of_kind("mbus-gas"):
+    if not (home.of_kind("mbus-gas") or home.of_kind("mbus-heat")):
         return ()
     from tools.bench import mbus  # few homes have it: the others don't wait for it
 

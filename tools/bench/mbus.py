@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import hubfw
-from devices import mbus_gas
+from devices import mbus_gas, mbus_heat
 from devices.runtime.kernel import MIN
 from hubfw.mbus import address_of
 from protocols.core.errors import RemoteProtocolError
@@ -27,15 +27,21 @@ if TYPE_CHECKING:
 def meters(home: Home) -> tuple[hubfw.MBusMeter, ...]:
     """What the hub is told of the home's meters."""
     return tuple(
-        hubfw.MBusMeter(home.identities[label].eui64, _key(home, device), MODES[device.mode])
+        hubfw.MBusMeter(
+            home.identities[label].eui64, _key(home, device), MODES[device.mode], isinstance(device, device_config.MBusHeat)
+        )
         for label, device in home.declared.items()
-        if isinstance(device, device_config.MBusGas)
+        if isinstance(device, device_config.MBusGas | device_config.MBusHeat)
     )
 
 
 def firmware(parts: Parts) -> Callable[[Board], Firmware]:
     """A meter's firmware."""
     device = parts.device
+    if isinstance(device, device_config.MBusHeat):
+        address, key = address_of(parts.identity.eui64, DeviceType.HEAT), _key(parts.home, device)
+        made = mbus_heat.Config(address, key, MODES[device.mode], device.report_minutes * MIN)
+        return partial(mbus_heat.Firmware, config=made)
     assert isinstance(device, device_config.MBusGas)
     config = mbus_gas.Config(
         address_of(parts.identity.eui64, DeviceType.GAS),
@@ -60,5 +66,5 @@ def telegram_type(chips: bytes) -> str:
     return "noise"
 
 
-def _key(home: Home, device: device_config.MBusGas) -> Key:
+def _key(home: Home, device: device_config.MBusGas | device_config.MBusHeat) -> Key:
     return Key(Profile(device.security), home.identities[device.label].key("mbus"))

@@ -49,7 +49,7 @@ class SafeWire(Declared, frozen=True, kw_only=True):
 
 def check(devices: Sequence[AnyDevice], air: Air) -> None:
     """Raises ValueError for gas meters that hang on the mains, wires without a medium, and ends that are not there."""
-    from tools.bench.device_config import ConsumerModule, Gsme, MBusGas, PrepayGas
+    from tools.bench.device_config import ConsumerModule, Gsme, MBusGas, MBusHeat, PrepayGas
 
     on_line = air.carrier == "power-line"
     for device in devices:
@@ -65,7 +65,7 @@ def check(devices: Sequence[AnyDevice], air: Air) -> None:
                 raise ValueError(f'"{device.label}" has its power from a device of kind esme, and there is none')
             if wire is not None and not any(other.kind == wire.to for other in devices):
                 raise ValueError(f'"{device.label}" has a wire to a device of kind {wire.to}, and there is none')
-        elif on_line and isinstance(device, MBusGas | PrepayGas | ConsumerModule):
+        elif on_line and isinstance(device, MBusGas | MBusHeat | PrepayGas | ConsumerModule):
             raise ValueError(f'"{device.label}" of kind {device.kind} has nothing but a radio')
 
 

@@ -22,7 +22,7 @@ from tools.headend.fault_report import PROVIDER, Fault, owner
 FAULT_DESK: Final = "fault desk"
 """Whose its questions are."""
 REGISTERS: Final[Mapping[str, str]] = {
-    "esme": "1-0:1.8.0", "gsme": "7-0:3.0.0", "mbus-gas": "7-0:3.0.0", "prepay-gas": "7-0:3.0.0",
+    "esme": "1-0:1.8.0", "gsme": "7-0:3.0.0", "mbus-gas": "7-0:3.0.0", "mbus-heat": "6-0:1.0.0", "prepay-gas": "7-0:3.0.0",
 }  # fmt: skip
 """Kinds of meter, and the register that shows that the way to it is whole."""
 

@@ -16,7 +16,7 @@ from devices.parts.dlms_access import SUPPLIER
 from devices.runtime.kernel import MIN, Kernel
 from devices.runtime.net import Host
 from hubfw.hub_device import device_name
-from hubfw.sap_table import GAS, HUB
+from hubfw.sap_table import GAS, HEAT, HUB
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure, drive
 from protocols.dlms.cosem.association import CURRENT, AssociationLN
@@ -36,7 +36,7 @@ from tools.headend.outages import Outage, Premises, correlate
 from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
 from tools.headend.privacy import Breach, breaches
 
-SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "prepay-gas": GAS, "wan-gas": FIRST_SAP}
+SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "mbus-heat": HEAT, "prepay-gas": GAS, "wan-gas": FIRST_SAP}
 """Kinds of device whose SAP is fixed."""
 PATIENCE = 2
 """Periods of a meter that calls, after which nobody waits for it any more."""
