@@ -21,6 +21,7 @@ import pytest
 
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from hubfw.translation import Freshness
+from hubfw.translation_days import LABELS, SPECIAL_DAYS
 from hubfw.translation_home import LOADS, MESSAGE
 from hubfw.translation_logs import HALF_HOURS
 from hubfw.translation_orders import VALVE
@@ -28,6 +29,8 @@ from hubfw.translation_rows import ROWS
 from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
 from hubfw.wan.endpoint import PORT
 from protocols.dlms.obis import Obis
+from protocols.gbcs import utrn
+from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
 from protocols.zigbee.clusters.time import EPOCH
 from tools.bench.commissioning import commission
@@ -45,10 +48,13 @@ CAUSED = {
     "Publish Calorific Value", "Publish Conversion Factor", "Publish Tariff Information", "Publish Price Matrix",
     "Publish Block Thresholds", "Publish Block Period", "Publish Calendar", "Publish Day Profile", "Publish Week Profile",
     "Publish Seasons",
+    "Publish Special Days", "Publish Tier Labels", "Credit Adjustment", "Change Payment Mode", "Change Payment Mode Response",
+    "Emergency Credit Setup", "Set Low Credit Warning Level", "Change Debt", "Consumer Top Up", "Consumer Top Up Response",
+    "Get Top Up Log", "Publish Top Up Log",
     "Get Sampled Data", "Get Sampled Data Response", "Get Notified Message", "Display Message", "Load Control Event",
 }  # fmt: skip
 """By tshark's names, what the stories above made of DLMS."""
-OBJECT_UNAVAILABLE = 11
+OBJECT_UNAVAILABLE, OTHER_REASON = 11, 250
 WAKE = 11 * MIN
 HOME = """
 [[home]]
@@ -262,6 +268,94 @@ def test_gurux_publishes_a_tariff_of_several_rates_and_reads_tiers_and_blocks(li
     assert tiers[1] > 0
     assert first == int(4 * 3_600_000_000 / (398 * 102_000))  # litres in four kilowatt-hours
     assert second == server[Metering.current_no_tier_block_summation_delivered[2]] > 0
+
+
+POUND = 100_000
+ACCOUNT, NEXT, BALANCE, EMERGENCY, ACCUMULATED, TARIFF, DEBT, BY_PAYMENTS, STANDING, GATEWAY = (
+    dotted(name) for name in (
+        "0-0:19.0.0", "0-1:19.0.0", "0-0:19.10.0", "0-0:19.10.1", "0-0:19.10.2", "0-0:19.20.0", "0-0:19.20.1", "0-0:19.20.3",
+        "0-0:19.20.4", "0-0:19.40.0",
+    )
+)  # fmt: skip
+
+
+def utrn_of(living: Living, pence: int, number: int) -> dict[str, str]:
+    config = living.meter.config
+    digits = utrn.make(config.utrn_secret, config.utrn_originator, living.run.gsme.eui64, number, pence)
+    return {"hex": digits.encode().hex()}
+
+
+@pytest.mark.req("S-117", part=True)
+def test_gurux_orders_an_account_and_reads_what_the_meter_holds(living: Living) -> None:
+    """Mode, credits, debts and limits of the gas meter through Gurux's own account, credit and charge."""
+    orders: list[list[object]] = [
+        ["write", 111, NEXT, 2, {"paymentMode": 2, "accountStatus": 1}], ["method", 111, NEXT, 1, "INT8", 0],
+        ["method", 112, BALANCE, 2, "INT32", 8 * POUND], ["method", 112, BALANCE, 1, "INT32", -POUND],
+        ["write", 112, BALANCE, 5, {"warningThreshold": 3 * POUND}], ["write", 112, BALANCE, 6, {"limit": -5}],
+        ["write", 112, EMERGENCY, 9, {"presetCreditAmount": 6 * POUND}],
+        ["write", 112, EMERGENCY, 10, {"creditAvailableThreshold": 2 * POUND}],
+        ["method", 113, DEBT, 5, "INT32", 7 * POUND], ["write", 113, DEBT, 8, {"period": 604_800}],
+        ["method", 113, BY_PAYMENTS, 5, "INT32", POUND], ["write", 113, BY_PAYMENTS, 13, {"proportion": 2_500}],
+    ]  # fmt: skip
+    assert living.ask(GAS, *orders) == ["written" if name == "write" else "done" for name, *_ in orders]
+    assert living.meter.payments.account is None
+    living.run.run(for_=WAKE)
+    account = living.meter.payments.account
+    balance, emergency, owed = (account.credit(Obis(name)) for name in ("0-0:19.10.0", "0-0:19.10.1", "0-0:19.10.2"))
+    debt, by_payments = account.charge(Obis("0-0:19.20.1")), account.charge(Obis("0-0:19.20.3"))
+    answers = living.ask(
+        GAS, ["seen", 111, ACCOUNT, 2, "paymentMode", "accountStatus"], ["seen", 111, ACCOUNT, 5, "availableCredit"],
+        ["seen", 111, ACCOUNT, 8, "aggregatedDebt"], ["seen", 112, BALANCE, 2, "currentCreditAmount"],
+        ["seen", 112, BALANCE, 3, "type_"], ["seen", 112, BALANCE, 5, "warningThreshold"], ["seen", 112, BALANCE, 6, "limit"],
+        ["seen", 112, BALANCE, 8, "status"], ["seen", 112, EMERGENCY, 2, "currentCreditAmount"],
+        ["seen", 112, EMERGENCY, 9, "presetCreditAmount"], ["seen", 112, EMERGENCY, 10, "creditAvailableThreshold"],
+        ["seen", 112, ACCUMULATED, 2, "currentCreditAmount"], ["seen", 113, DEBT, 12, "totalAmountRemaining"],
+        ["seen", 113, DEBT, 8, "period"], ["seen", 113, DEBT, 3, "chargeType"], ["seen", 113, BY_PAYMENTS, 13, "proportion"],
+        ["seen", 113, BY_PAYMENTS, 12, "totalAmountRemaining"], ["seen", 113, STANDING, 8, "period"],
+    )  # fmt: skip
+    own = account.payment.account
+    assert answers == [
+        [int(own.mode), int(own.status)], [account.payment.available], [own.aggregated_debt.value], [balance.amount],
+        [balance.credit_type.value], [balance.warning_threshold.value], [balance.limit.value], [int(balance.status)],
+        [emergency.amount], [emergency.preset_credit_amount.value], [emergency.credit_available_threshold.value], [owed.amount],
+        [debt.remaining], [debt.period.value], [debt.charge_type.value], [by_payments.proportion.value], [by_payments.remaining],
+        [86_400],
+    ]  # fmt: skip
+    assert 6 * POUND < balance.amount <= 7 * POUND
+    # the tariff of several rates that was published is no single price
+    assert living.ask(GAS, ["charge", TARIFF], ["get", 111, ACCOUNT, 6]) == [{"refused": OBJECT_UNAVAILABLE}] * 2
+
+
+def test_gurux_tops_the_gas_meter_up_once_and_is_refused_twice(living: Living) -> None:
+    account = living.meter.payments.account
+    before, token = account.face.log.added, utrn_of(living, 2_000, 1)
+    for outcome in (3, 6, 6):  # executed; not valid any more
+        assert living.ask(GAS, ["method", 115, GATEWAY, 1, "OCTET_STRING", token]) == ["done"]
+        living.run.run(for_=WAKE)
+        assert living.ask(GAS, ["seen", 115, GATEWAY, 6, "statusCode"]) == [[outcome]]
+    assert account.face.log.added == before + 20 * POUND
+    (amount, (code,)) = living.ask(GAS, ["get", 4, "7.0.129.1.1.255", 2], ["seen", 115, GATEWAY, 2, "token"])
+    assert (amount, code) == (20 * POUND, token)
+    assert living.ask(GAS, ["method", 115, GATEWAY, 1, "OCTET_STRING", {"hex": "31"}]) == [{"refused": OTHER_REASON}]
+    log = dotted("7-0:99.98.8")
+    assert living.ask(GAS, ["capture", log]) == ["done"]
+    living.run.run(for_=WAKE)
+    ((_, *row),) = living.ask(GAS, ["rows", log])[0]
+    assert row == [20 * POUND, token]
+
+
+def test_gurux_sets_special_days_and_names_tiers(living: Living) -> None:
+    days, names = dotted(SPECIAL_DAYS), dotted(LABELS)
+    entry = [["UINT16", 1], ["OCTET_STRING", {"hex": "FFFF0C19FF"}], ["UINT8", 2]]
+    label = [["UINT8", 1], ["OCTET_STRING", {"hex": b"Day".hex()}]]
+    asked = living.ask(
+        GAS, ["method", 11, days, 1, "STRUCTURE", entry], ["special", days],
+        ["set", 1, names, "ARRAY", [["STRUCTURE", label]]], ["get", 1, names, 2],
+    )  # fmt: skip
+    assert asked == ["done", [[1, 2]], "written", [[1, plain(b"Day")]]]
+    living.run.run(for_=WAKE)
+    (special,) = living.meter.rates.store.in_force(Calendar.PublishSpecialDays, living.meter.rates.now)
+    assert [each.day_id_ref for each in special.special_day_entries] == [2]
 
 
 @pytest.mark.needs("tshark")

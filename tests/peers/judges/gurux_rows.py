@@ -5,7 +5,10 @@
 Over the wrapper on loopback, as client 1 with a password. Questions: ["get", CLASS, OBIS, NUMBER], ["set", CLASS, OBIS, TYPE,
 VALUE] (attribute 2; TYPE as Gurux's DataType has it; of a structure or array VALUE lists pairs of those), ["call", OBIS, METHOD]
 of a disconnect control, ["capture", OBIS] of a profile, ["rows", OBIS], ["publish", OBIS, SCRIPTS] and ["calendar", OBIS] of an
-activity calendar. Octets are {"hex": ..}, a date-time is ISO. A refusal is {"refused": code}.
+activity calendar, ["special", OBIS] of special days. Of account, credit, charge and token gateway ["method", CLASS, OBIS, METHOD,
+TYPE, VALUE], ["write", CLASS, OBIS, NUMBER, {NAME: VALUE}] with the names of Gurux's object, and ["seen", CLASS, OBIS, NUMBER,
+NAME...], what that object makes of an attribute; ["charge", OBIS] of the active unit charge. Octets are {"hex": ..}, a date-time is
+ISO. A refusal is {"refused": code}.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ from gurux_wrapper import Client, Refused
 
 CLASSES = {
     1: classes.GXDLMSData, 3: classes.GXDLMSRegister, 4: classes.GXDLMSExtendedRegister, 7: classes.GXDLMSProfileGeneric,
-    70: classes.GXDLMSDisconnectControl,
+    11: classes.GXDLMSSpecialDaysTable, 70: classes.GXDLMSDisconnectControl, 111: classes.GXDLMSAccount, 112: classes.GXDLMSCredit,
+    113: classes.GXDLMSCharge, 115: classes.GXDLMSTokenGateway,
 }  # fmt: skip
 
 
@@ -70,7 +74,7 @@ class Judge(Client):
         from gurux_dlms.GXUInt16 import GXUInt16
         from gurux_dlms.GXUInt32 import GXUInt32
 
-        if name in ("STRUCTURE", "ARRAY"):
+        if name in ("STRUCTURE", "ARRAY", "OCTET_STRING"):
             return self.data(name, value)
         return {"UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32}[name](value)
 
@@ -120,6 +124,39 @@ class Judge(Client):
             [plain(season.name), str(season.start.value.date()), plain(season.weekName)] for season in thing.seasonProfileActive
         ]
         return [thing.calendarNameActive, seasons, weeks, days]
+
+    def write(self, kind: int, obis: str, number: int, values: dict) -> str:
+        thing = CLASSES[kind](obis)
+        for name, value in values.items():
+            setattr(thing, name, value)
+        self.exchange(self.dlms.write(thing, number))
+        return "written"
+
+    def method(self, kind: int, obis: str, number: int, name: str, value) -> str:
+        """Any method: its parameter is typed by name."""
+        given, wanted = self.data(name, value), DataType[name]
+        self.exchange(self.dlms.method(CLASSES[kind](obis), number, given, wanted))
+        return "done"
+
+    def seen(self, kind: int, obis: str, number: int, *names: str):
+        """What Gurux's own object of the class makes of an attribute."""
+        thing = CLASSES[kind](obis)
+        self.dlms.updateValue(thing, number, self.exchange(self.dlms.read(thing, number)).value)
+        found = [getattr(thing, name) for name in names]
+        return [int(each) if isinstance(each, int) else plain(each) for each in found]
+
+    def charge(self, obis: str):
+        """Price and scale of the active unit charge."""
+        thing = classes.GXDLMSCharge(obis)
+        self.dlms.updateValue(thing, 5, self.exchange(self.dlms.read(thing, 5)).value)
+        unit = thing.unitChargeActive
+        scaling = unit.chargePerUnitScaling
+        return [scaling.commodityScale, scaling.priceScale, [line.chargePerUnit for line in unit.chargeTables]]
+
+    def special(self, obis: str):
+        thing = classes.GXDLMSSpecialDaysTable(obis)
+        self.dlms.updateValue(thing, 2, self.exchange(self.dlms.read(thing, 2)).value)
+        return [[each.index, each.dayId] for each in thing.entries]
 
     def rows(self, obis: str):
         profile = classes.GXDLMSProfileGeneric(obis)
