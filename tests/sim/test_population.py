@@ -6,6 +6,7 @@ import pytest
 
 from devices.runtime.kernel import MIN
 from tests.sim.told import Told
+from tools.bench import field
 from tools.bench.device_config import PrepayGas
 from tools.bench.field import TRIALS, run_trial
 from tools.bench.population import FAILING, population, prepays
@@ -117,6 +118,12 @@ def test_a_command_says_whether_faults_lie_where_the_fields_did(capsys):
     assert told[5].endswith("as here")
     assert meterbench(["field", "2.4-ghz", "--homes", "2", "--wan-failing", "0", "--han-failing", "0.5"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("not as here")
+
+
+def test_batches_add_up_to_the_share_of_the_whole(monkeypatch):
+    monkeypatch.setattr(field, "BATCH", 1)
+    outcome = run_trial("edrp", 3, wan_failing=0.34)
+    assert outcome.faults == {"WAN": 1, "HAN": 0}
 
 
 @pytest.mark.parametrize(("trial", "homes"), [("erdp", 4), ("edrp", 0), ("edrp", 1001)])

@@ -79,7 +79,8 @@ def run_trial(
         raise BadInput(f"{trial} has 1 to {known.homes} homes, and shares are from 0 to 1")
     found: list[Fault] = []
     for batch, (first, count) in enumerate(_batches(homes)):
-        found += _batch(seed + batch, first, count, wan_failing, han_failing)
+        lost, deaf = (_share(share, first, count) for share in (wan_failing, han_failing))
+        found += _batch(seed + batch, first, count, lost, deaf)
         progress(first + count)
     legs = {leg: sum(fault.leg == leg for fault in found) for leg in ("WAN", "HAN")}
     scaled = {leg: round(count * known.homes / homes) for leg, count in legs.items()}
@@ -91,12 +92,16 @@ def _batches(homes: int) -> Iterator[tuple[int, int]]:
         yield first, min(BATCH, homes - first)
 
 
-def _batch(seed: int, first: int, count: int, wan_failing: float, han_failing: float) -> Iterator[Fault]:
-    """The faults of some homes, named as of the whole trial."""
-    run = Run(population(count, seed=seed, failing=han_failing))
+def _share(share: float, first: int, count: int) -> int:
+    """How many of the homes from `first` on are among the share of all, so that batches add up to it."""
+    return round((first + count) * share) - round(first * share)
+
+
+def _batch(seed: int, first: int, count: int, lost: int, deaf: int) -> Iterator[Fault]:
+    """The faults of some homes, named as of the whole trial. `lost`, `deaf`: hubs without WAN, gas meters out of reach."""
+    run = Run(population(count, seed=seed, failing=deaf / count))
     run.run_until(STANDS)
-    lost = Random(f"{seed}/field").sample(list(run.homes), round(count * wan_failing))
-    for name in lost:
+    for name in Random(f"{seed}/field").sample(list(run.homes), lost):
         hub = run.homes[name].hub.name
         run.net.partition(run.head_end.host.name, hub)
         run.net.partition(hub, run.head_end.host.name)
