@@ -242,6 +242,31 @@ class Node:
             raise Refused(response.status)
         return list(response.endpoints)
 
+    async def node_descriptor(self, address: int) -> zdo.NodeDescriptor:
+        """A device's node descriptor. Raises NoAnswer, Refused."""
+        response = await self._ask_zdo(lambda: self.stack.node_descriptor(address, self.now))
+        if not isinstance(response, zdo.NodeDescriptorResponse) or response.descriptor is None:
+            raise Refused(getattr(response, "status", zdo.NOT_SUPPORTED))
+        return response.descriptor
+
+    async def simple_descriptor(self, address: int, endpoint: int) -> zdo.Descriptor:
+        """The simple descriptor of an endpoint. Raises NoAnswer, Refused."""
+        response = await self._ask_zdo(lambda: self.stack.simple_descriptor(address, endpoint, self.now))
+        if not isinstance(response, zdo.SimpleDescriptorResponse) or not response.descriptor:
+            raise Refused(getattr(response, "status", zdo.NOT_SUPPORTED))
+        return zdo.Descriptor.parse(response.descriptor)
+
+    async def neighbours(self, address: int) -> list[zdo.Neighbour]:
+        """A device's neighbour table, a few entries at a time. Raises NoAnswer, Refused."""
+        table: list[zdo.Neighbour] = []
+        while True:
+            response = await self._ask_zdo(partial(self.stack.neighbours, address, len(table), self.now))
+            if not isinstance(response, zdo.NeighboursResponse) or response.status:
+                raise Refused(getattr(response, "status", zdo.NOT_SUPPORTED))
+            table += response.entries
+            if not response.entries or len(table) >= response.total:
+                return table
+
     async def find(self, eui64: int) -> int:
         """A device's address, asked on the air when it is not known. Raises NoAnswer."""
         known = self.stack.address_of(eui64)

@@ -62,6 +62,10 @@ class Inquiries(ABC):
         request = zdo.SimpleDescriptorRequest(self._next(), destination, endpoint)
         return self._ask(destination, zdo.SIMPLE_DESCRIPTOR, request, now)
 
+    def neighbours(self, destination: int, start: int, now: int) -> tuple[int, list[Effect]]:
+        """Mgmt_Lqi_req for a device's neighbour table from an entry on; the answer is a ZdoResponse with this sequence number."""
+        return self._ask(destination, zdo.NEIGHBOURS, zdo.TableRequest(self._next(), start), now)
+
     def extended_address(self, short: int, now: int) -> tuple[int, list[Effect]]:
         """IEEE_addr_req to the device itself; `eui64_of` knows it after the answer."""
         return self._ask(short, zdo.IEEE_ADDRESS, zdo.ExtendedAddressRequest(self._next(), short, 0, 0), now)
@@ -101,7 +105,11 @@ class Inquiries(ABC):
         self,
         destination: int,
         cluster: int,
-        request: zdo.AddressOfInterest | zdo.SimpleDescriptorRequest | zdo.ExtendedAddressRequest | zdo.NetworkUpdateRequest,
+        request: zdo.AddressOfInterest
+        | zdo.SimpleDescriptorRequest
+        | zdo.ExtendedAddressRequest
+        | zdo.NetworkUpdateRequest
+        | zdo.TableRequest,
         now: int,
     ) -> tuple[int, list[Effect]]:
         self._needs_network()

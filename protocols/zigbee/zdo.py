@@ -79,6 +79,14 @@ class NodeDescriptor(Frame):
     capabilities: le.u8
 
     @property
+    def router(self) -> bool:
+        return bool(self.capability & 0x02)
+
+    @property
+    def mains(self) -> bool:
+        return bool(self.capability & 0x04)
+
+    @property
     def revision(self) -> int:
         """Revision of the standard that the stack complies with; 0: before 21."""
         return self.server >> 9
@@ -241,6 +249,11 @@ class Neighbour(Frame):
     lqi: le.u8
 
     PERMIT_UNKNOWN = 0x02
+    CHILD = 1
+
+    @property
+    def is_child(self) -> bool:
+        return self.kind >> 4 & 0x07 == self.CHILD
 
 
 class NeighboursResponse(Frame):

@@ -5,6 +5,7 @@ Each rule is shown to be able to fail: with a fault planted into the hub, the sa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from struct import pack
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from devices.runtime.board import Reset
 from devices.runtime.kernel import HOUR, MIN, S
 from hubfw.device_log import DeviceLog
+from hubfw.han.survey import survey
 from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee.trust_centre import TrustCentre
 from tests.sim.intruder import Intruder, Listener
@@ -131,7 +133,7 @@ def test_core_only_holds_for_what_the_configuration_lists(build):
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
 
 
-@pytest.mark.req("S-036", part=True)
+@pytest.mark.req("S-036")
 @pytest.mark.parametrize("kind", ["load-controller", "repeater"])
 def test_who_switches_loads_or_carries_the_network_further_joins_by_order_alone(build, kind):
     """Nobody is in the log of his own accord: the order of a supplier lets him in, and a policy of core devices does not."""
@@ -145,6 +147,71 @@ def test_who_switches_loads_or_carries_the_network_further_joins_by_order_alone(
         else:
             order(home, home.head_end.pair(kind))
             home.until(lambda home=home: home.hub.firmware.log.get(home.board(kind).eui64).joined, within=15 * MIN)
+
+
+CARRIED = """
+[[home]]
+[home.air]
+range_m = 30
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "load-controller"
+name = "heater"
+at = [4, 0]
+[[home.device]]
+kind = "repeater"
+at = [20, 0]
+listed = false
+[[home.device]]
+kind = "ihd"
+at = [45, 0]
+listed = false
+"""
+
+
+def surveyed(home):
+    """What the hub finds in its network, by label."""
+    hub = home.hub.firmware
+    task = hub.spawn(survey(hub.han, hub.log, hub.mirrors))
+    home.until(lambda: task.done, within=5 * MIN)
+    names = {home.board(name).eui64: name for name in ("esme", "heater", "repeater", "ihd")}
+    return {names[line.eui64]: line for line in task.result()}, names
+
+
+@pytest.mark.req("S-036")
+def test_leave_specification_power_and_dependence_are_told(build):
+    """The repeater and the display behind it come by order; where the repeater's power goes the hub says who went with it."""
+    home = build(CARRIED)
+    assert set(surveyed(home)[0]) == {"esme", "heater"}
+    for kind in ("repeater", "ihd"):
+        order(home, home.head_end.pair(kind))
+        home.until(lambda kind=kind: home.hub.firmware.log.get(home.board(kind).eui64).joined, within=15 * MIN)
+    lines, names = surveyed(home)
+    assert {name: line.entered for name, line in lines.items()} == {
+        "esme": "configuration", "heater": "configuration", "repeater": "order", "ihd": "order",
+    }  # fmt: skip
+    assert all(line.there and line.conforms and line.power == "mains" for line in lines.values())
+    assert (lines["repeater"].device, lines["heater"].device) == (0x0008, 0x0505)
+    assert {name: [names[each] for each in line.dependants] for name, line in lines.items()} == {
+        "esme": [], "heater": [], "repeater": ["ihd"], "ihd": [],
+    }  # fmt: skip
+    assert lines["ihd"].parent == home.board("repeater").eui64
+    home.board("repeater").cut(off_for=HOUR)
+    home.run(for_=MIN)
+    lines, _ = surveyed(home)
+    assert {name for name, line in lines.items() if not line.there} == {"repeater", "ihd"}
+
+
+def test_a_device_of_another_profile_does_not_conform(build):
+    home = build(CARRIED)
+    descriptors = home.board("heater").firmware.han.stack._zdo.endpoints
+    descriptors[1] = replace(descriptors[1], profile=0x0104)
+    lines, _ = surveyed(home)
+    assert {name: line.conforms for name, line in lines.items()} == {"esme": True, "heater": False}
 
 
 METERS = """

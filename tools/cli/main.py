@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "keys": "Test certificates for key establishment: an authority, what it issues, what is in one.",
         "listen": "Show notifications that meters and hubs send, as they come.",
         "metrics": "Count messages, octets and peaks by type on each leg of a run.",
+        "network": "Who is in a home's network: by whose leave, on what power, who depends on whom.",
         "objects": "List a DLMS meter's objects, with classes and rights.",
         "read": "Read attributes of a DLMS meter over TCP, a pty or a serial line.",
         "readout": "Read out a meter's registers over IEC 62056-21.",
