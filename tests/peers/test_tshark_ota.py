@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -15,7 +16,9 @@ from devices.parts.ota import FIRST_VERSION, MANUFACTURER, SIGNER
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.time import EPOCH
 from protocols.zigbee.ota.image import File, seal
+from protocols.zigbee.ota.server import NOT_YET
 from tools.bench.commissioning import commission
+from tools.bench.config import loads
 from tools.bench.day import BENCH
 from tools.bench.run import Run
 from tools.capture import keys
@@ -28,6 +31,24 @@ FILE = File(MANUFACTURER, 0x0502, 0x02000000)
 DATA = "zbee_aps.cluster == 0x0019 && zbee_aps.type == 0"
 OTA = "zbee_zcl_general.ota"
 BLOCK_RESPONSE = f"{OTA}.cmd.srv_tx.id == 0x05"
+
+
+PACED = """
+[[firmware]]
+device = "ihd"
+version = "02000000"
+octets = 900
+after_min = 1
+activate_after_min = 4
+[[home]]
+[[home.device]]
+kind = "hub"
+firmware_block = 32
+firmware_block_ms = 250
+[[home.device]]
+kind = "ihd"
+at = [2, 2]
+"""
 
 
 class Update(NamedTuple):
@@ -100,3 +121,27 @@ def test_versions_sizes_and_times_are_ours(update: Update) -> None:
     after = update.ask(f"{OTA}.cmd.srv_rx.id == 0x01", f"{OTA}.file.version")[-1]
     assert int(after[0], 0) == FILE.version
     assert len(update.ask(f"{OTA}.cmd.srv_tx.id == 0x07", f"{OTA}.upgrade_time")) >= 2
+
+
+def test_increments_are_of_the_size_and_pace_that_the_hub_was_told_and_the_word_comes_apart(tmp_path: Path) -> None:
+    """What the head end handed in: no block is larger or earlier, and "not yet" stands until the activation was ordered."""
+    run = Run(loads(PACED), start_ns=START)
+    ordered: list[int] = []
+    run.log.subscribe(lambda now, who, kind, data: ordered.append(now // S), ["hub.image-activated"])
+    with Capture(tmp_path / "home.pcapng", run.kernel, "test"):
+        run.run(for_=6 * MIN)
+    keys.write(tmp_path / "zigbee_pc_keys", run.zigbee_keys())
+    paced = Update(tmp_path, b"", 0)
+    blocks = paced.ask(f"{BLOCK_RESPONSE} && {OTA}.status == 0", "frame.time_epoch", f"{OTA}.data_size")
+    sizes = [int(size, 0) for _, size in blocks]
+    assert set(sizes[:-1]) == {32}
+    times = [float(time) for time, _ in blocks]
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.249
+    waits = paced.ask(f"{BLOCK_RESPONSE} && {OTA}.status == 0x97", f"{OTA}.request_time")
+    assert len(waits) == 1  # the period, its last field, tshark does not read here
+    asked = paced.ask(f"{OTA}.cmd.srv_rx.id == 0x03", f"{OTA}.min_block_period")
+    assert [row[0] for row in asked[:2]] == ["", ""]
+    assert {int(row[0], 0) for row in asked[2:]} == {250}
+    words = paced.ask(f"{OTA}.cmd.srv_tx.id == 0x07", "frame.time_epoch", f"{OTA}.current_time", f"{OTA}.upgrade_time")
+    assert [upgrade for _, _, upgrade in words] == [str(NOT_YET), words[1][1]]
+    assert ordered[0] <= float(words[1][0]) - START // S < ordered[0] + 2
