@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from devices.gsme.config import Config
 from devices.gsme.firmware import Firmware
+from devices.gsme.minimal import Minimal
 
-__all__ = ["Config", "Firmware"]
+__all__ = ["Config", "Firmware", "Minimal"]

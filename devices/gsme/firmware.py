@@ -11,7 +11,7 @@ whom it belongs to `identity`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -50,7 +50,7 @@ from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
 from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType, TrustCentreReplaced
-from protocols.zigbee.zcl.endpoint import Request
+from protocols.zigbee.zcl.endpoint import Endpoint, Request
 
 S = 1_000_000_000
 DAY = 86_400 * S
@@ -98,8 +98,11 @@ class Firmware(firmware.Firmware):
         self.rates: Rates
         self.valve: Valve
         self.payments: Payments | None = None
+        self.notified: Sequence[notified.Row] = notified.ROWS
+        """What it does about its mirror's flags."""
 
-    def boot(self, why: Reset) -> None:
+    def _begin(self) -> Battery:
+        """Network, clock, register; the battery."""
         board, config = self.board, self.config
         self._booted = self.now
         self._life: int
@@ -126,7 +129,12 @@ class Firmware(firmware.Firmware):
         self.clock = NetworkClock(self.han)
         self.radio_time = RadioTime(self.han, radio)
         self.register = Register(self, config.start_litres, config.kwh_a_year)
-        battery = Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
+        self.alarm = PhysicalAlarm(board, self._face)
+        return Battery(config.cell, lambda: self.life, lambda: self.radio_time.total)
+
+    def boot(self, why: Reset) -> None:
+        board, config = self.board, self.config
+        battery = self._begin()
         self.rates = Rates(self.han, self.clock, config, self.register, self._read)
         endpoint = zcl.endpoint(config, self.rates, self.register, battery, running_version(board))
         if not config.fed_by_hub:
@@ -141,25 +149,15 @@ class Firmware(firmware.Firmware):
         self.update = Update(self.han, endpoint, config.credentials, self._read)
         if config.sub_ghz:
             Silence(self.han, endpoint)
-        self.alarm = PhysicalAlarm(board, self._face)
         self.events = EventRecorder(self, endpoint, self.han, EventSettings(self, endpoint, _EVENTS))
         self.events.on_seen = self.alarm.happened
         self.clock.happened = self._clock_happened
-        self.han.add(endpoint)
+        self._serve(endpoint)
         if config.end_to_end_key:
             from devices.parts.sealed_endpoint import SealedEndpoint  # few meters have it
 
             self.sealed = self.han.add(SealedEndpoint(board, endpoint, config.end_to_end_key))
-        metering = endpoint.server(Metering)
-        metering.on(Metering.MirrorReportAttributeResponse, self._told)
-        metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
-        self.han.on(Left, lambda left: None if left.rejoin else self._left())
-        self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
         self.han.on(Joined, lambda joined: self.messages.rejoined())
-        self.log = ProfileLog(board.nvm)
-        self._commands = Commands(self, metering, self.log, self._read)
-        self.valve = Valve(self, self.register, self._read, self._acknowledge)
-        self.valve.serve(metering)
         self.valve.happened = self.events.happened
         self._battery = battery
         self._battery_low = battery.low
@@ -168,7 +166,23 @@ class Firmware(firmware.Firmware):
         self.specification = Specification(board, config.version)
         self.specification.limit_endpoint(endpoint)
         self.payments = Payments(self, endpoint)
-        board.buttons.on_press = self._pressed
+        self._start()
+
+    def _serve(self, endpoint: Endpoint) -> None:
+        """The endpoint with mirror, logs and valve."""
+        self.han.add(endpoint)
+        metering = endpoint.server(Metering)
+        metering.on(Metering.MirrorReportAttributeResponse, self._told)
+        metering.on(Metering.MirrorRemoved, lambda command, request: self._forget_mirror())
+        self.han.on(Left, lambda left: None if left.rejoin else self._left())
+        self.han.on(TrustCentreReplaced, lambda replaced: self._forget_mirror())
+        self.log = ProfileLog(self.board.nvm)
+        self._commands = Commands(self, metering, self.log, self._read)
+        self.valve = Valve(self, self.register, self._read, self._acknowledge)
+        self.valve.serve(metering)
+
+    def _start(self) -> None:
+        self.board.buttons.on_press = self._pressed
         self.every(HALF_HOUR, self._half_hour, align=True)
         self._read()
         self.spawn(self._live())
@@ -217,12 +231,16 @@ class Firmware(firmware.Firmware):
             self.board.log("gsme.set-broken", {"reason": str(reason)})
             return False
         if taken and not self.config.foreign:
-            await self.rates.fetch()
-            await self.messages.wake()
-            await self.update.go_on()
-            self._look_at_battery()
-            await self.events.tell()
+            await self._after_set()
         return taken
+
+    async def _after_set(self) -> None:
+        """The mirror has what the meter knows."""
+        await self.rates.fetch()
+        await self.messages.wake()
+        await self.update.go_on()
+        self._look_at_battery()
+        await self.events.tell()
 
     def _clock_happened(self, event: int) -> None:
         self.events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
@@ -317,4 +335,4 @@ class Firmware(firmware.Firmware):
         """The mirror has a complete set; its flags say what waits."""
         self._answered.set()
         if any(command.notification_flags):
-            self.spawn(notified.act(self, command.notification_flags))
+            self.spawn(notified.act(self, command.notification_flags, self.notified))

@@ -70,9 +70,9 @@ class Row(NamedTuple):
     act: Callable[[Firmware, int], Awaitable[object]]
 
 
-async def act(meter: Firmware, words: Sequence[int]) -> None:
-    """Do what the flags in these words ask for."""
-    for row in ROWS:
+async def act(meter: Firmware, words: Sequence[int], rows: Sequence[Row]) -> None:
+    """Do what the flags in these words ask for, as far as these rows do."""
+    for row in rows:
         word = WORD[type(row.flags)]
         flags = words[word] & row.flags if word < len(words) else 0
         if flags:
@@ -167,3 +167,6 @@ ROWS: Final = (
     Row(AWAKE, _stay_awake),
     Row(Functional.CHANNEL_CHANGE_PENDING, _follow),
 )
+_MINIMAL: Final = Functional.TIME_SYNC | Functional.NETWORK_KEY_ACTIVE | Functional.CBKE_UPDATE_REQUEST | FETCHED | SUPPLY | PUSH
+MINIMAL: Final = tuple(row for row in ROWS if isinstance(row.flags, Functional) and row.flags & (_MINIMAL | AWAKE))
+"""Of a meter that is a counter with radio and valve."""

@@ -19,7 +19,7 @@ from protocols.zigbee.clusters.metering import DeviceType, Metering, Status, Uni
 from protocols.zigbee.clusters.mirror import ReportingStatus
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.clusters.time import Time, seconds
-from protocols.zigbee.zcl.cluster import Attribute, Cluster
+from protocols.zigbee.zcl.cluster import SERVER, Attribute, Cluster
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 ENDPOINT = 1
@@ -115,13 +115,7 @@ def endpoint(config: Config, rates: Rates, register: Register, battery: Battery,
     `version`: of the firmware, which GB keeps where a meter's identifier is.
     """
     made = Endpoint(ENDPOINT, DEVICE)
-    made.serve(Basic, {
-        Basic.zcl_version: 8,
-        Basic.hardware_version: 1,
-        Basic.manufacturer_name: config.manufacturer,
-        Basic.model_identifier: config.model,
-        Basic.power_source: ON_A_WIRE if config.fed_by_hub else ON_BATTERY,
-    })  # fmt: skip
+    made.serve(Basic, _basic(config))
     books = Books(rates, register)
     made.serve(Prepayment, ACCOUNT | books.history(_COSTS, books.cost))
     made.serve(Metering, _metering(config, rates, books, register, battery, version) | books.history(_PERIODS, books.watt_hours))
@@ -132,12 +126,40 @@ def endpoint(config: Config, rates: Rates, register: Register, battery: Battery,
 
 def reported(made: Endpoint) -> list[tuple[type[Cluster], list[Attribute[object]]]]:
     """The set, a cluster at a time: GB's list, the time of the reading besides, and last of all that it is complete."""
-    return [(Basic, _BASIC), (Prepayment, _held(made, Prepayment, _PREPAYMENT)), (Metering, _held(made, Metering, _METERING))]
+    wanted: tuple[tuple[type[Cluster], Sequence[Attribute[object]]], ...]
+    wanted = (Basic, _BASIC), (Prepayment, _PREPAYMENT), (Metering, _METERING)
+    return [(cluster, _held(made, cluster, rows)) for cluster, rows in wanted if (cluster.id, SERVER) in made.instances]
 
 
 def _held(made: Endpoint, cluster: type[Cluster], wanted: Iterable[Attribute[object]]) -> list[Attribute[object]]:
     instance = made.server(cluster)
     return [attribute for attribute in wanted if attribute in instance]
+
+
+def minimal(config: Config, register: Register, battery: Battery) -> Endpoint:
+    """The endpoint of a counter with radio and valve: what it is, and its reading."""
+    made = Endpoint(ENDPOINT, DEVICE)
+    made.serve(Basic, _basic(config))
+    made.serve(Metering, {
+        Metering.current_summation_delivered: lambda: register.reading.litres,
+        Metering.reading_snapshot_time: lambda: None if register.reading.at is None else seconds(register.reading.at),
+        **_powered(config, battery),
+        **_FORMATTED,
+        Metering.attribute_reporting_status: ReportingStatus.COMPLETE,
+    })  # fmt: skip
+    made.use(Metering)
+    made.use(Time)
+    return made
+
+
+def _basic(config: Config) -> Values:
+    return {
+        Basic.zcl_version: 8,
+        Basic.hardware_version: 1,
+        Basic.manufacturer_name: config.manufacturer,
+        Basic.model_identifier: config.model,
+        Basic.power_source: ON_A_WIRE if config.fed_by_hub else ON_BATTERY,
+    }
 
 
 def _metering(config: Config, rates: Rates, books: Books, register: Register, battery: Battery, version: int) -> Values:
@@ -149,17 +171,22 @@ def _metering(config: Config, rates: Rates, books: Books, register: Register, ba
         **_powered(config, battery),
         Metering.current_meter_id: f"{version:08X}".encode(),
         Metering.meter_serial_number: config.serial_number,
-        Metering.unit_of_measure: Unit.CUBIC_METRES,
-        Metering.multiplier: 1,
-        Metering.divisor: 1000,
-        Metering.summation_formatting: FORMAT,
-        Metering.metering_device_type: DeviceType.GAS,
+        **_FORMATTED,
         Metering.bill_to_date_delivered: books.bill,
         Metering.bill_delivered_trailing_digit: MONEY_DIGITS << 4,
         Metering.alternative_unit_of_measure: Unit.KILOWATT_HOURS,
         Metering.alternative_consumption_formatting: FORMAT,
         Metering.attribute_reporting_status: ReportingStatus.COMPLETE,
     }
+
+
+_FORMATTED: Values = {
+    Metering.unit_of_measure: Unit.CUBIC_METRES,
+    Metering.multiplier: 1,
+    Metering.divisor: 1000,
+    Metering.summation_formatting: FORMAT,
+    Metering.metering_device_type: DeviceType.GAS,
+}
 
 
 def _powered(config: Config, battery: Battery) -> Values:

@@ -249,9 +249,13 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
     version: Version = LATEST
     """Of its specification on the day it was put in, which it keeps for life."""
+    minimal: bool = False
+    """It is a pulse counter with data logger, radio and valve: without prices, account, history, messages and new firmware."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.minimal and (self.end_to_end or self.band == "sub-ghz" or self.version != LATEST):
+            raise ValueError("`minimal` goes with none of `end_to_end`, `band` and `version`: such a meter has nothing of them")
         if self.band == "sub-ghz" and not has(self.version, SUB_GHZ):
             raise ValueError(f"a meter of version {self.version} has no radio below 1 GHz: that came with {SUB_GHZ}")
 

@@ -382,6 +382,11 @@ def _repeater(parts: Parts) -> repeater.Config:
     )
 
 
+def _gsme_of(parts: Parts) -> type[gsme.Firmware]:
+    assert isinstance(parts.device, device_config.Gsme)
+    return gsme.Minimal if parts.device.minimal else gsme.Firmware
+
+
 def _gsme(parts: Parts) -> gsme.Config:
     device = parts.device
     assert isinstance(device, device_config.Gsme)
@@ -459,7 +464,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         lambda p: partial(hubfw.load, config=hub_config(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
     ),
     "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
-    "gsme": Kind(lambda p: partial(gsme.Firmware, config=_gsme(p)), _gas_supply, bank=METER_FLASH, buttons=("valve",)),
+    "gsme": Kind(lambda p: partial(_gsme_of(p), config=_gsme(p)), _gas_supply, bank=METER_FLASH, buttons=("valve",)),
     "prepay-gas": Kind(
         lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
         buttons=("emergency", "wake", *"0123456789", "ok"),
