@@ -124,13 +124,14 @@ class Company:
     async def _carry_out(self, user: str, request: Request, entry: Entry) -> object:
         self._pass(REQUESTS, KEYS, "credential")
         self._pass(REQUESTS, WAN, request.service)
+        host = self.estate.host(entry)
         if request.service == "read":
             sap = await self.head_end.find(entry.name, user)
-            client = self.keys.client("read", entry.hub, sap)
-            return await self.head_end.ask_as(client, entry.hub, lambda asking: register(asking, request.item), requester=user)
+            client = self.keys.client("read", host, sap)
+            return await self.head_end.ask_as(client, host, lambda asking: register(asking, request.item), requester=user)
         identity = self.head_end.identity(entry.name)
         question = Pairing(entry.eui64, identity.install_code, entry.kind) if request.service == "pair" else Unpairing(entry.eui64)
-        return await self.head_end.ask_as(self.keys.client(request.service, entry.hub), entry.hub, question, requester=user)
+        return await self.head_end.ask_as(self.keys.client(request.service, host), host, question, requester=user)
 
     def _hint(self, request: Request, entry: Entry | None) -> str:
         return self.estate.nearest(request.device) if entry is None else ""

@@ -19,13 +19,12 @@ from tools.headend.notices import DeviceLogChanged
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """One device. `hub`: the host at which it is reached. `name`: in full."""
+    """One device. `name`: in full."""
 
     name: str
     kind: str
     eui64: int
     premises: str
-    hub: str
     supplier: str | None
     version: str | None
     """Of its specification, for a meter that has one."""
@@ -36,10 +35,9 @@ class Estate:
     """All devices that the WAN reaches."""
 
     def __init__(self, homes: Mapping[str, Home]) -> None:
+        self._homes = homes
         self._entries: dict[str, Entry] = {}
-        self._premises: dict[bytes, str] = {}
         for home in homes.values():
-            self._premises |= {device_name(identity.eui64): home.name for identity in home.identities.values()}
             for label, device in home.declared.items():
                 own_way = isinstance(device, WanGas)
                 if home.foreign and not own_way:
@@ -50,7 +48,6 @@ class Estate:
                     kind=device.kind,
                     eui64=home.identities[label].eui64,
                     premises=home.name,
-                    hub=home.identities[label].node if own_way else home.hub.name,
                     supplier=device.supplier,
                     version=getattr(device, "version", None),
                     in_service=own_way or device.kind == "hub",
@@ -61,16 +58,24 @@ class Estate:
 
     def find(self, device: str) -> Entry | None:
         """By name, in full or where there is one home by label."""
-        only = list(dict.fromkeys(self._premises.values()))
+        only = list(self._homes)
         return self._entries.get(device) or (self._entries.get(f"{only[0]}/{device}") if len(only) == 1 else None)
+
+    def host(self, entry: Entry) -> str:
+        """Where it is reached now: its hub's host, which may be another one than it was, or its own."""
+        home = self._homes[entry.premises]
+        return entry.name if entry.kind == "wan-gas" else home.hub.name
 
     def nearest(self, device: str) -> str:
         """A hint for a name that is not there."""
         return suggest(device, self._entries)
 
     def premises(self, hub: bytes) -> str | None:
-        """By the hub's logical device name."""
-        return self._premises.get(hub)
+        """By the logical device name of a hub, one that came later too, or of a meter that calls."""
+        for home in self._homes.values():
+            if any(device_name(identity.eui64) == hub for identity in home.identities.values()):
+                return home.name
+        return None
 
     def at(self, premises: str) -> list[Entry]:
         """The devices of premises."""

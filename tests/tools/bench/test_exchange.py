@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def test_an_exchange_that_nobody_can_order_is_told_and_nothing_is_touched() -> N
     assert run.exchanges["home1"].outcome.startswith("failed: ")
     assert (run.hub, record.new) == (old, "")
     assert not isinstance(old.firmware, Retired)
+
+
+def test_who_reads_on_schedule_reads_on_through_the_new_hub() -> None:
+    """The central company looks up where a device is reached when it asks; its device estate follows the new hub's log."""
+    read = '[[read]]\nrequester = "volt"\ndevice = "esme"\nfirst_min = 5\nevery_min = 20\n'
+    run, told = Run(loads(read + SMALL)), list[Mapping[str, object]]()
+    run.log.subscribe(lambda now, who, kind, data: told.append(data) if isinstance(data, Mapping) else None, ["headend.read"])
+    run.run_until(HOUR)
+    assert run.exchanges["home1"].outcome == "complete"
+    assert len(told) == 3
+    assert not [each for each in told if "failure" in each]
+    assert run.central.estate.find("esme") in [entry for entry in run.central.estate if entry.in_service]
 
 
 def test_what_is_published_later_goes_to_the_hub_that_is_there_then() -> None:
