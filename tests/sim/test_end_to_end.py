@@ -11,7 +11,7 @@ from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.end_to_end import ENDPOINT, HEAD_END, Seal, Way
 from protocols.zigbee.gateway import Packet
-from tools.bench.home import shared_key
+from tools.bench.meters import shared_key
 from tools.headend.head_end import NoAnswer
 from tools.headend.smart_energy import PROFILE, SOURCE, GatewayLine, Refused, SmartEnergy
 

@@ -21,7 +21,7 @@ from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.feed import Feed
 from devices.runtime.firmware import Firmware
 from devices.runtime.flash import KIB, Flash
-from devices.runtime.kernel import HOUR, MIN, MS, Kernel, S
+from devices.runtime.kernel import HOUR, MS, Kernel, S
 from devices.runtime.net import Net
 from devices.runtime.radio import Radio
 from devices.runtime.rtc import Rtc
@@ -30,15 +30,14 @@ from protocols.zigbee.clusters.demand_response import DeviceClass
 from protocols.zigbee.clusters.tunneling import GB_HRGP
 from protocols.zigbee.end_to_end import Seal, Sender
 from protocols.zigbee.key_establishment.certificates import SUITES, Credentials
-from protocols.zigbee.sub_ghz.channels import CHANNELS
-from tools.bench import config, device_config, installation, plant, prepay, safe_wire, tails
-from tools.bench.hub_settings import engineer_password, flag, hub_config, slotted, wired
-from tools.bench.identity import GPF, Identity, authority, derive, identify
+from tools.bench import config, device_config, installation, prepay, safe_wire, tails
+from tools.bench.hub_settings import engineer_password, hub_config, slotted
+from tools.bench.identity import Identity, authority, identify
 from tools.bench.medium import medium
+from tools.bench.meters import electricity, gas, network_of, shared_key
 from tools.bench.plant import shine
 from tools.bench.profile import PROFILES
 from tools.bench.publications import schedule
-from tools.bench.variant import auxiliary
 from tools.bench.visit import Visit
 from tools.bench.wire import Lead
 from tools.errors import BadInput
@@ -58,7 +57,6 @@ SMALL_FLASH = 128 * KIB
 SUB_GHZ = ".sub-ghz"
 """What the radio of a hub below 1 GHz is called, behind the hub's name."""
 MBUS = ("mbus-gas", "mbus-heat")
-EVERY_SUB_GHZ = tuple((page, channel) for page in (28, 29, 30) for channel in CHANNELS[page])
 
 
 def network(kernel: Kernel, wan: config.Wan) -> Net:
@@ -331,55 +329,12 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
     return lambda parts: Battery(parts.home.kernel, inserted=inserted and parts.home.mains.live)
 
 
-def _network(home: Home) -> int | None:
-    """The extended PAN id printed on the home's hub; None: any network will do."""
-    return None if home.foreign else home.identities[home.of_kind("hub")[0]].eui64 ^ GPF
-
-
-def shared_key(home: Home, label: str) -> bytes:
-    """What a device and the head end share, and the hub is not told."""
-    return derive(home.kernel.seed, f"{home.name}/{label}", "end to end", 16)
-
-
-def _sealed_under(parts: Parts) -> bytes:
-    device = parts.device
-    sealed = isinstance(device, device_config.Esme | device_config.Gsme) and device.end_to_end
-    return shared_key(parts.home, device.label) if sealed else b""
-
-
-def _esme(parts: Parts) -> esme.Config:
-    device = parts.device
-    assert isinstance(device, device_config.Esme)
-    return esme.Config(
-        install_code=parts.identity.install_code,
-        extended_pan_id=_network(parts.home),
-        credentials=parts.credentials,
-        lls_password=parts.password,
-        supplier_secret=parts.home.bench.access.secret_of(parts.device.supplier),
-        lab=parts.home.bench.access.lab,
-        interface="wired" if wired(parts.device) else "han",
-        flag=flag(parts.device),
-        end_to_end_key=_sealed_under(parts),
-        tunnel_protocol=parts.home.profile.tunnel_protocol,
-        remote_close=parts.home.profile.remote_close,
-        **plant.registers(device),
-        version=device.version,
-        neutral_detection=device.neutral_detection,
-        rates=device.rates,
-        elements=device.elements,
-        phases=device.phases,
-        **auxiliary(parts.home, device),
-        offset=None if device.offset_s is None else (device.offset_s, device.offset_style == "either-side"),
-        foreign=parts.home.foreign,
-        default_link_key=parts.home.default_link_key,
-    )
-
-
 def _repeater(parts: Parts) -> repeater.Config:
     home = parts.home
     return repeater.Config(
-        parts.identity.install_code, _network(home), parts.credentials, foreign=home.foreign, default_link_key=home.default_link_key
-    )
+        parts.identity.install_code, network_of(home), parts.credentials,
+        foreign=home.foreign, default_link_key=home.default_link_key,
+    )  # fmt: skip
 
 
 def _gsme_of(parts: Parts) -> type[gsme.Firmware]:
@@ -387,30 +342,12 @@ def _gsme_of(parts: Parts) -> type[gsme.Firmware]:
     return gsme.Minimal if parts.device.minimal else gsme.Firmware
 
 
-def _gsme(parts: Parts) -> gsme.Config:
-    device = parts.device
-    assert isinstance(device, device_config.Gsme)
-    return gsme.Config(
-        parts.identity.install_code,
-        _network(parts.home),
-        parts.credentials,
-        foreign=parts.home.foreign,
-        default_link_key=parts.home.default_link_key,
-        sub_ghz=EVERY_SUB_GHZ if device.band == "sub-ghz" else (),
-        version=device.version,
-        fed_by_hub=device.power != "battery",
-        end_to_end_key=_sealed_under(parts),
-        utrn_secret=parts.identity.key("utrn"),
-        wake_period=device.wake_minutes * MIN,
-    )
-
-
 def _load_controller(parts: Parts) -> load_controller.Config:
     device = parts.device
     assert isinstance(device, device_config.LoadController)
     return load_controller.Config(
         parts.identity.install_code,
-        _network(parts.home),
+        network_of(parts.home),
         parts.credentials,
         appliance=DeviceClass[device.appliance.upper().replace("-", "_")],
         watts=device.watts,
@@ -422,7 +359,7 @@ def _load_controller(parts: Parts) -> load_controller.Config:
 def _cad(parts: Parts) -> cad.Config:
     home, device = parts.home, parts.device
     consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
-    network = home.identities[home.of_kind("consumer-module")[0]].eui64 if consumers else _network(home)
+    network = home.identities[home.of_kind("consumer-module")[0]].eui64 if consumers else network_of(home)
     return cad.Config(parts.identity.install_code, network, parts.credentials, in_hub=consumers)
 
 
@@ -434,7 +371,7 @@ def _consumers() -> ModuleType:
 
 def _ppmid(parts: Parts) -> ppmid.Config:
     messages = parts.home.profile.tunnel_protocol == GB_HRGP
-    return ppmid.Config(parts.identity.install_code, _network(parts.home), parts.credentials, messages=messages)
+    return ppmid.Config(parts.identity.install_code, network_of(parts.home), parts.credentials, messages=messages)
 
 
 def _mbus_gas(parts: Parts) -> Callable[[Board], Firmware]:
@@ -453,7 +390,7 @@ def _hht(parts: Parts) -> hht.Config:
     credentials = () if parts.home.foreign else parts.credentials
     return hht.Config(
         install_code=parts.identity.install_code,
-        network=_network(parts.home),
+        network=network_of(parts.home),
         credentials=credentials,
         password=engineer_password(parts.home),
     )
@@ -463,17 +400,17 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "hub": Kind(
         lambda p: partial(hubfw.load, config=hub_config(p)), _reserve, wan=True, buttons=(*"0123456789", "ok", "clear", "emergency")
     ),
-    "esme": Kind(lambda p: partial(esme.Firmware, config=_esme(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
-    "gsme": Kind(lambda p: partial(_gsme_of(p), config=_gsme(p)), _gas_supply, bank=METER_FLASH, buttons=("valve",)),
+    "esme": Kind(lambda p: partial(esme.Firmware, config=electricity(p)), _reserve, bank=METER_FLASH, buttons=("a", "b")),
+    "gsme": Kind(lambda p: partial(_gsme_of(p), config=gas(p)), _gas_supply, bank=METER_FLASH, buttons=("valve",)),
     "prepay-gas": Kind(
-        lambda p: prepay.meter(p, _network(p.home)), _cell(True), bank=METER_FLASH,
+        lambda p: prepay.meter(p, network_of(p.home)), _cell(True), bank=METER_FLASH,
         buttons=("emergency", "wake", *"0123456789", "ok"),
     ),
     "mbus-heat": Kind(_mbus_gas, _cell(True), radio=False),
     "mbus-gas": Kind(_mbus_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "wan-gas": Kind(_wan_gas, _cell(True), bank=METER_FLASH, buttons=("valve",), radio=False),
     "ihd": Kind(
-        lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, _network(p.home), p.credentials)),
+        lambda p: partial(ihd.Firmware, config=ihd.Config(p.identity.install_code, network_of(p.home), p.credentials)),
         _mains(0),
         buttons=("ok", "no", "now"),
     ),
