@@ -75,5 +75,7 @@ class Config:
     """Meter point administration number: the site."""
     manufacturer: str = "meterbench"
     model: str = "ESME"
+    accuracy: Literal["1", "2", "A", "B", "C"] = "2"
+    """Class of its active energy: 1 and 2 of BS EN 62053-21, which payment meters have (62055-31), or A to C of BS EN 50470-3."""
     version: Version = LATEST
     """Of its specification, in force when it is installed."""

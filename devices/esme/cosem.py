@@ -132,6 +132,7 @@ def _identity(board: Board, config: Config) -> list[cosem.Data]:
             ("0-0:96.1.1", f"{board.eui64:016X}".encode()),
             ("0-0:96.1.2", variant.letter(config)),
             ("0-0:96.1.4", config.model.encode().ljust(8)[:8]),
+            ("0-0:96.1.8", config.accuracy.encode()),
             ("0-0:96.1.6", MAKER.ljust(4)),
             ("0-0:94.44.34.11", config.mpan),
         )

@@ -47,6 +47,8 @@ WATT_HOURS: Final = 3
 """commodity_scale of prices for kilowatt-hours."""
 ENERGY: Final = (3, Obis("1-0:1.8.0"), 2)
 SECONDARY_ENERGY: Final = (3, Obis("1-20:1.8.0"), 2)
+PAYMENT_CLASSES: Final = ("1", "2")
+"""Accuracy classes of payment meters (BS EN 62055-31)."""
 _TAKEN: Final = "payment/wh"
 _CLOCK: Final = Obis("0-0:1.0.0")
 _WRITABLE: Final = {"account_mode_and_status": Access.READ_WRITE}
@@ -67,10 +69,15 @@ class Prepayment(Prepaid):
         own = charges(self._collect, (scaling, ENERGY, [(b"", config.tariff.price)]), second)
         super().__init__(board, meter.switch, own, (TARIFF, SECONDARY), device.find)
         following = account(
-            NEXT_ACCOUNT, AccountStatus.NEW, access=_WRITABLE, on={"activate_account": lambda argument: self._follow(following)}
-        )
+            NEXT_ACCOUNT, AccountStatus.NEW, access=_WRITABLE,
+            on={
+                "activate_account": lambda argument: self._follow(following),
+                "account_mode_and_status": lambda value: self.admit(value.value[0].value),
+            },
+        )  # fmt: skip
         following.watch(lambda thing, member: self._renew(following, member))
         keep(board.nvm, following, *(following.attributes[number] for number in (2, 11, 13)))
+        self.may_be_prepaid = config.accuracy in PAYMENT_CLASSES
         now, *others = self.objects
         for thing in (now, following, *others, self.gateway, *self._to_come(board)):
             device.add(thing)

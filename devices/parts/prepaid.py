@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from protocols.dlms import cosem
-from protocols.dlms.cosem import Access, InterfaceClass, date_time
+from protocols.dlms.cosem import Access, AccessError, InterfaceClass, date_time
 from protocols.dlms.cosem.account import AccountStatus, CurrencyUnit, PaymentMode
 from protocols.dlms.cosem.charge import NO_COMMODITY, ChargeType
 from protocols.dlms.cosem.credit import CreditType
@@ -21,6 +21,7 @@ from protocols.dlms.cosem.payment import Payment
 from protocols.dlms.cosem.token import Judgement, TokenStatus
 from protocols.dlms.cosem.types import Plain
 from protocols.dlms.obis import Obis
+from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters.prepayment import TopUpResult
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Prepaid:
         self.consumed = tuple(consumed)
         self.judge: Callable[[bytes], Judgement] = refuse
         """What a token is worth, for who can tell."""
+        self.may_be_prepaid = True
         self.why: TopUpResult | None = None
         """What the last top-up's refusal is called, where its status does not say it."""
         self.kept_with: Callable[[], dict[str, object]] = dict
@@ -132,6 +134,11 @@ class Prepaid:
     def prepaid(self) -> bool:
         """Whether it is in prepayment mode."""
         return self.payment.account.mode == PaymentMode.PREPAYMENT
+
+    def admit(self, mode: int) -> None:
+        """Raises AccessError for prepayment where the meter may not be a payment meter."""
+        if mode == PaymentMode.PREPAYMENT and not self.may_be_prepaid:
+            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "its accuracy class is no payment meter's")
 
     @property
     def disabled(self) -> bool:

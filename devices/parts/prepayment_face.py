@@ -285,12 +285,13 @@ class PrepaymentFace:
             self._board.nvm.put({_PENDING: {**pending, name: command.build()}, _LAST: self._last})
             self._timer.arm()
             return self._payment_mode() if isinstance(command, Prepayment.ChangePaymentMode) else Status.SUCCESS
-        status = self._carry_out(command)
-        if status is Status.SUCCESS:
-            self._last[name] = issuer
-            self._board.nvm.put({_LAST: self._last})
-            if isinstance(command, Prepayment.ChangePaymentMode):
-                return self._payment_mode()
+        with self._board.nvm.together():  # it is done and known, or neither, so that whoever says it again is right to
+            status = self._carry_out(command)
+            if status is Status.SUCCESS:
+                self._last[name] = issuer
+                self._board.nvm.put({_LAST: self._last})
+        if status is Status.SUCCESS and isinstance(command, Prepayment.ChangePaymentMode):
+            return self._payment_mode()
         return status
 
     def _next(self) -> int | None:
@@ -306,8 +307,9 @@ class PrepaymentFace:
             if getattr(command, _DATED[type(command)]) <= self._now():
                 pending = dict(self._board.nvm.get(_PENDING, {}))
                 del pending[type(command).__name__]
-                self._board.nvm.put({_PENDING: pending})
-                self._carry_out(command)
+                with self._board.nvm.together():
+                    self._board.nvm.put({_PENDING: pending})
+                    self._carry_out(command)
         self._timer.arm()
 
     def _payment_mode(self) -> Prepayment.ChangePaymentModeResponse:
@@ -341,6 +343,7 @@ class PrepaymentFace:
                 credit.write(10, axdr.i32(_checked(threshold)))
             case Prepayment.ChangePaymentMode(proposed_payment_control_configuration=control, cut_off_value=cut_off):
                 prepaid = bool(control & PaymentControl.PREPAYMENT)
+                account.admit(PaymentMode.PREPAYMENT if prepaid else PaymentMode.CREDIT)
                 account.credit(BALANCE).limit = signed(cut_off)
                 account.payment.account.credit_charge_configuration = configuration(account.consumed, prepaid=prepaid)
                 mode = PaymentMode.PREPAYMENT if prepaid else PaymentMode.CREDIT

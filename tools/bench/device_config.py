@@ -226,6 +226,8 @@ class Esme(AnyDevice, frozen=True, kw_only=True, tag="esme"):
     """Its rates and auxiliary switches are switched up to so many seconds later than the calendar says; at once unless said."""
     offset_style: Literal["later", "either-side"] = "later"
     """Only later, or as much earlier, too, as radio teleswitches were."""
+    accuracy: Literal["1", "2", "A", "B", "C"] = "2"
+    """Class of its energy: meters of class 1 and 2 may be payment meters, others stay on credit."""
     elements: Literal[1, 2] = 1
     """Two: the second measures what switched appliances draw."""
     phases: Literal[1, 3] = 1

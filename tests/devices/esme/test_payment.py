@@ -98,6 +98,45 @@ def test_payment_mode_to_come(meter) -> None:
     assert line.get(NEXT, 111, 13).value == NEVER
 
 
+def change(meter, mode: int) -> None:
+    line = meter.manager()
+    line.set(NEXT, 111, 2, axdr.structure(axdr.enum(mode), axdr.enum(1)))
+    line.set(NEXT, 111, 13, axdr.octets(AT_ONCE))
+    meter.run(S)
+
+
+@pytest.mark.req("S-062")
+@pytest.mark.parametrize("accuracy", ["1", "2"])
+def test_a_payment_meter_changes_to_prepayment_and_back(new_meter, accuracy) -> None:
+    meter = new_meter(accuracy=accuracy)
+    assert meter.direct().get("0-0:96.1.8", 1, 2).value == accuracy.encode()
+    for mode, supplied in ((2, False), (1, True)):
+        change(meter, mode)
+        line = meter.manager()
+        assert line.get(ACCOUNT, 111, 2).python == [mode, 2]
+        meter.run(HOUR)
+        line = meter.manager()
+        if supplied:
+            assert line.get(SWITCH, 70, 3).value != 0  # nothing keeps it off any more
+        else:
+            assert line.get(SWITCH, 70, 2).python is False  # there is no credit
+
+
+@pytest.mark.req("S-062")
+@pytest.mark.parametrize("accuracy", ["A", "B", "C"])
+def test_a_meter_of_another_class_stays_on_credit(new_meter, accuracy) -> None:
+    meter = new_meter(accuracy=accuracy)
+    asked = axdr.structure(axdr.enum(2), axdr.enum(1))
+    assert refusal(meter.manager().set, NEXT, 111, 2, asked) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+    line = meter.manager()
+    line.set(NEXT, 111, 2, axdr.structure(axdr.enum(1), axdr.enum(1)))
+    line.set(NEXT, 111, 13, axdr.octets(AT_ONCE))
+    meter.run(HOUR)
+    line = meter.manager()
+    assert line.get(ACCOUNT, 111, 2).python == [1, 2]
+    assert line.get(SWITCH, 70, 2).python is True
+
+
 @pytest.mark.req("S-062", part=True)
 def test_in_prepayment_mode_the_supply_goes_with_the_credit(meter) -> None:
     line = meter.manager()
