@@ -7,6 +7,8 @@ import pytest
 from devices.parts.prepaid import BALANCE
 from devices.runtime.kernel import HOUR, MIN
 from protocols.dlms import axdr
+from protocols.dlms.cosem import AccessError
+from protocols.dlms.xdlms import DataAccessResult
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
@@ -17,6 +19,7 @@ HOME = """
 kind = "hub"
 [[home.device]]
 kind = "esme"
+accuracy = "B"
 at = [0.3, 0]
 [[home.device]]
 kind = "gsme"
@@ -61,6 +64,15 @@ def test_an_electricity_customer_on_credit_sees_what_is_owed_and_what_was_paid(h
     home.run(for_=10 * MIN)
     assert shown(home, 2) == pytest.approx(20 + balance / POUND, abs=0.05)
     assert meter.meter.switch.closed
+
+
+@pytest.mark.req("S-062", part=True)
+def test_a_meter_whose_class_is_no_payment_meters_is_not_made_one(home):
+    account = home.head_end.meter("esme", writes=True)
+    assert account.get("0-0:96.1.8", 1, 2).value == b"B"
+    with pytest.raises(AccessError) as refused:
+        account.set("0-1:19.0.0", 111, 2, axdr.structure(axdr.enum(2), axdr.enum(1)))
+    assert refused.value.result == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
 
 
 @pytest.mark.req("S-069")
