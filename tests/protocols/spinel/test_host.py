@@ -10,7 +10,7 @@ from protocols.core.crc import append_kermit
 from protocols.core.effects import Effect, Send
 from protocols.spinel import rcp
 from protocols.spinel.hdlc_lite import Decoder, encode
-from protocols.spinel.host import ANSWER, WAITING, Confirmed, Found, Heard, Host, Measured, Refused, Scanned, Tuning
+from protocols.spinel.host import ANSWER, WAITING, Confirmed, Found, Heard, Host, Identified, Measured, Refused, Scanned, Tuning
 from protocols.spinel.message import Command, Message, Property, Status, pack
 
 TUNING = Tuning(channel=15, pan_id=0x1A62, short=0x1001, eui64=0x00DB1234567890A1, rx_on_when_idle=True)
@@ -30,6 +30,32 @@ def answer(message: Message, name: Property | None = None, value: bytes | None =
 
 
 RESET = encode(Message(0, Command.PROPERTY_IS, Property.LAST_STATUS, pack(Status.RESET_SOFTWARE)).build())
+
+
+def test_it_asks_who_the_co_processor_is_where_that_is_wanted() -> None:
+    host, theirs = Host(identify=True), rcp.Rcp(0x0123456789ABCDEF)
+    waiting, told = list(host.start(0)), []
+    for _ in range(20):
+        effects, waiting = waiting, []
+        for effect in effects:
+            if isinstance(effect, Send):
+                for answered in theirs.feed(effect.data):
+                    if isinstance(answered, Send):
+                        waiting += host.feed(answered.data, 0)
+            else:
+                told.append(effect)
+    assert told == [Identified(rcp.VERSION, 0x0123456789ABCDEF)]
+    assert host.ready
+
+
+def test_one_that_does_not_say_who_it_is_is_set_up_all_the_same() -> None:
+    host = Host(identify=True)
+    host.configure(TUNING, 0)
+    (version,) = said(host.feed(RESET, 0))
+    assert (version.command, version.property) == (Command.PROPERTY_GET, Property.NCP_VERSION)
+    (address,) = said(host.feed(answer(version, Property.LAST_STATUS, pack(Status.PROPERTY_NOT_FOUND)), 0))
+    (first,) = said(host.feed(answer(address, value=b"short"), 0))
+    assert first.property == Property.PHY_ENABLED
 
 
 class Line:
