@@ -120,12 +120,12 @@ class Intake:
         if head is None:
             self._board.nvm.put(self._state())
             return
+        self._board.log("hub.image-activated", {"file": self._names.decode()})
         if _own(head.file):
             self._images.empty([self._place], {**self._state(), VERSION: head.file_version})
             self._board.scope.after(RESTART_AFTER, self._restart)
         else:
             self._images.release(self._place, self._state())
-        self._board.log("hub.image-activated", {"file": self._names.decode()})
 
     @property
     def _there(self) -> bool:
