@@ -13,6 +13,7 @@ import hubfw
 from devices import gsme, ihd
 from devices.gsme import zcl
 from devices.hht.carrier import CARRIED
+from devices.parts.ota import FIRST_VERSION, MANUFACTURER, running_version
 from devices.parts.sealed_backup import SealedBackup
 from devices.runtime.kernel import MIN, S
 from protocols.core.errors import RemoteProtocolError
@@ -23,6 +24,7 @@ from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
 from tests.compliance.capture import Capture, OnAir
 from tests.sim import swap_rules
+from tools.bench.firmware import TYPES
 
 STRANGER = "stranger"
 REFUSED = ("nwk", "replayed frame counter")
@@ -112,6 +114,10 @@ class Evidence:
     """When orders for the supply are due, ns of the run"""
     alerts: list[int] = field(default_factory=list)
     """When a meter told of an order"""
+    ordered: list[str] = field(default_factory=list)
+    """Firmware whose activation was ordered: manufacturer, type and version"""
+    unordered: list[str] = field(default_factory=list)
+    """Devices that run another version than they were made with, and nobody ordered that"""
     carried: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """What terminals fetched, and nobody may find in them afterwards"""
     erased: set[str] = field(default_factory=set)
@@ -158,6 +164,8 @@ class Evidence:
             self._hold()
         elif kind == "meter.supply":
             self.alerts.append(now)
+        elif kind == "hub.image-activated":
+            self.ordered.append(data["file"])
         elif kind.startswith("hht."):
             self._carry(who, kind)
         elif kind == "power" and data["state"] == "on" and self.posted and who == self.gas.name:
@@ -273,6 +281,7 @@ class Evidence:
         """What mirror and display hold now, and which of the last minute's frames have been heard by whom they were for."""
         self._sift()
         self._hold()
+        self._run_what_was_ordered()
         run, reading = self.run, self._mirror()
         if reading is not None and self._snapshot is not None:
             self._compare(reading.values)
@@ -299,6 +308,13 @@ class Evidence:
             all_ones = isinstance(value, int) and not value & (value + 1)  # what a meter does not have
             if value not in had.get(attribute, ()) and not (all_ones and None in had.get(attribute, ())):
                 self.mixed.append(f"{attribute} is {value!r} at {now}, and was not at {snapshot}")
+
+    def _run_what_was_ordered(self):
+        for label, board in self.run.only.boards.items():
+            declared, version = self.run.only.declared.get(label), running_version(board)
+            type = TYPES.get(label if declared is None else declared.kind, 0)
+            if version != FIRST_VERSION and f"{MANUFACTURER:04X}-{type:04X}-{version:08X}" not in self.ordered:
+                self.unordered.append(f"{label} runs {version:08X} at {self.run.now}")
 
     def _sift(self):
         hans = [getattr(board.firmware, "han", None) for board in self.run.only.boards.values()]
