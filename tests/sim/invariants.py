@@ -171,6 +171,11 @@ def messages(seen: Evidence) -> list[str]:
     return told + ["neither given nor reported"] * (len(left) > seen.undelivered + waiting)
 
 
+def firmware(seen: Evidence) -> list[str]:
+    """33: each runs what it was made with, or what somebody ordered it to run."""
+    return seen.unordered
+
+
 def credentials(seen: Evidence) -> list[str]:
     """37: a password that was changed away does not work, and the one it was changed to does."""
     told, head_end = [], seen.run.head_end
@@ -247,6 +252,7 @@ INVARIANTS = {
     29: Invariant("a command gets one response at most, a future-dated one exactly one alert at its due time", commands),
     30: Invariant("a response never precedes its request; counters and invoke ids match", answers),
     31: Invariant("messages for a sleeping meter are delivered once, in order, or reported undelivered at 24 h", messages),
+    33: Invariant("a device's version changes only by an activation command", firmware),
     37: Invariant("credentials changed away stop working at the change, new ones work", credentials),
     38: Invariant("after decommissioning no data of before is readable", forgotten),
     39: Invariant("after completion no reading or key remains in a terminal's memory image", terminals),
