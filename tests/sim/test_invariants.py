@@ -18,6 +18,7 @@ from devices.esme import supply
 from devices.esme.orders import Orders
 from devices.gsme.messages import Messages
 from devices.hht.carrier import Carrier
+from devices.parts.ota import VERSION
 from devices.parts.watch import Watch
 from devices.runtime.board import Board
 from devices.runtime.kernel import HOUR, MIN, S
@@ -28,21 +29,25 @@ from hubfw.gas_mirror import GasMirror
 from hubfw.han import mailbox
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.mirrors import Mirrors
+from hubfw.image_intake import Intake
 from hubfw.supply_watch import SupplyWatch
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.session import Session
 from protocols.zigbee.clusters.metering import Metering, Status
+from protocols.zigbee.clusters.ota import Ota
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.freshness import Freshness
 from protocols.zigbee.mirror.queue import Queue
+from protocols.zigbee.ota import client
 from tests.sim.cutting import HOME
 from tests.sim.evidence import Evidence
 from tests.sim.invariants import INVARIANTS, breaches
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
+from tools.bench.firmware import file
 
-LISTED = {13, 15, *range(19, 32), 37, 38, 39, 40, 41}
+LISTED = {13, 15, *range(19, 32), 33, 37, 38, 39, 40, 41}
 TERMINAL = '''[[home.device]]
 kind = "hht"
 at = [1, 1]
@@ -410,6 +415,24 @@ def meter_that_takes_a_repeated_message(seen, monkeypatch):
     monkeypatch.setattr(Messages, "_keep", lambda messages, taken, waiting: None)
     monkeypatch.setattr(Queue, "done", lambda queue, number: False)
     _posted(seen)
+
+
+def _handed_in(seen, kind):
+    octets = file(seen.run.only, kind, 0x02000000, bytes(600))
+    _order(seen, seen.run.head_end.firmware.hand_in(kind, octets))
+    seen.live(5 * MIN)
+
+
+@breaks(33)
+def display_that_does_not_wait_for_the_word(seen, monkeypatch):
+    monkeypatch.setitem(client._RULES, (client.State.END, Ota.UpgradeEndResponse), lambda it, answer, now: it._activate())
+    _handed_in(seen, "ihd")
+
+
+@breaks(33)
+def hub_that_runs_what_is_verified(seen, monkeypatch):
+    monkeypatch.setattr(Intake, "_refuse", lambda intake, head: intake._board.nvm.put({VERSION: head.file_version}))
+    _handed_in(seen, "hub")
 
 
 @breaks(31)
