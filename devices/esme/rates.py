@@ -23,6 +23,7 @@ from protocols.dlms.obis import Obis
 from protocols.zigbee.clusters import time as zigbee_time
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.metering import Unit as Commodity
+from protocols.zigbee.price.tariff import WHOLE
 
 if TYPE_CHECKING:
     from devices.esme.meter import Meter
@@ -138,6 +139,8 @@ class Rates:
                 if self._server is not None:
                     self._server[_M.current_tier_summation_delivered[number]] = read
         if self.split.period is not None and self._server is not None:
+            self._server[_M.current_block] = lambda: self.split.in_block
+            self._server[_M.current_block_period_consumption_delivered] = self._in_period
             for block in range(1, BLOCKS + 1):
                 self._server[_M.current_no_tier_block_summation_delivered[block]] = partial(self._block, block)
                 for tier, attributes in enumerate(_CELLS, 1):
@@ -150,6 +153,10 @@ class Rates:
     def _cell(self, tier: int, block: int) -> int:
         self._meter.metrology.take()
         return self.split.cell(tier, block)
+
+    def _in_period(self) -> int | None:
+        self._meter.metrology.take()
+        return self.split.used(WHOLE)
 
     def _collection(self) -> Data:
         registers = [self.tier(number) for number in range(1, TIERS + 1)]

@@ -27,9 +27,6 @@ kind = "hub"
 kind = "esme"
 at = [0.3, 0]
 {more}
-[[home.device]]
-kind = "ihd"
-at = [3, 0]
 {published}
 """
 PUBLISHED = """
@@ -93,6 +90,9 @@ def test_import_goes_into_the_rate_in_which_it_flowed_and_the_blocks_that_it_fil
     assert night - day > 50
     period = total - published.esme.nvm.get(RATES)["base"][0]
     assert blocks == [min(period, 1000), max(period - 1000, 0)]
+    server = published.esme.firmware.han.endpoints[1].server(Metering)
+    assert server[Metering.current_block] == (1 if period < 1000 else 2)
+    assert server[Metering.current_block_period_consumption_delivered] == period
 
 
 def test_head_end_face_and_price_tell_the_same(published):
@@ -112,7 +112,7 @@ def test_head_end_face_and_price_tell_the_same(published):
     assert price is not None
 
 
-@pytest.mark.parametrize("operations", [0, 2, 9, 40])
+@pytest.mark.parametrize("operations", [0, 2, 25])
 def test_over_a_cut_at_any_flash_operation_the_rates_are_the_register(operations):
     home = made(FROM_HUB, PUBLISHED)
     home.run_until(HOUR + 5 * MIN)
@@ -252,7 +252,7 @@ def switchings(home):
 def test_rates_change_by_an_offset_that_is_the_meters_own():
     """0 to 1799 s later, the same every day and over a power cut, another one for another meter; crossing a price is reported."""
     seen = []
-    for seed in range(8):
+    for seed in (4, 5):
         text = HOME.format(more='rates = "calendar"\noffset_s = 1799', published="", start="2026-01-15T00:00:00")
         home = Told(config.loads(text.replace("seed = 7", f"seed = {seed}")))
         commission(home)
@@ -270,9 +270,7 @@ def test_rates_change_by_an_offset_that_is_the_meters_own():
         assert switchings(home)[-1] == {"switches": "0-0:13.0.0.255", "offset": value, "crosses_price": value >= 900}
         assert value not in seen
         seen.append(value)
-        if {each >= 900 for each in seen} == {True, False}:
-            return
-    raise AssertionError(seen)
+    assert {each >= 900 for each in seen} == {True, False}
 
 
 @pytest.mark.req("S-110")

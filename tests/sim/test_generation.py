@@ -7,6 +7,8 @@ import pytest
 from devices.parts.metrology import STANDBY
 from devices.runtime.kernel import HOUR, MIN, S
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.metering.profile import Channel
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
@@ -84,6 +86,13 @@ def test_what_goes_out_never_reaches_an_import_register(sunny):
     assert exports[-1] - exports[0] > 500
     imports = [int(row[2].value) for row in reader.profile("0-0:99.1.0").rows(since=sunny.start)]
     assert imports[-1] - imports[0] < 100 < exports[-1] - exports[0]
+    history = sunny.esme.firmware.commands._history
+    totals = {
+        channel: [history.profile(channel).total(sunny.hub.rtc.read() // S - EPOCH - ago * 1800) for ago in (3, 1)]
+        for channel in (Channel.DELIVERED, Channel.RECEIVED)
+    }
+    assert totals[Channel.RECEIVED][1] - totals[Channel.RECEIVED][0] > 300
+    assert totals[Channel.DELIVERED][1] - totals[Channel.DELIVERED][0] < 100
     delivered, received, demand = zigbee(sunny, "esme")
     assert (delivered, received) == (meter.import_wh, meter.export_wh)
     assert demand == meter.watts
