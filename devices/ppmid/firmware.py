@@ -108,7 +108,7 @@ class Firmware(ConsumerDisplay):
         except Refused:
             self._tell(f"{what}: refused")
         except NoAnswer:
-            self._tell(f"{what}: no answer")
+            self._lost(what)
         await self._look()
 
     async def _ask_gas(self, command: Metering.LocalChangeSupply) -> None:
@@ -121,15 +121,17 @@ class Firmware(ConsumerDisplay):
         except Refused:
             self._tell("gas: refused")
         except NoAnswer:
-            self._tell("gas: no answer")
+            self._lost("gas")
 
     async def _top_up(self, command: Prepayment.ConsumerTopUp) -> None:
         try:
             address, endpoint = await self._account()
             answer = await self.han.request(address, endpoint, command, Prepayment.ConsumerTopUpResponse)
             self._tell(_RESULTS.get(answer.result_type, "code refused"))
-        except (Refused, NoAnswer):
+        except Refused:
             self._tell("top-up: no answer")
+        except NoAnswer:
+            self._lost("top-up")
         await self._look()
 
     async def _meter(self) -> tuple[int, int]:
@@ -150,6 +152,11 @@ class Firmware(ConsumerDisplay):
     async def _look(self) -> None:
         with suppress(NoAnswer, Refused):
             await self.electricity.look()
+
+    def _lost(self, what: str) -> None:
+        """Nobody has heard what somebody asked for here."""
+        self.board.log("ppmid.lost", {"what": what})
+        self._tell(f"{what}: no answer")
 
     def _tell(self, answer: str) -> None:
         """Show it for a while in place of emergency credit."""

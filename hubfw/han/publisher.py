@@ -225,6 +225,7 @@ class Publisher:
                     await self._firmware.sleep(PAUSE)
                 if await self._round(commands, told):
                     break
+            self._lost(commands, told)
             del self._outbox[: len(commands)]
             self._tell_later(commands, told)
 
@@ -237,6 +238,12 @@ class Publisher:
             wishes = [each for each in missed if isinstance(each, DeviceManagement.SetEventConfiguration)]
             if wishes:
                 self._late.put(device.eui64, wishes)
+
+    def _lost(self, commands: list[Frame], told: dict[int, int]) -> None:
+        """Displays that were not there in any round did not hear of it; they ask when they are back."""
+        for device in self._log.of(*READERS):
+            for command in commands[told.get(device.eui64, 0) :] if device.joined else ():
+                self._board.log("hub.publication-lost", {"display": device.eui64, "command": type(command).__name__})
 
     async def _round(self, commands: list[Frame], told: dict[int, int]) -> bool:
         """Tell each display what it has not heard yet, in order. True when all that answer have all."""

@@ -7,6 +7,10 @@ import pytest
 from devices.runtime.kernel import HOUR, MIN, S
 from protocols.dlms.cosem.token import Judgement
 from protocols.zigbee.clusters.prepayment import Originator, PaymentControl, Prepayment
+from protocols.zigbee.clusters.price import Price
+from protocols.zigbee.clusters.time import seconds
+from protocols.zigbee.zcl.status import Status
+from tools.bench.metrics import Metrics, prometheus
 
 POUND = 100_000
 CODE = "12345678901234567890"
@@ -106,3 +110,45 @@ def test_only_the_hub_speaks_for_the_supplier(home):
 async def _refused(han, address, command):
     with pytest.raises(Exception, match="NOT_AUTHORIZED"):
         await han.confirm(address, 1, command)
+
+
+# --- out of reach
+
+
+def credited(home, issuer):
+    """The supplier has taken a payment, and tells the displays."""
+    paid = Price.PublishCreditPayment(1, issuer, 0, 0, 2, 5 * POUND, seconds(home.hub.rtc.read()), b"visa")
+    assert home.hub.firmware.tariffs.publish(paid) is Status.SUCCESS
+
+
+@pytest.mark.req("S-051")
+def test_what_goes_through_a_display_out_of_reach_is_lost_and_counted(home):
+    """Codes, emergency credit and supply from the interface; the supplier's news of payments to it: none arrives, each counts."""
+    metrics = Metrics(home.kernel, home.zigbee_keys)
+    interface = home.ppmid
+    credited(home, 1)
+    home.run(for_=5 * MIN)
+    press(home, "supply")
+    assert (metrics.lost, metrics.unheard) == ({}, {}), "in reach nothing is lost, what is refused neither"
+    interface.radio.move(400.0, 0.0)
+    before = home.esme.firmware.prepayment._account.gateway.token.value
+    for _ in range(2):
+        interface.firmware.top_up(CODE)
+        home.run(for_=MIN)
+    for button in ("credit", "supply"):
+        interface.buttons.press(button)
+        home.run(for_=MIN)
+    credited(home, 2)
+    home.run(for_=10 * MIN)
+    name = interface.name
+    assert metrics.unheard == {(name, "top-up"): 2, (name, "emergency"): 1, (name, "supply"): 1}
+    assert metrics.lost == {("home1/hub", interface.eui64): 1}
+    assert home.esme.firmware.prepayment._account.gateway.token.value == before
+    told = list(prometheus(metrics, home.now))
+    assert f'meterbench_unheard_orders_total{{device="{name}",what="top-up"}} 2' in told
+    assert f'meterbench_lost_messages_total{{hub="home1/hub",display="{interface.eui64:016X}"}} 1' in told
+    interface.radio.move(3.0, 0.0)
+    home.run(for_=40 * MIN)
+    interface.firmware.top_up(CODE)
+    home.run(for_=5 * S)
+    assert metrics.unheard[name, "top-up"] == 2

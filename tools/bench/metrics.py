@@ -49,7 +49,9 @@ class Metrics:
         self._dlms = dlms.Decoder()
         self._lines: dict[str, Deframer] = {}
         self.lost: dict[tuple[str, int], int] = {}
-        """Messages for a display (hub, EUI-64) that were over before it had them."""
+        """Messages and publications for a display (hub, EUI-64) that did not reach it."""
+        self.unheard: dict[tuple[str, str], int] = {}
+        """What was asked for at a prepayment interface (device, what) and reached nobody."""
         self.systems: dict[tuple[str, str], int] = {}
         """Messages inside the central company, from one logical system to another."""
         for observer, kinds in (
@@ -57,7 +59,8 @@ class Metrics:
             (self._on_ether, [TELEGRAM]),
             (self._on_net, ["net.data", "net.datagram"]),
             (self._on_wire, ["wire"]),
-            (self._on_lost, ["hub.message-lost"]),
+            (self._on_lost, ["hub.message-lost", "hub.publication-lost"]),
+            (self._on_unheard, ["ppmid.lost"]),
             (self._on_user, ["user.message"]),
             (self._on_step, ["central.message"]),
         ):
@@ -82,6 +85,11 @@ class Metrics:
         display = data["display"]
         assert isinstance(display, int)
         self.lost[who, display] = self.lost.get((who, display), 0) + 1
+
+    def _on_unheard(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, Mapping)
+        place = who, str(data["what"])
+        self.unheard[place] = self.unheard.get(place, 0) + 1
 
     def _on_step(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, Mapping)
@@ -197,10 +205,15 @@ def prometheus(metrics: Metrics, now: int, requesters: Mapping[str, Traffic] = _
         for requester, traffic in sorted(requesters.items()):
             yield f'meterbench_{name}{{requester="{requester}"}} {value(traffic)}'
     if metrics.lost:
-        yield "# HELP meterbench_lost_messages_total Messages for a display that were over before it had them."
+        yield "# HELP meterbench_lost_messages_total Messages and publications that did not reach a display."
         yield "# TYPE meterbench_lost_messages_total counter"
     for (hub, display), count in sorted(metrics.lost.items()):
         yield f'meterbench_lost_messages_total{{hub="{hub}",display="{display:016X}"}} {count}'
+    if metrics.unheard:
+        yield "# HELP meterbench_unheard_orders_total What was asked for at a prepayment interface and reached nobody."
+        yield "# TYPE meterbench_unheard_orders_total counter"
+    for (device, what), count in sorted(metrics.unheard.items()):
+        yield f'meterbench_unheard_orders_total{{device="{device}",what="{what}"}} {count}'
     yield "# HELP meterbench_virtual_seconds Virtual time that has passed."
     yield "# TYPE meterbench_virtual_seconds gauge"
     yield f"meterbench_virtual_seconds {now / S:g}"

@@ -59,11 +59,14 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
                     {"hub": hub, "display": f"{display:016X}", "messages": count}
                     for (hub, display), count in sorted(metrics.lost.items())
                 ],
+                "unheard": [
+                    {"device": device, "what": what, "times": count} for (device, what), count in sorted(metrics.unheard.items())
+                ],
                 "systems": [{"from": way[0], "to": way[1], "messages": count} for way, count in metrics.systems.items()],
             }
         )
     else:
-        below = [*_requesters(run.head_end.traffic), *_systems(metrics.systems), *_lost(metrics.lost)]
+        below = [*_requesters(run.head_end.traffic), *_systems(metrics.systems), *_lost(metrics)]
         click.echo("\n".join([*_table(metrics), *below]))
         click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
 
@@ -113,10 +116,14 @@ def _requesters(traffic: Mapping[str, Traffic]) -> list[str]:
     return ["of the WAN, asked and answered for", *lines] if lines else []
 
 
-def _lost(lost: Mapping[tuple[str, int], int]) -> list[str]:
+def _lost(metrics: Metrics) -> list[str]:
     """Messages that were over before a display had them."""
-    lines = [f"  {hub} to {display:016X}:".ljust(48) + f"{count:>10,}" for (hub, display), count in sorted(lost.items())]
-    return ["lost: messages for displays out of reach", *lines] if lines else []
+    lines = [f"  {hub} to {display:016X}:".ljust(48) + f"{count:>10,}" for (hub, display), count in sorted(metrics.lost.items())]
+    asked = [f"  {device}, {what}:".ljust(48) + f"{count:>10,}" for (device, what), count in sorted(metrics.unheard.items())]
+    return [
+        *(["lost: messages for displays out of reach", *lines] if lines else []),
+        *(["lost: asked for at a prepayment interface out of reach", *asked] if asked else []),
+    ]
 
 
 def _systems(counts: Mapping[tuple[str, str], int]) -> list[str]:
