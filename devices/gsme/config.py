@@ -9,6 +9,8 @@ from devices.parts.specification import LATEST, Version
 from protocols.zigbee.key_establishment.certificates import Credentials
 
 MINUTE = 60 * 1_000_000_000
+SELLER = 0x90B3D51F30010000
+"""EUI-64 in whose name a supplier sells top-ups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,6 @@ class Config:
     """Customer identification number, where there is one."""
     utrn_secret: bytes = field(default=bytes(32), repr=False)
     """What the supplier's prepayment key and the meter's agree on."""
-    utrn_originator: int = 0x90B3D51F30010000
+    utrn_originator: int = SELLER
     """EUI-64 of who sells top-ups."""
     cell: Cell = Cell()

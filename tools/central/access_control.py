@@ -17,6 +17,7 @@ SERVICES: Final[Mapping[str, tuple[Role, ...]]] = MappingProxyType({
     "read": ("supplier", "network-operator", "other"),
     "pair": ("supplier",),
     "unpair": ("supplier",),
+    "top-up": ("supplier",),
 })  # fmt: skip
 """Services, and the roles that may ask for them."""
 

@@ -15,9 +15,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from protocols.core.errors import RemoteProtocolError
+from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.dlms import axdr
 from protocols.dlms.reading import register
 from tools.bench.home import Home
+from tools.bench.identity import Identity
 from tools.bench.users import OPERATOR, Role
 from tools.central.access_control import AccessControl
 from tools.central.correlation import Correlation
@@ -44,6 +46,8 @@ SYSTEMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     FAULTS: ("maintainers", "tools.central.fault_desk"),
 })  # fmt: skip
 """Logical system: the interface that it stands behind, and its module."""
+GATEWAY: Final = "0-0:19.40.0"
+"""Where a meter's proxy takes top-up numbers."""
 STEP: Final = "central.message"
 FAULT_NOTICES: Final = (LastGasp, FirstBreath)
 """What the fault desk hears of."""
@@ -130,8 +134,21 @@ class Company:
             client = self.keys.client("read", host, sap)
             return await self.head_end.ask_as(client, host, lambda asking: register(asking, request.item), requester=user)
         identity = self.head_end.identity(entry.name)
+        if request.service == "top-up":
+            return await self._top_up(user, request, entry, identity)
         question = Pairing(entry.eui64, identity.install_code, entry.kind) if request.service == "pair" else Unpairing(entry.eui64)
         return await self.head_end.ask_as(self.keys.client(request.service, host), host, question, requester=user)
+
+    async def _top_up(self, user: str, request: Request, entry: Entry, identity: Identity) -> str:
+        """The number: the user's to compute, the meter's to verify at its next wake."""
+        try:
+            sale = self.keys.seller(user).sell(entry.name, identity, entry.supplier, int(request.item))
+        except (ValueError, LocalProtocolError) as error:
+            raise RemoteProtocolError(f'no top-up of "{request.item}" pence: {error}') from None
+        host, token = self.estate.host(entry), axdr.octets(sale.code.encode())
+        client = self.keys.client("top-up", host, await self.head_end.find(entry.name, user))
+        await self.head_end.ask_as(client, host, lambda asking: asking.action(GATEWAY, 115, 1, token), requester=user)
+        return sale.code
 
     def _hint(self, request: Request, entry: Entry | None) -> str:
         return self.estate.nearest(request.device) if entry is None else ""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from hubfw.sap_table import HUB
 from protocols.dlms.client import Client
+from tools.central.seller import Seller
 from tools.headend.head_end import HeadEnd
 
-CHANGES = ("pair", "unpair")
+CHANGES = ("pair", "unpair", "top-up")
 """Services that change something."""
 
 
@@ -19,6 +20,11 @@ class KeyInfrastructure:
 
     def __init__(self, head_end: HeadEnd) -> None:
         self._head_end = head_end
+        self._sellers: dict[str, Seller] = {}
+
+    def seller(self, supplier: str) -> Seller:
+        """Who computes top-up numbers for a supplier."""
+        return self._sellers.setdefault(supplier, Seller(supplier))
 
     def client(self, service: str, hub: str, sap: int = HUB) -> Client:
         """A client for a logical device behind a hub, with its credential where the service needs one."""
