@@ -10,11 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from devices.gsme.account import PER_AMOUNT
+from devices.parts.prepaid import BALANCE
 from devices.prepay_gas import Firmware as PrepayGas
 from devices.runtime.kernel import MIN, S
 from hubfw.prepay.account import PENNY
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
+from protocols.gbcs import utrn
+from protocols.zigbee.clusters.mirror import PrepaymentCommand
 from protocols.zigbee.clusters.prepayment import PaymentControl, Prepayment
 from protocols.zigbee.clusters.time import Time
 from protocols.zigbee.hub_prepayment import codes
@@ -206,6 +210,42 @@ def balanced(seen):
     return [] if balance + used == 800_000 else [f"{balance} left, and {used} used, of 800000"]
 
 
+def gas_prepaid(seen):
+    """The gas meter is in prepayment mode, with five pounds."""
+    mode = PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION
+    gas_ordered(seen, PrepaymentCommand.CREDIT_ADJUSTMENT, Prepayment.CreditAdjustment(1, 0, 1, 500_000))
+    gas_ordered(seen, PrepaymentCommand.CHANGE_PAYMENT_MODE, Prepayment.ChangePaymentMode(0, 2, 0, mode, 0))
+    seen.live(31 * MIN)
+    account = seen.gas.firmware.payments.account
+    seen.begun = account.credit(BALANCE).amount, account._taken, account._rest
+    seen.sets.clear()  # a meter with an account reports more
+
+
+def gas_ordered(seen, flag, command):
+    hub = seen.run.hub
+    seen.run.kernel.at(seen.run.now, hub.firmware.mirrors.hold, seen.gas.eui64, flag, command, who=hub.name)
+    seen.live(S)
+
+
+def gas_paid_in(seen):
+    """Three adjustments of a pound and a top-up of ten."""
+    for number in (3, 4, 5):
+        gas_ordered(seen, PrepaymentCommand.CREDIT_ADJUSTMENT, Prepayment.CreditAdjustment(number, 0, 0, 100_000))
+    config = seen.gas.firmware.config
+    code = utrn.make(config.utrn_secret, config.utrn_originator, seen.gas.eui64, 1, 1_000, utrn.PENCE).encode()
+    gas_ordered(seen, PrepaymentCommand.CONSUMER_TOP_UP, Prepayment.ConsumerTopUp(0, code))
+    seen.live(35 * MIN)
+
+
+def gas_balanced(seen):
+    """5, 6: what there was and what was paid in, once, less what the gas cost, to the thousandth of a penny."""
+    (balance, taken, rest), account, config = seen.begun, seen.gas.firmware.payments.account, seen.gas.firmware.config
+    burnt = (account._taken - taken) * config.conversion_factor * config.calorific_value * config.price
+    expected = balance + 1_300_000 - (burnt + rest) // PER_AMOUNT
+    found = account.credit(BALANCE).amount
+    return [] if found == expected else [f"{found} left, of {expected}"]
+
+
 # --- gas by wireless M-Bus ---
 
 
@@ -271,6 +311,7 @@ STORIES = {
     "accounts": Story(paid_in, ACCOUNTS, check=account),
     "valve": Story(lambda seen: seen.live(35 * MIN), ACCOUNTS, board="prepay-gas", check=metered),
     "prepayment": Story(topped_up, NO_GAS, board="esme", check=balanced, prepare=prepaid),
+    "gas account": Story(gas_paid_in, board="gsme", check=gas_balanced, prepare=gas_prepaid),
     "M-Bus": Story(lambda seen: seen.live(35 * MIN), MBUS, check=indexed, prepare=listening),
     "M-Bus meter": Story(lambda seen: seen.live(35 * MIN), MBUS, board="mbus-gas", check=indexed, prepare=listening),
     "two outages": Story(twice_dark, NO_GAS.replace('kind = "hub"', 'kind = "hub"\nreserve_s = 900')),
