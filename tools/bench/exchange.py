@@ -22,6 +22,8 @@ class Exchange(Declared, frozen=True, kw_only=True):
 
     at_h: Annotated[float, Meta(ge=0.1, le=87_600)]
     """Hours from virtual time zero; the home network stands by then."""
+    by: Literal["head-end", "terminal"] = "head-end"
+    """Which way the backup goes: over the WAN, or in the engineer's hand-held terminal."""
     site: Literal["opts-in", "opts-out"] | None = None
     """A site outside the central company that comes in, or one that leaves: the new hub is of the other kind, and its owner's."""
 
@@ -49,5 +51,7 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
     if fast or sub_ghz or modular:
         reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else "it has a slot for a module"
         raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires: {reason}")
+    if exchange.by == "terminal" and not {"hht", "esme"} <= {device.kind for device in listed}:
+        raise ValueError('`exchange` with `by = "terminal"` needs a device of kind hht, and an esme to put its head on')
     if SUCCESSOR in [device.label for device in listed]:
         raise ValueError(f'`exchange` calls the new hub "{SUCCESSOR}": call that device something else')

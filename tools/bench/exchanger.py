@@ -2,16 +2,19 @@
 
 The head end orders the old hub to hand over and fetches its last backup; the engineer puts a new hub in its place; the head end
 restores the backup into it, waits until every device is back, has the old hub erased, and writes down what became of it. The
-engineer takes the old hub away. Nobody touches another device, and the head end lists nobody anew.
-Not here: a hub that died (`tools.bench.fitting` and a backup of some day before), and the way by the hand-held terminal.
+engineer takes the old hub away. Or the engineer carries the backup in the hand-held terminal, and the head end does the rest. Nobody
+touches another device, and the head end lists nobody anew.
+Not here: a hub that died (`tools.bench.fitting` and a backup of some day before).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
+from devices import hht
 from devices.parts import swap_client
 from devices.parts.swap_client import Disposal, Order
 from devices.runtime.board import Board
@@ -28,6 +31,8 @@ from tools.headend.head_end import HeadEnd, Question
 T = TypeVar("T")
 RESTART = 10 * S
 """How long a hub is given to restart."""
+VISIT = HOUR // 4
+"""How long the engineer waits for the terminal."""
 PATIENCE = 6 * HOUR
 """How long the devices have to find the new hub."""
 
@@ -48,6 +53,7 @@ class Exchanger:
     def __init__(self, home: Home, declared: Exchange, head_end: HeadEnd) -> None:
         self.record: Exchanged | None = None
         self._begun = False
+        self._by_terminal = declared.by == "terminal"
         self._site = declared.site
         self._home = home
         self._head_end = head_end
@@ -83,16 +89,7 @@ class Exchanger:
         self.record = Exchanged(began=began, ended=self._kernel.utc, failure=failure, **serials)
 
     async def _do(self, old: Board) -> None:
-        await self._ask(old, lambda client: swap_client.order(client, Order.HAND_OVER))
-        self._say(f"{old.eui64:016X} has handed over and is silent in the home")
-        await self._kernel.sleep(RESTART)
-        sealed = await self._ask(old, swap_client.last_backup)
-        self._say(f"its last backup is fetched: {len(sealed)} octets, sealed")
-        self._change_kind()
-        new = fit(self._home, SUCCESSOR)
-        self._say(f"{new.eui64:016X} is put in its place")
-        await self._kernel.sleep(RESTART)
-        await self._ask(new, lambda client: swap_client.restore(client, sealed))
+        new = await (self._carry(old) if self._by_terminal else self._send(old))
         self._say("the backup is restored")
         await self._back(new)
         await self._ask(old, lambda client: swap_client.order(client, Order.ERASE))
@@ -110,6 +107,57 @@ class Exchanger:
             other = msgspec.structs.replace(self._home.declared[label], central=inside, owner="provider" if inside else "supplier")
             self._home.declared[label] = other
             self._say(f"the site {self._site.replace('-', ' ')}: the new hub is {'the provider' if inside else 'its supplier'}'s")
+
+    async def _send(self, old: Board) -> Board:
+        """The backup goes over the WAN. The new hub."""
+        await self._ask(old, lambda client: swap_client.order(client, Order.HAND_OVER))
+        self._say(f"{old.eui64:016X} has handed over and is silent in the home")
+        await self._kernel.sleep(RESTART)
+        sealed = await self._ask(old, swap_client.last_backup)
+        self._say(f"its last backup is fetched: {len(sealed)} octets, sealed")
+        new = await self._fit()
+        await self._ask(new, lambda client: swap_client.restore(client, sealed))
+        return new
+
+    async def _carry(self, old: Board) -> Board:
+        """The backup goes in the terminal. The new hub."""
+        await self._errand("fetch")
+        self._say(f"{old.eui64:016X} has handed over and is silent in the home; its backup is in the terminal, sealed")
+        new = await self._fit()
+        await self._errand("deliver")
+        self._say("nothing of it is left in the terminal")
+        return new
+
+    async def _fit(self) -> Board:
+        self._change_kind()
+        new = fit(self._home, SUCCESSOR)
+        self._say(f"{new.eui64:016X} is put in its place")
+        await self._kernel.sleep(RESTART)
+        return new
+
+    async def _errand(self, button: str) -> None:
+        """The engineer comes with the terminal, and presses a button of it."""
+        label = self._home.of_kind("hht")[0]
+        terminal = self._home[label]
+        visit = self._home.visit(self._home.of_kind("esme")[0], label)
+        try:
+            await self._until(lambda: isinstance(terminal.firmware, hht.Firmware) and terminal.firmware.report is not None)
+            assert isinstance(terminal.firmware, hht.Firmware)  # it was, a moment ago
+            terminal.firmware.errand = None
+            terminal.buttons.press(button)
+            await self._until(lambda: isinstance(terminal.firmware, hht.Firmware) and terminal.firmware.errand is not None)
+            told = terminal.firmware.errand or ""
+        finally:
+            visit.end()
+        if told.startswith("FAILED"):
+            raise RemoteProtocolError(f"the terminal: {told}")
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        end = self._kernel.now + VISIT
+        while not done():
+            if self._kernel.now >= end:
+                raise RemoteProtocolError("the terminal is at work for too long")
+            await self._kernel.sleep(S)
 
     async def _back(self, new: Board) -> None:
         """Until all devices are back and the mirrors full."""

@@ -27,6 +27,8 @@ SMALL = f'[[home]]\n{EXCHANGE}[[home.device]]\nkind = "hub"\n[[home.device]]\nki
         (SMALL.replace('"hub"', '"rcp"'), "`exchange` needs a device of kind hub"),
         (SMALL.replace('"hub"', '"hub"\nwan_application = "gooo"'), "`exchange` goes by DLMS"),
         (SMALL.replace('"esme"', '"esme"\ninterface = "wired"'), 'nothing on wires: "esme" hangs on it'),
+        (SMALL.replace("at_h", 'by = "terminal"\nat_h'), "needs a device of kind hht"),
+        (SMALL.replace("at_h", 'by = "terminals"\nat_h'), 'did you mean "terminal"?'),
         (SMALL.replace('"esme"', '"esme"\nname = "hub2"'), '`exchange` calls the new hub "hub2"'),
         (SMALL.replace(EXCHANGE, EXCHANGE + "[home.air.sub_ghz]\n"), "it has `sub_ghz`"),
     ],
@@ -35,6 +37,25 @@ def test_benches_that_cannot_be(text: str, reason: str) -> None:
     with pytest.raises(BadInput) as refused:
         loads(text)
     assert reason in str(refused.value)
+
+
+@pytest.mark.req("S-026", part=True)
+def test_by_terminal_the_backup_goes_in_the_engineers_hand() -> None:
+    """No octet of it crosses the WAN, and none stays in the terminal."""
+    run = Run(loads(SMALL.replace("at_h", 'by = "terminal"\nat_h') + '[[home.device]]\nkind = "hht"\n'))
+    crossed, steps = bytearray(), list[str]()
+    run.log.subscribe(lambda now, who, kind, data: crossed.extend(data if isinstance(data, bytes) else b""), ["net.data"])
+    run.log.subscribe(lambda now, who, kind, data: steps.append(str(data["step"])) if isinstance(data, Mapping) else None, ["exchange"])
+    run.run_until(HOUR)
+    assert run.exchanges["home1"].outcome == "complete"
+    assert run.commissioned
+    assert b"MBHU" not in crossed
+    assert "carried" not in run.board("hht").nvm
+    assert [step for step in steps if "terminal" in step] == [
+        next(step for step in steps if step.endswith("its backup is in the terminal, sealed")),
+        "nothing of it is left in the terminal",
+    ]
+    assert steps[-1].endswith("is erased and taken away")
 
 
 def test_an_exchange_that_nobody_can_order_is_told_and_nothing_is_touched() -> None:
