@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
 
 from devices.runtime.air import OnAir
+from devices.runtime.faults import Effect, Fault, Faults
 from devices.runtime.kernel import HOUR, MIN, S
 from protocols.core.crc import append_kermit
 from protocols.zigbee import enhanced
@@ -87,6 +88,62 @@ def test_gas_comes_by_smart_energy_at_868_mhz(build, pages):
     assert capture.opened_aps > 0
     assert _mirrored(home) == home.gsme.firmware.register.reading.litres
     assert home.head_end.meter("gsme").register(VOLUME).value == Decimal(_mirrored(home)) / 1000
+
+
+MESHED = """
+[[home]]
+[home.air]
+range_m = 25
+sub_ghz = { page = 30, channel = 50 }
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [40, 0]
+band = "sub-ghz"
+wake_minutes = 10
+[[home.device]]
+kind = "repeater"
+at = [20, 0]
+[[home.device]]
+kind = "ihd"
+at = [40, 0]
+"""
+
+
+@pytest.mark.req("S-092")
+def test_bit_errors_on_both_bands_are_found_and_repeated_away_over_hops_too(build, pages):
+    """One frame in seven has a wrong bit: the checksum finds each, the frame is sent again, and nobody misses anything.
+
+    Channel 50 of page 30 is at 873 MHz, in the band from 870 to 876 MHz; 868 MHz is above.
+    """
+    home = build(MESHED)
+    assert home.ihd.firmware.han.stack.parent == home.board("repeater").firmware.han.stack.short, "two hops at 2.4 GHz"
+    sent, attempts, spoilt = pages(home), Counter(), Counter()
+
+    def heard(now, who, kind, data):
+        frame = OnAir.unpack(data)
+        attempts[frame.page, who, frame.psdu] += len(frame.psdu) > 5  # acknowledgements of the same number are alike
+
+    home.log.subscribe(heard, ["air.frame"])
+    home.log.subscribe(lambda now, who, kind, data: spoilt.update([(who, data["reason"])]), ["air.drop"])
+    home.only.air.faults = Faults(home.kernel, "noise", [Fault(Effect.CORRUPT, chance=1 / 7, amount=77)])
+    home.run(for_=HOUR)
+    home.only.air.faults = None
+    assert sent["gsme"] == sent["hub.sub-ghz"] == {(30, 50)}
+    assert sent["hub"] == sent["repeater"] == {(0, 15)}
+    assert {reason for _, reason in spoilt} == {"FCS"}
+    for who in ("hub", "repeater", "gsme", "hub.sub-ghz"):
+        assert spoilt[f"home1/{who}", "FCS"] > 0, who
+    again = {page for (page, _, _), count in attempts.items() if count > 1}
+    assert again == {0, 30}
+    assert len(home.times("mirror.complete")) >= 6
+    assert _mirrored(home) > 0
+    assert home.screen("ihd")[1].endswith("kW")
+    assert home.events("han.parent-lost") == []
 
 
 def test_at_2_4_ghz_it_is_out_of_reach(build):
