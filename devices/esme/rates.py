@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from devices.parts.published import Published
     from devices.parts.published_split import PublishedSplit
     from devices.runtime.firmware import Firmware
+    from protocols.core.codec import Frame
     from protocols.dlms.axdr import Data
     from protocols.dlms.logical_device import LogicalDevice
     from protocols.zigbee.calendar.schedule import Zone
     from protocols.zigbee.publication.store import Store
-    from protocols.zigbee.zcl.endpoint import Endpoint, Instance
+    from protocols.zigbee.zcl.endpoint import Endpoint, Instance, Outcome, Request
 
 TIERS: Final = 48
 BLOCK_TIERS: Final = 8
@@ -181,6 +182,7 @@ class FromHub:
         from devices.parts.published_split import PublishedSplit
         from protocols.zigbee.clusters.calendar import Calendar
         from protocols.zigbee.clusters.price import Price
+        from protocols.zigbee.price.current import current_price
 
         self._rates = rates
         self._counting: PublishedSplit | None = None
@@ -193,7 +195,17 @@ class FromHub:
             if offset is not None:
                 offset.moved("tariff", (at + zigbee_time.EPOCH) * 1_000_000_000)
 
-        self._counting = PublishedSplit(firmware, rates.split, self, TIERS, _kwh, shift, moved)
+        self._counting = counting = PublishedSplit(firmware, rates.split, self, TIERS, _kwh, shift, moved)
+        price = endpoint.server(Price)
+        usual = price.handlers[Price.GetCurrentPrice]
+
+        def current(command: Frame, request: Request) -> Outcome:
+            """The price of the rate and block that count now; until there is one, as it was made."""
+            store, now = self.store, self.now
+            known = None if store is None or now is None else current_price(store, now, used=counting.used, zone=self.zone)
+            return known or usual(command, request)
+
+        price.handlers[Price.GetCurrentPrice] = current
 
     @property
     def now(self) -> int | None:

@@ -108,8 +108,16 @@ def test_head_end_face_and_price_tell_the_same(published):
     assert cells[0] > 0 < cells[1]  # first block of rates 1 and 2
     published.run_until((published.now // (30 * MIN) + 1) * 30 * MIN + S)
     assert published.screen("esme")[1].startswith("RATE 2")
-    price = published.hub.firmware.tariffs.of("electricity").store.one(Price.PublishTariffInformation, 10**9)
-    assert price is not None
+
+
+def test_the_meter_tells_the_price_of_rate_and_block(published):
+    han = published.hub.firmware.han
+    address = han.stack.address_of(published.esme.eui64)
+    task = published.hub.firmware.spawn(han.request(address, 1, Price.GetCurrentPrice(0), Price.PublishPrice))
+    published.until(lambda: task.done, within=MIN)
+    price, second = task.result(), sum(shown(published)[2]) > 1000
+    assert price.price == (11_000 if second else 9_000)
+    assert price.price_trailing_digit_and_price_tier & 0x0F == NIGHT
 
 
 @pytest.mark.parametrize("operations", [0, 2, 25])
