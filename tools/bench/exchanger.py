@@ -2,8 +2,8 @@
 
 The head end orders the old hub to hand over and fetches its last backup; the engineer puts a new hub in its place; the head end
 restores the backup into it, waits until every device is back, has the old hub erased, and writes down what became of it. The
-engineer takes the old hub away. Or the engineer carries the backup in the hand-held terminal, and the head end does the rest. Nobody
-touches another device, and the head end lists nobody anew.
+engineer takes the old hub away. Or the backup is carried in the engineer's hand-held terminal, and the head end does the rest.
+Nobody touches another device, and the head end lists nobody anew.
 Not here: a hub that died (`tools.bench.fitting` and a backup of some day before).
 """
 

@@ -45,7 +45,12 @@ def test_by_terminal_the_backup_goes_in_the_engineers_hand() -> None:
     run = Run(loads(SMALL.replace("at_h", 'by = "terminal"\nat_h') + '[[home.device]]\nkind = "hht"\n'))
     crossed, steps = bytearray(), list[str]()
     run.log.subscribe(lambda now, who, kind, data: crossed.extend(data if isinstance(data, bytes) else b""), ["net.data"])
-    run.log.subscribe(lambda now, who, kind, data: steps.append(str(data["step"])) if isinstance(data, Mapping) else None, ["exchange"])
+
+    def hear(now: int, who: str, kind: str, data: bytes | Mapping[str, object]) -> None:
+        if isinstance(data, Mapping):
+            steps.append(str(data["step"]))
+
+    run.log.subscribe(hear, ["exchange"])
     run.run_until(HOUR)
     assert run.exchanges["home1"].outcome == "complete"
     assert run.commissioned
