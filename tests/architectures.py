@@ -17,7 +17,7 @@ INTRO = f"""\
 # Architectures side by side
 
 The hub apart from the meter or on its wire, gas by this radio or that one, or with no hub at all: each column is a file of
-`fixtures/benches`, and every figure is measured in a run. Amounts are messages / octets on the medium, until the home is commissioned
+`fixtures/benches`, and every figure is measured in a run. Amounts are messages / octets on the medium, until the home is complete
 and in the {HOURS} hours after that, while the head end reads each meter once an hour. Then each thing in the home that can fail does,
 in a run of its own, and 100 minutes later every service that worked before is asked for again: read and switched by the head
 end, shown on the display. `make requirements` writes this page; `meterbench compare BENCH.toml...` prints the table for
@@ -27,8 +27,8 @@ A stand-alone hub needs a radio in the electricity meter and its commissioning, 
 first column with the second. What the wire saves in messages it costs in a part that both share: a hub fed by its meter is
 gone with the plug. On a wire that speaks FLAG there are registers, and neither half hours nor the load switch. A display
 reads electricity from the meter by radio; a wired meter has none.
-A gas meter with its own way to the head end has the fewest parts that can fail, and no display; it pays with its battery, and it cannot
-be reached between its calls (`gas-direct`).
+A gas meter with its own way to the head end (`gas-direct`) has the fewest parts that can fail, and no display; it pays with its
+battery, and between its calls nobody reaches it.
 """
 
 
