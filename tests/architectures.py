@@ -18,8 +18,8 @@ INTRO = f"""\
 
 The hub apart from the meter or on its wire, gas by this radio or that one, or with no hub at all: each column is a file of
 `fixtures/benches`, and every figure is measured in a run. Amounts are messages / octets on the medium, until the home is complete
-and in the {HOURS} hours after that, while the head end reads each meter once an hour. Then each thing in the home that can fail does,
-in a run of its own, and 100 minutes later every service that worked before is asked for again: read and switched by the head
+and in the {HOURS} hours after that, while the head end reads each meter once an hour. Then each thing in the home that can fail
+does, in a run of its own, and 100 minutes later every service that worked before is asked for again: read and switched by the head
 end, shown on the display. `make requirements` writes this page; `meterbench compare BENCH.toml...` prints the table for
 other homes.
 
