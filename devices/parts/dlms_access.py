@@ -25,7 +25,7 @@ from protocols.dlms.association_object import SECURITY_SETUP
 from protocols.dlms.cosem.data_protection import DataProtection
 from protocols.dlms.cosem.security_setup import SecuritySetup
 from protocols.dlms.obis import Obis
-from protocols.dlms.security.certificates import CertificateStore, Saved
+from protocols.dlms.security.certificates import CertificateStore, CertificateType, Saved
 from protocols.dlms.security.counters import LAST, PeerCounters, own
 from protocols.dlms.security.material import KeyId, KeySet, SecurityMaterial
 from protocols.dlms.security.suites import Policy, Suite
@@ -58,6 +58,7 @@ _HIDDEN: Final = "dlms/hidden/"
 _KEYS: Final = "dlms/keys"
 _POLICY: Final = "dlms/policy"
 _CERTIFICATES: Final = "dlms/certificates"
+_SUPERSEDED: Final = "dlms/superseded"
 DATA_PROTECTION: Final = "0-0:43.2.0"
 
 
@@ -194,6 +195,9 @@ def _material(board: Board, lab: Lab, counters: PeerCounters) -> SecurityMateria
 def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], cosem.InterfaceClass]:
     """Makes the security setup object of each of the board's logical devices, all over one material and its certificates."""
     store, rng = CertificateStore(security, [lab.authority] if lab.authority else []), board.rng("dlms key pairs")
+    superseded: list[int] = board.nvm.get(_SUPERSEDED, [])
+    for type in superseded:  # what the client had when the device was made is not believed again
+        store.peer_keys(CertificateType(type)).pop(lab.client_title, None)
     if (saved := board.nvm.get(_CERTIFICATES)) is not None:
         store.restore(msgspec.convert(saved, Saved))
 
@@ -201,7 +205,9 @@ def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], c
         return board.rtc.read() if board.rtc.valid else None
 
     def save() -> None:
-        board.nvm.put({_CERTIFICATES: msgspec.structs.asdict(store.saved)})
+        of_client = {int(entry.type) for entry in store if entry.title == lab.client_title}
+        superseded[:] = sorted(of_client.union(superseded))
+        board.nvm.put({_CERTIFICATES: msgspec.structs.asdict(store.saved), _SUPERSEDED: superseded})
 
     def keep(thing: cosem.InterfaceClass, member: object) -> None:
         if member in _CHANGE_CERTIFICATES:
@@ -219,7 +225,13 @@ def _setup(board: Board, security: SecurityMaterial, lab: Lab) -> Callable[[], c
         setup.watch(keep)
         return setup
 
+    def refresh() -> None:
+        now = clock()
+        if now is not None and store.expire(now):
+            save()
+
     security.recognise = recognise
+    security.refresh = refresh
     security.certificate = lambda: store.shown
     return make
 

@@ -100,6 +100,8 @@ class LogicalDevice:
         self, request: AARQ, client_sap: int, server_sap: int, path_limit: int, now: int
     ) -> tuple[AARE, OpenAssociation | None]:
         """The AARE for an AARQ, and the association if it says yes. `now`: ns. Raises SecurityRefused."""
+        if self.security is not None and self.security.refresh is not None:
+            self.security.refresh()
         granted = self.associations.get(client_sap)
         throttle = self.throttles.get(client_sap, Throttle())
         response, agreed = answer(

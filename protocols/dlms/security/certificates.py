@@ -211,7 +211,7 @@ class CertificateStore:
     def _put(self, entry: Entry) -> None:
         self._entries = [*(old for old in self._entries if _place(old) != _place(entry)), entry]
         if entry.entity is Entity.CLIENT:
-            self._peer_keys(entry.type)[entry.title] = entry.certificate.public
+            self.peer_keys(entry.type)[entry.title] = entry.certificate.public
 
     def remove(self, entry: Entry) -> None:
         """Forget a certificate, and the public key of the peer it was for. One's own pair stays. Raises CertificateRefused."""
@@ -219,12 +219,22 @@ class CertificateStore:
             raise CertificateRefused("the certificate is not there, or everything else rests on it")
         self._entries.remove(entry)
         if entry.entity is Entity.CLIENT:
-            self._peer_keys(entry.type).pop(entry.title, None)
+            self.peer_keys(entry.type).pop(entry.title, None)
 
     def revoke(self, entry: Entry) -> None:
         """Remove a certificate, and never take it in again. Raises CertificateRefused."""
         self.remove(entry)
         self._revoked.add((entry.certificate.issuer_der, entry.certificate.serial))
+
+    def expire(self, now: int) -> bool:
+        """Forget certificates that have run out, with the keys that they vouched for; whether there were any. `now`: UTC in ns.
+
+        One's own pair stays, as nobody else's certificate is there for it.
+        """
+        over = [entry for entry in self._entries if entry.certificate not in self._trusted and now > entry.certificate.not_after]
+        for entry in over:
+            self.remove(entry)
+        return bool(over)
 
     def by_entity(self, entity: int, type: int, title: bytes) -> Entry:
         """The certificate of a party for a purpose. Raises CertificateRefused."""
@@ -296,7 +306,8 @@ class CertificateStore:
             certificate = issuer
         raise CertificateRefused("nobody whom we trust has issued the certificate")
 
-    def _peer_keys(self, type: CertificateType) -> dict[bytes, bytes]:
+    def peer_keys(self, type: CertificateType) -> dict[bytes, bytes]:
+        """Public keys of others for a purpose, by title."""
         keys = self.material.keys
         return keys.peer_signing if type is CertificateType.DIGITAL_SIGNATURE else keys.peer_agreement
 

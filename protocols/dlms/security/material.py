@@ -97,6 +97,8 @@ class SecurityMaterial:
         """Takes in the certificate (DER) that came from this title in an AARQ or AARE; whether it is good. None: not asked."""
         self.certificate: Callable[[], bytes] | None = None
         """Our own certificate for signatures (DER), to be shown in an AARE; empty: there is none."""
+        self.refresh: Callable[[], object] | None = None
+        """Called before an association is agreed on: forgets keys whose certificates have run out."""
         self.on_change: Callable[[], object] | None = None
         """Called when clients have changed keys or policy."""
         self._deferred: list[Callable[[], None]] = []

@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from devices.parts.dlms_access import Lab
-from devices.runtime.kernel import MIN, S
+from devices.runtime.kernel import DAY, MIN, S
 from protocols.core.ecc import Curve, generate, public_key
+from protocols.core.errors import RemoteProtocolError
 from protocols.core.x509 import parse
 from protocols.dlms import axdr
 from protocols.dlms.acse import Mechanism
@@ -40,6 +41,7 @@ class Office:
     def __init__(self, bench):
         self.bench = bench
         self.meter_title = bench.board.eui64.to_bytes(8, "big")
+        self.count = count(1_000).__next__
 
     def exchange(self, client):
         session = self.bench.firmware.server.session(client, 1, 4096)
@@ -61,6 +63,20 @@ class Office:
         try:
             drive(client.associate(), self.exchange(ECDSA_CLIENT))
         except NotAuthentic:
+            return False
+        return True
+
+
+    def believes(self, private):
+        """Whether the meter takes that private key for the client's. After wrong ones it lets nobody in for a while."""
+        self.bench.run(11 * S)
+        keys = KeySet(SYMMETRIC, signing=private, peer_signing={self.meter_title: public_key(METER_KEY)})
+        material = SecurityMaterial(CLIENT_TITLE, keys, self.count, suite=Suite.S1)
+        authentication = Authentication(Mechanism.HIGH_ECDSA, rng=Random("challenge"), title=CLIENT_TITLE)
+        client = Client(ECDSA_CLIENT, 1, authentication=authentication, security=Security(material, protection=PLAIN))
+        try:
+            drive(client.associate(), self.exchange(ECDSA_CLIENT))
+        except RemoteProtocolError:
             return False
         return True
 
@@ -98,6 +114,43 @@ def test_a_meter_signs_with_the_key_of_its_new_certificate_also_after_a_power_cu
         if not life:
             bench.mains.off(MIN)
             bench.run(for_=2 * MIN)
+
+
+@pytest.mark.req("S-065")
+def test_a_clients_certificate_is_issued_changed_withdrawn_and_runs_out(office, authority):
+    """Each time the meter believes whom its certificates name, at that time, and nobody else."""
+    first, second, third = (generate(Curve.P256, Random(name)) for name in ("first", "second", "third"))
+
+    def take(key, issuer=authority):
+        office.manager()(64, SETUP, 6, axdr.octets(issuer.certify(CLIENT_TITLE, public_key(key), SIGNATURE)))
+
+    def known(*keys):
+        return [key in keys for key in (CLIENT_KEY, first, second, third) if office.believes(key)]
+
+    assert known(CLIENT_KEY) == [True]
+    take(first)
+    assert known(first) == [True]  # issued: in place of what it was made with
+    take(second)
+    assert known(second) == [True]  # changed
+    options = axdr.structure(axdr.enum(Entity.CLIENT), axdr.enum(SIGNATURE), axdr.octets(CLIENT_TITLE))
+    office.manager()(64, SETUP, 8, axdr.structure(axdr.enum(0), options))
+    assert known() == []  # withdrawn
+    soon = office.bench.board.rtc.read() + DAY
+    brief = Authority("Lab", Curve.P256, Random("authority"), (VALID[0], soon))
+    take(third, brief)
+    assert known(third) == [True]
+    office.bench.mains.off(MIN)
+    office.bench.run(2 * MIN)
+    assert known(third) == [True]  # over a restart, too
+    office.bench.run(DAY)
+    assert known() == []  # run out
+    office.bench.mains.off(MIN)
+    office.bench.run(2 * MIN)
+    assert known() == []
+    with pytest.raises(AccessError, match="other-reason"):
+        take(third, brief)
+    take(third)
+    assert known(third) == [True]
 
 
 def test_a_key_pair_that_waits_for_its_certificate_outlives_a_power_cut(office, authority):
