@@ -9,7 +9,7 @@ import pytest
 from devices.runtime.air import OnAir
 from devices.runtime.kernel import HOUR, MIN, MS, S
 from protocols.core import crc
-from protocols.zigbee import aps, mac, nwk, security
+from protocols.zigbee import aps, mac, nwk, security, zdo
 from protocols.zigbee.node import Persist
 
 OURS = 0x00EE_0000_0000_0001
@@ -299,4 +299,37 @@ def test_f12_flooded_tables_push_out_no_partner(home, attacker):
         )[number % 4].build()
         hop, to = (0xFFFF, ROUTERS) if number % 4 < 2 else (0, 0)
         attacker.put(attacker.frame(command, to, kind=nwk.COMMAND, eui64=eui64, source=short, previous=short, hop=hop), 2 * MS)
+    serves(home)
+
+
+def test_f12_a_flooded_binding_table_refuses_what_it_has_no_room_for(home, attacker):
+    """Anybody with the network key may bind; what is bound stays, over a power cut too, and nobody is pushed out of anything."""
+    esme = home.esme.firmware.han.stack
+    for number in range(40):
+        request = zdo.BindRequest(number, home.esme.eui64, 1, 0x0702, 3, None, OURS + number, 1).build()
+        attacker.put(attacker.frame(pack("<BBHHBB", 0, 0, zdo.BIND, 0, 0, number) + request, esme.short, kind=nwk.DATA))
+    home.run(for_=S)
+    bound = esme._zdo.bindings.plain()
+    assert [zdo.Binding.parse(octets).destination for octets in bound] == [OURS + number for number in range(16)]
+    serves(home)
+    home.esme.cut(off_for=S)
+    home.run(for_=MIN)
+    assert home.esme.firmware.han.stack._zdo.bindings.plain() == bound
+
+
+def test_f12_a_flooded_child_table_empties_itself_and_keeps_the_children_there_are(home, attacker):
+    """A hundred names ask to associate while joining is open, and none of them ever shows that it has the key."""
+    hub = home.hub.firmware.han
+    before, most = set(hub.stack.children), hub.config.max_children
+    hub.apply(hub.stack.permit(60, hub.now))
+    request = mac.AssociationRequest(mac.CAPABILITY_RX_ON).build()
+    seen = 0
+    for number in range(100):
+        header = mac.Header(0xC823, number, int.from_bytes(attacker._pan, "little"), 0, None, 0xFFFF, None, OURS + number)
+        attacker.put(mac.frame(header, request), 20 * MS)
+        seen = max(seen, len(hub.stack.children))
+    assert seen == most
+    assert before <= set(hub.stack.children)
+    home.run(for_=MIN)
+    assert set(hub.stack.children) == before
     serves(home)
