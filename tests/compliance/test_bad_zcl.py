@@ -192,6 +192,15 @@ def test_g8_reporting_that_cannot_be(live: Live, record: str, expected: tuple[in
     assert answer[3] in expected
 
 
+def test_g8_a_change_for_what_has_no_amount_is_no_record_and_configures_nothing(live: Live) -> None:
+    """Supply status is discrete: the octet behind its intervals begins another record, and that one is cut."""
+    before = live.run.esme.firmware.han.endpoints[1].server(Metering).values
+    assert status(live.say(live.esme, Metering.id, "10 83 06 00 14 00 30 01 00 0A 00 01")) == 0x80
+    (answer,) = live.say(live.esme, Metering.id, "10 84 08 00 14 00")  # Read Reporting Configuration
+    assert (answer[2], answer[3]) != (0x09, 0x00), "nothing was configured"
+    assert live.run.esme.firmware.han.endpoints[1].server(Metering).values == before
+
+
 def test_g8_more_records_than_there_is_room_for(live: Live) -> None:
     many = b"".join(bytes.fromhex(f"00{number:02X}0025 0100 0A00 010000000000".replace(" ", "")) for number in range(100))
     (answer,) = live.say(live.esme, Metering.id, bytes.fromhex("10 82 06") + many)
