@@ -49,6 +49,7 @@ from tools.bench.plant import Generation, metered
 from tools.bench.profile import PROFILES, ProfileName
 from tools.bench.publications import Publication
 from tools.bench.reads import Read
+from tools.bench.samples import Samples
 from tools.bench.tails import FloatingNeutral, SwitchFailures, on_feeders
 from tools.bench.users import User
 from tools.bench.variant import one_variant
@@ -204,6 +205,8 @@ class Bench(Declared, frozen=True, kw_only=True):
     neighbourhood: Neighbourhood | None = None
     read: Annotated[list[Read], Meta(max_length=256)] = []
     """What others read through the head end."""
+    sample: Annotated[list[Samples], Meta(max_length=256)] = []
+    """Fast samples of gas meters, kept or sent."""
     user: Annotated[list[User], Meta(max_length=64)] = []
     """Who is connected to the central company; whoever reads unless said."""
     firmware: Annotated[list[Firmware], Meta(max_length=64)] = []
@@ -257,7 +260,22 @@ class Bench(Declared, frozen=True, kw_only=True):
         for _ in self.endpoints():
             pass
 
+    @property
+    def sleepers(self) -> dict[str, int]:
+        """Minutes between the wakes of each gas meter, by every name that it has here."""
+        found: dict[str, int] = {}
+        for home in self.home:
+            for device in home.device:
+                if isinstance(device, Gsme):
+                    found[f"{home.name}/{device.label}"] = device.wake_minutes
+                    if len(self.home) == 1:
+                        found[device.label] = device.wake_minutes
+        return found
+
     def _check_reads(self) -> None:
+        for sample in self.sample:
+            if sample.device not in self.sleepers:
+                raise ValueError(f'`sample`: no gas meter "{sample.device}"{suggest(sample.device, self.sleepers)}')
         known = {f"{home.name}/{device.label}": None for home in self.home for device in home.device}
         for read in self.read:
             full = read.device if "/" in read.device or len(self.home) > 1 else f"{self.home[0].name}/{read.device}"

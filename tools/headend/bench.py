@@ -102,10 +102,11 @@ class BenchHeadEnd(HeadEnd):
             raise BadInput(f'no supplier "{supplier}" in [access.suppliers]{suggest(supplier, known)}')
         return Client(SUPPLIER, sap, home.bench.access.secret_of(supplier))
 
-    async def request(self, requester: str, name: str, question: Question[T]) -> T:
+    async def request(self, requester: str, name: str, question: Question[T], *, writes: bool = False) -> T:
         """Ask a device by name for somebody else, whose traffic it is. Raises RemoteProtocolError."""
         home, label = self._place(name)
-        return await self.ask(_host(home, label), await self._find(home, label, requester), question, requester=requester)
+        sap = await self._find(home, label, requester)
+        return await self.ask(_host(home, label), sap, question, writes=writes, requester=requester)
 
     async def find(self, name: str, requester: str = OWN) -> int:
         """The SAP of a device by name. Raises BadInput, RemoteProtocolError."""
