@@ -3,8 +3,8 @@
 A new meter is in credit mode, and its tariff is the one in force on the display. Energy is taken every half hour, the rest when its
 time comes. All that changes is in flash. GB's values to come (class 9000) are other objects' attributes, each with a time of its
 own, and so is the account to come, `0-1:19.0.0`.
-Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), more rates than the one in
-force.
+Where the meter counts by rate, each rate has the price that the charge has under its number.
+Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), prices by block.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ENERGY: Final = (3, Obis("1-0:1.8.0"), 2)
 SECONDARY_ENERGY: Final = (3, Obis("1-20:1.8.0"), 2)
 PAYMENT_CLASSES: Final = ("1", "2")
 """Accuracy classes of payment meters (BS EN 62055-31)."""
-_TAKEN: Final = "payment/wh"
+_TAKEN, _TAKEN_APART = "payment/wh", "payment/wh-apart"
 _CLOCK: Final = Obis("0-0:1.0.0")
 _WRITABLE: Final = {"account_mode_and_status": Access.READ_WRITE}
 
@@ -59,7 +59,12 @@ class Prepayment(Prepaid):
 
     def __init__(self, board: Board, config: Config, meter: Meter, device: LogicalDevice) -> None:
         self._meter = meter
-        self._taken: int = board.nvm.get(_TAKEN, meter.import_wh)
+        taken: int | list[int] = board.nvm.get(_TAKEN, meter.import_wh)
+        self._taken = [taken] if isinstance(taken, int) else list(taken)
+        """Wh of each rate that are paid."""
+        self._apart: int = board.nvm.get(_TAKEN_APART, 0)
+        """Likewise of the second element."""
+        self._elements = config.elements
         scaling = (WATT_HOURS, -config.tariff.digits)
         second = cosem.Charge(
             SECONDARY, charge_type=ChargeType.CONSUMPTION_BASED_COLLECTION, priority=6,
@@ -98,12 +103,25 @@ class Prepayment(Prepaid):
     def _advance(self) -> None:
         """Take what was used and what time has brought."""
         now = self._board.rtc.read()
-        used, self._taken = self._meter.import_wh - self._taken, self._meter.import_wh
         self._busy = True
-        self.payment.consumed(used, now)
+        self._pay_energy(now)
         self.payment.expire(now)
         self._busy = False
         self._save()
+
+    def _pay_energy(self, now: int) -> None:
+        """Each rate's energy at its price, which the charge has under the rate's number; one price without a number is for all."""
+        several, tiers = self._meter.rate() is not None, self._meter.tiers()
+        own = ENERGY[1] if self._elements > 1 else None
+        before = self._taken + [0] * (len(tiers) - len(self._taken))
+        for number, (shown, paid) in enumerate(zip(tiers, before, strict=True), 1):
+            if shown > paid or number == 1:
+                self.payment.consumed(shown - paid, now, bytes((number,)) if several else b"", own)
+        self._taken = tiers
+        if self._elements > 1:
+            apart, _ = self._meter.metrology.part(0)
+            self.payment.consumed(apart - self._apart, now, b"", SECONDARY_ENERGY[1])
+            self._apart = apart
 
     def _collect(self, name: Obis) -> None:
         self._busy = True
@@ -111,7 +129,8 @@ class Prepayment(Prepaid):
         self._busy = False
 
     def _kept(self) -> dict[str, object]:
-        return {_TAKEN: self._taken}
+        kept: dict[str, object] = {_TAKEN: self._taken if len(self._taken) > 1 else self._taken[0]}
+        return {**kept, _TAKEN_APART: self._apart} if self._elements > 1 else kept
 
     def _follow(self, following: cosem.Account) -> None:
         """The account to come is the account now."""

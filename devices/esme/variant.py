@@ -1,10 +1,10 @@
 """Meter variants: elements and phases, each with registers of its own beside those of the whole meter.
 
-A twin-element meter measures what switched appliances draw with its second element, and all else with its first: `1-1:1.8.0` beside
-`1-0:1.8.0`, and the second value of GB's collection of import. A polyphase meter counts the net of all phases, and the import and
-export of each (`1-0:21.8.0` and so on); what flows one way on one phase and the other way on another is netted in its total, as
-the law has it. Which load is on which phase is fixed here: the household on all three, appliances on the second, plants on the
-third. `0-0:96.1.2` says which variant it is: A, B, C; auxiliary switches are told by their own objects.
+A twin-element meter measures what switched appliances draw with its second element, and all else with its first: `1-20:1.8.0`
+beside `1-0:1.8.0`, and the second value of GB's collection of import. A polyphase meter counts the net of all phases, and the
+import and export of each (`1-0:21.8.0` and so on); what flows one way on one phase and the other way on another is netted in its
+total, as the law has it. Which load is on which phase is fixed here: the household on all three, appliances on the second, plants
+on the third. `0-0:96.1.2` says which variant it is: A, B, C; auxiliary switches are told by their own objects.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def shares(config: Config) -> tuple[Share, ...]:
 def objects(config: Config, meter: Meter) -> Iterator[InterfaceClass]:
     """The registers of its parts; none of a single-element meter of one phase."""
     if config.elements > 1:
-        yield cosem.Register("1-1:1.8.0", value=_energy(meter, 0, 0), scaler_unit=_WH)
-        yield cosem.Register("1-1:1.7.0", value=_power(meter, 0), scaler_unit=_W)
+        yield cosem.Register("1-20:1.8.0", value=_energy(meter, 0, 0), scaler_unit=_WH)
+        yield cosem.Register("1-20:1.7.0", value=_power(meter, 0), scaler_unit=_W)
     for phase in range(config.phases if config.phases > 1 else 0):
         channel = 20 * (phase + 1)
         yield cosem.Register(f"1-0:{channel + 1}.8.0", value=_energy(meter, phase, 0), scaler_unit=_WH)

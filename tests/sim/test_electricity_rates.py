@@ -327,3 +327,44 @@ def test_the_supplier_sets_the_limit_up_to_1799():
     home.esme.cut(off_for=MIN)
     home.run(for_=2 * MIN)
     assert writer.get("0-0:94.44.0.1", 1, 2).value == 0
+
+
+# --- what it costs ---
+
+
+def charge(writer, name, *prices):
+    """Pence a kilowatt-hour by rate, in force at once: thousandths of a penny are the account's currency."""
+    scaling, energy = writer.get(name, 113, 5).value[:2]
+    lines = [axdr.structure(axdr.octets(index), axdr.i16(pence * 100)) for index, pence in prices]
+    writer.set(name, 113, 6, axdr.structure(scaling, energy, axdr.array(lines)))
+    writer.action(name, 113, 2, axdr.i8(0))
+
+
+def test_the_account_pays_each_rates_energy_at_its_price():
+    home = made('rates = "calendar"')
+    writer = home.head_end.meter("esme", writes=True)
+    home.only.mains.draw("heater", 2_000)
+    home.run_until(3 * MIN)
+    write_calendar(writer, ((0, 0), 2), ((0, 40), 1))
+    charge(writer, "0-0:19.20.0", (b"\x01", 30), (b"\x02", 10))
+    home.run_until(30 * MIN + S)
+    paid = writer.get("0-0:19.20.0", 113, 2).value
+    tiers = home.esme.firmware.rates.tiers()
+    home.esme.cut(off_for=MIN)
+    home.run_until(60 * MIN + S)
+    after = home.esme.firmware.rates.tiers()
+    reader = home.head_end.meter("esme")
+    used = [now - then for now, then in zip(after, tiers, strict=True)]
+    taken = reader.get("0-0:19.20.0", 113, 2).value - paid
+    assert used[0] > 300 < used[1]
+    assert taken == pytest.approx((used[0] * 30 + used[1] * 10), abs=100)  # Wh times pence a kWh: thousandths of a penny
+
+
+def test_a_second_elements_energy_has_its_own_price():
+    home = made('elements = 2\nauxiliary = [{ watts = 3000, on = ["00:10-00:20"] }]')
+    writer = home.head_end.meter("esme", writes=True)
+    charge(writer, "0-0:19.20.5", (b"", 7))
+    home.run_until(31 * MIN)
+    apart = writer.register("1-20:1.8.0").value
+    assert apart == pytest.approx(500, abs=2)
+    assert writer.get("0-0:19.20.5", 113, 2).value == pytest.approx(apart * 7, abs=10)

@@ -59,17 +59,17 @@ def test_the_second_element_has_what_is_switched_and_the_first_all_else():
     meter, reader = home.esme.firmware.meter, home.head_end.meter("esme")
     assert letter(reader) == b"B"
     before = meter.import_wh
-    assert energy(reader, "1-1:1.8.0") == 0
+    assert energy(reader, "1-20:1.8.0") == 0
     home.run_until(HOUR)
     household = meter.import_wh - before
-    assert energy(reader, "1-1:1.8.0") == pytest.approx(3000 * 25 / 60, abs=2)
+    assert energy(reader, "1-20:1.8.0") == pytest.approx(3000 * 25 / 60, abs=2)
     assert 0 < household < 700
     collection = [each.value for each in reader.get("0-0:94.44.34.10", 1, 2).value]
     assert collection[2] == pytest.approx(1250, abs=2)
-    shown = energy(reader, "1-1:1.8.0")
+    shown = energy(reader, "1-20:1.8.0")
     home.esme.cut(off_for=MIN)
     home.run(for_=3 * MIN)
-    assert energy(home.head_end.meter("esme"), "1-1:1.8.0") == shown
+    assert energy(home.head_end.meter("esme"), "1-20:1.8.0") == shown
 
 
 @pytest.mark.req("S-108")

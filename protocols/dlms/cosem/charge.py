@@ -149,6 +149,12 @@ class Charge(Pending, id=113, version=0):
         bits: str = self.charge_configuration.value
         return bits[bit : bit + 1] == "1"
 
+    @property
+    def commodity(self) -> bytes:
+        """The object whose units are charged."""
+        name: bytes = self.unit_charge_active.value[1].value[1].value
+        return name
+
     def prices(self) -> Mapping[bytes, int]:
         """The active charge per unit by index."""
         return {index.value: price.value for index, price in (line.value for line in self.unit_charge_active.value[2].value)}

@@ -65,10 +65,11 @@ class Payment:
 
     # --- what happens
 
-    def consumed(self, units: int, now: int, index: bytes = b"") -> None:
-        """So many of the commodity's units were consumed under this tariff index. `now`: UTC ns."""
+    def consumed(self, units: int, now: int, index: bytes = b"", commodity: bytes | None = None) -> None:
+        """So many units were consumed under this tariff index, of one commodity or of whatever charges have. `now`: UTC ns."""
         for charge in self._of(ChargeType.CONSUMPTION_BASED_COLLECTION):
-            self._collect(charge, self._cost(charge, units, index), now)
+            if commodity in (None, charge.commodity):
+                self._collect(charge, self._cost(charge, units, index), now)
 
     def expire(self, now: int) -> None:
         """Collect for the time that has passed. A charge that has a price and was never collected begins now, and so does one that
