@@ -153,6 +153,41 @@ def test_a_clients_certificate_is_issued_changed_withdrawn_and_runs_out(office, 
     assert known(third) == [True]
 
 
+@pytest.mark.req("S-077")
+def test_asymmetric_keys_open_the_association_and_symmetric_ones_carry_what_is_read(office):
+    """Two signatures, one each way, and then half hours by the hundred under AES-GCM, without another."""
+    bench, said = office.bench, []
+
+    def read(signing=CLIENT_KEY, symmetric=SYMMETRIC):
+        keys = KeySet(symmetric, signing=signing, peer_signing={office.meter_title: public_key(METER_KEY)})
+        material = SecurityMaterial(CLIENT_TITLE, keys, office.count, suite=Suite.S1)
+        authentication = Authentication(Mechanism.HIGH_ECDSA, rng=Random("challenge"), title=CLIENT_TITLE)
+        client, exchange = Client(ECDSA_CLIENT, 1, authentication=authentication, security=Security(material)), office.exchange(37)
+
+        def heard(apdu):
+            answer = exchange(apdu)
+            said.append((apdu, answer))
+            return answer
+
+        drive(client.associate(), heard)
+        opened = len(said)
+        return opened, [drive(client.get("1-0:1.8.0", 3, 2), heard).value for _ in range(200)]
+
+    opened, values = read()
+    assert len(set(values)) >= 1
+    assert values[0] == bench.meter.import_wh
+    opening, bulk = said[:opened], said[opened:]
+    assert sum(len(octets) > 64 for pair in opening[1:] for octets in pair) == 2  # r and s of 32 octets each, both ways
+    assert {(request[0], answer[0]) for request, answer in bulk} == {(0xC8, 0xCC)}  # glo-get: AES-GCM
+    assert max(len(octets) for pair in bulk for octets in pair) < 64  # no room for a signature
+    bench.run(11 * S)
+    with pytest.raises(RemoteProtocolError):
+        read(signing=generate(Curve.P256, Random("another")))  # the right symmetric keys alone open nothing
+    bench.run(11 * S)
+    with pytest.raises(RemoteProtocolError):
+        read(symmetric={**SYMMETRIC, KeyId.UNICAST_ENCRYPTION: bytes(16)})  # nor does the right signature
+
+
 def test_a_key_pair_that_waits_for_its_certificate_outlives_a_power_cut(office, authority):
     office.manager()(64, SETUP, 4, axdr.enum(SIGNATURE))
     office.bench.mains.off(MIN)
