@@ -59,7 +59,7 @@ def test_gas_by_its_own_way_has_less_that_can_fail_and_less_that_it_says(found: 
     direct = found["gas-direct"]
     assert direct.services == ("gas read",)
     assert set(direct.failures) == {"gas meter dies", "WAN"}
-    assert set(direct.running) == {"WAN"}
+    assert {leg for leg, amount in direct.running.items() if amount.messages} == {"WAN"}
     assert sum(map(len, direct.failures.values())) < sum(map(len, found["gas-first"].failures.values()))
 
 
