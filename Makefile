@@ -54,6 +54,7 @@ fuzz: ## octets that break a parser, looked for by atheris: SECONDS=20 for each 
 requirements: peers ## run every test and write docs/requirements.md and docs/dlms-conformance.md from what passed; docs/pics.md, docs/translation.md
 	@requirements/venv.sh dev
 	@$(BIN)/python -m tests.pics
+	@$(BIN)/python -m tests.data_model
 	@$(BIN)/python -m tests.translation
 	@$(BIN)/python -m tests.architectures
 	@METERBENCH_REQUIRE_ALL=1 $(BIN)/python -m tests.traceability
