@@ -235,6 +235,7 @@ def test_either_end_of_a_range_goes_into_the_commands_of_the_table(row, end):
 BOUNDED = [row for row in ROWS if row.order is not None and beyond(row) is not None]
 
 
+@pytest.mark.req("S-117", part=True)
 @pytest.mark.parametrize("row", BOUNDED, ids=lambda row: row.name)
 def test_a_write_out_of_scope_is_refused_and_nothing_waits(row):
     proxy = gas(reading())

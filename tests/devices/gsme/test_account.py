@@ -181,7 +181,7 @@ def test_debts_by_time_and_by_top_up_are_recovered(story):
 # --- H: limits of sanity ---
 
 
-@pytest.mark.req("S-117", part=True)
+@pytest.mark.req("S-117")
 def test_h6_h8_limits_of_a_top_up_and_of_the_balance_hold_for_gas(settled):
     before = settled.balance
     assert settled.enter(settled.sell(5_001)) == (TopUpResult.MAXIMUM_CREDIT, 0)  # more than 50 pounds at once
