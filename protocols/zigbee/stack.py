@@ -23,7 +23,7 @@ from protocols.zigbee.delivery import Delivery
 from protocols.zigbee.device_objects import DeviceObjects
 from protocols.zigbee.devices import Device, Devices
 from protocols.zigbee.energy import EnergyScan
-from protocols.zigbee.inquiries import Inquiries
+from protocols.zigbee.grouping import Grouping
 from protocols.zigbee.interpan import OutsideNetwork
 from protocols.zigbee.joining import Joining, State
 from protocols.zigbee.keys import Keys
@@ -47,7 +47,7 @@ from protocols.zigbee.polling import Poller
 from protocols.zigbee.trust_centre import TrustCentre
 
 
-class Stack(Inquiries):
+class Stack(Grouping):
     """A node. `rng` is the node's own random stream; `counters` its reserve-ahead outgoing frame counters."""
 
     def __init__(self, config: NodeConfig, rng: Random, counters: Counters) -> None:
@@ -465,29 +465,6 @@ class Stack(Inquiries):
                 destination, profile, cluster, source_endpoint, destination_endpoint, payload, link_key=link_key, ack=ack
             )
         return handle, self._done()
-
-    def send_to_group(
-        self, group: int, profile: int, cluster: int, source_endpoint: int, payload: bytes, now: int
-    ) -> tuple[int, list[Effect]]:
-        """Send to every endpoint of other nodes in a group: one frame that nobody acknowledges.
-
-        Returns the handle of Delivered (it was sent) or Undelivered. Raises LocalProtocolError off the network, or too long.
-        """
-        self._needs_network()
-        self._context.now = now
-        return self._delivery.send_to_group(group, profile, cluster, source_endpoint, payload), self._done()
-
-    def add_group(self, group: int, endpoint: int) -> list[Effect]:
-        """Have an endpoint of ours hear a group (APSME-ADD-GROUP). Effect: Persist. Raises LocalProtocolError: no room."""
-        self._delivery.groups.add(group, endpoint)
-        self._store()
-        return self._done()
-
-    def remove_group(self, endpoint: int, group: int | None = None) -> list[Effect]:
-        """Take an endpoint out of a group, or out of all. Effect: Persist."""
-        self._delivery.groups.remove(endpoint, group)
-        self._store()
-        return self._done()
 
     # --- keys ----------------------------------------------------------------------------------------------------
 
