@@ -27,6 +27,7 @@ import aiomqtt
 from paho.mqtt import client as paho
 
 from tools.errors import BadInput, LinkDown
+from tools.links import tls
 from tools.links.spec import LinkSpec, is_loopback
 
 LARGEST = 64 * 1024
@@ -156,7 +157,7 @@ class Session:
             password=self.spec.password or None,
             identifier=f"{self.name}-{self._boot.hex()}",
             will=aiomqtt.Will(status, self._status("offline"), 1, True),
-            tls_context=ssl.create_default_context() if self.spec.flag("tls") else None,
+            tls_context=tls.context() if self.spec.flag("tls") else None,
             timeout=self.patience,
             keepalive=15,
             logger=_LOG,
