@@ -31,6 +31,7 @@ def keys(home, name):
     return {key for _, key in home.board(name).firmware.han.stack.keys()}  # noqa: SIM118 - not a dict
 
 
+@pytest.mark.req("S-045", part=True)
 @pytest.mark.req("S-113")
 def test_readings_are_the_meters_on_a_network_that_is_not_theirs(home):
     told = home.equipment.lines[-1]

@@ -434,6 +434,7 @@ def test_a_power_cut_at_the_meter_loses_no_state(prepaid, operations) -> None:
 
 
 @pytest.mark.req("S-158", "S-023")
+@pytest.mark.req("S-146", part=True)
 def test_electricity_is_accounted_in_the_hub_over_its_wire(build) -> None:
     home = build("hub-prepayment")
     home.run_until(2 * HOUR)
