@@ -27,6 +27,7 @@ from protocols.dlms.cosem import Access, AccessError, InterfaceClass, Unit, date
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters import metering
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.mirror import FLAG_WORDS, WORD
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.cluster import Attribute, Cluster
@@ -110,6 +111,12 @@ class Gas:
         self._board.nvm.put({_EVENT: number})
         return number
 
+    def has(self, cluster: type[Cluster], attribute: Attribute[Any]) -> None:
+        """Raises AccessError where the meter reports no such thing: whoever orders it would wait for ever."""
+        mirror = self._mirrors.of(self.eui64)
+        if mirror is not None and mirror.scheme is not None and self.reading.get(cluster, attribute) is None:
+            raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, attribute.name)
+
     def kept(self, key: str, otherwise: Any) -> Any:
         """What is in flash for this meter."""
         return self._board.nvm.get(f"{key}/{self.eui64:016X}", otherwise)
@@ -123,8 +130,8 @@ class Gas:
         mirror = self._mirrors.of(self.eui64)
         if mirror is None:
             raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "no mirror yet")
-        if mirror.scheme is None:
-            raise AccessError(DataAccessResult.READ_WRITE_DENIED, "this meter fetches nothing")
+        if mirror.scheme is None or WORD[type(flag)] >= FLAG_WORDS[mirror.scheme]:
+            raise AccessError(DataAccessResult.READ_WRITE_DENIED, "this meter fetches no such orders")
         if sum(type(each) is type(command) for each in self.pending) >= MOST_WAITING:
             raise AccessError(DataAccessResult.TEMPORARY_FAILURE, "too many wait")
         self._mirrors.hold(self.eui64, flag, command)
@@ -251,7 +258,10 @@ class Row:
 
     def _write(self, data: Data, gas: Gas) -> None:
         assert self.order is not None
-        self.order.carry(self.coding.back(data, gas), gas)
+        value = self.coding.back(data, gas)
+        if self.freshness is Freshness.MIRROR and not self.optional:
+            gas.has(self.cluster, self.attribute)
+        self.order.carry(value, gas)
 
 
 _NONE: Final = Reading({}, 0)

@@ -40,26 +40,32 @@ def _last(gas: Gas, item: Attribute[Any]) -> int:
     return value if isinstance(value, int) and value != item.type.non_value else 0
 
 
+def order(gas: Gas, flag: PrepaymentCommand, command: Frame) -> None:
+    """Have it wait, if this meter keeps accounts at all. Raises AccessError."""
+    gas.has(Prepayment, Prepayment.payment_control_configuration)
+    gas.order(flag, command)
+
+
 def adjust(kind: Adjustment, value: int, gas: Gas) -> None:
     """The balance, by an amount or to one."""
     command = Prepayment.CreditAdjustment(gas.event(), NOW, kind, value & U32)
-    gas.order(PrepaymentCommand.CREDIT_ADJUSTMENT, command)
+    order(gas, PrepaymentCommand.CREDIT_ADJUSTMENT, command)
 
 
 def select(gas: Gas) -> None:
     """Emergency credit."""
     command = Prepayment.SelectAvailableEmergencyCredit(gas.now, Originator.ENERGY_SERVICE_INTERFACE)
-    gas.order(PrepaymentCommand.SELECT_AVAILABLE_EMERGENCY_CREDIT, command)
+    order(gas, PrepaymentCommand.SELECT_AVAILABLE_EMERGENCY_CREDIT, command)
 
 
 def warning(level: int, gas: Gas) -> None:
     """From which credit on to warn."""
-    gas.order(PrepaymentCommand.SET_LOW_CREDIT_WARNING_LEVEL, Prepayment.SetLowCreditWarningLevel(level))
+    order(gas, PrepaymentCommand.SET_LOW_CREDIT_WARNING_LEVEL, Prepayment.SetLowCreditWarningLevel(level))
 
 
 def cap(value: int, gas: Gas) -> None:
     """What may be recovered from payments in a period."""
-    gas.order(PrepaymentCommand.SET_OVERALL_DEBT_CAP, Prepayment.SetOverallDebtCap(PROVIDER, gas.event(), NOW, value))
+    order(gas, PrepaymentCommand.SET_OVERALL_DEBT_CAP, Prepayment.SetOverallDebtCap(PROVIDER, gas.event(), NOW, value))
 
 
 def emergency(gas: Gas, *, limit: int | None = None, threshold: int | None = None) -> None:
@@ -71,7 +77,7 @@ def emergency(gas: Gas, *, limit: int | None = None, threshold: int | None = Non
         else (waiting.emergency_credit_limit, waiting.emergency_credit_threshold)
     )
     given = now[0] if limit is None else limit, now[1] if threshold is None else threshold
-    gas.order(PrepaymentCommand.EMERGENCY_CREDIT_SETUP, Prepayment.EmergencyCreditSetup(gas.event(), NOW, *given))
+    order(gas, PrepaymentCommand.EMERGENCY_CREDIT_SETUP, Prepayment.EmergencyCreditSetup(gas.event(), NOW, *given))
 
 
 def largest(gas: Gas, *, balance: int | None = None, top_up: int | None = None) -> None:
@@ -83,7 +89,7 @@ def largest(gas: Gas, *, balance: int | None = None, top_up: int | None = None) 
         else (waiting.maximum_credit_level, waiting.maximum_credit_per_top_up)
     )
     given = now[0] if balance is None else balance, now[1] if top_up is None else top_up
-    gas.order(PrepaymentCommand.SET_MAXIMUM_CREDIT_LIMIT, Prepayment.SetMaximumCreditLimit(PROVIDER, gas.event(), NOW, *given))
+    order(gas, PrepaymentCommand.SET_MAXIMUM_CREDIT_LIMIT, Prepayment.SetMaximumCreditLimit(PROVIDER, gas.event(), NOW, *given))
 
 
 def _change_mode(gas: Gas, at: int, control: int | None, limit: int | None) -> None:
@@ -94,7 +100,7 @@ def _change_mode(gas: Gas, at: int, control: int | None, limit: int | None) -> N
         else (waiting.proposed_payment_control_configuration, waiting.cut_off_value)
     )
     given = now[0] if control is None else control, now[1] if limit is None else limit
-    gas.order(PrepaymentCommand.CHANGE_PAYMENT_MODE, Prepayment.ChangePaymentMode(PROVIDER, gas.event(), at, *given))
+    order(gas, PrepaymentCommand.CHANGE_PAYMENT_MODE, Prepayment.ChangePaymentMode(PROVIDER, gas.event(), at, *given))
 
 
 def cut_off(value: int, gas: Gas) -> None:
@@ -128,7 +134,7 @@ def debt(number: int, what: What) -> Callable[[Data, Gas], None]:
         frequency, recovery, share = _settings(gas, number) if settled is None else (
             settled.debt_recovery_frequency, settled.debt_recovery_amount, settled.debt_recovery_balance_percentage
         )  # fmt: skip
-        gas.order(PrepaymentCommand.CHANGE_DEBT, Prepayment.ChangeDebt(
+        order(gas, PrepaymentCommand.CHANGE_DEBT, Prepayment.ChangeDebt(
             gas.event(), b"", amount, DebtRecovery.BY_PERCENTAGE if number == BY_PAYMENTS else DebtRecovery.BY_TIME,
             2 * (number - 1) + kind, NOW, 0, FREQUENCIES.index(value) if what == "period" else frequency,
             value if what == "recovery" else recovery, value if what == "proportion" else share,

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from devices.parts.prepaid import GATEWAY, TOKEN_DIGITS
 from hubfw.translation import Gas, money_exponent
+from hubfw.translation_account_orders import order
 from hubfw.translation_logs import NEVER, AskedProfile, S
 from protocols.core.codec import Frame
 from protocols.core.errors import DecodeError
@@ -130,7 +131,7 @@ class Payments:
             values = [self._object(log, place, value) for place, value in enumerate(log.values, 1)]
             columns = Column(clock, 2), *(Column(value, 2) for value in values)
             self._profiles[log.name] = profile = AskedProfile(
-                log.name, columns=columns, profile_entries=ROOM, asks=partial(gas.order, log.flag, log.question)
+                log.name, columns=columns, profile_entries=ROOM, asks=partial(order, gas, log.flag, log.question)
             )
             self.objects += [*values, profile]
 
@@ -152,8 +153,8 @@ class Payments:
             return Judgement(TokenStatus.FORMAT_FAILURE)
         if any(isinstance(each, Prepayment.ConsumerTopUp) and each.top_up_code == token for each in self._gas.pending):
             return Judgement(TokenStatus.VALIDATION_FAILURE, (b"waits already",))
-        order = Prepayment.ConsumerTopUp(Originator.ENERGY_SERVICE_INTERFACE, token)
-        self._gas.order(PrepaymentCommand.CONSUMER_TOP_UP, order)
+        top_up = Prepayment.ConsumerTopUp(Originator.ENERGY_SERVICE_INTERFACE, token)
+        order(self._gas, PrepaymentCommand.CONSUMER_TOP_UP, top_up)
         self._asked.append(token)
         return Judgement(TokenStatus.NOT_PROCESSED, (b"waits",))
 

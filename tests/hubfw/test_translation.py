@@ -213,7 +213,7 @@ def test_either_end_of_a_range_goes_into_the_commands_of_the_table(row, end):
     value = bytes(bound) if row.attribute.type.name == "octet_string" else bound
     if row.name == "7-0:130.3.1":
         value = bound, bound
-    mirrors, tariffs = Mirrors(reading()), Tariffs()
+    mirrors, tariffs = Mirrors(reading((row, value))), Tariffs()
     proxy = Gas(Board(), 1, mirrors, tariffs)
     row.build(proxy).write(2, row.coding.of(value, proxy))
     carried = mirrors.commands + tariffs.commands
@@ -230,6 +230,20 @@ def test_either_end_of_a_range_goes_into_the_commands_of_the_table(row, end):
         assert (carried[0].standing_charge, told.payload[0].price) == value
     else:
         assert getattr(told, field) == value
+
+
+REPORTED = [row for row in ROWS if row.order and not row.optional and row.source is None]
+
+
+@pytest.mark.parametrize("row", REPORTED, ids=lambda row: row.name)
+def test_what_a_meter_does_not_report_is_not_ordered(row):
+    """It would wait for ever."""
+    proxy = gas(reading())
+    value = bytes(3) if row.attribute.type.name == "octet_string" else 1
+    with pytest.raises(AccessError) as refused:
+        row.build(proxy).write(2, row.coding.of(value, proxy))
+    assert refused.value.result == DataAccessResult.OBJECT_UNAVAILABLE
+    assert proxy.pending == []
 
 
 BOUNDED = [row for row in ROWS if row.order is not None and beyond(row) is not None]

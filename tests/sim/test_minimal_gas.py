@@ -6,6 +6,7 @@ import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
 from hubfw.translation_logs import HALF_HOURS
+from hubfw.translation_objects import PENDING
 from hubfw.translation_orders import VALVE
 from hubfw.translation_samples import SAMPLES
 from protocols.dlms import axdr
@@ -83,6 +84,19 @@ def test_its_mirror_shows_what_it_counts_to_displays_and_head_end(home, proxy):
         with pytest.raises(AccessError) as refused:
             getattr(proxy, method)(*thing)
         assert refused.value.result == DataAccessResult.OBJECT_UNAVAILABLE
+
+
+def test_what_it_has_not_is_not_ordered_either(proxy):
+    orders = (
+        lambda: proxy.set("0-0:94.44.34.11", 1, 2, axdr.octets(b"1")), lambda: proxy.action("0-0:19.10.0", 112, 2, axdr.i32(1)),
+        lambda: proxy.action("0-0:19.40.0", 115, 1, axdr.octets(b"7" * 20)), lambda: proxy.action("0-1:19.0.0", 111, 1, axdr.i8(0)),
+        lambda: proxy.action("7-0:99.98.8", 7, 2, axdr.i8(0)),
+    )  # fmt: skip
+    for order in orders:
+        with pytest.raises(AccessError) as refused:
+            order()
+        assert refused.value.result == DataAccessResult.OBJECT_UNAVAILABLE
+    assert proxy.get(PENDING, 1, 2).value == []
 
 
 @pytest.mark.req("S-099")
