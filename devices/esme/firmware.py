@@ -184,6 +184,8 @@ class Firmware(firmware.Firmware):
             self.spawn(self._live(self.han, self.clock))
         else:
             self._supply_checked()
+        if config.neutral_detection:
+            self._neutral = NeutralWatch(self, self.meter, self._fault)
         if config.rates is not None or RATES in board.nvm:
             self.rates.offer()
 
@@ -257,8 +259,6 @@ class Firmware(firmware.Firmware):
         self.prepayment.happened = self.prepayment.alarms.happened = events.happened
         clock.happened = lambda event: events.happened(event, LogId.GBCS_GENERAL if event == NOT_ADJUSTED else LogId.GENERAL)
         self.meter.switch.watch(lambda state: events.happened(_SWITCHED[state]))
-        if self.config.neutral_detection:
-            self._neutral = NeutralWatch(self, self.meter, lambda event: events.happened(event, LogId.FAULT))
         self._check_contact()
 
     async def _live(self, han: Han, clock: NetworkClock) -> None:
@@ -322,6 +322,11 @@ class Firmware(firmware.Firmware):
         else:
             self.meter.supply_failed(self.supply.failed())
 
+    def _fault(self, event: int) -> None:
+        """Write it down and tell the hub; a wired meter has nobody to tell."""
+        if self.events is not None:
+            self.events.happened(event, LogId.FAULT)
+
     def _changed(self) -> None:
         self._check_contact()
         self._show()
@@ -332,8 +337,8 @@ class Firmware(firmware.Firmware):
         if fails is not self._contact_failed:
             self._contact_failed = fails
             self.board.nvm.put({CONTACT_FAILED: fails})
-            if fails and self.events is not None:
-                self.events.happened(_FAILURES[self.meter.tails.contact], LogId.FAULT)
+            if fails:
+                self._fault(_FAILURES[self.meter.tails.contact])
             self._show()
 
     # --- the face ---

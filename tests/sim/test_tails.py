@@ -204,6 +204,15 @@ def test_a_meter_finds_a_floating_neutral_and_opens_its_contactor():
     assert meter.switch.closed
 
 
+@pytest.mark.req("S-047", part=True)
+def test_a_meter_on_the_wire_finds_it_too():
+    wired = 'neutral_detection = true\ninterface = "wired"'
+    home = Told(config.loads(HOME.format(more=wired, above=NEUTRAL, feeder='feeder = "a"')))
+    home.run_until(15 * MIN + 10 * S)
+    assert [data["by"] for data in home.events("neutral.detected")] == ["meter"]
+    assert not home.esme.firmware.meter.switch.closed
+
+
 def test_what_was_off_before_is_not_armed_by_it():
     home = made("neutral_detection = true", NEUTRAL, 'feeder = "a"')
     home.esme.firmware.meter.switch.disconnect()

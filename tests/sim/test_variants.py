@@ -185,6 +185,8 @@ def test_teleswitches_spread_to_either_side_and_tell_of_a_price_that_they_cross(
     ('auxiliary = [{ device = "chargr" }]', 'no load controller "chargr".*charger'),
     ('auxiliary = [{ on = ["8-9"] }]', 'a time as "23:30-07:00"'),
     ("elements = 3", "elements"),
+    ('interface = "wired"\nrates = "hub"', "has no radio"),
+    ('interface = "wired"\nauxiliary = [{ device = "charger" }]', "has no radio"),
 ])  # fmt: skip
 def test_a_bench_that_cannot_be_is_refused(more, words):
     with pytest.raises(BadInput, match=words):

@@ -46,6 +46,9 @@ def one_variant(devices: Sequence[Device]) -> None:
             continue
         if meter.elements > 1 and meter.phases > 1:
             raise ValueError(f'"{meter.label}" has two elements or three phases, not both')
+        on_network = meter.rates == "hub" or any(switch.device is not None for switch in meter.auxiliary)
+        if meter.interface == "wired" and on_network:
+            raise ValueError(f'"{meter.label}" has no radio: `rates = "hub"` and load controllers need one')
         for switch in meter.auxiliary:
             if switch.device is not None and switch.device not in controllers:
                 hint = suggest(switch.device, controllers)
