@@ -49,6 +49,7 @@ def ask(session: Session, request: Frame) -> Frame | None:
     return apdu.parse(answers[0]) if answers else None
 
 
+@pytest.mark.req("S-167", part=True)
 def test_published_aarq_are_answered(server: Server, dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:
     requests = {vector["id"]: bytes.fromhex(vector["given"]["hex"]) for vector in dlms_vectors("acse")}
     outcomes = {}

@@ -21,6 +21,7 @@ TITLE = bytes.fromhex("4D4D4D0000BC614E")
 CONTROLS = [0x10, 0x20, 0x30]
 
 
+@pytest.mark.req("S-167")
 def test_the_published_examples(shared_vectors: Callable[[str], Any]):
     vectors = [v for v in shared_vectors("dlms")["vectors"] if v["area"] == "ciphering" and "sc" in v["given"]]
     assert {v["given"]["sc"] for v in vectors} >= {"10", "20", "30"}
