@@ -1,7 +1,7 @@
 """docs/data-model.md: the data of a bench, logically and physically.
 
 Logically: the tables of a bench file and the messages of the central company's users, as they are declared. Physically: what each
-device keeps in flash, as it is found there after some hours of a life. `python -m tests.data_model` writes it; a test compares.
+device keeps in flash, as it is found there after an hour of a life. `python -m tests.data_model` writes it; a test compares.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from tools.central.messages import AnyMessage
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "data-model.md"
 BENCH = ROOT / "fixtures" / "benches" / "home.toml"
-HOURS = 3
-INTRO = f"""\
+INTRO = """\
 # The data model
 
 What data a bench has: logically, the tables of a bench file with how they refer to each other, and the messages between the
-central company and its users; physically, what each device of `fixtures/benches/home.toml` holds in flash after {HOURS} hours. A
+central company and its users; physically, what each device of `fixtures/benches/home.toml` holds in flash after an hour. A
 record there is one transaction: a length, a CRC, MessagePack of what is set and deleted, and a commit octet
 (`devices/runtime/nvm.py`). What crosses the wire and the air is in [pics.md](pics.md); what an item of one protocol is in the
 other, in [translation.md](translation.md).
@@ -43,7 +42,7 @@ def page() -> str:
     lines += ["## Logical: messages of the user interface", "", *_tables(AnyMessage)]
     lines += ["## Physical: flash", ""]
     with bench(BENCH) as home:
-        home.run_until(HOURS * HOUR)
+        home.run_until(HOUR)
         for label, board in home.only.boards.items():
             lines += _flash(label, dict(_held(board)) if board.powered else {})
     return "\n".join(lines).rstrip() + "\n"

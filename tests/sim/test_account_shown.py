@@ -54,7 +54,7 @@ def test_an_electricity_customer_on_credit_sees_what_is_owed_and_what_was_paid(h
     meter, config = home.esme.firmware, home.esme.firmware.config
     account = home.head_end.meter("esme", writes=True)
     assert not meter.prepayment._account.prepaid
-    home.run_until(6 * HOUR + MIN)
+    home.run_until(3 * HOUR + MIN)
     used = (meter.meter.import_wh - config.start_wh) / 1000
     balance = account.get("0-0:19.10.0", 112, 2).value
     assert balance == pytest.approx(-used * PENCE_A_KWH / 100 * POUND, abs=300)  # taken at the half hour
@@ -83,7 +83,7 @@ def test_a_gas_customer_on_credit_does_too(home):
     held = gas.payments.account
     assert not held.prepaid
     before, litres = held.credit(BALANCE).amount, gas.register.reading.litres
-    home.run(for_=4 * HOUR)
+    home.run(for_=2 * HOUR)
     used = (gas.register.reading.litres - litres) * KWH_A_LITRE
     assert before - held.credit(BALANCE).amount == pytest.approx(used * GAS_PENCE_A_KWH / 100 * POUND, rel=0.02)
     home.until(lambda: abs(shown(home, 5) - held.credit(BALANCE).amount / POUND) < 0.01, within=35 * MIN)
