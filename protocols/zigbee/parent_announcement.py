@@ -56,6 +56,8 @@ class ParentAnnouncements:
         return [child for child in self._devices.children() if not child.router]
 
     def _announce(self) -> None:
+        if not self._network.joined:
+            return  # it has lost the network again; when it is back it announces itself, and these
         children = [child.eui64 for child in self._children()]
         self._asked.clear()
         self._until = self._context.now + ANSWERS

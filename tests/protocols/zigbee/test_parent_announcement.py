@@ -129,3 +129,15 @@ def frame(cluster: int, counter: int, payload: bytes) -> bytes:
 def answer(sequence: int, counter: int, *children: int) -> bytes:
     told = zdo.ParentAnnounceResponse(sequence, zdo.SUCCESS, len(children), list(children)).build()
     return frame(zdo.RESPONSE | zdo.PARENT_ANNOUNCE, counter, told)
+
+
+def test_a_router_that_has_left_meanwhile_announces_nobody(home: dict[str, Station], cell: Cell) -> None:
+    moved(home, cell)
+    meter = home["meter"]
+    cell.restart(meter, state_of(cell, "meter"))
+    assert meter.stack.children == [GAS]
+    meter.do(meter.stack.leave(cell.kernel.now))
+    cell.run(1)
+    cell.on_air.clear()
+    cell.run(LATEST)
+    assert [frame for frame in cell.on_air if len(frame.psdu) > 40] == []
