@@ -170,7 +170,9 @@ class Payments:
                     return
 
     def _topped_up(self, frame: Prepayment.ConsumerTopUpResponse) -> None:
-        """The oldest that was asked about is answered; the last one's outcome is the gateway's."""
+        """The oldest that was asked about is answered; the last one's outcome is the gateway's. Others are a display's."""
+        if frame.source_of_top_up != Originator.ENERGY_SERVICE_INTERFACE:
+            return
         token = self._asked.popleft() if self._asked else None
         if token != self.gateway.token.value:
             return

@@ -3,8 +3,9 @@
 The button `supply` closes an armed electricity supply, `credit` selects emergency credit, and a code on the keypad (`top_up`) is a
 top-up. All three are said to the meter once, which answers yes or no; a code that cannot be one is not said at all. A code goes
 to the hub where that has the accounts and no electricity meter is on the network.
-`gas` asks for the valve of an armed gas supply: the hub keeps that for the meter, which opens on trial when it wakes. Not here:
-emergency credit and codes for gas.
+`gas` asks for the valve of an armed gas supply: the hub keeps that for the meter, which opens on trial when it wakes. So does
+`gas-credit` for emergency credit of gas, and a code that is typed for gas: the meter judges them then, and its balance shows what
+came of it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from protocols.zigbee.clusters.time import EPOCH, seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 S = 1_000_000_000
-SUPPLY, GAS, CREDIT = "supply", "gas", "credit"
+SUPPLY, GAS, CREDIT, GAS_CREDIT = "supply", "gas", "credit", "gas-credit"
 """Buttons."""
 CODE_DIGITS: Final = 20
 SHOWN: Final = 30 * S
@@ -86,19 +87,21 @@ class Firmware(ConsumerDisplay):
             self.spawn(self._ask(Metering.LocalChangeSupply(SupplyStatus.ON), "supply"))
         elif button == GAS:
             self.spawn(self._ask_gas(Metering.LocalChangeSupply(SupplyStatus.ON)))
-        elif button == CREDIT:
+        elif button in (CREDIT, GAS_CREDIT):
             utc = self.clock.utc
             now = 0xFFFFFFFF if utc is None else seconds(utc)
-            self.spawn(self._ask(Prepayment.SelectAvailableEmergencyCredit(now, Originator.DISPLAY), "emergency"))
+            command = Prepayment.SelectAvailableEmergencyCredit(now, Originator.DISPLAY)
+            self.spawn(self._ask(command, "emergency") if button == CREDIT else self._ask_gas(command))
         else:
             super().press(button)
 
-    def top_up(self, code: str) -> None:
+    def top_up(self, code: str, *, gas: bool = False) -> None:
         """Somebody types a code."""
         if len(code) != CODE_DIGITS or not (code.isascii() and code.isdigit()):
             self._tell("code not valid")
-        else:
-            self.spawn(self._top_up(Prepayment.ConsumerTopUp(Originator.DISPLAY, code.encode())))
+            return
+        command = Prepayment.ConsumerTopUp(Originator.DISPLAY, code.encode())
+        self.spawn(self._ask_gas(command) if gas else self._top_up(command))
 
     async def _ask(self, command: Frame, what: str) -> None:
         try:
@@ -111,7 +114,7 @@ class Firmware(ConsumerDisplay):
             self._lost(what)
         await self._look()
 
-    async def _ask_gas(self, command: Metering.LocalChangeSupply) -> None:
+    async def _ask_gas(self, command: Frame) -> None:
         mirror = self.gas.meter
         try:
             if mirror is None:

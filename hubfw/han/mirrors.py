@@ -28,8 +28,8 @@ from protocols.core.errors import LocalProtocolError
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus
-from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Flag, Functional, Scheme
-from protocols.zigbee.clusters.prepayment import Prepayment
+from protocols.zigbee.clusters.mirror import FLAG_WORDS, MIRROR_REFUSED, Flag, Functional, PrepaymentCommand, Scheme
+from protocols.zigbee.clusters.prepayment import PaymentControl, Prepayment
 from protocols.zigbee.metering.supply import local
 from protocols.zigbee.mirror.notification import ATTRIBUTES, Notifications, Place
 from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Attribute, Cluster
@@ -46,6 +46,13 @@ HELD: Final[tuple[type[Cluster], ...]] = (*MIRRORED, DeviceManagement)
 """Clusters of commands that are held."""
 HAND: Final = HOUR
 """How long a hand at a display is meant; a restart of the hub forgets it."""
+PAYING: Final[dict[type[Frame], Flag]] = {
+    Prepayment.ConsumerTopUp: PrepaymentCommand.CONSUMER_TOP_UP,
+    Prepayment.SelectAvailableEmergencyCredit: PrepaymentCommand.SELECT_AVAILABLE_EMERGENCY_CREDIT,
+}
+"""What somebody at a display may do about an account."""
+MOST_PAYING: Final = 8
+"""Codes that wait."""
 OFFSET: Final = DeviceType.MIRRORED_ELECTRIC - DeviceType.ELECTRIC
 
 _KEY = "mirror/"
@@ -207,6 +214,8 @@ class Mirrors:
         metering.on(Metering.ConfigureMirror, lambda command, request: self._configured(mirror, command, request))
         metering.on(Metering.GetNotifiedMessage, lambda command, request: self._fetch(mirror, command, request))
         mirror.servers[Metering.id].on(Metering.LocalChangeSupply, lambda command, request: self._pressed(mirror, command, request))
+        for paying in PAYING:
+            mirror.servers[Prepayment.id].on(paying, lambda command, request: self._paid(mirror, command, request))
         for listen, client in ((hear, metering), (hear_payments, mirror.endpoint.client(Prepayment))):
             listen(self._board, client, lambda eui64: eui64 == gas.meter, lambda frame: self._answered(gas.meter, frame))
         for attribute in Metering.attributes[CLIENT].values():
@@ -241,6 +250,19 @@ class Mirrors:
             self.hold(mirror.gas.meter, Functional.LOCAL_CHANGE_SUPPLY, command)
             self._firmware.after(HAND, self.withdraw, Functional.LOCAL_CHANGE_SUPPLY, mirror.gas.meter)
         return outcome
+
+    def _paid(self, mirror: Mirror, command: Frame, request: Request) -> Outcome:
+        """Somebody at a display pays, or asks for emergency credit: the meter hears of it when it wakes, and judges it itself."""
+        source = request.message.source_eui64
+        if source is None or self._log.kind(source) != PPMID:
+            return Status.NOT_AUTHORIZED
+        control = mirror.servers[Prepayment.id].values.get(Prepayment.payment_control_configuration.id)
+        if not isinstance(control, int) or not control & PaymentControl.PREPAYMENT:
+            return Status.FAILURE
+        if sum(type(each) is type(command) for each in self.held(mirror.gas.meter)) >= MOST_PAYING:
+            return Status.INSUFFICIENT_SPACE
+        self.hold(mirror.gas.meter, PAYING[type(command)], command)
+        return Status.SUCCESS
 
     def _answered(self, eui64: int, frame: Frame) -> None:
         if eui64 in self.on_answer:

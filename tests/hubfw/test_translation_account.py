@@ -398,6 +398,8 @@ def test_a_token_waits_and_the_meters_word_is_its_status(payments, result):
     payments.gateway.invoke(1, axdr.octets(CODE))
     assert status(payments) is TokenStatus.NOT_PROCESSED
     assert [each.top_up_code for each in payments._gas.pending] == [CODE]
+    payments.answered(Prepayment.ConsumerTopUpResponse(TopUpResult.TOO_LARGE, 5, 2, 6))  # of a display's
+    assert status(payments) is TokenStatus.NOT_PROCESSED
     payments.answered(Prepayment.ConsumerTopUpResponse(result, 5, 0, 6))
     credited = result in (TopUpResult.ACCEPTED, TopUpResult.SUPPLY_ON, TopUpResult.SUPPLY_OFF, TopUpResult.SUPPLY_ARMED)
     assert (status(payments) is TokenStatus.EXECUTION_OK) is credited

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
-from devices.runtime.kernel import HOUR, MIN
+from devices.runtime.kernel import HOUR, MIN, S
 from hubfw.translation_account import CALLS, CELLS, activations
 from hubfw.translation_logs import LOGS as METER_LOGS
 from hubfw.translation_objects import PENDING
@@ -24,6 +25,7 @@ from protocols.gbcs import utrn
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.zcl.cluster import SERVER
+from protocols.zigbee.zcl.status import Status
 
 HOME = """
 start = 2026-01-14T00:00:00Z
@@ -37,6 +39,9 @@ wake_minutes = 10
 [[home.device]]
 kind = "esme"
 at = [1, 1]
+[[home.device]]
+kind = "ppmid"
+at = [1, 2]
 """
 WAKE = 11 * MIN
 POUND = 100_000
@@ -293,3 +298,39 @@ def test_fast_samples_are_begun_by_cosem_kept_in_the_meter_and_sent_when_asked_f
     gas.writer.action(SAMPLES, 7, 2, axdr.i8(0))  # which log it is outlives the hub
     gas.wake()
     assert len(profile.rows()) > len(rows)
+
+
+def test_somebody_at_a_display_pays_for_gas_and_takes_emergency_credit(gas):
+    home, ppmid = gas.home, gas.home.ppmid
+
+    def shown():
+        home.run(for_=10 * S)
+        return [line.strip() for line in ppmid.display.lines[3:7]]
+
+    gas.writer.action(BALANCE, 112, 2, axdr.i32(-5))
+    gas.wake()
+    gas.wake()
+    ppmid.buttons.press("gas-credit")
+    assert "gas: when it wakes" in shown()
+    gas.wake()
+    assert gas.read(ACCOUNT, 111, 3) == 2  # emergency credit is in use
+    before, last = gas.account.face.log.added, gas.status
+    code = gas.sell(1_500).value.decode()
+    ppmid.firmware.top_up(code, gas=True)
+    assert "gas: when it wakes" in shown()
+    gas.wake()
+    assert gas.account.face.log.added == before + 15 * POUND
+    assert gas.status is last  # the head end's own tokens are not mixed up with it
+    ppmid.firmware.top_up(code, gas=True)
+    gas.wake()
+    assert gas.account.face.log.added == before + 15 * POUND
+    mirror = home.hub.firmware.mirrors.of(home.gsme.eui64)
+    stranger = SimpleNamespace(message=SimpleNamespace(source_eui64=home.esme.eui64))
+    command = Prepayment.ConsumerTopUp(2, code.encode())
+    assert mirror.servers[Prepayment.id].handlers[type(command)](command, stranger) is Status.NOT_AUTHORIZED
+    gas.writer.set(NEXT, 111, 2, axdr.structure(axdr.enum(1), axdr.enum(1)))
+    gas.writer.action(NEXT, 111, 1, axdr.i8(0))
+    gas.wake()
+    ppmid.firmware.top_up(gas.sell(100).value.decode(), gas=True)
+    assert "gas: refused" in shown()  # nobody prepays
+    assert gas.home.hub.firmware.mirrors.held(mirror.gas.meter) == []

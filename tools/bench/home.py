@@ -419,7 +419,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
     "ppmid": Kind(
         lambda p: partial(ppmid.Firmware, config=_ppmid(p)),
         _mains(0),
-        buttons=("ok", "no", "supply", "gas", "credit"),
+        buttons=("ok", "no", "supply", "gas", "credit", "gas-credit"),
     ),
     "load-controller": Kind(
         lambda p: partial(load_controller.Firmware, config=_load_controller(p)), _mains(0), buttons=("opt",)
