@@ -151,7 +151,7 @@ class Task(Future[T]):
 
     def withdraw(self, error: BaseException) -> None:
         """Take back an interrupt that was not delivered yet."""
-        with suppress(ValueError):
+        if error in self._interrupts:
             self._interrupts.remove(error)
 
     def _rest(self) -> None:

@@ -55,13 +55,13 @@ class Timers:
     def expire(self, now: int) -> None:
         """Run what is due, earliest first; equal times in order of setting."""
         while self.deadline is not None and self.deadline <= now:
-            name = min(self._timers, key=lambda name: self._timers[name][0])
+            name = next(name for name, (when, _) in self._timers.items() if when == self.deadline)
             action = self._timers.pop(name)[1]
             self._recompute()
             action()
 
     def _recompute(self) -> None:
-        self.deadline = min((when for when, _ in self._timers.values()), default=None)
+        self.deadline = min([when for when, _ in self._timers.values()], default=None)
 
 
 class Context:

@@ -16,6 +16,8 @@ from protocols.core.errors import LocalProtocolError, RemoteProtocolError
 
 LEVEL = 5
 MIC = 4
+_AT_LEVEL = tuple(bytes((control & 0xF8 | LEVEL,)) for control in range(256))
+"""Security control octets as they are authenticated: on the air their level bits are zero."""
 
 EXTENDED_NONCE = 0x20
 KEY_IDENTIFIER = 0x18
@@ -148,7 +150,7 @@ def seal(key: bytes, source: bytes, header: bytes, auxiliary: bytes, payload: by
 
     `source` is the sender's EUI-64 as 8 little-endian octets; `auxiliary` as sent, its level bits zero.
     """
-    control = bytes((auxiliary[0] | LEVEL,))
+    control = _AT_LEVEL[auxiliary[0]]
     authenticated = header + control + auxiliary[1:]
     return header + auxiliary + aes.ccm_seal(key, source + auxiliary[1:5] + control, authenticated, payload)
 
@@ -160,6 +162,6 @@ def unseal(key: bytes, source: bytes, frame: bytes, start: int, end: int) -> byt
     """
     if len(frame) - end < MIC:
         raise RemoteProtocolError("no room for the MIC")
-    control = bytes((frame[start] & 0xF8 | LEVEL,))
+    control = _AT_LEVEL[frame[start]]
     nonce = source + frame[start + 1 : start + 5] + control
     return aes.ccm_open(key, nonce, frame[:start] + control + frame[start + 1 : end], frame[end:])
