@@ -190,6 +190,7 @@ class Firmware(firmware.Firmware):
         self.board.log("wan-gas.calling", {"litres": self.litres})
         while (left := min(server.last_heard + QUIET, began + LONGEST) - self.now) > 0:
             await self.sleep(left)
+        stream.close()  # who was called may still have it open
         server.close()
 
     # --- the battery ---

@@ -33,7 +33,7 @@ def test_the_wan_reaches_the_gas_meter_with_no_hub_between(home):
     """Register, half hours, battery and valve, by the names that a hub's proxy has."""
     board = meter_of(home)
     assert home.only.of_kind("hub") == []
-    assert sorted(home.net.hosts) == ["dcc", "home1/wan-gas"]
+    assert sorted(home.net.hosts) == ["dcc", "home1/wan-gas", "outside"]
     home.run_until(5 * HOUR)
     meter = home.head_end.meter("wan-gas")
     read = meter.register(VOLUME)
@@ -73,6 +73,19 @@ def test_between_its_calls_nobody_reaches_it_and_a_question_waits_for_the_next(h
     assert not stream.opened or home.now - asked > 10 * MIN
     calls = home.head_end.notices(Calling)
     assert [later.received - earlier.received for earlier, later in pairwise(calls)] == [30 * MIN] * (len(calls) - 1)
+
+
+def test_a_head_end_outside_that_leaves_its_line_open_is_called_each_time_and_hung_up_on(build):
+    home = build('[notifications]\nto = "tcp:127.0.0.1:9"\n' + ALONE.format(30))
+    dialled, ended = [], []
+
+    def dial(slot):
+        dialled.append(slot)
+        slot.on_end = ended.append
+
+    home.exit.on_dial = dial
+    home.run_until(10 * HOUR)
+    assert len(dialled) == len(ended) == meter_of(home).firmware.calls == 20
 
 
 def test_the_modem_is_on_for_seconds_a_call_and_rare_calls_spare_the_battery(build):
@@ -143,6 +156,8 @@ def test_beside_a_hub_that_has_no_gas_both_are_read(build):
         (ALONE.format(30) + '[[home.device]]\nkind = "ihd"\n', '"ihd" needs a device of kind hub'),
         (ALONE.format(30) + '[[home.device]]\nkind = "esme"\n', '"esme" needs a device of kind hub'),
         (BESIDE + '[[home.device]]\nkind = "gsme"\n', "2 gas meters"),
+        ('[links]\n"wan-gas.wan" = "udp-listen:0"\n' + ALONE.format(30), '"wan-gas.wan" speaks no datagrams; hub.wan does'),
+        ('[links]\n"hub.modem" = "udp-listen:0"\n[[home]]\n[[home.device]]\nkind = "hub"\n', '"hub.modem" speaks no datagrams'),
         (ALONE.format(30) + "elsewhere = true\n", 'cannot be `elsewhere`'),
     ],
 )

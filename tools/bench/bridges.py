@@ -16,7 +16,6 @@ from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Closed, Host, Net, Socket, Stream
 from devices.runtime.port import Occupied, Port
-from tools.errors import BadInput
 
 SLOTS = 8
 OUTSIDE = "outside"
@@ -33,14 +32,12 @@ def door(endpoint: str, scheme: str) -> str:
 
 
 def bridge(inputs: Inputs, name: str, net: Net, board: Board) -> PortBridge | EntryBridge | DatagramBridge:
-    """The bridge at a door of a device. Raises BadInput for datagrams to a serial port."""
+    """The bridge at a door of a device."""
     port = name.partition(".")[2]
     if port == "wan":
         return EntryBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
     if port == f"wan{DATAGRAMS}":
         return DatagramBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
-    if port.endswith(DATAGRAMS):
-        raise BadInput(f"{name.removesuffix(DATAGRAMS)}: a serial port speaks no datagrams; hub.wan does")
     return PortBridge(inputs, name, board.uart(port))
 
 

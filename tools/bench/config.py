@@ -292,7 +292,12 @@ class Bench(Declared, frozen=True, kw_only=True):
 
     def endpoints(self) -> Iterator[tuple[str, LinkSpec]]:
         """The links that `serve` opens, as (name in full: `home1/esme.optical`, link)."""
-        known = {f"{home.name}/{device.label}.{port}" for home in self.home for device in home.device for port in device.ports}
+        known = {
+            f"{home.name}/{device.label}.{port}": port in device.datagrams
+            for home in self.home
+            for device in home.device
+            for port in device.ports
+        }
         for endpoint, texts in self.links.items():
             full = endpoint if "/" in endpoint or len(self.home) > 1 else f"{self.home[0].name}/{endpoint}"
             if full not in known:
@@ -300,7 +305,10 @@ class Bench(Declared, frozen=True, kw_only=True):
                 hint = suggest(endpoint, short) or f" (endpoints: {', '.join(sorted(short)[:12])})"
                 raise ValueError(f'`links`: no endpoint "{endpoint}"{hint}')
             for text in [texts] if isinstance(texts, str) else texts:
-                yield full, _link(text)
+                spec = _link(text)
+                if spec.scheme == "udp-listen" and not known[full]:
+                    raise ValueError(f'`links`: "{endpoint}" speaks no datagrams; hub.wan does')
+                yield full, spec
 
 
 def load(path: Path) -> Bench:
