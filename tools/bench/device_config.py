@@ -59,6 +59,8 @@ class AnyDevice(Declared, frozen=True, kw_only=True, tag_field="kind"):
 
     ports: ClassVar[tuple[str, ...]] = ()
     """Byte interfaces that `links` can name."""
+    datagrams: ClassVar[tuple[str, ...]] = ()
+    """Those of them that take datagrams, too."""
 
     name: Name | None = None
     """Default: the kind."""
@@ -133,6 +135,7 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Communications hub: coordinator, trust centre, gas mirror, WAN endpoint."""
 
     ports: ClassVar[tuple[str, ...]] = ("wan", "modem")
+    datagrams: ClassVar[tuple[str, ...]] = ("wan",)
 
     wan: Literal["built-in", "module"] = "built-in"
     """Its WAN part: fixed, or a device of kind wan-module that comes off."""
@@ -276,6 +279,8 @@ class MBusGas(AnyDevice, frozen=True, kw_only=True, tag="mbus-gas"):
 
 class WanGas(AnyDevice, frozen=True, kw_only=True, tag="wan-gas"):
     """Gas meter with a WAN module of its own, whether there is a hub or not: it calls the head end, and can be asked then."""
+
+    ports: ClassVar[tuple[str, ...]] = ("wan",)
 
     call_minutes: Annotated[int, Meta(ge=5, le=10_080)] = 30
     """How often it calls; its battery's life goes by that."""
