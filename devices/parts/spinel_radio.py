@@ -69,10 +69,11 @@ class SpinelRadio:
         rx_on_when_idle: bool,
         page: int = 0,
         promiscuous: bool = False,
+        alternate: int | None = None,
     ) -> None:
         """See `radio.Radio.configure`. A co-processor knows 2.4 GHz only."""
-        if page:
-            raise LocalProtocolError(f"{self.name}: a dongle has no channel page {page}")
+        if page or alternate is not None:
+            raise LocalProtocolError(f"{self.name}: a dongle has no channel page {page}, and no second address here")
         self._tuned = True
         self._apply(self._host.configure(Tuning(channel, pan_id, short, eui64, rx_on_when_idle, promiscuous), self._kernel.now))
 
@@ -216,6 +217,7 @@ class ModuleRadio(SpinelRadio):
         rx_on_when_idle: bool,
         page: int = 0,
         promiscuous: bool = False,
+        alternate: int | None = None,
     ) -> None:
         """See `radio.Radio.configure`."""
         if not self._tuned:
@@ -225,7 +227,7 @@ class ModuleRadio(SpinelRadio):
                 self.line(True)
         super().configure(
             channel=channel, pan_id=pan_id, short=short, eui64=eui64, rx_on_when_idle=rx_on_when_idle, page=page,
-            promiscuous=promiscuous,
+            promiscuous=promiscuous, alternate=alternate,
         )  # fmt: skip
 
     def reset(self) -> None:

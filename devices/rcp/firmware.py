@@ -69,6 +69,7 @@ class Firmware(firmware.Firmware):
             eui64=wanted.eui64,
             rx_on_when_idle=wanted.rx_on_when_idle,
             promiscuous=wanted.promiscuous,
+            alternate=wanted.alternate,
         )
 
     def _confirmed(self, handle: int, status: TxStatus, frame_pending: bool) -> None:

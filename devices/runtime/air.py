@@ -324,12 +324,15 @@ class Transceiver:
         rx_on_when_idle: bool,
         page: int = 0,
         promiscuous: bool = False,
+        alternate: int | None = None,
     ) -> None:
         """See `radio.Radio.configure`."""
         if self.tuned is not None and not self._away:
             self.tuned.leave(self)
         extended = eui64.to_bytes(8, "little")
         self.addresses = (extended,) if short in _NO_ADDRESS else (extended, short.to_bytes(2, "little"))
+        if alternate is not None and alternate not in _NO_ADDRESS:
+            self.addresses += (alternate.to_bytes(2, "little"),)
         self._pan = pan_id.to_bytes(2, "little")
         self.rx_on_when_idle = rx_on_when_idle
         self.promiscuous = promiscuous

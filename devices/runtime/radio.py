@@ -38,11 +38,13 @@ class Radio(Protocol):
         rx_on_when_idle: bool,
         page: int = 0,
         promiscuous: bool = False,
+        alternate: int | None = None,
     ) -> None:
         """Tune in and set the address filter. PAN 0xFFFF hears every PAN; short 0xFFFF or 0xFFFE is no address.
 
         A radio whose receiver is off when idle hears the acknowledgements of its own frames, what is held for it after a data
         request, and, for half a second, the answers to its own beacon request. A promiscuous one hears what is for others too.
+        `alternate`: a second short address; a radio in another process, or behind Spinel, has none.
         """
         ...
 

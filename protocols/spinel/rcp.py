@@ -73,6 +73,8 @@ class Configure(Effect, frozen=True):
     eui64: int = 0
     rx_on_when_idle: bool = True
     promiscuous: bool = False
+    alternate: int | None = None
+    """A second short address."""
 
 
 class Transmit(Effect, frozen=True):
@@ -125,7 +127,7 @@ class Rcp:
         self._raw = False
         self._channel = CHANNELS.start
         self._pan_id = 0xFFFF
-        self._short = _NO_ADDRESS
+        self._short = self._alternate = _NO_ADDRESS
         self._extended = self._eui64
         self._listens = True
         self._promiscuous = 0
@@ -306,7 +308,7 @@ class Rcp:
             return Configure(scan.left[0], _EVERY_PAN, _NO_ADDRESS, self._extended)
         return Configure(
             self._channel, self._pan_id, self._short, self._extended, self._listens or bool(self._promiscuous),
-            bool(self._promiscuous),
+            bool(self._promiscuous), None if self._alternate == _NO_ADDRESS else self._alternate,
         )  # fmt: skip
 
     def _set_enabled(self, value: bytes) -> list[Effect]:
@@ -332,6 +334,10 @@ class Rcp:
 
     def _set_short(self, value: bytes) -> list[Effect]:
         self._short = values.u16(value)
+        return [self._configure()]
+
+    def _set_alternate(self, value: bytes) -> list[Effect]:
+        self._alternate = values.u16(value)
         return [self._configure()]
 
     def _set_extended(self, value: bytes) -> list[Effect]:
@@ -463,6 +469,7 @@ _TABLE: Final[dict[int, _Row]] = {
     Property.MAC_SCAN_PERIOD: _Row(lambda rcp: _U16.pack(rcp._scan_period), Rcp._set_scan_period),
     Property.MAC_EXTENDED_ADDRESS: _Row(lambda rcp: rcp._extended.to_bytes(8, "big"), Rcp._set_extended),
     Property.MAC_SHORT_ADDRESS: _Row(lambda rcp: _U16.pack(rcp._short), Rcp._set_short),
+    Property.MAC_ALTERNATE_SHORT_ADDRESS: _Row(lambda rcp: _U16.pack(rcp._alternate), Rcp._set_alternate),
     Property.MAC_PAN_ID: _Row(lambda rcp: _U16.pack(rcp._pan_id), Rcp._set_pan_id),
     Property.MAC_RAW_STREAM_ENABLED: _Row(lambda rcp: bytes((rcp._raw,)), Rcp._set_raw),
     Property.MAC_PROMISCUOUS_MODE: _Row(lambda rcp: bytes((rcp._promiscuous,)), Rcp._set_promiscuous),

@@ -71,9 +71,10 @@ class RemoteRadio:
         rx_on_when_idle: bool,
         page: int = 0,
         promiscuous: bool = False,
+        alternate: int | None = None,
     ) -> None:
         """See `radio.Radio.configure`."""
-        if promiscuous:
+        if promiscuous or alternate is not None:
             raise LocalProtocolError(f"{self.slot.endpoint}: a remote radio hears what is meant for it, and nothing else")
         self._page, self._channel = page, channel
         self._tuning = lambda: Configure(

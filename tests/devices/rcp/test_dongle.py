@@ -343,3 +343,16 @@ def test_what_goes_not_together_with_an_active_scan_is_refused_and_it_can_be_cal
     host.set(Property.MAC_SCAN_STATE, b"\1")
     host.ask(Command.RESET)
     assert host.get(Property.MAC_SCAN_STATE) == b"\0"
+
+
+def test_a_second_short_address_is_heard_and_acknowledged_until_it_is_taken_back(two):
+    one, other = two
+    assert other.get(Property.MAC_ALTERNATE_SHORT_ADDRESS) == b"\xfe\xff"
+    assert one.send(data(SHORT[ONE], 0x0077))[0] is Status.NO_ACK
+    other.set(Property.MAC_ALTERNATE_SHORT_ADDRESS, (0x0077).to_bytes(2, "little"))
+    other.heard.clear()
+    assert one.send(data(SHORT[ONE], 0x0077))[0] is Status.OK
+    assert one.send(data(SHORT[ONE], SHORT[OTHER]))[0] is Status.OK
+    assert [frame.psdu for frame in other.frames] == [data(SHORT[ONE], 0x0077), data(SHORT[ONE], SHORT[OTHER])]
+    other.set(Property.MAC_ALTERNATE_SHORT_ADDRESS, b"\xfe\xff")
+    assert one.send(data(SHORT[ONE], 0x0077))[0] is Status.NO_ACK
