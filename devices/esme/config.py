@@ -42,6 +42,10 @@ class Config:
     """How it talks to the hub: by radio, or on its UART `wired`."""
     flag: tuple[Literal["A", "B", "C", "D"] | None, int | None] = (None, None)
     """Where wired: mode and fastest rate of IEC 62056-21 there; None: DLMS over HDLC."""
+    utrn_secret: bytes = field(default=b"", repr=False)
+    """What the supplier's prepayment key and the meter's agree on; without, every code is refused as not authentic."""
+    utrn_originator: int = 0x90B3D51F30010000
+    """EUI-64 of who sells top-ups."""
     end_to_end_key: bytes = field(default=b"", repr=False)
     """Shared with the head end since it was made: payloads under it pass by the hub sealed; empty: it takes none."""
     tunnel_protocol: int = DLMS

@@ -42,6 +42,7 @@ from devices.parts.optical_port import OpticalPort
 from devices.parts.physical_alarm import PhysicalAlarm
 from devices.parts.prepayment_face import PAYMENT_EVENTS, PrepaymentFace
 from devices.parts.specification import Specification
+from devices.parts.utrns import Utrns
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import DAY, MIN
@@ -166,6 +167,8 @@ class Firmware(firmware.Firmware):
             if config.credentials:
                 self.han.certify(endpoint, config.credentials)
             self.prepayment = PrepaymentFace(self, endpoint.serve(PrepaymentCluster), account, config.tariff.currency)
+            if config.utrn_secret:
+                self.prepayment.take(Utrns(board, "utrn", config.utrn_secret, config.utrn_originator, account))
             self._record(endpoint, self.han, self.clock)
             self._power = MainsPower(self, self.han, endpoint)
             alarms = MeteringAlarms(board, endpoint.server(Metering), self._power.raise_alarm)

@@ -4,7 +4,7 @@ A new meter is in credit mode, and its tariff is the one in force on the display
 time comes. All that changes is in flash. GB's values to come (class 9000) are other objects' attributes, each with a time of its
 own, and so is the account to come, `0-1:19.0.0`.
 Where the meter counts by rate, each rate has the price that the charge has under its number.
-Not here: top-ups without a key to check them by (every token of 20 digits is refused as not authentic), prices by block.
+Not here: prices by block.
 """
 
 from __future__ import annotations

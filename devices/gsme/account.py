@@ -3,9 +3,7 @@
 What a reading brings is charged at price, calorific value and conversion factor as they were at the reading before: a tariff that
 switches has a reading taken first. Where blocks change between two readings, all of it is at the price before. What is less than a
 thousandth of a penny is carried over. Standing charge is for each midnight (UTC). Friendly periods are those of a friendly credit
-calendar, as the hub publishes it. A UTRN counts once: of the 512 last numbers it is known which were used, and older ones are
-refused; five wrong ones in a row suspend top-ups for a quarter of an hour. Not here: more charges for consumption than one, the
-meter's own share in agreeing on the secret of its UTRNs.
+calendar, as the hub publishes it. Not here: more charges for consumption than one.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from devices.parts.prepaid import (
     BALANCE_LIMIT,
     LARGEST_BALANCE,
     LARGEST_TOP_UP,
-    PENCE,
     SCALE,
     STANDING,
     TARIFF,
@@ -27,16 +24,13 @@ from devices.parts.prepaid import (
     charges,
 )
 from devices.parts.prepayment_face import PrepaymentFace
-from devices.runtime.kernel import DAY, MIN, S
-from protocols.core.errors import RemoteProtocolError
+from devices.parts.utrns import Utrns
+from devices.runtime.kernel import DAY, S
 from protocols.dlms import axdr, cosem
 from protocols.dlms.cosem import Access
 from protocols.dlms.cosem.charge import NO_COMMODITY
-from protocols.dlms.cosem.token import Judgement, TokenStatus
 from protocols.dlms.obis import Obis
-from protocols.gbcs import utrn
 from protocols.zigbee.clusters.metering import SupplyStatus
-from protocols.zigbee.clusters.prepayment import Originator, TopUpResult
 from protocols.zigbee.clusters.time import EPOCH
 
 if TYPE_CHECKING:
@@ -50,10 +44,6 @@ if TYPE_CHECKING:
 PER_AMOUNT: Final = 3_600_000 * 1_000
 """Litres times conversion factor, calorific value and price, in a thousandth of a penny."""
 FRIENDLY_CALENDAR: Final = 3
-WRONG_MOST: Final = 5
-SUSPENDED: Final = 15 * MIN
-WINDOW: Final = 512
-"""Numbers of UTRNs that are told apart behind the newest."""
 _LIMITS: Final = "gas/limits"
 _USED: Final = "gas/utrn"
 
@@ -92,8 +82,6 @@ class Account(Prepaid):
         kept = board.nvm.get(KEY)
         self._rates = firmware.rates
         self._taken, self._rest, self._day, self._priced = kept or [firmware.register.reading.litres, 0, None, self._present]
-        self._newest, mask, self._wrong, self._until = board.nvm.get(_USED, [0, b"", 0, 0])
-        self._mask = int.from_bytes(mask, "big")
         self._timer: Timer | None = None
         self._limits = {
             name: cosem.ExtendedData(
@@ -106,8 +94,9 @@ class Account(Prepaid):
         super().__init__(board, GasSupply(firmware.valve), charges(lambda name: None, unit_charge), (TARIFF,), self._found)
         for limit in self._limits.values():
             limit.watch(lambda thing, member: self._save())
-        self.judge = self._utrn
         self.face = PrepaymentFace(firmware, server, self, POUND_STERLING)
+        config = firmware.config
+        self.face.take(Utrns(board, _USED, config.utrn_secret, config.utrn_originator, self))
         self.face.happened = self.face.alarms.happened = firmware.events.happened
         self._rates.on_change = self._look
         board.rtc.on_set.append(self._look)
@@ -123,8 +112,6 @@ class Account(Prepaid):
         kept: dict[str, object] = {KEY: [self._taken, self._rest, self._day, list(self._priced)]}
         if limits != at_first or _LIMITS in self._board.nvm:
             kept[_LIMITS] = limits
-        if self._newest or self._wrong or self._until:
-            kept[_USED] = [self._newest, self._mask.to_bytes(WINDOW // 8, "big"), self._wrong, self._until]
         return kept
 
     @property
@@ -198,44 +185,3 @@ class Account(Prepaid):
         self.friendly_period(bool(calendar.value(now, self._rates.zone)))
         change = (calendar.change(now, self._rates.zone) + EPOCH) * S
         self._timer = self._firmware.at(self._board.rtc.when(change), self._look)
-
-    # --- top-ups ---
-
-    def _utrn(self, token: bytes) -> Judgement:
-        """What a token is worth: all of it, once, or nothing."""
-        self.why = None
-        now, config = self._board.rtc.read(), self._firmware.config
-        try:
-            told = utrn.parse(token.decode("ascii", "replace"))
-            amount = told.pence * PENCE
-        except RemoteProtocolError:
-            return Judgement(TokenStatus.FORMAT_FAILURE)
-        if now < self._until <= now + SUSPENDED:
-            self.why = TopUpResult.KEYPAD_LOCKED
-            return Judgement(TokenStatus.EXECUTION_FAILURE, (b"suspended",))
-        back = (self._newest - told.number + WINDOW - 1) % utrn.NUMBERS - (WINDOW - 1)
-        number = self._newest - back
-        if not utrn.authentic(told, config.utrn_secret, config.utrn_originator, self._board.eui64, max(number, 0)):
-            return self._counted_wrong(now)
-        if back >= WINDOW or (back >= 0 and self._mask >> back & 1):
-            return Judgement(TokenStatus.VALIDATION_FAILURE)
-        if not self.prepaid:
-            self.why = TopUpResult.ERROR
-            return Judgement(TokenStatus.EXECUTION_FAILURE, (b"credit mode",))
-        before = self._newest, self._mask, self._wrong, self._until
-        if back < 0:
-            self._newest, self._mask = number, (self._mask << -back | 1) & (1 << WINDOW) - 1
-        else:
-            self._mask |= 1 << back
-        self._wrong = self._until = 0
-        status = self.face.pay(token, amount, Originator.ENERGY_SERVICE_INTERFACE)
-        if status is not TokenStatus.EXECUTION_OK:
-            self._newest, self._mask, self._wrong, self._until = before
-        return Judgement(status)
-
-    def _counted_wrong(self, now: int) -> Judgement:
-        self._wrong += 1
-        if self._wrong >= WRONG_MOST:
-            self._wrong, self._until = 0, now + SUSPENDED
-        self._save()
-        return Judgement(TokenStatus.AUTHENTICATION_FAILURE)

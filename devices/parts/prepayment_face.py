@@ -56,6 +56,7 @@ from protocols.zigbee.zcl.endpoint import Instance, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
 if TYPE_CHECKING:
+    from devices.parts.utrns import Utrns
     from devices.runtime.firmware import Firmware
 
 POUNDS_AT_MINUS_5: Final = 1
@@ -95,6 +96,10 @@ class PrepaymentFace:
         self.happened: Callable[[int, LogId], object] = lambda event, log: None
         """Told of what became of top-ups, modes and adjustments."""
         self._changed_at = self._now()
+        self.utrns: Utrns | None = None
+        """The codes that it knows; None: none."""
+        self._originator = int(Originator.ENERGY_SERVICE_INTERFACE)
+        """Of the code that is judged; the head end's unless said."""
         self._paid = {name: int(account.charge(name).total_amount_paid.value) for name in DEBTS}
         self._last: dict[str, int] = dict(board.nvm.get(_LAST, {}))
         self._settings: dict[str, int] = board.nvm.get(_SETTINGS, {})
@@ -225,7 +230,9 @@ class PrepaymentFace:
         """A token from somewhere: what became of it, and its worth."""
         before = self._account.credit(BALANCE).amount, self.log.added
         delivery = Delivery.REMOTE if originator == Originator.ENERGY_SERVICE_INTERFACE else Delivery.MANUAL
+        self._originator = originator
         judgement = self._account.gateway.receive(code, delivery)
+        self._originator = int(Originator.ENERGY_SERVICE_INTERFACE)
         result, alarm = _FAILED.get(judgement.status, (None, AlarmStatus(0)))
         self.alarms.refused = alarm
         if result is not None:
@@ -236,6 +243,12 @@ class PrepaymentFace:
         supply = self._account.supply
         state = TopUpResult.SUPPLY_ARMED if supply.armed else TopUpResult.SUPPLY_OFF
         return TopUpResult.SUPPLY_ON if supply.closed else state, self.log.added - before[1]
+
+    def take(self, utrns: Utrns) -> None:
+        """These are the codes from now on."""
+        self.utrns = utrns
+        self._account.judge = lambda token: utrns.judge(token, lambda code, amount: self.pay(code, amount, self._originator))
+        self._account.kept_with = lambda: {**self.log.image(), **utrns.kept()}
 
     def pay(self, code: bytes, amount: int, originator: int = Originator.METER) -> TokenStatus:
         """Credit an authentic token. Beyond the largest top-up or balance nothing is credited."""

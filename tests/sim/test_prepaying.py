@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
+from protocols.dlms import axdr
+from protocols.dlms.cosem import AccessError
 from protocols.dlms.cosem.token import Judgement
-from protocols.zigbee.clusters.prepayment import Originator, PaymentControl, Prepayment
+from protocols.gbcs import utrn
+from protocols.zigbee.clusters.prepayment import Originator, PaymentControl, Prepayment, TopUpResult
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.status import Status
@@ -74,6 +77,28 @@ def test_h9_a_code_typed_while_the_supply_is_off_credits_and_arms(home):
     press(home, "supply")
     assert meter.meter.switch.closed
     assert "£1" in lines(home)[1]
+
+
+def test_h4_a_utrn_is_credited_once_by_display_and_head_end(home):
+    """Of the electricity meter's own codes; H9: and none in credit mode."""
+    meter, config = home.esme.firmware, home.esme.firmware.config
+    codes = [utrn.make(config.utrn_secret, config.utrn_originator, home.esme.eui64, number, 500) for number in (1, 2)]
+    home.ppmid.firmware.top_up(codes[0])
+    home.run(for_=5 * S)
+    assert lines(home)[2].strip() == "top-up accepted"
+    home.ppmid.firmware.top_up(codes[0])
+    home.run(for_=5 * S)
+    assert lines(home)[2].strip() == "code was used already"
+    writer = home.head_end.meter("esme", writes=True)
+    writer.action("0-0:19.40.0", 115, 1, axdr.octets(codes[1].encode()))
+    for code in codes:
+        with pytest.raises(AccessError):
+            writer.action("0-0:19.40.0", 115, 1, axdr.octets(code.encode()))
+    assert meter.prepayment.log.added == 10 * POUND
+    home.esme.cut(off_for=MIN)
+    home.run(for_=2 * MIN)
+    assert home.esme.firmware.prepayment.top_up(codes[1].encode(), 0) == (TopUpResult.DUPLICATE, 0)
+    assert home.esme.firmware.prepayment.log.added == 10 * POUND
 
 
 @pytest.mark.parametrize("code", ["", CODE[:-1], CODE + "1", CODE[:-1] + "x", "\N{ARABIC-INDIC DIGIT ONE}" * 20])

@@ -44,6 +44,7 @@ def electricity(parts: Parts) -> esme.Config:
         lab=parts.home.bench.access.lab,
         interface="wired" if wired(parts.device) else "han",
         flag=flag(parts.device),
+        utrn_secret=parts.identity.key("utrn"),
         end_to_end_key=_sealed_under(parts),
         tunnel_protocol=parts.home.profile.tunnel_protocol,
         remote_close=parts.home.profile.remote_close,

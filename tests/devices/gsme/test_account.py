@@ -71,7 +71,7 @@ class Story:
 
     def sell(self, pence, number=None, kind=utrn.PENCE):
         """A supplier's UTRN."""
-        self.sold = max(self.sold, 0 if self.account is None else self.account._newest) + 1
+        self.sold = max(self.sold, 0 if self.account is None else self.account.face.utrns.newest) + 1
         config = self.meter.config
         number = self.sold if number is None else number
         return utrn.make(config.utrn_secret, config.utrn_originator, self.run.gsme.eui64, number, pence, kind).encode()
