@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 REPORTING = "han/reporting/"
 """Where it is in NVM who wants which reports, by endpoint."""
+APART = 61
+"""Sequence numbers of one life begin so far from those of the last: an answer to a question of then is none to one of now."""
 LOWEST_BROADCAST = 0xFFF8
 EVERY_ENDPOINT = 0xFF
 
@@ -107,7 +109,7 @@ class Han(Node):
 
     def __init__(self, firmware: Firmware, config: NodeConfig) -> None:
         super().__init__(firmware, config)
-        self.sequence = SequenceNumber()
+        self.sequence = SequenceNumber(self.lives * APART & 0xFF)
         self.endpoints: dict[int, Endpoint] = {}
         self.joining = False
         """`join` is at work."""

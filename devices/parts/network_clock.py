@@ -2,7 +2,8 @@
 
 The first time is taken whatever it is. Later ones correct the clock by up to `most`; a larger difference leaves it alone and
 makes it unreliable, until the hub and the clock agree again (GBCS event 0x8F0C). A hub that does not say that its time is
-master or synchronised, or that has none, is not believed. ZigBee time has whole seconds: less than one is no difference.
+master or synchronised, or that has none, is not believed. ZigBee time has whole seconds: less than one is no difference. An answer
+that was longer than that on its way tells what the time was: the question is asked again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ LARGEST_CORRECTION = 10 * S
 NOT_ADJUSTED = 0x8F0C
 """Event: the clock is too far off to be adjusted."""
 
+FRESH = S
+"""How long an answer may be on its way."""
+TRIES = 3
 _BELIEVED = TimeStatus.MASTER | TimeStatus.SYNCHRONIZED
 
 
@@ -44,11 +48,17 @@ class NetworkClock:
         return rtc.read() if rtc.valid and not self._disagrees else None
 
     async def synchronise(self, *, trusted: bool = False) -> bool:
-        """Ask the hub, and correct the clock. False when the hub has no time to give. Raises NoAnswer, Refused.
+        """Ask the hub, and correct the clock. False when it has no time to give, or is slow to. Raises NoAnswer, Refused.
 
         `trusted`: somebody vouches for the hub's time, and it is taken whatever it is.
         """
-        values = await self._han.read(HUB, self._endpoint, Time, [Time.time, Time.time_status])
+        for _ in range(TRIES):
+            asked = self._han.now
+            values = await self._han.read(HUB, self._endpoint, Time, [Time.time, Time.time_status])
+            if self._han.now - asked <= FRESH:
+                break
+        else:
+            return False
         seconds, status = values.get(Time.time), values.get(Time.time_status)
         if seconds is None or not Time.time.type.known(seconds) or not (status or 0) & _BELIEVED:
             return False

@@ -63,6 +63,9 @@ ZIGBEE_3 = 21
 """Revision from which on a trust centre gives link keys on request."""
 NETWORK = "han/network"
 """Where the network state is in NVM."""
+STEP = 1024
+"""Numbers that a frame counter reserves at a time."""
+_COUNTER = "han/counter/"
 
 
 class NoAnswer(RemoteProtocolError):
@@ -98,11 +101,16 @@ class NvmCounters:
         self._nvm = nvm
         self._counters: dict[str, Counter] = {}
 
+    @property
+    def lives(self) -> int:
+        """Of the node: more after each restart of one that was heard; 0: it never was."""
+        return sum(self._nvm.get(key) // STEP for key in self._nvm.keys(f"counter/{_COUNTER}"))
+
     def next(self, name: str) -> int:
         """The next number of the counter `name`."""
         counter = self._counters.get(name)
         if counter is None:
-            counter = self._counters[name] = self._nvm.counter(f"han/counter/{name}")
+            counter = self._counters[name] = self._nvm.counter(f"{_COUNTER}{name}", STEP)
         return counter.next()
 
 
@@ -130,7 +138,10 @@ class Node:
         self.firmware = firmware
         self.board = firmware.board
         self.config = config
-        self.stack = Stack(config, self.board.rng("han"), NvmCounters(self.board.nvm))
+        counters = NvmCounters(self.board.nvm)
+        self.lives = counters.lives
+        """As of now, when the power has come"""
+        self.stack = Stack(config, self.board.rng("han"), counters)
         self._kernel = self.board.kernel
         self._effects: deque[Effect] = deque()
         self._applying = False

@@ -71,10 +71,10 @@ class Request(Struct, frozen=True):
 
 
 class SequenceNumber:
-    """Transaction sequence numbers: one stream for a node, so that an answer belongs to one request."""
+    """Transaction sequence numbers: one stream for a node, so that an answer belongs to one request. `last`: before the first."""
 
-    def __init__(self) -> None:
-        self.last = 0
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
 
     def next(self) -> int:
         """The next number, 1..255 and then 0."""
