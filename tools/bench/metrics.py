@@ -3,7 +3,7 @@
 A leg is a medium with an owner of its own: the HAN (2.4 GHz and sub-GHz apart), wireless M-Bus, the WAN, every kind of serial
 port, and the central company's interface to its users. A type is the innermost layer that could be read, with its protocol before
 it; radio frames are opened with the keys that the run's devices hold at the time. Octets are those on the medium: a frame's whole
-PSDU, a wrapper PDU, an HDLC frame, a message of a user.
+PSDU, a wrapper PDU, an HDLC frame, a message of IEC 62056-21 or of a user.
 A message is counted where it is sent, lost or not, and once for each time that it is sent.
 """
 
@@ -139,7 +139,7 @@ class Metrics:
         leg = who.rpartition(".")[2]
         deframer = self._lines.setdefault(who, Deframer())
         if not deframer.open and not data.startswith(_FLAG):
-            self._count(leg, "octets outside HDLC", len(data))
+            self._count(leg, _outside_hdlc(data), len(data))
             return
         for each in deframer.scan(data):
             if isinstance(each, Damaged):
@@ -149,6 +149,12 @@ class Metrics:
             root = Node("line", 0, len(octets))
             self._dlms.hdlc_frames(root, octets)
             self._count(leg, dlms_type(root.children[0]) if root.children else "HDLC", len(octets))
+
+
+def _outside_hdlc(data: bytes) -> str:
+    from tools.decode import flag  # few lines speak it
+
+    return flag.message_type(data) or "octets outside HDLC"
 
 
 def radio_type(root: Node) -> str:

@@ -49,6 +49,27 @@ def test_every_leg_is_counted_by_type_and_says_where_it_lies() -> None:
     assert not any(kind == "ciphered" for leg, kind in sent if leg == "HAN")
 
 
+def wired(name: str) -> dict[str, int]:
+    """Messages by type on a home's wire."""
+    run = Run(load(BENCHES / f"{name}.toml"))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(10 * MIN)
+    run.head_end.meter("esme").register("1-0:1.8.0")
+    return {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "wired"}
+
+
+@pytest.mark.req("S-052", part=True)
+def test_a_wire_is_counted_by_type_whichever_protocol_it_carries() -> None:
+    dlms = wired("wired")
+    assert dlms["DLMS GetRequestNormal"] == dlms["DLMS GetResponseNormal"] > 0
+    assert dlms["HDLC SNRM"] >= dlms["HDLC UA"] > 0
+    flag = wired("wired-flag")
+    assert flag["FLAG request"] >= flag["FLAG identification"] >= flag["FLAG option select"] > flag["FLAG data"] > 0
+    assert flag["FLAG P0"] == flag["FLAG P1"] == flag["FLAG W1"] == flag["FLAG B0"] == 1  # the hub has set the clock
+    assert flag["FLAG acknowledgement"] == 2
+    assert len(flag) == 9
+
+
 def test_a_peak_is_of_one_second() -> None:
     run = Run(load(HOME))
     times: Counter[int] = Counter()
