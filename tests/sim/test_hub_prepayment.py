@@ -391,6 +391,8 @@ def test_a_token_counts_once_whatever_way_it_comes(prepaid) -> None:
     type_in(home, home.hub, digits)
     with pytest.raises(Exception, match="other-reason"):
         proxy.action("0-0:19.40.0", 115, 1, axdr.octets(digits.encode()))
+    with pytest.raises(Exception, match="object-undefined"):
+        proxy.get("0-0:19.0.0", 111, 2)  # the meter has no account that could be translated
     home.hub.cut(MIN)
     home.run(for_=5 * MIN)
     type_in(home, home.hub, digits)
