@@ -28,7 +28,7 @@ sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests"]
 @pytest.fixture(scope="module")
 def marks(root: Path) -> dict[str, set[bool]]:
     """Row -> what the marks that tests carry say: {part} for each `dlms(...)`."""
-    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", COLLECT], cwd=root, capture_output=True, text=True, timeout=280, check=False)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("marks ")] or [done.stdout + done.stderr]
     found: dict[str, set[bool]] = {}
     for row, part in json.loads(line.removeprefix("marks ")):

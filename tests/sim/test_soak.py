@@ -16,7 +16,7 @@ from devices.runtime.kernel import DAY, MIN
 from tests.sim.bad_radio import AWAKE, BadRadio
 
 DAYS = int(os.environ.get("METERBENCH_SOAK_DAYS", "3"))
-AGAIN = 3
+AGAIN = max(1, DAYS // 10)
 """Days that are lived a second time."""
 
 
