@@ -5,13 +5,14 @@ Read from a commissioned home, not from what is declared. `python -m tests.pics`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from devices.parts.han import Han
 from protocols.dlms.server import Server
 from protocols.zigbee.zcl.cluster import Side
 from protocols.zigbee.zcl.endpoint import Endpoint, Instance
+from tests.pics_mandatory import MANDATORY, NOTHING
 from tools.bench.commissioning import commission
 from tools.bench.run import bench
 
@@ -25,7 +26,8 @@ INTRO = """\
 
 Protocol implementation conformance statement (PICS) of the home of `fixtures/benches/home.toml`, once everybody has joined: on the
 ZigBee side every endpoint with its clusters, the attributes that it holds out of those that the standard has, and the commands that
-it acts on; on the DLMS side every object of each logical device with its attributes and the methods that do something.
+it acts on: **mandatory** ones, optional ones, and what is mandatory and not there; on the DLMS side every object of each logical
+device with its attributes and the methods that do something.
 `make requirements` writes this page.
 """
 
@@ -54,15 +56,22 @@ def _node(label: str, han: Han) -> Iterator[str]:
         yield "| cluster | side | attributes held | commands acted on |"
         yield "| --- | --- | --- | --- |"
         for instance in _instances(endpoint):
-            declared = instance.cluster.attributes[instance.side].keys() - GLOBAL
-            held = [instance.cluster.attributes[instance.side][id].name for id in instance.held if id not in GLOBAL]
-            told = f"{len(held)} of {len(declared)}: {', '.join(held)}" if held else f"0 of {len(declared)}"
+            mandatory = MANDATORY.get((instance.cluster.id, instance.side), NOTHING)
+            attributes = {id: each.name for id, each in instance.cluster.attributes[instance.side].items() if id not in GLOBAL}
+            told = _told([id for id in instance.held if id not in GLOBAL], attributes, mandatory.attributes)
             received = instance.cluster.commands[instance.side]
-            handled = [frame.__name__ for _, frame in sorted(received.items()) if frame in instance.handlers]
-            acts = f"{len(handled)} of {len(received)}: {', '.join(handled)}" if handled else f"0 of {len(received)}"
+            handled = [id for id, frame in sorted(received.items()) if frame in instance.handlers]
+            acts = _told(handled, {id: frame.__name__ for id, frame in received.items()}, mandatory.commands)
             side = "server" if instance.side is Side.SERVER else "client"
             yield f"| {instance.cluster.name} 0x{instance.cluster.id:04X} | {side} | {told} | {acts} |"
         yield ""
+
+
+def _told(there: list[int], names: Mapping[int, str], mandatory: tuple[int, ...]) -> str:
+    """How many of how many are there; their names, the mandatory ones in bold; and what is mandatory and is not there."""
+    listed = ", ".join(f"**{names[id]}**" if id in mandatory else names[id] for id in there)
+    missing = ", ".join(names[id] for id in mandatory if id not in there)
+    return f"{len(there)} of {len(names)}" + f": {listed}" * bool(there) + f"; not there: {missing}" * bool(missing)
 
 
 def _instances(endpoint: Endpoint) -> list[Instance]:
