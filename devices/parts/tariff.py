@@ -13,6 +13,7 @@ from protocols.zigbee.clusters.metering import Unit
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.zcl.endpoint import Endpoint
+from protocols.zigbee.zcl.status import Status
 
 ONE_TIER: Final = 1
 LONGEST_RATE_LABEL: Final = 12
@@ -45,6 +46,7 @@ def serve_price(endpoint: Endpoint, tariff: Tariff, rtc: Rtc) -> None:
         Price.price_trailing_digit: tariff.digits << 4,
     })  # fmt: skip
     price.on(Price.GetCurrentPrice, lambda command, request: publication(tariff, rtc))
+    price.on(Price.PriceAcknowledgement, lambda command, request: Status.SUCCESS)  # mandatory, and nothing hangs on it here
 
 
 def publication(tariff: Tariff, rtc: Rtc) -> Price.PublishPrice:
