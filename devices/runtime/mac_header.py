@@ -7,6 +7,7 @@ contradicts its own frame control, or the frame's length, has a `fault` and no a
 
 from __future__ import annotations
 
+from functools import cache
 from struct import Struct
 
 from protocols.core.crc import append_kermit
@@ -29,6 +30,7 @@ _HEADER_ENDS, _HEADER_ENDS_ALL, _PAYLOAD_ENDS = 0x7E, 0x7F, 0x1F
 _ADDRESS = {0: 0, 2: 2, 3: 8}  # length by addressing mode; 1 is reserved
 
 
+@cache
 def _layout(control: int) -> tuple[int, int, int] | None:
     """Lengths of the destination address, the source address and the header; None for what cannot be, or nobody sends."""
     destination, source = _ADDRESS.get(control >> 10 & 3), _ADDRESS.get(control >> 14 & 3)
@@ -54,9 +56,8 @@ def _past_elements(psdu: bytes, at: int) -> int:
     return at
 
 
-# By the bits of the frame control that matter: type, PAN compression, both addressing modes, version.
 _LAYOUT_BITS = 0xFC47
-_LAYOUTS = {control: _layout(control) for control in range(0x10000) if control & ~_LAYOUT_BITS == 0}
+"""The bits of the frame control that matter: type, PAN compression, both addressing modes, version."""
 
 
 class MacHeader:
@@ -89,7 +90,7 @@ class MacHeader:
         self.destination = None
         self.source = b""
         self.pan = BROADCAST
-        layout = _LAYOUTS[control & _LAYOUT_BITS]
+        layout = _layout(control & _LAYOUT_BITS)
         version_2 = control & _VERSION_2
         if layout is None or (version_2 and control & _SUPPRESSED):
             self.fault = "frame control"
