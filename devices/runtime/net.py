@@ -95,6 +95,8 @@ class Host:
         """False: out of the network's reach, so that nothing passes and it tells no time."""
         self.streams: dict[tuple[int, str, int], Stream] = {}
         self.sockets: dict[int, Socket] = {}
+        self.on_transmit: Callable[[], bool] | None = None
+        """Called for each message that it sends, arrived or not: whether there is the energy for it; unset: there always is."""
         self._listeners: dict[int, Callable[[Stream], object]] = {}
         self._next_port = _EPHEMERAL
 
@@ -129,6 +131,10 @@ class Host:
             raise LocalProtocolError(f"{self.name}:{port} is taken")
         socket = self.sockets[port] = Socket(self, port)
         return socket
+
+    def transmits(self) -> bool:
+        """A message is to go out: whether it does."""
+        return self.on_transmit is None or self.on_transmit()
 
     @property
     def reachable(self) -> bool:
@@ -189,7 +195,7 @@ class Socket:
             raise LocalProtocolError(f"{self.name}: a datagram of {len(data)} octets")
         net = self.host.net
         net.kernel.log.emit(self.name, "net.datagram", data)
-        for delay, copy in net.passages(self.host.name, address, data):
+        for delay, copy in net.passages(self.host.name, address, data) if self.host.transmits() else ():
             net.carry(delay, self.host.name, self.port, address, port, Segment.DATAGRAM, copy)
 
     def close(self) -> None:
@@ -367,7 +373,7 @@ class Stream:
             kind, data = self._unsent[0]
             if not self.opened and kind is not Segment.OPEN:
                 return
-            passage = net.passage(self.host.name, self.peer, data)
+            passage = net.passage(self.host.name, self.peer, data) if self.host.transmits() else None
             if passage is None:
                 self._try_later()
                 return

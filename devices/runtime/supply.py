@@ -173,6 +173,20 @@ class MainsSupply:
         gained = elapsed * self.hold_up_ns // self.recharge_ns if self.recharge_ns else self.hold_up_ns
         return min(self.hold_up_ns, self._reserve + gained)
 
+    def spend(self, ns: int) -> bool:
+        """Take from the reserve what the board's usual draw takes in `ns`, beside that draw; the mains have enough for both.
+
+        False: there was less, and now there is nothing.
+        """
+        if self._board is None or self._end is None or not self._end.pending:
+            return True
+        self._account(was_live=False)
+        enough = self._reserve >= ns
+        self._reserve = max(0, self._reserve - ns)
+        self._end.cancel()
+        self._end = self.mains.kernel.after(self._reserve, self._board.power_off, who=self._board.name)
+        return enough
+
     def connect(self, board: Powered) -> None:
         self._board = board
         self.mains.watch(self._changed)

@@ -184,6 +184,39 @@ def test_a_reserve_that_had_no_time_to_recharge_is_seen_to_fail(build):
     assert home.notices() == PAIR * 2
 
 
+@pytest.mark.req("S-003", part=True)
+def test_what_is_sent_comes_out_of_the_reserve_and_one_without_enough_for_it_dies_of_its_last_gasp(build):
+    """Ten seconds of the reserve are left when the loss is an outage: 20 J."""
+    told = {}
+    for joules in (0, 4, 15):
+        home = build(HUB.format(f"reserve_s = 190\ndraw_w = 2.0\nmessage_j = {joules}") + METERS)
+        home.mains.off(10 * MIN)
+        home.run(for_=185 * S)
+        told[joules] = home.notices(), home.hub.powered
+        home.run(for_=20 * MIN)
+        assert home.notices() == PAIR  # written down before it was sent, and told once more where the hub died without an answer
+    assert told == {0: (PAIR[:1], True), 4: (PAIR[:1], False), 15: ([], False)}
+
+
+def test_a_module_has_what_it_sends_from_elsewhere():
+    with pytest.raises(BadInput, match="`message_j` is of a WAN part that is built in"):
+        config.loads(HUB.format('wan = "module"\nmessage_j = 1') + '[[home.device]]\nkind = "wan-module"\n')
+
+
+@pytest.mark.req("S-003", part=True)
+def test_a_network_that_does_not_take_the_last_gasp_empties_the_reserve(build):
+    ends = []
+    for joules in (0, 20):
+        home = build(HUB.format(f"reserve_s = 400\nmessage_j = {joules}") + METERS)
+        home.net.partition("home1/hub", "dcc")
+        began = home.now
+        home.mains.off(10 * MIN)
+        while home.hub.powered:
+            home.run(for_=S)
+        ends.append((home.now - began) // S)
+    assert ends == [400, 400 - 10 * (6 + 6)]  # tries after 0, 1, 3, 7, 15, 31 s, and a minute and a second later again
+
+
 @pytest.mark.req("S-002", part=True)
 def test_dips_are_counted(home):
     dips = (200 * MS, 900 * MS, 5 * S, 60 * S, 179 * S)

@@ -149,6 +149,10 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """How long its reserve energy lasts after mains loss."""
     recharge_s: Annotated[float, Meta(ge=0, le=604_800)] = 0
     """How long an empty reserve takes to be full again; 0: no time."""
+    draw_w: Annotated[float, Meta(ge=0.1, le=100)] = 2.0
+    """What it draws all the time; times `reserve_s`, the joules of its reserve."""
+    message_j: Annotated[float, Meta(ge=0, le=1_000)] = 0
+    """What each message on the WAN takes of the reserve beside that, arrived or not."""
     restart_spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0
     """Notices of loss and return wait for a time drawn from 0 to this, so that a street does not talk at once."""
     owner: Literal["provider", "supplier"] | None = None
@@ -185,6 +189,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
         super().__post_init__()
         if self.consumer_pairing and self.prepay is not None:
             raise ValueError("`consumer_pairing` and `prepay` each want the hub's one keypad")
+        if self.message_j and self.wan == "module":
+            raise ValueError('`message_j` is of a WAN part that is built in, and `wan` is "module"')
         if self.wan_application == "gbcs":
             raise ValueError('`wan_application = "gbcs"` is reserved and not made yet: say "dlms", "gateway" or "gooo"')
 

@@ -317,7 +317,11 @@ def _reserve(parts: Parts) -> Supply:
         case device_config.Esme():
             seconds = parts.device.hold_up_s
     feed = parts.home.feed if parts.device.kind == "hub" else None
-    return MainsSupply(feed or parts.home.mains, int(seconds * S), int(recharge * S))
+    supply = MainsSupply(feed or parts.home.mains, int(seconds * S), int(recharge * S))
+    if isinstance(parts.device, device_config.Hub) and parts.device.message_j:
+        each = int(parts.device.message_j / parts.device.draw_w * S)
+        parts.home.net.host(parts.identity.node).on_transmit = partial(supply.spend, each)
+    return supply
 
 
 def _gas_supply(parts: Parts) -> Supply:
