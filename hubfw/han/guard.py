@@ -36,6 +36,7 @@ class Guard:
 
     def __init__(self, firmware: Firmware, han: Han, log: DeviceLog, strike_off: Callable[[int], object]) -> None:
         self._firmware = firmware
+        self._kernel = firmware.board.kernel
         self._han = han
         self._log = log
         self._strike_off = strike_off
@@ -53,7 +54,7 @@ class Guard:
         if len(psdu) > 9 and psdu[1] & _ADDRESSING == _SHORT_ADDRESSES:
             # A data frame's NWK header says who wrote it; a router may have handed it on.
             writer = psdu[13:15] if psdu[0] & _TYPE == _DATA and len(psdu) > 15 else psdu[7:9]
-            now = self._han.now
+            now = self._kernel.now
             if now >= self._window:
                 self._window = now + WINDOW
                 self._counts.clear()

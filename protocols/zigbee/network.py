@@ -348,7 +348,8 @@ class Network:
         mac.check(psdu)
         addresses = mac.short_data(psdu)
         if addresses is not None:
-            self._data(*addresses, psdu[mac.SHORT_HEADER.size : -mac.FCS])
+            pan, destination, source = addresses
+            self._data(pan, destination, source, psdu[mac.SHORT_HEADER.size : -mac.FCS])
             return
         if enhanced.is_enhanced(psdu):
             frame = enhanced.parse(psdu)
