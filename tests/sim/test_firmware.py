@@ -99,7 +99,7 @@ def test_g18_a_bad_radio_makes_it_slower(home, versions, image, loss):
     home.run(for_=2 * HOUR)
     for label in ("ihd", "ppmid"):
         home.shield(label, loss=0.0)
-    home.run(for_=DAY)
+    home.until(lambda: versions(home) == {"ihd": 2, "ppmid": 2}, DAY)
     assert versions(home) == {"ihd": 2, "ppmid": 2}
 
 
