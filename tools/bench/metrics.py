@@ -24,16 +24,26 @@ from tools.decode.tree import Node
 from tools.headend.traffic import Traffic
 
 HAN, SUB_GHZ, MBUS, WAN, USERS = "HAN", "HAN sub-GHz", "M-Bus", "WAN", "user interface"
+INSIDE, LAN = "modules", "LAN"
 SIDES: Final[Mapping[str, str]] = MappingProxyType({
     HAN: "home", SUB_GHZ: "home", MBUS: "home", "wired": "home", WAN: "wide area", "optical": "visit", "service": "visit",
-    USERS: "central company",
+    USERS: "central company", INSIDE: "inside a device", LAN: "consumer",
 })  # fmt: skip
-"""Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; there while somebody visits; or
-between the central company and those who use it."""
+"""Which side of the WAN boundary a leg is on: in the home, hub to meter too; beyond the hub; there while somebody visits; between
+the central company and those who use it; between a hub and its modules; or the consumer's own."""
+_METERS: Final = ("wired", "optical", "service")
+"""Serial ports of meters and hubs, each a leg; HDLC or IEC 62056-21."""
+_PLAIN: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
+    "lan": (LAN, "reading"), "consumers": (INSIDE, "readings for the consumers' network"), "wan": (INSIDE, "to the WAN module"),
+    "hub": (INSIDE, "of the WAN module"), "han": (INSIDE, "to the radio"), "rcp": (INSIDE, "of the radio"),
+})  # fmt: skip
+"""Other serial ports: leg, and what is written there as a whole."""
 _MAC_TYPES: Final = ("MAC beacon", "MAC data", "MAC acknowledgement", "MAC command")
 _UNREAD: Final = "ciphered"
 _NOBODY: Final[Mapping[str, Traffic]] = MappingProxyType({})
 _FLAG: Final = b"\x7e"
+_WRAPPER: Final = b"\x00\x01"
+"""Its version."""
 
 
 class Metrics:
@@ -129,6 +139,9 @@ class Metrics:
 
     def _on_net(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, bytes)
+        self._wrapper(data)
+
+    def _wrapper(self, data: bytes) -> None:
         root = Node("stream", 0, len(data))
         self._dlms.wrapper_pdus(root, data)
         for pdu in root.children:
@@ -136,7 +149,22 @@ class Metrics:
 
     def _on_wire(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, bytes)
-        leg = who.rpartition(".")[2]
+        leg = who.rpartition(".")[2].partition("#")[0]  # an outside reader's end has a number
+        if leg not in _METERS:
+            self._on_other_wire(who, leg, data)
+            return
+        self._on_line(who, leg, data)
+
+    def _on_other_wire(self, who: str, port: str, data: bytes) -> None:
+        """A serial modem is a way of the WAN: HDLC, or PDUs of the wrapper."""
+        if port in _PLAIN:
+            self._count(*_PLAIN[port], len(data))
+        elif data.startswith(_WRAPPER):
+            self._wrapper(data)
+        else:
+            self._on_line(who, WAN, data)
+
+    def _on_line(self, who: str, leg: str, data: bytes) -> None:
         deframer = self._lines.setdefault(who, Deframer())
         if not deframer.open and not data.startswith(_FLAG):
             self._count(leg, _outside_hdlc(data), len(data))

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from devices.runtime.kernel import MIN
+from devices.runtime.kernel import MIN, S
+from devices.runtime.port import Port
+from protocols.dlms import hdlc, wrapper
+from protocols.dlms.client import Client
+from protocols.iec62056_21.characters import with_parity
 from tools.bench.config import load
 from tools.bench.metrics import SIDES, Metrics
 from tools.bench.run import Run
@@ -68,6 +72,52 @@ def test_a_wire_is_counted_by_type_whichever_protocol_it_carries() -> None:
     assert flag["FLAG P0"] == flag["FLAG P1"] == flag["FLAG W1"] == flag["FLAG B0"] == 1  # the hub has set the clock
     assert flag["FLAG acknowledgement"] == 2
     assert len(flag) == 9
+
+
+@pytest.mark.parametrize(
+    ("bench", "minutes", "legs"),
+    [
+        ("consumer-network", 2, {"HAN", "modules"}),
+        ("wan-module", 2, {"HAN", "modules"}),
+        ("han-module", 2, {"HAN", "modules"}),
+    ],
+)
+def test_lines_between_a_hub_and_its_modules_are_a_leg_of_their_own(meterbench, bench: str, minutes: int, legs: set[str]) -> None:
+    code, out, err = meterbench("metrics", BENCHES / f"{bench}.toml", "--until", f"{minutes}m", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)["legs"]
+    assert {each["leg"] for each in told} == legs
+    assert all(each["messages"] > 0 for each in told)
+
+
+def test_a_serial_modem_is_counted_as_wan() -> None:
+    run = Run(load(HOME))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(5 * MIN)
+    assert "WAN" not in dict(metrics.totals())
+    client = Client(16, 1)
+    link = hdlc.ClientLink(16, 1, hdlc.Parameters(hdlc.Limits(1024, 1024, 7, 7)))
+    (connect,) = link.connect(run.now)
+    for octets in (wrapper.wrap(16, 1, next(iter(client.associate()))), connect.data):
+        plug = Port(run.kernel, "home1/hub.modem#0")
+        plug.attach(run.board("hub").uart("modem"), baud=9600)
+        plug.write(octets)
+        run.run(for_=MIN)
+        plug.detach()
+    sent = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "WAN"}
+    assert sent == {"DLMS AARQ": 1, "DLMS AARE": 1, "HDLC SNRM": 1, "HDLC UA": 1}
+
+
+def test_what_an_outside_reader_says_at_the_optical_port_is_on_that_leg() -> None:
+    run = Run(load(HOME))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(5 * MIN)
+    plug = Port(run.kernel, "home1/esme.optical#0")
+    plug.attach(run.board("esme").uart("optical"), baud=300)
+    plug.write(with_parity(b"/?!\r\n"))
+    run.run(for_=5 * S)
+    sent = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "optical"}
+    assert sent == {"FLAG request": 1, "FLAG identification": 1}
 
 
 def test_a_peak_is_of_one_second() -> None:
