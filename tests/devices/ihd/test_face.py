@@ -190,7 +190,7 @@ def test_export_costs_nothing(premises, display, scripted_meter):
     premises.run(MIN)
     scripted_meter.firmware.metering[Metering.instantaneous_demand] = -1500
     premises.run(11 * S)
-    assert shown(display, "ELECTRICITY") == "-1.500 kW"
+    assert shown(display, "EXPORTING") == "1.500 kW"
     assert shown(display, "cost now") == "0.0 p/h"
 
 
