@@ -1,6 +1,6 @@
 """A street for days: nothing is lost, queues are empty in the end, memory is flat, and the same days are lived again elsewhere.
 
-Four homes for two days; METERBENCH_STREET=100x30 is what `make soak` runs.
+Five homes for three days; METERBENCH_STREET=100x30 is what `make soak` runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests.sim import street
 
-HOMES, DAYS = map(int, os.environ.get("METERBENCH_STREET", "4x2").split("x"))
+HOMES, DAYS = map(int, os.environ.get("METERBENCH_STREET", "5x3").split("x"))
 
 
 @pytest.mark.timeout(24 * 3600)
