@@ -260,9 +260,9 @@ class Coordinator:
         elif payload == b"\x08\x04" and secured:  # Request-Key, trust centre link key
             new = os.urandom(16)
             load = keyed(device.link_key, b"\x02")
-            await self.command(device, b"\x05\x04" + new + device.eui64 + OWN, 0x38, load)
-            device.link_key = new
+            device.link_key = new  # at once: the meter may prove it before the radio has confirmed the frame
             device.learnt["keys"].append("requested")
+            await self.command(device, b"\x05\x04" + new + device.eui64 + OWN, 0x38, load)
         elif payload[:2] == b"\x0f\x04" and not secured:  # Verify-Key
             right = payload[2:10] == device.eui64 and payload[10:] == keyed(device.link_key, b"\x03")
             device.learnt["keys"].append("verified" if right else "wrong")
