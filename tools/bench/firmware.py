@@ -37,7 +37,7 @@ class Firmware(Declared, frozen=True, kw_only=True):
 
     device: str
     """`ihd`, or `home2/ihd` where there are several homes."""
-    version: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}$", description="eight hexadecimal digits, as 02000000")]
     """Eight hexadecimal digits; devices begin with 01000000."""
     octets: Annotated[int, Meta(ge=1, le=24_000)] = 4000
     """How much there is to it, without its header and signature."""

@@ -1,14 +1,16 @@
-"""Bench files: the three we ship, and what is refused with which line, field and hint (bad inputs I5)."""
+"""Bench files: those we ship, and what is refused with which line, field and hint (bad inputs I5)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
-from tools.bench.config import LARGEST_FILE, load, loads
+from tools.bench.config import LARGEST_FILE, Bench, load, loads
 from tools.bench.identity import identify
 from tools.errors import BadInput
 
@@ -150,3 +152,26 @@ def test_identities_depend_on_seed_home_and_name_alone() -> None:
     assert hub.eui64 not in {other.eui64 for other in others}
     assert hub.key("network") != hub.key("link")
     assert hub.eui64 >> 56 & 0x03 == 0x02  # locally administered, one device
+
+
+def _patterns(kind: object, described: bool = False) -> Iterator[tuple[str, bool]]:
+    """Each pattern that a field of the declarations has, and whether it is told in words."""
+    if isinstance(kind, inspect.Metadata):
+        yield from _patterns(kind.type, "description" in (kind.extra_json_schema or {}))
+    elif isinstance(kind, inspect.StrType):
+        if kind.pattern is not None:
+            yield kind.pattern, described
+    elif isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            yield from _patterns(field.type)
+    elif isinstance(kind, inspect.UnionType):
+        for one in kind.types:
+            yield from _patterns(one, described)
+    elif isinstance(kind, inspect.ListType):
+        yield from _patterns(kind.item_type)
+
+
+def test_what_a_pattern_wants_is_told_in_words() -> None:
+    found = set(_patterns(inspect.type_info(Bench)))
+    assert len(found) >= 4
+    assert [pattern for pattern, described in found if not described] == []
