@@ -45,6 +45,7 @@ def test_the_tests_of_a_user_pass(tmp_path: Path) -> None:
     (tmp_path / "test_user.py").write_text(lines)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--meterbench-seed", "7", "-q"]
     command += ["--meterbench", str(ROOT / "fixtures" / "benches" / "home.toml")]
+    command += ["--hypothesis-profile", "ci"]  # Hypothesis's own: how long a busy machine takes for a draw is no failure
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
