@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag
 
+from devices.parts.slots import Slots
 from devices.runtime.nvm import Nvm
 
 HALF_HOUR = 1800 * 1_000_000_000
@@ -50,7 +51,7 @@ class ProfileLog:
         self._size = rows
         self._period = period
         self._next: int = nvm.get(f"{name}/next", 0)
-        self._kept = {nvm.get(key)[0] for key in nvm.keys(f"{name}/row/")}
+        self._kept = Slots(nvm.get(key)[0] for key in nvm.keys(f"{name}/row/"))
         last = self.last
         self._previous = None if last is None else last.at // period
 
