@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ TOOLS: dict[str, tuple[Callable[[], object], str]] = {
     "git": (lambda: shutil.which("git"), "apt-get install --no-install-recommends git"),
     "make": (lambda: shutil.which("make"), "apt-get install --no-install-recommends make"),
     "peers": (PEERS_PYTHON.exists, "make peers"),
+    "amqtt": (lambda: find_spec("amqtt"), "pip install 'meterbench[broker]'"),
 }
 
 
@@ -78,26 +80,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(word)
 
 
-@pytest.fixture(scope="session")
-def shared_vectors() -> Callable[[str], Any]:
-    """Read a published vector file: `shared_vectors("dlms")` gives the parsed JSON of vectors/dlms.json.
+def _shared(folder: str, name: str) -> Any:
+    """A file of published material, parsed: in $METERBENCH_SHARED, or in `shared` beside the checkout.
 
-    The folder is $METERBENCH_SHARED, or `shared` beside the checkout: optional, so absent is a skip, but a failure where the
-    variable names a folder that does not have it.
+    It is optional, so absent is a skip, but a failure where the variable names a folder that does not have it.
     """
     named = os.environ.get("METERBENCH_SHARED")
-    folder = Path(named or ROOT.parent / "shared") / "vectors"
+    path = Path(named or ROOT.parent / "shared") / folder / f"{name.removesuffix('.json')}.json"
+    if not path.is_file():
+        word = f"{folder}/{path.name} is not here: METERBENCH_SHARED names the folder of {folder}/"
+        if named:
+            pytest.fail(word, pytrace=False)
+        pytest.skip(word)
+    return json.loads(path.read_text(encoding="utf-8"))
 
-    def read(name: str) -> Any:
-        path = folder / f"{name.removesuffix('.json')}.json"
-        if not path.is_file():
-            word = f"published vectors {path.name} are not here: METERBENCH_SHARED names the folder of vectors/"
-            if named:
-                pytest.fail(word, pytrace=False)
-            pytest.skip(word)
-        return json.loads(path.read_text(encoding="utf-8"))
 
-    return read
+@pytest.fixture(scope="session")
+def shared_vectors() -> Callable[[str], Any]:
+    """Read a published vector file: `shared_vectors("dlms")` gives the parsed JSON of vectors/dlms.json."""
+    return partial(_shared, "vectors")
+
+
+@pytest.fixture(scope="session")
+def cluster_facts() -> Any:
+    """The table of Smart Energy clusters made from public sources, with `zcl_types`, `structs` and `gb_profile`, and `by_id`."""
+    facts = _shared("facts", "se-clusters")
+    facts["by_id"] = {int(row["id"], 16): row for row in facts["clusters"]}
+    return facts
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ class Stack(Grouping):
         """Whether data can be sent to this device under a link key."""
         return self._delivery.trusts(eui64)
 
-    def keys(self) -> list[tuple[str, bytes]]:
+    def labelled_keys(self) -> list[tuple[str, bytes]]:
         """Every key held, labelled, for a capture's key file, and at the trust centre those it once held."""
         return snapshot.keys(self._network, self._delivery, self._centre) + self.inter_pan.labelled()
 

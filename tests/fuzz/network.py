@@ -92,7 +92,7 @@ class Network:
         self.states = {name: station.told(Persist)[-1].state for name, station in stations.items()}
         self.shorts = {name: station.stack.short for name, station in stations.items()}
         self.pan = stations["hub"].stack._network.pan_id
-        hub = dict(stations["hub"].stack.keys())
+        hub = dict(stations["hub"].stack.labelled_keys())
         self.network_key = hub["network key 0"]
         self.link_keys = {name: hub[f"install code key {eui64:016X}"] for name, eui64 in NAMES.items() if name != "hub"}
 

@@ -48,10 +48,10 @@ def test_the_directory_names_every_device_as_it_names_itself(home):
 def test_saps_and_network_survive_a_power_cycle_of_the_hub(home):
     premises = home("esme", "gsme", "ihd")
     premises.commission()
-    pan = premises.hub.firmware.han.stack.keys()[0]
+    pan = premises.hub.firmware.han.stack.labelled_keys()[0]
     premises.hub.cut(2_000_000_000)
     premises.run(30)
-    assert premises.hub.firmware.han.stack.keys()[0] == pan
+    assert premises.hub.firmware.han.stack.labelled_keys()[0] == pan
     assert premises.hub.firmware.commissioned
     line = premises.head_end.connect(3)
     line.associate()

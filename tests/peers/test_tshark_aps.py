@@ -63,7 +63,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 
     def note(*more: Station) -> None:
         for station in (*stations, *more):
-            keys.update(dict.fromkeys(dict(station.stack.keys()).values()))
+            keys.update(dict.fromkeys(dict(station.stack.labelled_keys()).values()))
 
     for one, other in (("hub", "display"), ("display", "hub")):
         cell.air.set_loss(one, other, 1.0)

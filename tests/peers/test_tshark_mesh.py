@@ -112,7 +112,7 @@ def test_a_network_that_fails_and_changes(tmp_path: Path) -> None:
         assert mesh.talk(station, mesh.hub)
     display.do(display.stack.leave(cell.kernel.now))
     cell.run(2)
-    held = [station.stack.keys() for station in (mesh.hub, gas, display)]
+    held = [station.stack.labelled_keys() for station in (mesh.hub, gas, display)]
     keys = [key for labelled in held for _, key in labelled]
     capture = Capture(tmp_path / "changes.pcap", cell.on_air, keys)
     assert capture.ask(MALFORMED, "frame.number", "_ws.col.Info") == []
@@ -134,7 +134,7 @@ def test_an_orphan_and_the_parent_that_takes_it_back(tmp_path: Path) -> None:
     cell.restart(hub, state)
     gas.do(gas.stack.rejoin(cell.kernel.now))
     cell.run(3)
-    held = hub.stack.keys()
+    held = hub.stack.labelled_keys()
     capture = Capture(tmp_path / "orphan.pcap", cell.on_air, [key for _, key in held])
     assert capture.ask(MALFORMED, "frame.number", "_ws.col.Info") == []
     assert [row[0] for row in capture.ask("wpan.cmd == 6 || wpan.cmd == 8", "_ws.col.Info")] == [
@@ -149,7 +149,7 @@ def test_a_parent_that_is_back_and_the_one_that_has_its_child(tmp_path: Path) ->
     state, hub = moved(home, cell), home["hub"]
     cell.restart(hub, state)
     cell.run(LATEST)
-    held = hub.stack.keys()
+    held = hub.stack.labelled_keys()
     capture = Capture(tmp_path / "parents.pcap", cell.on_air, [key for _, key in held])
     assert capture.ask(MALFORMED, "frame.number", "_ws.col.Info") == []
     gas, display = (":".join(f"{octet:02x}" for octet in eui64.to_bytes(8, "big")) for eui64 in (GAS, DISPLAY))

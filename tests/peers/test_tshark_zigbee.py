@@ -7,8 +7,6 @@ docs/zigbee.md.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -254,16 +252,12 @@ def test_single_fields_stand_in_the_order_of_ours(said: Everything) -> None:
     assert other == set()
 
 
-def test_every_command_of_the_public_table_is_among_them(said: Everything) -> None:
+def test_every_command_of_the_public_table_is_among_them(said: Everything, cluster_facts: Any) -> None:
     """se-clusters.json, drawn from zap and Wireshark: cluster, direction and number of each command."""
-    folder = Path(os.environ.get("METERBENCH_SHARED") or Path(__file__).resolve().parents[3] / "shared")
-    table = folder / "facts" / "se-clusters.json"
-    if not table.is_file():
-        pytest.skip("se-clusters.json is not there")
     way = {"client->server": SERVER, "server->client": CLIENT}
     wanted = {
         (int(cluster["id"], 16), way[command["direction"]], int(command["id"], 16))
-        for cluster in json.loads(table.read_text(encoding="utf-8"))["clusters"]
+        for cluster in cluster_facts["clusters"]
         for command in cluster["commands"]
     }
     declared = [command_of(type(sample.frame)) for sample in said.samples]

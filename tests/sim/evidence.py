@@ -212,7 +212,7 @@ class Evidence:
             han = getattr(board.firmware, "han", None)
             if board is self.run.hub or han is None or hub.log.get(board.eui64) is not None:
                 continue
-            keys = han.stack.keys()
+            keys = han.stack.labelled_keys()
             if since > self.capture.gone.get(board.eui64, -1) and any(held == key for _, held in keys):
                 self.holders.append(f"{label} is off the log and has a key of after that, at {self.run.now}")
 

@@ -67,7 +67,7 @@ def network_key(seen: Evidence) -> list[str]:
     told = list(seen.holders)
     for label, board in seen.run.only.boards.items():
         han = getattr(board.firmware, "han", None)
-        keys = [] if board is seen.run.hub or han is None else han.stack.keys()
+        keys = [] if board is seen.run.hub or han is None else han.stack.labelled_keys()
         if hub.log.get(board.eui64) is None and any(held == key for _, held in keys):
             told.append(f"{label} is off the log and has the key")
     return told

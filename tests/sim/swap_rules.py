@@ -23,7 +23,7 @@ def left_behind(board, secrets):
 
 def secrets_of(hub):
     """What a hub knows and nobody may find in its flash later: keys, identifiers, and every record as it is stored."""
-    found = {f"key: {label}": key for label, key in dict(hub.firmware.han.stack.keys()).items()}
+    found = {f"key: {label}": key for label, key in dict(hub.firmware.han.stack.labelled_keys()).items()}
     for device in hub.firmware.log:
         found[f"device {device.eui64:016X}"] = f"{device.eui64:016X}".encode()
         found[f"EUI-64 {device.eui64:016X}"] = msgspec.msgpack.encode(device.eui64)

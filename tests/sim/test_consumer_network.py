@@ -28,7 +28,7 @@ def home():
 
 
 def keys(home, name):
-    return {key for _, key in home.board(name).firmware.han.stack.keys()}  # noqa: SIM118 - not a dict
+    return {key for _, key in home.board(name).firmware.han.stack.labelled_keys()}
 
 
 @pytest.mark.req("S-045", part=True)

@@ -51,7 +51,7 @@ def test_the_head_end_reads_the_meter_and_the_hub_holds_no_key_that_opens_it(sea
     way = Way(HEAD_END, run.esme.eui64, PROFILE, Metering.id, SOURCE, ENDPOINT)
     key = shared_key(run.only, "esme")
     assert Seal(key).open(way, 0, payload)[0] == 1
-    held = [secret for _, secret in run.hub.firmware.han.stack.keys()]  # noqa: SIM118 - not a dict
+    held = [secret for _, secret in run.hub.firmware.han.stack.labelled_keys()]
     assert held
     assert key not in held
     for secret in held:

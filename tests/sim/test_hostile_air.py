@@ -42,7 +42,7 @@ def short_of(home, name):
 
 
 def keys(home):
-    return {name: stack_of(home, name).keys() for name in DEVICES}
+    return {name: stack_of(home, name).labelled_keys() for name in DEVICES}
 
 
 def reasons(home, name, since):
@@ -108,7 +108,7 @@ def test_f13_keys_of_a_partner_that_is_not_the_trust_centre_are_ignored(live):
     """The meter shares a key with the display. With it the meter could say anything, but is not believed as to keys."""
     intruder, before, at = Intruder(live), keys(live), live.now
     label = f"{security.APPLICATION} key {live.esme.eui64:016X}"
-    key = dict(stack_of(live, "ihd").keys())[label]
+    key = dict(stack_of(live, "ihd").labelled_keys())[label]
     for step, command in enumerate(forged(live, "ihd")[:3]):
         intruder.command(
             command, short_of(live, "ihd"), identifier=(security.KEY_TRANSPORT_KEY, security.KEY_LOAD_KEY)[step > 0],
@@ -126,7 +126,7 @@ def test_f13_no_octet_of_a_key_is_ever_sent_in_clear(build):
     listeners, held = [], set()
 
     def note(home):
-        held.update(key for name in DEVICES for key in dict(stack_of(home, name).keys()).values())
+        held.update(key for name in DEVICES for key in dict(stack_of(home, name).labelled_keys()).values())
 
     home = build("home", before=lambda run: listeners.append(Listener(run)))
     home.run(for_=10 * MIN)

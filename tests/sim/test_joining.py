@@ -39,11 +39,11 @@ def intrude():
 
 
 def _keys(board):
-    return {key for _, key in board.firmware.han.stack.keys()}  # noqa: SIM118 - not a dict
+    return {key for _, key in board.firmware.han.stack.labelled_keys()}
 
 
 def _network_key(hub):
-    (key,) = [key for label, key in hub.firmware.han.stack.keys() if label.startswith("network key")]  # noqa: SIM118 - not a dict
+    (key,) = [key for label, key in hub.firmware.han.stack.labelled_keys() if label.startswith("network key")]
     return key
 
 

@@ -90,12 +90,12 @@ def test_a_new_key_is_established_on_request(build, cost):
     home.run_until(HOUR + 10 * MIN)
     keys = [event for event in home.events("han.key-establishment", home.gsme.name) if event["outcome"] == "established"]
     partner = home.gsme.firmware.han.stack.trust_centre_eui64
-    before = dict(home.gsme.firmware.han.stack.keys())
+    before = dict(home.gsme.firmware.han.stack.labelled_keys())
     cost(home, Functional.CBKE_UPDATE_REQUEST)
     after = [event for event in home.events("han.key-establishment", home.gsme.name) if event["outcome"] == "established"]
     assert len(after) == len(keys) + 1
     assert [event["eui64"] for event in after[len(keys) :]] == [partner]
-    assert before != dict(home.gsme.firmware.han.stack.keys())
+    assert before != dict(home.gsme.firmware.han.stack.labelled_keys())
     litres = home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading
     cost(home)
     assert home.hub.firmware.mirrors.of(home.gsme.eui64).gas.reading.at > litres.at

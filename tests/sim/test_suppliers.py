@@ -24,7 +24,7 @@ def home(build):
 def network(home):
     """What a change of supplier must not touch."""
     stack = home.hub.firmware.han.stack
-    return home.hub.eui64, stack.keys(), [(device.eui64, device.joined) for device in home.hub.firmware.log]
+    return home.hub.eui64, stack.labelled_keys(), [(device.eui64, device.joined) for device in home.hub.firmware.log]
 
 
 @pytest.mark.req("S-034")

@@ -47,7 +47,7 @@ def test_f23_all_devices_find_the_new_hub_and_report_again(build, swap, suite):
     home.run(for_=HOUR)
     old = home.hub
     backup = old.firmware.coordinator.backup()
-    network, keys = backup.extended_pan_id, set(dict(old.firmware.han.stack.keys()).values())
+    network, keys = backup.extended_pan_id, set(dict(old.firmware.han.stack.labelled_keys()).values())
     listed = [device.eui64 for device in old.firmware.log]
     assert list(backup.devices) == listed
     new = swap(home, backup)
@@ -62,7 +62,7 @@ def test_f23_all_devices_find_the_new_hub_and_report_again(build, swap, suite):
     assert stack._network.extended_pan_id == network
     links = {eui64: stack._delivery.link_keys[eui64] for eui64 in listed}
     assert {link.kind for link in links.values()} == {security.CERTIFIED if suite else security.SWAPPED}
-    assert not keys & set(dict(stack.keys()).values()) - set(backup.devices.values())
+    assert not keys & set(dict(stack.labelled_keys()).values()) - set(backup.devices.values())
     assert [time for time in home.times("mirror.complete", new.name) if time > at]
     assert home.screen("ihd")[1].endswith("kW")
     assert home.screen("ppmid")[1].endswith("supply ON")
@@ -73,7 +73,7 @@ def test_f23_a_hub_with_the_wrong_hashes_gets_nobody(build, swap):
     home = build("home")
     home.run(for_=10 * MIN)
     old = home.hub
-    held = {name: set(home.board(name).firmware.han.stack.keys()) for name in ("esme", "gsme", "ihd", "ppmid")}
+    held = {name: set(home.board(name).firmware.han.stack.labelled_keys()) for name in ("esme", "gsme", "ihd", "ppmid")}
     backup = old.firmware.coordinator.backup()
     new = swap(home, replace(backup, devices=dict.fromkeys(backup.devices, bytes(16))))
     home.run(for_=3 * HOUR)
@@ -82,7 +82,7 @@ def test_f23_a_hub_with_the_wrong_hashes_gets_nobody(build, swap):
     refused = [data["reason"] for data in home.events("han.dropped", "home1/ihd") if data["layer"] == "aps"]
     assert "the MIC does not fit" in refused
     for name, keys in held.items():
-        assert set(home.board(name).firmware.han.stack.keys()) == keys, name
+        assert set(home.board(name).firmware.han.stack.labelled_keys()) == keys, name
     new.cut()
     home.only.boards["hub"] = old
     old.power_on()

@@ -258,7 +258,7 @@ class Home:
         keys: dict[bytes, str] = {}
         for label, board in self.boards.items():
             han = getattr(board.firmware, "han", None)
-            for purpose, key in han.stack.keys() if han is not None else ():
+            for purpose, key in han.stack.labelled_keys() if han is not None else ():
                 keys.setdefault(key, f"{self.name} {label} {purpose}")
         return [(label, key) for key, label in keys.items()]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from devices.gsme.account import PER_AMOUNT
@@ -241,13 +243,9 @@ def test_nobody_but_the_hub_begins_or_changes_an_account():
     story = Story(credit=None)
     server = story.meter.han.endpoints[1].server(Prepayment)
 
-    class Request:
-        class message:  # noqa: N801 - as a request has it
-            source = 5
-            secured = True
-
+    request = SimpleNamespace(message=SimpleNamespace(source=5, secured=True))
     command = Prepayment.CreditAdjustment(1, 0, 1, POUND)
-    assert server.handlers[type(command)](command, Request) is Status.NOT_AUTHORIZED
+    assert server.handlers[type(command)](command, request) is Status.NOT_AUTHORIZED
     assert story.account is None
 
 

@@ -129,7 +129,7 @@ def test_the_hub_says_what_it_is(home):
 def test_the_network_has_a_new_key_after_a_device_was_struck_off_if_that_is_the_policy(home, policy):
     premises = home("esme", "ihd", new_key_after_removal=policy)
     premises.commission()
-    gone = premises.ihd.firmware.han.stack.keys()
+    gone = premises.ihd.firmware.han.stack.labelled_keys()
     premises.hub.firmware.coordinator.unregister(premises.ihd.eui64)
     premises.run(30)
     network = premises.hub.firmware.han.stack._network

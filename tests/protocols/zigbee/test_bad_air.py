@@ -42,7 +42,7 @@ class Insider:
 
     def __init__(self, victim: Station, hub: Station, eui64: int = 0x00DB0000000000FF, short: int = 0x1111) -> None:
         self.victim = victim
-        self.key = dict(hub.stack.keys())["network key 0"]
+        self.key = dict(hub.stack.labelled_keys())["network key 0"]
         self.eui64 = eui64
         self.short = short
         self.counter = 1000
@@ -175,7 +175,7 @@ def test_a_bad_mic_of_aps_alone_stores_no_counter(home: dict[str, Station], cell
 
 def under_link_key(sender: int, receiver: Station, counter: int, header: bytes, payload: bytes, *, identifier: int = 0) -> bytes:
     """An APS frame from `sender` under a key derived from the link key that `receiver` holds with it."""
-    link = LinkKey(dict(receiver.stack.keys())[f"install code key {sender:016X}"], "install code")
+    link = LinkKey(dict(receiver.stack.labelled_keys())[f"install code key {sender:016X}"], "install code")
     auxiliary = security.Auxiliary(identifier | 0x20, counter, sender).build()
     return security.seal(link.derived(identifier), sender.to_bytes(8, "little"), header, auxiliary, payload)
 
@@ -213,7 +213,7 @@ def test_f13_a_network_key_for_another_device(home: dict[str, Station], insider:
         frame = under_link_key(HUB, meter, counter, b"\x21\x01", command, identifier=security.KEY_TRANSPORT_KEY)
         assert reasons(insider.send(frame)) == [("aps", "a network key for another device")]
     hub.counters.values[f"aps.{METER:016x}"] = counter
-    assert "network key 7" not in dict(meter.stack.keys())
+    assert "network key 7" not in dict(meter.stack.labelled_keys())
 
 
 def test_f13_a_key_request_under_the_wrong_derived_key(home: dict[str, Station]) -> None:
@@ -299,7 +299,7 @@ def test_flooded_tables_keep_the_partners(home: dict[str, Station], cell: Cell) 
 
 def test_f13_keys_from_anybody_but_the_trust_centre(home: dict[str, Station], insider: Insider) -> None:
     meter = home["meter"]
-    before = meter.stack.keys()
+    before = meter.stack.labelled_keys()
     new = bytes(range(16))
     for command in (
         aps.NetworkKeyDescriptor(new, 5, METER, HUB),
@@ -315,11 +315,11 @@ def test_f13_keys_from_anybody_but_the_trust_centre(home: dict[str, Station], in
             wrong = LinkKey(bytes(16), "wrong").derived(identifier)
             sealed = security.seal(wrong, HUB.to_bytes(8, "little"), bytes((0x21, 1)), auxiliary, command.build())
             assert reasons(insider.send(sealed)) == [("aps", "the MIC does not fit")]
-    assert meter.stack.keys() == before
+    assert meter.stack.labelled_keys() == before
 
 
 def test_f13_a_key_under_the_wrong_derived_key_is_not_believed(home: dict[str, Station], insider: Insider) -> None:
-    link = LinkKey(dict(home["meter"].stack.keys())[f"install code key {HUB:016X}"], "install code")
+    link = LinkKey(dict(home["meter"].stack.labelled_keys())[f"install code key {HUB:016X}"], "install code")
     command = aps.ApplicationKeyDescriptor(bytes(16), DISPLAY, 1).build()
     counter = home["hub"].counters.values[f"aps.{METER:016x}"]
     for identifier in (security.DATA_KEY, security.KEY_TRANSPORT_KEY):
@@ -452,7 +452,7 @@ def test_any_command_behind_a_good_link_key(standing: dict[str, Station], comman
     hub = standing["hub"]
     insider = Insider(hub, hub, GAS, hub.stack.address_of(GAS) or 0)
     insider.counter = _rising()
-    link = LinkKey(dict(hub.stack.keys())[f"install code key {GAS:016X}"], "install code")
+    link = LinkKey(dict(hub.stack.labelled_keys())[f"install code key {GAS:016X}"], "install code")
     auxiliary = security.Auxiliary(identifier | 0x20, insider.counter, GAS).build()
     key = link.derived(identifier)
     insider.send(security.seal(key, GAS.to_bytes(8, "little"), b"\x21\x01", auxiliary, command))

@@ -168,7 +168,7 @@ def test_our_stack_joins_with_what_the_coordinator_said(device: Seat) -> None:
     join(device)
     assert device.told(Joined) == [Joined(SHORT, PAN, EXTENDED_PAN, CHANNEL)]
     assert (device.stack.short, device.stack.trust_centre_eui64) == (SHORT, COORDINATOR)
-    held = device.stack.keys()
+    held = device.stack.labelled_keys()
     assert ("network key 0", NETWORK_SECRET) in held
     assert LINK_SECRET in dict(held).values()
     assert not device.told(Dropped)
@@ -207,11 +207,11 @@ def test_the_capture_said_again_is_refused(device: Seat) -> None:
     device.do(device.stack.request_partner_key(COORDINATOR, device.now))
     device.hear(LINK_KEY)
     device.hear(CONFIRM_KEY)
-    before = device.stack.keys()
+    before = device.stack.labelled_keys()
     for psdu in (ASSOCIATION_RESPONSE, NETWORK_KEY, LINK_KEY, CONFIRM_KEY):
         effects = device.hear(psdu)
         assert all(isinstance(effect, Dropped) for effect in effects), effects
-    assert device.stack.keys() == before
+    assert device.stack.labelled_keys() == before
     assert device.stack.short == SHORT
 
 

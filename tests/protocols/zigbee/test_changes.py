@@ -147,7 +147,7 @@ def test_nobody_else_moves_a_device_to_another_channel(home: dict[str, Station],
 
 def test_after_a_switch_of_keys_the_old_one_opens_nothing(home: dict[str, Station], cell: Cell) -> None:
     hub, meter = home["hub"], home["meter"]
-    old = dict(hub.stack.keys())["network key 0"]
+    old = dict(hub.stack.labelled_keys())["network key 0"]
     hub.do(hub.stack.replace_network_key(cell.kernel.now))
     home["gas"].do(home["gas"].stack.stay_awake(cell.kernel.now + 20 * S, cell.kernel.now))
     cell.run(15)
@@ -203,7 +203,7 @@ def test_the_trust_centre_has_a_router_send_a_child_away(chain: Mesh, cell: Cell
 @pytest.mark.parametrize("options", [nwk.Leave.REQUEST, nwk.Leave.REQUEST | nwk.Leave.REJOIN, 0xE0])
 def test_f10_a_leave_of_a_stranger_moves_nobody(home: dict[str, Station], cell: Cell, options: int) -> None:
     hub = home["hub"]
-    held = {name: station.stack.keys() for name, station in home.items()}
+    held = {name: station.stack.labelled_keys() for name, station in home.items()}
     for victim in home.values():
         insider = Insider(victim, hub)
         effects = insider.send(nwk.Leave(options).build(), kind=nwk.COMMAND)
@@ -211,7 +211,7 @@ def test_f10_a_leave_of_a_stranger_moves_nobody(home: dict[str, Station], cell: 
         insider.send(nwk.Leave(options).build(), kind=nwk.COMMAND, destination=ROUTERS + 1, hop=0xFFFF, radius=1)
     cell.run(2)
     assert not any(station.told(Left) for station in home.values())
-    assert {name: station.stack.keys() for name, station in home.items()} == held
+    assert {name: station.stack.labelled_keys() for name, station in home.items()} == held
     for name in ("meter", "display", "gas"):
         assert speaks(cell, home[name], hub)
     assert len(hub.told(Message)) == 3
@@ -219,13 +219,13 @@ def test_f10_a_leave_of_a_stranger_moves_nobody(home: dict[str, Station], cell: 
 
 def test_f10_a_parent_may_have_a_child_rejoin_and_the_keys_stay(home: dict[str, Station], cell: Cell) -> None:
     display, hub = home["display"], home["hub"]
-    held = display.stack.keys()
+    held = display.stack.labelled_keys()
     parent = Insider(display, hub, hub.config.eui64, 0)
     parent.counter = hub.counters.values["nwk"] = hub.counters.values["nwk"] + 10
     display.do(parent.send(nwk.Leave(nwk.Leave.REQUEST | nwk.Leave.REJOIN).build(), kind=nwk.COMMAND))
     hub.counters.values["nwk"] = parent.counter + 1
     assert display.told(Left) == [Left(True)]
-    assert display.stack.keys() == held
+    assert display.stack.labelled_keys() == held
     display.do(display.stack.rejoin(cell.kernel.now))
     cell.run(5)
     assert speaks(cell, display, hub)

@@ -115,7 +115,7 @@ class Stranger:
     @property
     def keys(self) -> dict[str, bytes]:
         """The keys that the node holds."""
-        return dict(self.stack.keys())
+        return dict(self.stack.labelled_keys())
 
     def heard(self) -> list[bytes]:
         """APS frames that the node sent us."""

@@ -112,7 +112,7 @@ def test_under_a_key_of_both(field: Field) -> None:
 
 def test_a_key_is_for_inter_pan_only(field: Field, home: dict[str, Station]) -> None:
     field.hub.stack.inter_pan.agree(TERMINAL, KEY)
-    assert (f"inter-PAN key {TERMINAL:016X}", KEY) in [*field.hub.stack.keys()]
+    assert (f"inter-PAN key {TERMINAL:016X}", KEY) in [*field.hub.stack.labelled_keys()]
     assert not field.hub.stack.has_link_key(TERMINAL)
     for partner in range(20):
         field.hub.stack.inter_pan.agree(partner, KEY)

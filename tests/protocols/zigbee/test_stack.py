@@ -44,7 +44,7 @@ def test_every_kind_of_device_joins(cell: Cell) -> None:
         assert device.stack.joined
         assert device.stack.parent == 0
         assert hub.stack.address_of(device.config.eui64) == device.stack.short
-        assert device.stack.keys()[0] == hub.stack.keys()[0]
+        assert device.stack.labelled_keys()[0] == hub.stack.labelled_keys()[0]
 
 
 def test_f13_no_key_octet_is_ever_sent_in_clear(cell: Cell) -> None:
@@ -53,7 +53,7 @@ def test_f13_no_key_octet_is_ever_sent_in_clear(cell: Cell) -> None:
     cell.run(2)
     air = b"".join(frame.psdu for frame in cell.on_air)
     for station in home.values():
-        held = station.stack.keys()
+        held = station.stack.labelled_keys()
         for _, key in held:
             assert key not in air
             assert key[::-1] not in air
@@ -139,7 +139,7 @@ def test_end_devices_reach_each_other_through_the_hub(home: dict[str, Station], 
 def test_partner_keys_are_exported_by_the_trust_centre(home: dict[str, Station], cell: Cell) -> None:
     home["display"].do(home["display"].stack.request_partner_key(METER, cell.kernel.now))
     cell.run(2)
-    held = {station: dict(home[station].stack.keys()) for station in ("hub", "display", "meter")}
+    held = {station: dict(home[station].stack.labelled_keys()) for station in ("hub", "display", "meter")}
     key = held["display"][f"application key {METER:016X}"]
     assert held["meter"][f"application key {DISPLAY:016X}"] == key
     assert key in held["hub"].values()
@@ -384,11 +384,11 @@ def test_a_silent_sleeper_is_forgotten_after_its_time_out_and_sent_to_rejoin(hom
 
 def test_the_network_key_is_replaced(home: dict[str, Station], cell: Cell) -> None:
     hub = home["hub"]
-    old = dict(hub.stack.keys())["network key 0"]
+    old = dict(hub.stack.labelled_keys())["network key 0"]
     home["gas"].do(home["gas"].stack.stay_awake(cell.kernel.now + 20 * S, cell.kernel.now))
     hub.do(hub.stack.replace_network_key(cell.kernel.now))
     cell.run(15)
-    assert dict(hub.stack.keys())["network key 1"] != old
+    assert dict(hub.stack.labelled_keys())["network key 1"] != old
     for name in ("meter", "display"):
         handle = home[name].send(0, b"under the new key")
         cell.run(1)

@@ -33,7 +33,7 @@ DEVICES = {"meter": METER, "display": DISPLAY, "gas": GAS}
 
 
 def key_of(station: Station, label: str) -> bytes:
-    return dict(station.stack.keys())[label]
+    return dict(station.stack.labelled_keys())[label]
 
 
 def stored(station: Station) -> dict[str, object]:
@@ -129,7 +129,7 @@ def test_only_a_certified_link_key_brings_a_device_back(cell: Cell) -> None:
         meter.do(meter.stack._done())
         meter.do(meter.stack.rejoin(cell.kernel.now))
         cell.run(10)
-        assert ("network key 0" in dict(meter.stack.keys())) is certify
+        assert ("network key 0" in dict(meter.stack.labelled_keys())) is certify
     assert {refused.reason for refused in hub.told(JoinRefused)} == {"not certified"}
 
 
@@ -184,7 +184,7 @@ def test_a_device_joins_by_way_of_a_router_and_its_key_is_tunnelled(cell: Cell, 
     assert device.stack.parent == meter.stack.short
     assert device.stack.trust_centre_eui64 == HUB
     assert speaks(cell, device, hub, link_key=True)
-    keys = [key for station in (hub, meter, device) for key in dict(station.stack.keys()).values()]
+    keys = [key for station in (hub, meter, device) for key in dict(station.stack.labelled_keys()).values()]
     assert not any(key in frame.psdu for key in keys for frame in cell.on_air)
 
 
@@ -239,13 +239,13 @@ def test_a_link_key_for_that_of_the_install_code_is_verified_and_confirmed(home:
 
 def test_a_wrong_proof_changes_no_link_key(home: dict[str, Station], cell: Cell) -> None:
     hub, display = home["hub"], home["display"]
-    before = hub.stack.keys()
+    before = hub.stack.labelled_keys()
     for verification in (bytes(16), security.LinkKey(bytes(16), "wrong").verification):
         verify = aps.VerifyKey(aps.TRUST_CENTRE_LINK, DISPLAY, verification)
         display.stack._delivery.command(0, HUB, verify, None)
         display.do(display.stack._done())
         cell.run(1)
-    assert hub.stack.keys() == before
+    assert hub.stack.labelled_keys() == before
     assert {effect.reason for effect in hub.told(Dropped)} == {"the proof of a link key that was not offered, or of another one"}
 
 
@@ -278,7 +278,7 @@ def test_f23_devices_know_a_successor_by_the_hash_of_their_link_key(home: dict[s
         assert station.told(TrustCentreReplaced) == [TrustCentreReplaced(eui64, HUB)]
         assert (station.stack.short, station.stack.trust_centre_eui64) == (short, eui64)
         assert key_of(station, f"swap-out key {eui64:016X}") == backup.devices[device]
-        assert before[name] not in dict(station.stack.keys()).values()
+        assert before[name] not in dict(station.stack.labelled_keys()).values()
         assert speaks(cell, station, new, link_key=True)
     # and once more, from what the successor tells
     again = new.stack.trust_centre.export()
@@ -287,7 +287,7 @@ def test_f23_devices_know_a_successor_by_the_hash_of_their_link_key(home: dict[s
 
 def test_f23_a_wrong_hash_is_refused_and_the_old_hub_is_taken_back(home: dict[str, Station], cell: Cell) -> None:
     hub, meter = home["hub"], home["meter"]
-    state, keys = stored(hub), meter.stack.keys()
+    state, keys = stored(hub), meter.stack.labelled_keys()
     backup = hub.stack.trust_centre.export()
     new = swap(cell, hub, replace(backup, devices=dict.fromkeys(backup.devices, bytes(16))))
     meter.do(meter.stack.rejoin(cell.kernel.now))
@@ -295,7 +295,7 @@ def test_f23_a_wrong_hash_is_refused_and_the_old_hub_is_taken_back(home: dict[st
     assert meter.told(JoinFailed)[-1].reason == "no network key"
     assert "the MIC does not fit" in {effect.reason for effect in meter.told(Dropped)}
     assert not meter.told(TrustCentreReplaced)
-    assert meter.stack.keys() == keys
+    assert meter.stack.labelled_keys() == keys
     assert meter.stack.trust_centre_eui64 == HUB
     new.radio.reset()
     cell.restart(hub, state)
@@ -328,7 +328,7 @@ def test_a_device_of_a_backup_that_joins_anew_needs_its_install_code(home: dict[
 def test_a_backup_has_no_key_and_holds_no_more_than_the_log(home: dict[str, Station], cell: Cell) -> None:
     centre = home["hub"].stack.trust_centre
     backup = centre.export()
-    keys = dict(home["hub"].stack.keys()).values()
+    keys = dict(home["hub"].stack.labelled_keys()).values()
     assert not any(key in backup.devices.values() for key in keys)
     assert not any(key.hex() in repr(backup) for key in backup.devices.values())
     for number in range(LOG_SIZE - 3):
@@ -353,7 +353,7 @@ def test_a_sleeper_gets_the_new_network_key_when_it_next_wakes(home: dict[str, S
     hub, gas = home["hub"], home["gas"]
     hub.do(hub.stack.replace_network_key(cell.kernel.now))
     cell.run(1800)
-    assert "network key 1" not in dict(gas.stack.keys())
+    assert "network key 1" not in dict(gas.stack.labelled_keys())
     assert list(hub.stack.trust_centre.without_key) == [GAS]
     assert speaks(cell, gas, hub, link_key=True)
     cell.run(3)

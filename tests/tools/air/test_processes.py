@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import queue
 import re
@@ -43,8 +42,6 @@ async def serve():
 
 asyncio.run(serve())
 """
-NO_BROKER = importlib.util.find_spec("amqtt") is None
-EXTRA = "needs the extra `broker`: pip install 'meterbench[broker]'"
 NOISE = append_kermit(bytes.fromhex("4188010100ffff0100"))
 BENCH = """
 name = "four"
@@ -215,7 +212,7 @@ def test_a_home_of_four_processes_over_mosquitto(start, reads, broker):
     end(*others, hub)
 
 
-@pytest.mark.skipif(NO_BROKER, reason=EXTRA)
+@pytest.mark.needs("amqtt")
 def test_a_home_of_four_processes_over_the_broker_inside_the_hub(start, reads, free_port):
     air = ["--air", f"mqtt://127.0.0.1:{free_port}/meterbench"]
     hub, endpoints, others = home(start, [*air, "--broker"], lambda _: air)
@@ -283,7 +280,7 @@ def test_a_device_that_dies_is_known(start, broker):
     end(hub)
 
 
-@pytest.mark.parametrize("carrier", ["tcp", pytest.param("mqtt", marks=pytest.mark.skipif(NO_BROKER, reason=EXTRA))])
+@pytest.mark.parametrize("carrier", ["tcp", pytest.param("mqtt", marks=pytest.mark.needs("amqtt"))])
 def test_a_meter_in_another_process_measures_channels_for_the_hub(start, embedded_broker, tmp_path, free_port, carrier):
     """The hub runs here, and asks as 05-3474 has it (Mgmt_NWK_Update); a stranger speaks on channel 25."""
     link, there = parse(f"tcp-listen:{free_port}"), f"tcp:127.0.0.1:{free_port}"
