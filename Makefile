@@ -19,9 +19,10 @@ test: $(if $(filter true,$(CI)),lint type arch) ## the tests (with CI=true: lint
 
 check: lint type arch test ## lint, type, arch and test
 
-lint: ## ruff
+lint: ## ruff: its rules and its format
 	@requirements/venv.sh dev
 	@$(BIN)/ruff check --output-format concise .
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; \`$(BIN)/ruff format .\` does it"; exit 1; }
 
 type: ## mypy --strict over the four packages
 	@requirements/venv.sh dev

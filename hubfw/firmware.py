@@ -109,9 +109,7 @@ class Firmware(firmware.Firmware):
         self.messages = Messages(self, self.han, self.esi.messaging, self.log)
         self.events = HubEvents(self, self.esi.endpoint, config, self.log)
         self.load_control = LoadControl(self, self.han, self.esi.endpoint, self.log)
-        self.images = Images(
-            self, self.han, self.esi.endpoint, config, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE)
-        )
+        self.images = Images(self, self.han, self.esi.endpoint, config, lambda: self.mirrors.notify(Functional.NEW_OTA_FIRMWARE))
         self.mirrors = Mirrors(self, self.han, self.esi.metering, self.log, config.mirrors)
         self.interviews = Interviews(self, self.han, self.log, self.coordinator.admission, lambda eui64: self._strike_off(eui64))
         self.guard = Guard(self, self.han, self.log, self._expel)
@@ -297,9 +295,7 @@ class Firmware(firmware.Firmware):
         else:
             from hubfw.flag import Flag  # likewise
 
-            meter.path = Flag(
-                self, port, meter, self.clients, self.config.lls_password, baud, push=self.config.flag_push
-            )
+            meter.path = Flag(self, port, meter, self.clients, self.config.lls_password, baud, push=self.config.flag_push)
 
     def _save(self) -> None:
         self.log.save()

@@ -108,8 +108,14 @@ class HubDevice(LogicalDevice):
     """The device. `threshold`, `set_threshold`: of what counts as an outage, in ns."""
 
     def __init__(
-        self, board: Board, config: Config, clock: InterfaceClass, log: DeviceLog, record: SupplyRecord,
-        threshold: Callable[[], int], set_threshold: Callable[[int], object],
+        self,
+        board: Board,
+        config: Config,
+        clock: InterfaceClass,
+        log: DeviceLog,
+        record: SupplyRecord,
+        threshold: Callable[[], int],
+        set_threshold: Callable[[int], object],
         clients: Clients,
     ) -> None:
         self._board = board

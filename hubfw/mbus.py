@@ -129,8 +129,7 @@ class MBus:
         cls, firmware: Firmware, meters: Iterable[MBusMeter], take: Callable[[int, Values], object],
         heat: Callable[[tuple[Record, ...]], object] | None,
     ) -> MBus:  # fmt: skip
-        """For these meters of the hub's configuration; `take(eui64, set)` has the gas meter's sets, `heat` a heat meter's records.
-        """
+        """For these meters of the hub; `take(eui64, set)` has the gas meter's sets, `heat` a heat meter's records."""
         known = {address_of(meter.eui64, DeviceType.HEAT if meter.heat else DeviceType.GAS): meter for meter in meters}
         keys = {address: meter.key for address, meter in known.items()}
         mode = next(iter(known.values())).mode

@@ -52,8 +52,15 @@ class SupplyWatch:
     """One premises. `notification()`: the APDU that tells what the record says at this moment; `reports`: what is told of it."""
 
     def __init__(
-        self, firmware: Firmware, config: Config, log: DeviceLog, han: Han, record: SupplyRecord, notifier: Notifier,
-        notification: Callable[[], bytes], reports: SupplyReports,
+        self,
+        firmware: Firmware,
+        config: Config,
+        log: DeviceLog,
+        han: Han,
+        record: SupplyRecord,
+        notifier: Notifier,
+        notification: Callable[[], bytes],
+        reports: SupplyReports,
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board

@@ -71,7 +71,6 @@ _CREDITS: Final = {credit.name: credit for credit in prepaid.credits()}
 _CHARGES: Final = {charge.name: charge for charge in prepaid.charges(lambda name: None, ((0, 0), NO_COMMODITY, [(b"", 0)]))}
 
 
-
 _PRICED: Final = frozenset({"update_unit_charge"})
 
 

@@ -152,7 +152,9 @@ def _label(data: Data, gas: Gas) -> None:
         raise _refuse(f"one name a tier, of {LONGEST_LABEL} octets at most")
     tariff, event = _tariff(gas).issuer_tariff_id, gas.event()
     pieces = _pieces(entries)
-    gas.publish_all([
-        Price.PublishTierLabels(PROVIDER, event, tariff, index, len(pieces), len(piece), piece)
-        for index, piece in enumerate(pieces)
-    ])
+    gas.publish_all(
+        [
+            Price.PublishTierLabels(PROVIDER, event, tariff, index, len(pieces), len(piece), piece)
+            for index, piece in enumerate(pieces)
+        ]
+    )

@@ -148,4 +148,3 @@ DEPLETION: Final = _policy(Metering.supply_depletion_state)
 LEAK: Final = _policy(Metering.supply_uncontrolled_flow_state)
 SITE: Final = Order((DeviceManagement.UpdateSiteId,), _site)
 CUSTOMER: Final = Order((DeviceManagement.UpdateCIN,), _customer)
-

@@ -144,9 +144,7 @@ class Payments:
 
         if not value.money:
             return cosem.Data(value.name, value=newest)
-        return cosem.Register(
-            value.name, value=newest, scaler_unit=lambda: (money_exponent(self._gas.reading), Unit.CURRENCY)
-        )
+        return cosem.Register(value.name, value=newest, scaler_unit=lambda: (money_exponent(self._gas.reading), Unit.CURRENCY))
 
     def _enter(self, token: bytes) -> Judgement:
         if len(token) != TOKEN_DIGITS or not token.isdigit():

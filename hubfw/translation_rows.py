@@ -147,8 +147,13 @@ def fixed(exponent: int, unit: Unit) -> Scale:
 
 
 def _ruled(
-    c: int, cluster: type[Cluster], attributes: Iterable[Attribute[Any]], coding: Coding | None = None, scale: Scale | None = None,
-    *, optional: bool = False,
+    c: int,
+    cluster: type[Cluster],
+    attributes: Iterable[Attribute[Any]],
+    coding: Coding | None = None,
+    scale: Scale | None = None,
+    *,
+    optional: bool = False,
 ) -> tuple[Row, ...]:
     return tuple(
         Row(

@@ -125,4 +125,3 @@ class Wired:
     def _drop(self, client: int, reason: str) -> None:
         self.dropped += 1
         self._firmware.board.log("meter.dropped", {"eui64": self.meter.eui64, "client": client, "reason": reason})
-

@@ -36,8 +36,10 @@ Curve.times = lru_cache(maxsize=4096)(Curve.times)  # type: ignore[method-assign
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 TOOLS: dict[str, tuple[Callable[[], object], str]] = {
     "tshark": (lambda: shutil.which("tshark"), "apt-get install --no-install-recommends tshark"),
-    "mosquitto": (lambda: shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin"),
-                  "apt-get install --no-install-recommends mosquitto"),
+    "mosquitto": (
+        lambda: shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin"),
+        "apt-get install --no-install-recommends mosquitto",
+    ),
     "socat": (lambda: shutil.which("socat"), "apt-get install --no-install-recommends socat"),
     "openssl": (lambda: shutil.which("openssl"), "apt-get install --no-install-recommends openssl"),
     "git": (lambda: shutil.which("git"), "apt-get install --no-install-recommends git"),
@@ -47,8 +49,14 @@ TOOLS: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-MACHINE = ("tests/tools/air", "tests/tools/bench", "tests/tools/cli", "tests/tools/links", "tests/peers",
-           "tests/repository/test_readme.py")
+MACHINE = (
+    "tests/tools/air",
+    "tests/tools/bench",
+    "tests/tools/cli",
+    "tests/tools/links",
+    "tests/peers",
+    "tests/repository/test_readme.py",
+)
 """Tests with sockets, processes and the wall clock: one after another, so that none takes another's port or processor."""
 
 

@@ -245,9 +245,7 @@ class Log(cosem.ProfileGeneric, id=7, version=1):
     Its rows are put together when somebody first reads it, so that a meter with a full log boots as fast as a new one.
     """
 
-    def __init__(
-        self, name: str, columns: list[Column], rows: int, period: int, kept: ProfileLog, cells: Cells
-    ) -> None:
+    def __init__(self, name: str, columns: list[Column], rows: int, period: int, kept: ProfileLog, cells: Cells) -> None:
         super().__init__(name, columns=columns, profile_entries=rows, capture_period=period // S)
         self._size = rows
         self._kept: ProfileLog | None = kept

@@ -88,9 +88,7 @@ class Supply:
             self._report()
 
     def _plain(self) -> dict[str, object]:
-        return {
-            _STORED: [self.failures, self.long_failures, self.lost_at, self.duration, self.lost, self._untold]
-        }
+        return {_STORED: [self.failures, self.long_failures, self.lost_at, self.duration, self.lost, self._untold]}
 
     def _report(self) -> None:
         if self._reporting is not None:

@@ -61,9 +61,7 @@ class Commands:
             row = self._log.at(day * DAY)
             if row is not None:
                 registers = Registers(row.total, 1, [row.total]).build()
-                yield Snapshot(
-                    ROUND | day, seconds(row.at), Cause.GENERAL, PayloadType.TIERS_DELIVERED_NO_BILLING, registers
-                )
+                yield Snapshot(ROUND | day, seconds(row.at), Cause.GENERAL, PayloadType.TIERS_DELIVERED_NO_BILLING, registers)
 
     def _sampled(self, command: Metering.GetSampledData, request: Request) -> Outcome:
         if command.sample_id != PROFILE:

@@ -58,9 +58,7 @@ ACCOUNT: Final = (
     | PrepaymentCommand.SET_MAXIMUM_CREDIT_LIMIT
     | PrepaymentCommand.SET_OVERALL_DEBT_CAP
 )
-LOGS: Final = (
-    PrepaymentCommand.GET_PREPAY_SNAPSHOT | PrepaymentCommand.GET_TOP_UP_LOG | PrepaymentCommand.GET_DEBT_REPAYMENT_LOG
-)
+LOGS: Final = PrepaymentCommand.GET_PREPAY_SNAPSHOT | PrepaymentCommand.GET_TOP_UP_LOG | PrepaymentCommand.GET_DEBT_REPAYMENT_LOG
 
 
 class Row(NamedTuple):

@@ -68,7 +68,10 @@ class Valve:
     """On a Metering server. `keep(record)`: put it in flash, with a reading in the same record; `acknowledge`: tell who ordered."""
 
     def __init__(
-        self, firmware: Firmware, register: Register, keep: Callable[[dict[str, object]], object],
+        self,
+        firmware: Firmware,
+        register: Register,
+        keep: Callable[[dict[str, object]], object],
         acknowledge: Callable[[Metering.SupplyStatusResponse], object],
     ) -> None:
         self._firmware = firmware

@@ -146,9 +146,7 @@ class Firmware(firmware.Firmware):
     def _carry(self) -> None:
         from devices.hht.carrier import Carrier  # loaded for terminals that carry backups only
 
-        self.carrier = Carrier(
-            self, lambda: Line(self, self.board.uart("service"), self.config.patience, ENGINEER)
-        )
+        self.carrier = Carrier(self, lambda: Line(self, self.board.uart("service"), self.config.patience, ENGINEER))
         self.carrier.start()
         self.board.buttons.on_press = self._pressed
 

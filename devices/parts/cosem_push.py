@@ -26,9 +26,7 @@ _COUNTER: Final = "push"
 class CosemPush:
     """The push of the setup `name`. `send(destination, APDU)`: whether it has gone."""
 
-    def __init__(
-        self, firmware: Firmware, device: LogicalDevice, name: Obis, send: Callable[[bytes, bytes], bool]
-    ) -> None:
+    def __init__(self, firmware: Firmware, device: LogicalDevice, name: Obis, send: Callable[[bytes, bytes], bool]) -> None:
         setup = device.find(name)
         if not isinstance(setup, PushSetup):
             raise LocalProtocolError(f"{device!r} has no push setup {name}")

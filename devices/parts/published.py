@@ -196,4 +196,3 @@ _ALL: Final = {"calendar_type": 0xFF, "provider_id": ANY_PROVIDER}
 def _question(kind: type[Frame], known: dict[str, int]) -> Frame:
     make: Callable[..., Frame] = kind
     return make(*(known.get(name, _ALL.get(name, 0)) for name in kind.__struct_fields__))
-

@@ -137,15 +137,18 @@ class TunnelClients(_Tunnels):
         self._attach(endpoint.use(Tunneling))
 
     def open(
-        self, peer: Peer, protocol: int = GB_HRGP, *, limit: int = TRANSFER_LIMIT, stale: int | None = None,
+        self,
+        peer: Peer,
+        protocol: int = GB_HRGP,
+        *,
+        limit: int = TRANSFER_LIMIT,
+        stale: int | None = None,
         retry: int | None = RETRY,
     ) -> Client:
         """Open a tunnel and keep it open. `stale`: the identifier it had before a restart; `retry`: as `Client` has it."""
         client = self.clients[peer] = Client(peer, protocol, limit=limit, retry=retry)
         now = self.han.now
-        self._timers[peer] = Deadline(
-            self.han.firmware, lambda: client.deadline, lambda: self.apply(client.expire(self.han.now))
-        )
+        self._timers[peer] = Deadline(self.han.firmware, lambda: client.deadline, lambda: self.apply(client.expire(self.han.now)))
         self.apply(client.open(now, stale=stale))
         return client
 

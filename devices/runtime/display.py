@@ -42,8 +42,8 @@ class Display:
         if not (0 <= row < self.rows and 0 <= column < self.columns):
             raise LocalProtocolError(f"row {row}, column {column} of a display of {self.columns} x {self.rows}")
         old = self._lines[row]
-        new = (old[:column] + text + old[column + len(text):])[: self.columns]
-        self.show([*self._lines[:row], new, *self._lines[row + 1:]])
+        new = (old[:column] + text + old[column + len(text) :])[: self.columns]
+        self.show([*self._lines[:row], new, *self._lines[row + 1 :]])
 
     def reset(self) -> None:
         """Blank, as without power."""

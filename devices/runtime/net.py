@@ -76,9 +76,7 @@ class Net:
             return [(self.latency, data)]
         return [(self.latency + delay, copy) for delay, copy in self.faults.apply(source, destination, data)]
 
-    def carry(
-        self, delay: int, source: str, port: int, destination: str, peer_port: int, kind: Segment, data: bytes = b""
-    ) -> None:
+    def carry(self, delay: int, source: str, port: int, destination: str, peer_port: int, kind: Segment, data: bytes = b"") -> None:
         """Let a segment arrive in `delay` ns."""
         host = self.hosts[destination]
         self.kernel.after(delay, host.arrive, source, port, peer_port, kind, data, who=destination)
@@ -172,7 +170,6 @@ class Host:
             passage = self.net.passage(self.name, source, b"")
             if passage is not None:
                 self.net.carry(passage[0], self.name, own, source, port, Segment.RESET)
-
 
     def _datagram(self, own: int, source: str, port: int, data: bytes) -> None:
         socket = self.sockets.get(own)

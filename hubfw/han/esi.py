@@ -39,8 +39,13 @@ class Esi:
     `zone(utc)`: the premises' zone at a time in seconds since 2000."""
 
     def __init__(
-        self, board: Board, tariff: Tariff, room: Callable[[], bool], may_report: Callable[[int | None], bool],
-        reported: Callable[[int, int, int], object], zone: Callable[[int], Zone],
+        self,
+        board: Board,
+        tariff: Tariff,
+        room: Callable[[], bool],
+        may_report: Callable[[int | None], bool],
+        reported: Callable[[int, int, int], object],
+        zone: Callable[[int], Zone],
     ) -> None:
         self.endpoint = Endpoint(ENDPOINT, DEVICE)
         self._rtc = board.rtc

@@ -64,8 +64,16 @@ class LoadControl:
             self._tell(event, self._lasts(event))
 
     def issue(
-        self, minutes: int, *, start: int | None = None, classes: int = EVERY_CLASS, group: int = EVERY_GROUP, criticality: int = 1,
-        adjustment: int = NO_PERCENTAGE, duty_cycle: int = NOT_USED, control: int = 0,
+        self,
+        minutes: int,
+        *,
+        start: int | None = None,
+        classes: int = EVERY_CLASS,
+        group: int = EVERY_GROUP,
+        criticality: int = 1,
+        adjustment: int = NO_PERCENTAGE,
+        duty_cycle: int = NOT_USED,
+        control: int = 0,
     ) -> int:
         """Have loads reduced from a time on (UTC ns; None: now); the event's identifier.
 
@@ -89,9 +97,7 @@ class LoadControl:
         event = self._issuer.cancel(number)
         self._store()
         control = TERMINATE_WITH_RANDOMISATION if randomised else 0
-        cancellation = DemandResponse.CancelLoadControlEvent(
-            number, event.device_class, event.utility_enrollment_group, control, 0
-        )
+        cancellation = DemandResponse.CancelLoadControlEvent(number, event.device_class, event.utility_enrollment_group, control, 0)
         self._tell(cancellation, lambda: self._now() < end_of(event))
 
     def cancel_all(self, *, randomised: bool = False) -> None:

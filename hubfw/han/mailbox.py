@@ -42,7 +42,12 @@ class Mailbox:
     """The queues of all sleeping meters. `message(eui64, octets)`: one came from a meter."""
 
     def __init__(
-        self, firmware: Firmware, han: Han, endpoint: Endpoint, log: DeviceLog, mirrors: Mirrors,
+        self,
+        firmware: Firmware,
+        han: Han,
+        endpoint: Endpoint,
+        log: DeviceLog,
+        mirrors: Mirrors,
         message: Callable[[int, bytes], object],
     ) -> None:
         self._firmware = firmware

@@ -100,8 +100,14 @@ class Messages:
         return begun[-1] if begun else self._messages[0] if self._messages else None
 
     def display(
-        self, text: str, minutes: int = UNTIL_CHANGED, *, start: int | None = None, importance: Importance = Importance.LOW,
-        confirm: bool = False, ask: bool = False,
+        self,
+        text: str,
+        minutes: int = UNTIL_CHANGED,
+        *,
+        start: int | None = None,
+        importance: Importance = Importance.LOW,
+        confirm: bool = False,
+        ask: bool = False,
     ) -> int:
         """Show a text from a time on (UTC ns; None: now); its identifier. `confirm`: a person has to; `ask`: with yes or no.
 

@@ -283,9 +283,7 @@ class Mirrors:
         self._store(mirror)
         return Status.SUCCESS
 
-    def _taker(
-        self, mirror: Mirror, cluster: type[Cluster]
-    ) -> Callable[[dict[Attribute[object], object], Request], Outcome]:
+    def _taker(self, mirror: Mirror, cluster: type[Cluster]) -> Callable[[dict[Attribute[object], object], Request], Outcome]:
         def take(values: Mapping[Attribute[object], object], request: Request) -> Outcome:
             if not self._owns(mirror, request):
                 return Status.NOT_AUTHORIZED

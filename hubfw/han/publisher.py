@@ -70,8 +70,16 @@ class Publisher:
     """
 
     def __init__(
-        self, firmware: Firmware, han: Han, endpoint: Endpoint, log: DeviceLog, fuel: str, commodity: int,
-        used: Callable[[], Fraction | None], published: Callable[[Frame], object], zone: Callable[[int], Zone],
+        self,
+        firmware: Firmware,
+        han: Han,
+        endpoint: Endpoint,
+        log: DeviceLog,
+        fuel: str,
+        commodity: int,
+        used: Callable[[], Fraction | None],
+        published: Callable[[Frame], object],
+        zone: Callable[[int], Zone],
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -281,8 +289,6 @@ class Publisher:
         if isinstance(command, TO_METERS):
             return self._fuel == ELECTRICITY
         return command_of(type(command)).cluster in (Price, Calendar)
-
-
 
 
 def _value(value: object) -> object:

@@ -56,9 +56,7 @@ class Line:
 
 async def survey(han: Han, log: DeviceLog, mirrors: Mirrors) -> list[Line]:
     """A line for each device of the log, in its order."""
-    lines = {
-        device.eui64: Line(device.eui64, device.kind, ORDERED if device.managed else CONFIGURED) for device in log
-    }
+    lines = {device.eui64: Line(device.eui64, device.kind, ORDERED if device.managed else CONFIGURED) for device in log}
     for line in lines.values():
         await _describe(han, mirrors, line)
     asleep = [line.eui64 for line in lines.values() if _mirrored(mirrors, line.eui64) is not None]

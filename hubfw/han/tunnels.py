@@ -53,7 +53,12 @@ class Tunnel:
     """The path to one device. `meter`: whose APDUs go through it, if anybody's; `message(eui64, octets)`: one that is no APDU."""
 
     def __init__(
-        self, firmware: Firmware, clients: TunnelClients, eui64: int, protocol: int, meter: Meter | None,
+        self,
+        firmware: Firmware,
+        clients: TunnelClients,
+        eui64: int,
+        protocol: int,
+        meter: Meter | None,
         message: Callable[[int, bytes], object],
     ) -> None:
         self.eui64 = eui64

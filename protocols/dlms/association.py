@@ -305,9 +305,7 @@ def _user(request: AARQ, association: Association) -> User | None:
     raise _Refused(Diagnostic.CALLING_AE_INVOCATION_IDENTIFIER_NOT_RECOGNIZED)
 
 
-def _authenticate(
-    request: AARQ, association: Association, mechanism: Mechanism, throttle: Throttle, now: int
-) -> None:
+def _authenticate(request: AARQ, association: Association, mechanism: Mechanism, throttle: Throttle, now: int) -> None:
     """Check a password, or that a challenge is one."""
     if mechanism is Mechanism.LOWEST:
         return

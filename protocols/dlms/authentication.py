@@ -101,9 +101,7 @@ class Opening:
         wanted = Policy.NOTHING
         for bit, name in _ANSWERS:
             wanted |= bit if getattr(security.protection, name) else Policy.NOTHING
-        layer = SecurityContext(
-            security.material, security.server_title, policy=wanted, profile=security.profile, client=True
-        )
+        layer = SecurityContext(security.material, security.server_title, policy=wanted, profile=security.profile, client=True)
         if security.dedicated_key:
             layer.dedicate(security.dedicated_key)
         self.layer, self.protection = layer, security.protection

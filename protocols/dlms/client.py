@@ -118,9 +118,7 @@ class Client(Requester):
 
     # --- GET
 
-    def get(
-        self, name: str | bytes, class_id: int, attribute: int, selection: SelectiveAccess | None = None
-    ) -> Procedure[Data]:
+    def get(self, name: str | bytes, class_id: int, attribute: int, selection: SelectiveAccess | None = None) -> Procedure[Data]:
         """An attribute. Raises AccessError with the result when the server refuses it."""
         invoke = self._invoke()
         wanted = AttributeDescriptor(class_id, Obis(name), attribute)
@@ -190,10 +188,7 @@ class Client(Requester):
             frames = self._cut(first, xdlms.SetRequestWithDatablock, Values(values).build())
             last = yield from self._send(frames, xdlms.SetResponseDatablock, xdlms.SetResponseLastDatablockWithList)
             results = last.results
-        return [
-            AccessError(result, _what(target.attribute)) if result else None
-            for target, result in _pairs(targets, results)
-        ]
+        return [AccessError(result, _what(target.attribute)) if result else None for target, result in _pairs(targets, results)]
 
     def set_unconfirmed(self, name: str | bytes, class_id: int, attribute: int, value: Data) -> bytes:
         """The APDU of a SET that nobody answers, protected, to be sent as it is."""
@@ -202,9 +197,7 @@ class Client(Requester):
 
     # --- ACTION
 
-    def action(
-        self, name: str | bytes, class_id: int, method: int, argument: Data | None = None
-    ) -> Procedure[Data | None]:
+    def action(self, name: str | bytes, class_id: int, method: int, argument: Data | None = None) -> Procedure[Data | None]:
         """Call a method; its return value. `argument` None: integer 0. Raises AccessError when the server refuses."""
         invoke = self._invoke()
         argument = axdr.i8(0) if argument is None else argument
@@ -229,9 +222,7 @@ class Client(Requester):
         argument = axdr.i8(0) if argument is None else argument
         return self._sealed(xdlms.ActionRequestNormal(self._invoke() & ~xdlms.CONFIRMED, target, argument))
 
-    def action_list(
-        self, items: Sequence[tuple[MethodDescriptor, Data]]
-    ) -> Procedure[list[Data | AccessError | None]]:
+    def action_list(self, items: Sequence[tuple[MethodDescriptor, Data]]) -> Procedure[list[Data | AccessError | None]]:
         """Call several methods in one request, each with its own outcome."""
         invoke = self._invoke()
         targets, arguments = [target for target, _ in items], [argument for _, argument in items]
@@ -284,15 +275,11 @@ class Client(Requester):
             raise RemoteProtocolError(f"{len(response.results)} results came with {len(response.data)} values")
         return [
             AccessError(result.result, _what(_target(specification))) if result.result else value
-            for specification, (result, value) in _pairs(
-                specifications, list(zip(response.results, response.data, strict=True))
-            )
+            for specification, (result, value) in _pairs(specifications, list(zip(response.results, response.data, strict=True)))
         ]
 
 
-def item(
-    name: str | bytes, class_id: int, attribute: int, selection: SelectiveAccess | None = None
-) -> AttributeWithSelection:
+def item(name: str | bytes, class_id: int, attribute: int, selection: SelectiveAccess | None = None) -> AttributeWithSelection:
     """One attribute of a request with a list."""
     return AttributeWithSelection(AttributeDescriptor(class_id, Obis(name), attribute), selection)
 
@@ -327,9 +314,7 @@ def _target(specification: Specification) -> AttributeDescriptor | MethodDescrip
 
 def _what(target: AttributeDescriptor | MethodDescriptor) -> str:
     """How an error names what was asked for."""
-    kind, number = (
-        ("attribute", target.attribute_id) if isinstance(target, AttributeDescriptor) else ("method", target.method_id)
-    )
+    kind, number = ("attribute", target.attribute_id) if isinstance(target, AttributeDescriptor) else ("method", target.method_id)
     return f"{Obis(target.instance_id)} class {target.class_id} {kind} {number}"
 
 

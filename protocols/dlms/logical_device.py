@@ -104,9 +104,7 @@ class LogicalDevice:
             self.security.refresh()
         granted = self.associations.get(client_sap)
         throttle = self.throttles.get(client_sap, Throttle())
-        response, agreed = answer(
-            request, granted, path_limit=path_limit, throttle=throttle, now=now, challenge=self._challenge
-        )
+        response, agreed = answer(request, granted, path_limit=path_limit, throttle=throttle, now=now, challenge=self._challenge)
         if granted is None or agreed is None:
             return response, None
         return response, OpenAssociation(self, granted, agreed, server_sap)

@@ -45,9 +45,7 @@ class Server:
     `elsewhere()`: (SAP, name) of logical devices that the list names too, and others answer for.
     """
 
-    def __init__(
-        self, devices: Mapping[int, LogicalDevice], elsewhere: Callable[[], Iterable[tuple[int, bytes]]] = tuple
-    ) -> None:
+    def __init__(self, devices: Mapping[int, LogicalDevice], elsewhere: Callable[[], Iterable[tuple[int, bytes]]] = tuple) -> None:
         self._devices: dict[int, LogicalDevice] = {}
         self._elsewhere = elsewhere
         for sap, device in devices.items():

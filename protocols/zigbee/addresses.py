@@ -93,9 +93,7 @@ class Addresses:
             return  # a router that is our child hears of it, and changes by itself
         self._tell(short)
         leave = nwk.Leave(nwk.Leave.REQUEST | nwk.Leave.REJOIN).build()
-        network.unicast(
-            short, leave, kind=nwk.COMMAND, radius=1, hop=short, indirect=child.sleepy, destination_eui64=child.eui64
-        )
+        network.unicast(short, leave, kind=nwk.COMMAND, radius=1, hop=short, indirect=child.sleepy, destination_eui64=child.eui64)
 
     def _tell(self, short: int) -> None:
         status = nwk.NetworkStatus(nwk.ADDRESS_CONFLICT, short).build()

@@ -196,9 +196,7 @@ class Joining:
         if told.stack_profile != _PRO or wanted not in (None, told.extended_pan_id) or not (capacity and open_to_us):
             self._context.ignore("a network not for us")
             return
-        candidate = Candidate(
-            told.depth, lqi, network.channel, pan_id, source, told.extended_pan_id, told.update_id, network.page
-        )
+        candidate = Candidate(told.depth, lqi, network.channel, pan_id, source, told.extended_pan_id, told.update_id, network.page)
         if candidate not in self._candidates and len(self._candidates) < _CANDIDATES:
             self._candidates.append(candidate)
 

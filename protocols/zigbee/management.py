@@ -118,7 +118,6 @@ class Management:
         self._network.changes.channel(channels[0], request.update_id or 0)
         return None
 
-
     def _scan(self, message: Message, request: zdo.NetworkUpdateRequest) -> Frame | None:
         """Measure the channels as often as asked, and tell each time."""
         network = self._network

@@ -202,9 +202,7 @@ class TrustCentre:
         device.partner = True
         descriptor = self._descriptor(device.eui64, self._network.active_key)
         if router is None:
-            self._delivery.command(
-                device.short, device.eui64, descriptor, security.KEY_TRANSPORT_KEY, secure_network=False
-            )
+            self._delivery.command(device.short, device.eui64, descriptor, security.KEY_TRANSPORT_KEY, secure_network=False)
         else:
             self._delivery.tunnel(router, device.eui64, descriptor, security.KEY_TRANSPORT_KEY)
         self.without_key.pop(device.eui64, None)
@@ -267,12 +265,7 @@ class TrustCentre:
     def _request_key(self, origin: CommandOrigin, command: aps.RequestKey) -> None:
         context = self._context
         sender = origin.sender
-        if (
-            sender is None
-            or sender not in self._log
-            or origin.identifier != security.DATA_KEY
-            or not self._delivery.trusts(sender)
-        ):
+        if sender is None or sender not in self._log or origin.identifier != security.DATA_KEY or not self._delivery.trusts(sender):
             context.drop("a key request from a stranger or under the wrong key")
             return
         partner = command.partner

@@ -193,5 +193,3 @@ def test_e12_two_messages_at_once_are_done_one_after_the_other(live):
         live.home.hub.firmware.deliver(live.home.gsme.eui64, message)
     live.home.run(for_=31 * MIN)
     assert order == ["given", "answered"] * 2
-
-

@@ -103,6 +103,7 @@ def plain(value):
 
 # --- the rules
 
+
 def invariant_10(home):
     """The valve never opens by a remote command: before each time it is open it was armed, and on trial."""
     for (before, trial), (after, _) in zip([("ON", False), *home.moves], home.moves, strict=False):

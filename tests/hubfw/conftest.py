@@ -310,4 +310,3 @@ class Home:
 def home():
     """Make a home: `home("esme", "gsme")`."""
     return Home
-

@@ -121,9 +121,7 @@ def test_gurux_writes_the_same_elements_for_hdlc_frames(gurux) -> None:
         *(hdlc.Frame.unnumbered(kind, client, server, poll=True) for kind in (kinds.UA, kinds.DM)),
         hdlc.Frame.unnumbered(kinds.SNRM, server, client, poll=True, information=limits),
         hdlc.Frame.unnumbered(kinds.UA, client, server, poll=True, information=limits),
-        hdlc.Frame.numbered(
-            kinds.I, server, client, receive=1, poll=True, information=bytes.fromhex("E6E600C002C100000001")
-        ),
+        hdlc.Frame.numbered(kinds.I, server, client, receive=1, poll=True, information=bytes.fromhex("E6E600C002C100000001")),
     ]
     octets = [frame.build() for frame in frames]
     for one, theirs in zip(octets, gurux([each.hex() for each in octets]), strict=True):

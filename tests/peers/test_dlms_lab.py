@@ -138,11 +138,13 @@ CASES = [
     *(pydlms(0, WAN, GMAC, protection="general-ciphering", key_info=key) for key in ("none", "identified", "wrapped")),
     *(
         pydlms(suite, WAN, GMAC, protection="general-ciphering", key_info=key)
-        for suite in (1, 2) for key in ("identified", "wrapped", "agreed 1e1s", "agreed 0e2s")
+        for suite in (1, 2)
+        for key in ("identified", "wrapped", "agreed 1e1s", "agreed 0e2s")
     ),
     *(
         pydlms(suite, WAN, GMAC, protection=form)
-        for suite in (1, 2) for form in ("general-signing", "glo+signing", "general-ciphering+signing")
+        for suite in (1, 2)
+        for form in ("general-signing", "glo+signing", "general-ciphering+signing")
     ),
     # ACCESS, and general block transfer
     pydlms(0, WAN, LOW, ACCESS, plain=True, more={"access": True}),

@@ -111,9 +111,7 @@ def test_flags_of_scheme_b_come_after_the_report_that_says_complete(messages):
     flags = messages.ask(f"{met}.notification_scheme", f"{met}.notification_scheme", "frame.number")
     assert {int(scheme, 0) for scheme, _ in flags} == {2}
     assert len(flags) >= 3
-    complete = messages.ask(
-        "zbee_zcl_se.met.attr_id == 0xfffe", "frame.number", "zbee_aps.counter", "zbee_nwk.src"
-    )
+    complete = messages.ask("zbee_zcl_se.met.attr_id == 0xfffe", "frame.number", "zbee_aps.counter", "zbee_nwk.src")
     names = "frame.number", "zbee_aps.counter", "zbee_nwk.src"
     acknowledged = messages.ask("zbee_aps.type == 2 && zbee_aps.cluster == 0x0702", *names)
     for _, answer in flags:

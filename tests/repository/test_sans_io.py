@@ -85,8 +85,6 @@ def test_the_check_sees(source: str) -> None:
     assert list(violations(ast.parse(source), engine=False))
 
 
-@pytest.mark.parametrize(
-    "source", ["random.Random(1)", "from random import Random", "sorted({1, 2})", "x.hash()", "x in {1}"]
-)
+@pytest.mark.parametrize("source", ["random.Random(1)", "from random import Random", "sorted({1, 2})", "x.hash()", "x in {1}"])
 def test_the_check_lets_pass(source: str) -> None:
     assert not list(violations(ast.parse(source), engine=False))

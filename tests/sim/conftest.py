@@ -13,6 +13,7 @@ from tools.bench.commissioning import commission
 
 BENCHES = Path(__file__).resolve().parents[2] / "fixtures" / "benches"
 
+
 @pytest.fixture
 def build() -> Callable[..., Told]:
     """`build("home")`: a shipped bench by name, or `build(text)`: one in TOML, commissioned unless told otherwise.

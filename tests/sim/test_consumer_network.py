@@ -39,9 +39,7 @@ def test_readings_are_the_meters_on_a_network_that_is_not_theirs(home):
     assert told["electricity"]["import_kwh"] == pytest.approx(float(register.value) / 1000, abs=0.1)
     assert told["electricity"]["power_kw"] > 0
     assert told["electricity"]["price"] == "24.50 p/kWh"
-    assert told["gas"]["volume_m3"] == pytest.approx(
-        float(home.head_end.meter("gsme").register("7-0:3.0.0").value), abs=0.5
-    )
+    assert told["gas"]["volume_m3"] == pytest.approx(float(home.head_end.meter("gsme").register("7-0:3.0.0").value), abs=0.5)
     assert home.board("cad").eui64 not in [device.eui64 for device in home.hub.firmware.log]
 
 

@@ -164,9 +164,7 @@ def test_both_are_as_they_were_after_a_loss_of_power(build, pages):
     sent = pages(home)
     home.run(for_=HOUR)
     assert sent["gsme"] == sent["hub.sub-ghz"] == {(28, 5)}
-    assert home.events("han.joined", home.gsme.name)[joined:] == [
-        {**home.events("han.joined", home.gsme.name)[0], "resumed": True}
-    ]
+    assert home.events("han.joined", home.gsme.name)[joined:] == [{**home.events("han.joined", home.gsme.name)[0], "resumed": True}]
     assert _mirrored(home) == home.gsme.firmware.register.reading.litres
 
 

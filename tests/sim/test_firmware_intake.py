@@ -87,9 +87,7 @@ def test_a_display_runs_what_the_head_end_handed_in_once_that_is_ordered(home, s
     assert [field.value for field in told.value] == [len(octets), b"FFF1-0502-02000000", octets[-80:]]
     home.run(for_=5 * MIN)
     fetched = home.head_end.settle(home.head_end.firmware.downloads("ihd"))
-    assert fetched == {
-        home.board(name).eui64: ("FFF1-0502-02000000", len(octets), Progress.COMPLETE) for name in ("ihd", "ppmid")
-    }
+    assert fetched == {home.board(name).eui64: ("FFF1-0502-02000000", len(octets), Progress.COMPLETE) for name in ("ihd", "ppmid")}
     home.run(for_=HOUR)
     assert home.ihd.firmware.update.client.status is UpgradeStatus.WAITING_TO_UPGRADE
     assert (version(home, "ihd"), version(home, "ppmid")) == ("01000000", "01000000")

@@ -158,7 +158,7 @@ def test_beside_a_hub_that_has_no_gas_both_are_read(build):
         (BESIDE + '[[home.device]]\nkind = "gsme"\n', "2 gas meters"),
         ('[links]\n"wan-gas.wan" = "udp-listen:0"\n' + ALONE.format(30), '"wan-gas.wan" speaks no datagrams; hub.wan does'),
         ('[links]\n"hub.modem" = "udp-listen:0"\n[[home]]\n[[home.device]]\nkind = "hub"\n', '"hub.modem" speaks no datagrams'),
-        (ALONE.format(30) + "elsewhere = true\n", 'cannot be `elsewhere`'),
+        (ALONE.format(30) + "elsewhere = true\n", "cannot be `elsewhere`"),
     ],
 )
 def test_benches_that_cannot_be(text, reason):

@@ -52,9 +52,11 @@ def sunny():
 def zigbee(home, name):
     """(delivered, received, demand) as the meter's endpoint has them."""
     server = home.board(name).firmware.han.endpoints[1].server(Metering)
-    return server[Metering.current_summation_delivered], server[Metering.current_summation_received], server[
-        Metering.instantaneous_demand
-    ]
+    return (
+        server[Metering.current_summation_delivered],
+        server[Metering.current_summation_received],
+        server[Metering.instantaneous_demand],
+    )
 
 
 @pytest.mark.req("S-061")
@@ -168,7 +170,7 @@ def test_so_many_electricity_meters_generation_among_them_share_a_hub(build, cou
     meters = [METER.format(name=name, at=at, more="") for at, name in enumerate(names[:1] + names[2:])]
     if count > 1:
         meters.insert(0, METER.format(name=names[1], at=9, more='measures = "generation"'))
-    text = 'start = 2026-06-10T10:00:00Z\n[[home]]\n' + "[home.generation]\npeak_w = 2000\n" * (count > 1)
+    text = "start = 2026-06-10T10:00:00Z\n[[home]]\n" + "[home.generation]\npeak_w = 2000\n" * (count > 1)
     home = build(text + '[[home.device]]\nkind = "hub"\n' + "".join(meters))
     home.run(for_=40 * MIN)
     assert len(home.hub.firmware.saps.meters()) == count

@@ -139,7 +139,7 @@ def test_power_cuts_while_a_module_is_changed(build) -> None:
     [
         ('kind = "hub"\nhan = "module"', "needs a device of kind han-module"),
         ('kind = "hub"\n[[home.device]]\nkind = "han-module"', "has no slot"),
-        ('kind = "hub"\nhan = "modul"', "did you mean \"module\""),
+        ('kind = "hub"\nhan = "modul"', 'did you mean "module"'),
     ],
 )
 def test_benches_that_cannot_be(text: str, reason: str) -> None:

@@ -48,11 +48,11 @@ from tools.bench.commissioning import commission
 from tools.bench.firmware import file
 
 LISTED = {13, 15, *range(19, 32), 33, 37, 38, 39, 40, 41}
-TERMINAL = '''[[home.device]]
+TERMINAL = """[[home.device]]
 kind = "hht"
 at = [1, 1]
-'''
-STREET = '''
+"""
+STREET = """
 [[home]]
 name = "home{number}"
 [[home.device]]
@@ -61,7 +61,7 @@ restart_spread_s = 50
 [[home.device]]
 kind = "esme"
 at = [0.3, 0]
-'''
+"""
 _SNAPSHOT = (Metering.id, Metering.reading_snapshot_time.id)
 _VOLUME = (Metering.id, Metering.current_summation_delivered.id)
 Faulty = Callable[[Evidence, pytest.MonkeyPatch], object]

@@ -219,9 +219,7 @@ def test_an_awake_device_gets_bare_messages_at_once(build):
     party.send("ppmid", b"\xdf to the display")
     home.run(for_=5 * S)
     assert party.given == {"esme": [b"\xdd to the meter"], "ppmid": [b"\xdf to the display"]}
-    assert sorted(party.heard) == sorted(
-        (home.board(name).eui64, given[0][::-1]) for name, given in party.given.items()
-    )
+    assert sorted(party.heard) == sorted((home.board(name).eui64, given[0][::-1]) for name, given in party.given.items())
     assert str(home.head_end.meter("esme").register("1-0:1.8.0").unit)  # DLMS goes the same way
 
 

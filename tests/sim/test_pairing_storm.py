@@ -24,11 +24,7 @@ def test_a_street_pairs_in_minutes_and_everybody_is_in_his_own_hubs_log(build):
         assert street.now < begin + 40 * MIN, [name for name in WANTED if not street.board(name).firmware.commissioned]
         street.run(for_=10 * S)
     assert all(task.done for task in orders)
-    took = sorted(
-        now - begin
-        for now, who, kind, _ in street.told
-        if kind == "han.joined" and who in WANTED and now > begin
-    )
+    took = sorted(now - begin for now, who, kind, _ in street.told if kind == "han.joined" and who in WANTED and now > begin)
     assert len(took) == len(WANTED)  # each of them once
     assert took[len(took) // 2] < 16 * MIN
     for home in street.homes.values():

@@ -48,16 +48,22 @@ after_s = {after}
 tiers = [{{ label = "Gas", pence = [{pence}] }}]
 """
 PREPAY = 'kind = "hub"\nprepay = { opening_pounds = 10, gas = { rates = [{ pence = [0.5] }] } }'
-ACCOUNTS = NO_GAS.replace('kind = "hub"', PREPAY) + """
+ACCOUNTS = (
+    NO_GAS.replace('kind = "hub"', PREPAY)
+    + """
 [[home.device]]
 kind = "prepay-gas"
 at = [6, 2]
 """
-MBUS = NO_GAS + """
+)
+MBUS = (
+    NO_GAS
+    + """
 [[home.device]]
 kind = "mbus-gas"
 at = [6, 2]
 """
+)
 
 
 def utc(*when):
@@ -120,6 +126,7 @@ def bills(seen):
 
 def billing(seen):
     """At each local midnight."""
+
     def write():
         with seen.run.head_end.meter("esme", writes=True) as meter:
             meter.set(CLOCK, 8, 7, axdr.i8(60))

@@ -29,12 +29,17 @@ from tools.bench.fitting import fit
 from tools.headend.smart_energy import PROFILE, SOURCE, GatewayLine
 
 NO_GAS = HOME.replace('[[home.device]]\nkind = "gsme"\nat = [6, 2]\n', "")
-TERMINAL = HOME + """
+TERMINAL = (
+    HOME
+    + """
 [[home.device]]
 kind = "hht"
 at = [1, 1]
 """
-MODULES = HOME.replace('kind = "hub"', 'kind = "hub"\nwan = "module"') + """
+)
+MODULES = (
+    HOME.replace('kind = "hub"', 'kind = "hub"\nwan = "module"')
+    + """
 [[home.device]]
 kind = "wan-module"
 name = "cellular"
@@ -43,6 +48,7 @@ kind = "wan-module"
 name = "radio"
 type = "long-range-radio"
 """
+)
 GATEWAY = HOME.replace('kind = "hub"', 'kind = "hub"\nwan_application = "gateway"')
 SEALING = GATEWAY.replace('kind = "gsme"', 'kind = "gsme"\nend_to_end = true')
 OLD, NEW = b"12345678", b"another-word"

@@ -90,6 +90,7 @@ def test_f23_a_hub_with_the_wrong_hashes_gets_nobody(build, swap):
     assert home.screen("ihd")[1].endswith("kW")
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
 
+
 FAR = """
 [[home]]
 [home.air]

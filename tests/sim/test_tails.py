@@ -159,7 +159,7 @@ def test_a_contact_wears_out():
     assert faults(home) == [EventId.SUPPLY_CONNECT_FAILURE]
 
 
-STREET = "[[home]]\nname = \"h{n}\"\n{more}[[home.device]]\nkind = \"hub\"\n[[home.device]]\nkind = \"esme\"\nat = [0.3, 0]\n"
+STREET = '[[home]]\nname = "h{n}"\n{more}[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
 
 
 @pytest.mark.req("S-107")

@@ -52,6 +52,7 @@ def test_the_display_goes_through_tiers_peak_and_blocks(tariffs):
 
 # --- gas: mirror and meter ---
 
+
 def at_hub(home):
     """(calorific value, conversion factor) as the hub's gas endpoint shows them."""
     price = home.hub.firmware.han.endpoints[2].server(Price)
@@ -94,6 +95,7 @@ def test_they_agree_after_power_cuts_of_either(tariffs):
 
 
 # --- power cuts, absence, block periods ---
+
 
 def electricity(home):
     """What hub and display hold for electricity."""

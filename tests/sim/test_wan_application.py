@@ -119,9 +119,7 @@ def test_different_hubs_run_different_layers(build) -> None:
         run.head_end.meter("home2/hub").names()
     line = GatewayLine(run.kernel, run.head_end.host, "home2/hub", b"12345678")
     run.head_end.settle(line.login())
-    values = run.head_end.settle(
-        SmartEnergy(line).read(run.home("home2").identities["esme"].eui64, 1, Metering, [SUMMATION])
-    )
+    values = run.head_end.settle(SmartEnergy(line).read(run.home("home2").identities["esme"].eui64, 1, Metering, [SUMMATION]))
     assert values[SUMMATION] > 0
 
 

@@ -77,9 +77,7 @@ class RemoteRadio:
         if promiscuous or alternate is not None:
             raise LocalProtocolError(f"{self.slot.endpoint}: a remote radio hears what is meant for it, and nothing else")
         self._page, self._channel = page, channel
-        self._tuning = lambda: Configure(
-            self._life, self._kernel.now, page, channel, pan_id, short, eui64, rx_on_when_idle
-        )
+        self._tuning = lambda: Configure(self._life, self._kernel.now, page, channel, pan_id, short, eui64, rx_on_when_idle)
         if self.attached:
             self._say(self._tuning())
 

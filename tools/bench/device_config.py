@@ -184,7 +184,6 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     prepay: Prepay | None = None
     """Accounts in the hub, for a gas meter of kind prepay-gas and an electricity meter on the wire; none unless said."""
 
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.consumer_pairing and self.prepay is not None:
@@ -355,13 +354,25 @@ class Rcp(AnyDevice, frozen=True, kw_only=True, tag="rcp"):
 
 
 Device = (
-    Hub | Esme | Gsme | MBusGas | MBusHeat | WanGas | PrepayGas | Ihd | Cad | Ppmid
-    | LoadController | Repeater | ConsumerModule | Hht | Rcp | WanModule | HanModule
+    Hub
+    | Esme
+    | Gsme
+    | MBusGas
+    | MBusHeat
+    | WanGas
+    | PrepayGas
+    | Ihd
+    | Cad
+    | Ppmid
+    | LoadController
+    | Repeater
+    | ConsumerModule
+    | Hht
+    | Rcp
+    | WanModule
+    | HanModule
 )
-KINDS: dict[str, type[AnyDevice]] = {
-    str(kind.__struct_config__.tag): kind
-    for kind in get_args(Device)
-}
+KINDS: dict[str, type[AnyDevice]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Device)}
 """The word in the file to its declaration."""
 
 

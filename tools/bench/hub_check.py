@@ -67,9 +67,7 @@ def _han_part(run: Run, home: Home, slot: ModuleSlot) -> Iterator[Finding]:
     yield Finding(hub.name, "it runs on, and reads its meters afterwards", whole, ", ".join(missing))
 
 
-def _changed(
-    run: Run, home: Home, slot: ModuleSlot, kind: str, meanwhile: Callable[[], object] = lambda: None
-) -> Finding:
+def _changed(run: Run, home: Home, slot: ModuleSlot, kind: str, meanwhile: Callable[[], object] = lambda: None) -> Finding:
     """Take the module out, and put another one in where there is one."""
     modules = home.of_kind(kind)
     harmed: list[str] = []

@@ -30,7 +30,9 @@ class Profile:
     hub_accounts: bool
 
 
-PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({
-    "paper-2011": Profile(DLMS, remote_close=False, hub_accounts=True),
-    "gb": Profile(GB_HRGP, remote_close=True, hub_accounts=False),
-})
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
+    {
+        "paper-2011": Profile(DLMS, remote_close=False, hub_accounts=True),
+        "gb": Profile(GB_HRGP, remote_close=True, hub_accounts=False),
+    }
+)

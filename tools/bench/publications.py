@@ -105,7 +105,7 @@ class Tariff(_Publication, frozen=True, kw_only=True, tag="tariff"):
                 raise ValueError(f'"{text}" is not a time and a tier such as "07:00 {labels[0]}"')
             found.append((60 * int(match[1]) + int(match[2]), 1 + labels.index(match[3])))
         if found and (found[0][0] or found != sorted(found) or len({minute for minute, _ in found}) < len(found)):
-            raise ValueError(f'switches begin at 00:00 and follow each other: {", ".join(texts)}')
+            raise ValueError(f"switches begin at 00:00 and follow each other: {', '.join(texts)}")
         return found
 
     def commands(self, event: int, now: int) -> Iterator[Frame]:
@@ -235,8 +235,7 @@ class ConversionFactor(_Publication, frozen=True, kw_only=True, tag="conversion-
 
 Publication = Tariff | CriticalPeak | RealTimePrices | Bill | CalorificValue | ConversionFactor
 PUBLICATIONS: Final[dict[str, type[Declared]]] = {
-    str(kind.__struct_config__.tag): kind
-    for kind in (Tariff, CriticalPeak, RealTimePrices, Bill, CalorificValue, ConversionFactor)
+    str(kind.__struct_config__.tag): kind for kind in (Tariff, CriticalPeak, RealTimePrices, Bill, CalorificValue, ConversionFactor)
 }
 
 
@@ -261,4 +260,3 @@ def _publish(kernel: Kernel, in_place: Callable[[], Board], publication: Publica
     now = hub.rtc.read() // S - EPOCH
     for command in publication.commands(now + number, now):
         firmware.tariffs.publish(command, publication.fuel)
-

@@ -81,4 +81,3 @@ async def _sample(samples: Samples, head_end: BenchHeadEnd, wake: int) -> None:
             kernel.log.emit(head_end.host.name, "headend.samples", {**told, "rows": len(rows.value)})
         except RemoteProtocolError as error:
             kernel.log.emit(head_end.host.name, "headend.samples", {**told, "failure": str(error)})
-

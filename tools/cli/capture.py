@@ -36,9 +36,7 @@ LISTEN = 507_000_000
 @click.option("--zep", is_flag=True, help="Send every frame to a sniffer on this machine: ZEP on UDP port 17754.")
 @click.option("--count", type=click.IntRange(1), help="End after so many frames. [default: at Ctrl-C]")
 @json_option
-def command(
-    link: str, channel: int | None, look: bool, out: Path | None, zep: bool, count: int | None, as_json: bool
-) -> None:
+def command(link: str, channel: int | None, look: bool, out: Path | None, zep: bool, count: int | None, as_json: bool) -> None:
     """Listen at LINK (spinel:tcp:HOST:PORT, spinel:serial:PATH or spinel:pty:PATH) and record every frame of a channel.
 
     The first line of output says that the dongle listens, the last one how many frames it heard. A bench records itself:

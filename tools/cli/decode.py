@@ -29,7 +29,10 @@ _FORMS = ("auto", "hdlc", "wrapper", "apdu", "mac", "wmbus")
 @click.command(epilog="Example: meterbench decode --xml 0001000100100007c002c100000001")
 @click.argument("source", metavar="HEX|FILE")
 @click.option(
-    "--keys", "key_files", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
+    "--keys",
+    "key_files",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
     help="A zigbee_pc_keys file for ZigBee and wireless M-Bus, a TOML file for DLMS; may be given twice.",
 )
 @click.option("--as", "form", type=click.Choice(_FORMS), default="auto", show_default=True, help="What the octets are.")

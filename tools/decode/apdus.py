@@ -87,7 +87,6 @@ def name(frame: type[Frame], tag: int) -> str:
     return CIPHERED.get(tag) or GENERAL.get(tag) or frame.__name__
 
 
-
 def only(value: Any, part: Any = None) -> tuple[Any, Any]:
     """What a frame of one field (besides constants) stands for, and that field's part; anything else as it is."""
     while isinstance(value, Frame):

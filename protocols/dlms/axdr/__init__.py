@@ -1,6 +1,6 @@
 """A-XDR: the tagged values of COSEM attributes (IEC 62056-5-3 table of data types; IEC 61334-6).
 
-    axdr.structure(axdr.octets(Obis("1-0:1.8.0")), axdr.u32(5009)).build()      axdr.Data.parse(received).python
+axdr.structure(axdr.octets(Obis("1-0:1.8.0")), axdr.u32(5009)).build()      axdr.Data.parse(received).python
 """
 
 from __future__ import annotations

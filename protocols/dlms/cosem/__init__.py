@@ -1,7 +1,7 @@
 """COSEM interface classes (IEC 62056-6-2, the Blue Book), one module a family.
 
-    from protocols.dlms import axdr, cosem
-    cosem.Register("1-0:1.8.0", value=lambda: axdr.u32(energy()), scaler_unit=(0, cosem.Unit.WATT_HOUR))
+from protocols.dlms import axdr, cosem
+cosem.Register("1-0:1.8.0", value=lambda: axdr.u32(energy()), scaler_unit=(0, cosem.Unit.WATT_HOUR))
 """
 
 from __future__ import annotations

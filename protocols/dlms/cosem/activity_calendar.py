@@ -30,9 +30,7 @@ from protocols.dlms.xdlms import DataAccessResult
 
 NAME: Final = Limited(Tag.OCTET_STRING, 0, 32)
 SEASON: Final = Structure(season_profile_name=NAME, season_start=RECURRENCE, week_name=NAME)
-WEEK: Final = Structure(
-    week_profile_name=NAME, monday=U8, tuesday=U8, wednesday=U8, thursday=U8, friday=U8, saturday=U8, sunday=U8
-)
+WEEK: Final = Structure(week_profile_name=NAME, monday=U8, tuesday=U8, wednesday=U8, thursday=U8, friday=U8, saturday=U8, sunday=U8)
 DAY_ACTION: Final = Structure(start_time=TIME_OF_DAY, script_logical_name=LOGICAL_NAME, script_selector=U16)
 DAY_PROFILE: Final = Structure(day_id=U8, day_schedule=Array(DAY_ACTION, most=144))
 SEASONS: Final = Array(SEASON, most=32)

@@ -41,9 +41,7 @@ MOST_PRICES: Final = 128
 SCALING = Structure(commodity_scale=I8, price_scale=I8)
 COMMODITY = Structure(class_id=U16, logical_name=LOGICAL_NAME, attribute_index=I8)
 PRICE = Structure(index=Limited(Tag.OCTET_STRING, 0, 16), charge_per_unit=I16)
-UNIT_CHARGE = Structure(
-    charge_per_unit_scaling=SCALING, commodity_reference=COMMODITY, charge_table=Array(PRICE, MOST_PRICES)
-)
+UNIT_CHARGE = Structure(charge_per_unit_scaling=SCALING, commodity_reference=COMMODITY, charge_table=Array(PRICE, MOST_PRICES))
 NO_COMMODITY: Final = (0, Obis(bytes(6)), 0)
 FREE: Final = ((0, 0), NO_COMMODITY, [(b"", 0)])
 """A unit charge of nothing."""

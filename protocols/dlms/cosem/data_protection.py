@@ -279,9 +279,7 @@ class DataProtection(InterfaceClass, id=30, version=0):
     def _answering(self, layers: Sequence[ProtectionLayer]) -> list[Keyed]:
         """The layers of the answer, with their keys: the same, from us to who asked."""
         title = self._material.title
-        answer = [
-            layer._replace(header=Header(layer.header.transaction_id, title, layer.header.originator)) for layer in layers
-        ]
+        answer = [layer._replace(header=Header(layer.header.transaction_id, title, layer.header.originator)) for layer in layers]
         try:
             return keyed(answer, self._material, self._rng, self._profile)
         except LocalProtocolError as error:  # the client has asked for a key that we two do not have

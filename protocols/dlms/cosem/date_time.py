@@ -138,8 +138,7 @@ def _parse(octets: bytes) -> tuple[list[int | None], int | None]:
 
 def _instant(values: list[int | None], deviation: int | None, *, highest: bool) -> int:
     year, month, day, _weekday, hour, minute, second, hundredths = (
-        (limits[3] if highest else limits[2]) if value is None else value
-        for value, limits in zip(values, _FIELDS, strict=True)
+        (limits[3] if highest else limits[2]) if value is None else value for value, limits in zip(values, _FIELDS, strict=True)
     )
     day = min(day, monthrange(year, month)[1])
     days = date(year, month, day).toordinal() - _EPOCH_DAY

@@ -20,9 +20,7 @@ from protocols.dlms.cosem.types import BOOLEAN, I8, LOGICAL_NAME, U16, U32, Arra
 from protocols.dlms.obis import Obis
 
 VALUE_DEFINITION = Structure(class_id=U16, logical_name=LOGICAL_NAME, attribute_index=I8)
-EMERGENCY_PROFILE = Structure(
-    emergency_profile_id=U16, emergency_activation_time=ACTIVATION_TIME, emergency_duration=U32
-)
+EMERGENCY_PROFILE = Structure(emergency_profile_id=U16, emergency_activation_time=ACTIVATION_TIME, emergency_duration=U32)
 ACTIONS = Structure(action_over_threshold=SCRIPT, action_under_threshold=SCRIPT)
 MOST_PROFILES: Final = 32
 

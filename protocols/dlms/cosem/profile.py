@@ -290,9 +290,7 @@ class ProfileGeneric(InterfaceClass, id=7, version=1):
         self._sort_column = sort_column
         self._rank = _RANK.get(method)
         self._rows = Ranking(entries) if self._rank else Ring(entries, newest_first=method == SortMethod.LIFO)
-        self._clock_column = next(
-            (n for n, column in enumerate(self.columns) if column.thing.class_id == Clock.class_id), None
-        )
+        self._clock_column = next((n for n, column in enumerate(self.columns) if column.thing.class_id == Clock.class_id), None)
         self._growing = {}
 
     def _clear(self) -> None:

@@ -162,9 +162,7 @@ class SecuritySetup(_Setup, id=64, version=1):
         self._rng = rng
         self._clock = clock
         self._profile = profile
-        super().__init__(
-            logical_name, material=material, on=on, certificates=lambda: [_info(entry) for entry in store]
-        )
+        super().__init__(logical_name, material=material, on=on, certificates=lambda: [_info(entry) for entry in store])
 
     @method(1, ENUM)
     def security_activate(self, argument: Data) -> None:

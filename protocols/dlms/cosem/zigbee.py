@@ -31,9 +31,7 @@ class KeyType(IntEnum):
     MAC_ADDRESS = 2
 
 
-REGISTER_DEVICE = Structure(
-    ieee_address=EUI64, key_type=Enumerated(KeyType), key=KEY, device_type=Simple(Tag.ENUM)
-)
+REGISTER_DEVICE = Structure(ieee_address=EUI64, key_type=Enumerated(KeyType), key=KEY, device_type=Simple(Tag.ENUM))
 DEVICE_AND_KEY = Structure(mac_address=EUI64, hashed_tc_link_key=KEY)
 RESTORE_PAN = Structure(extended_pan_id=EUI64, devices_to_restore=Array(DEVICE_AND_KEY, MOST_DEVICES))
 BACKUP = Structure(date_time=DATE_TIME, extended_pan_id=EUI64, devices_to_backup=Array(DEVICE_AND_KEY, MOST_DEVICES))

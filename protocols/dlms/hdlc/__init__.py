@@ -14,8 +14,24 @@ from protocols.dlms.hdlc.parameters import Limits, Parameters
 from protocols.dlms.hdlc.server import ServerLink
 
 __all__ = [
-    "ALL_STATIONS", "CALLING", "NO_STATION", "Address", "Damage", "Damaged", "Deframer", "Frame", "Kind",
-    "Limits", "Parameters",
-    "ClientLink", "ServerLink",
-    "Apdu", "Connected", "Discarded", "Disconnected", "Failed", "TooLong", "Unconfirmed",
+    "ALL_STATIONS",
+    "CALLING",
+    "NO_STATION",
+    "Address",
+    "Damage",
+    "Damaged",
+    "Deframer",
+    "Frame",
+    "Kind",
+    "Limits",
+    "Parameters",
+    "ClientLink",
+    "ServerLink",
+    "Apdu",
+    "Connected",
+    "Discarded",
+    "Disconnected",
+    "Failed",
+    "TooLong",
+    "Unconfirmed",
 ]

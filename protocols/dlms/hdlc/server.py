@@ -65,9 +65,7 @@ class ServerLink:
     device has called the client, and takes what is for the calling device.
     """
 
-    def __init__(
-        self, servers: Collection[int], parameters: Parameters = DEFAULT, station: int | None = None
-    ) -> None:
+    def __init__(self, servers: Collection[int], parameters: Parameters = DEFAULT, station: int | None = None) -> None:
         self.calling = False
         self._servers: Final = frozenset(servers)
         self._station: Final = station

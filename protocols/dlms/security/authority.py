@@ -27,9 +27,7 @@ class Authority:
     `valid`: from when to when its certificates are, UTC in ns. `rng`: for its key and for serial numbers.
     """
 
-    def __init__(
-        self, name: str, curve: Curve, rng: Random, valid: tuple[int, int], parent: Authority | None = None
-    ) -> None:
+    def __init__(self, name: str, curve: Curve, rng: Random, valid: tuple[int, int], parent: Authority | None = None) -> None:
         self.name = Name(common_name=name)
         self._private = generate(curve, rng)
         self._rng = rng

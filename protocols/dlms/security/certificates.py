@@ -110,9 +110,7 @@ class CertificateStore:
     certificates are taken in, None: of anybody that a trusted authority vouches for.
     """
 
-    def __init__(
-        self, material: SecurityMaterial, authorities: Iterable[bytes] = (), peers: Iterable[bytes] | None = None
-    ) -> None:
+    def __init__(self, material: SecurityMaterial, authorities: Iterable[bytes] = (), peers: Iterable[bytes] | None = None) -> None:
         self.material = material
         self.peers = None if peers is None else frozenset(peers)
         self._trusted = tuple(x509.parse(der) for der in authorities)
@@ -238,9 +236,7 @@ class CertificateStore:
 
     def by_entity(self, entity: int, type: int, title: bytes) -> Entry:
         """The certificate of a party for a purpose. Raises CertificateRefused."""
-        return self._one(
-            entry for entry in self._entries if (entry.entity, entry.type, entry.title) == (entity, type, title)
-        )
+        return self._one(entry for entry in self._entries if (entry.entity, entry.type, entry.title) == (entity, type, title))
 
     def by_serial(self, serial: bytes, issuer: bytes) -> Entry:
         """The certificate with a serial number, as a DER integer or bare, of an issuer, DER. Raises CertificateRefused."""

@@ -106,9 +106,7 @@ def unsecure(secured: Secured, keys: Keys, title: bytes) -> bytes:
     return apdu
 
 
-def cipher(
-    tag: int, apdu: bytes, keys: Keys, title: bytes, counter: int, control: int = AUTHENTICATED_ENCRYPTED
-) -> bytes:
+def cipher(tag: int, apdu: bytes, keys: Keys, title: bytes, counter: int, control: int = AUTHENTICATED_ENCRYPTED) -> bytes:
     """The service-specific ciphered APDU. `title`: the sender's; `counter` must never repeat under one key."""
     return Ciphered(tag, secure(apdu, keys, title, counter, control)).build()
 

@@ -457,10 +457,7 @@ _SPECIFIC_TAGS: Final = (
     (0xC7, 0xCF, 0xD7),  # action-response
 )
 _TAGS: Final = {
-    (kind, plain): tag
-    for plain, glo, ded in _SPECIFIC_TAGS
-    for kind, tag in ((Kind.GLO, glo), (Kind.DED, ded))
-    if tag is not None
+    (kind, plain): tag for plain, glo, ded in _SPECIFIC_TAGS for kind, tag in ((Kind.GLO, glo), (Kind.DED, ded)) if tag is not None
 }
 _PLAIN: Final = frozenset(plain for plain, _, _ in _SPECIFIC_TAGS) | {0x0F, _EXCEPTION, 0xD9, 0xDA}
 """Tags of APDUs that may be ciphered: also data-notification, exception-response, access-request and access-response."""

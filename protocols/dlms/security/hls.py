@@ -56,9 +56,7 @@ def prove(mechanism: Mechanism, exchange: Exchange, secret: bytes, material: Sec
     return _digest(mechanism, exchange, secret)
 
 
-def verify(
-    mechanism: Mechanism, exchange: Exchange, secret: bytes, material: SecurityMaterial | None, answer: bytes
-) -> bool:
+def verify(mechanism: Mechanism, exchange: Exchange, secret: bytes, material: SecurityMaterial | None, answer: bytes) -> bool:
     """Whether an answer is right. `exchange`: as the other end, which gave the answer, sees it."""
     if mechanism is Mechanism.HIGH_GMAC:
         held = _required(material)

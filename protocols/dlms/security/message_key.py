@@ -115,9 +115,7 @@ def check_titles(header: Header, material: SecurityMaterial) -> None:
         raise RemoteProtocolError("the message is for another system title")
 
 
-def received_key(
-    info: KeyInfo | None, header: Header, material: SecurityMaterial, profile: Profile
-) -> tuple[KeyKind, bytes]:
+def received_key(info: KeyInfo | None, header: Header, material: SecurityMaterial, profile: Profile) -> tuple[KeyKind, bytes]:
     """The kind and the key that a key-info names, carries, or makes possible. Raises RemoteProtocolError."""
     if info is None:
         return KeyKind.ABSENT, _symmetric(material, KeyId.UNICAST_ENCRYPTION)
@@ -187,9 +185,7 @@ def sent_key(
         raise LocalProtocolError(str(error)) from None
 
 
-def _sent(
-    kind: KeyKind, header: Header, material: SecurityMaterial, rng: Random, profile: Profile
-) -> tuple[KeyInfo | None, bytes]:
+def _sent(kind: KeyKind, header: Header, material: SecurityMaterial, rng: Random, profile: Profile) -> tuple[KeyInfo | None, bytes]:
     keys = material.keys
     if kind is KeyKind.ABSENT:
         return None, _symmetric(material, KeyId.UNICAST_ENCRYPTION)

@@ -68,9 +68,7 @@ class Action:
         if returning is not None and frame.number == returning.number:
             return self._return_block(frame.invoke, returning)
         self._returning = None
-        return _refused(
-            frame.invoke, ActionResult.LONG_ACTION_ABORTED if returning else ActionResult.NO_LONG_ACTION_IN_PROGRESS
-        )
+        return _refused(frame.invoke, ActionResult.LONG_ACTION_ABORTED if returning else ActionResult.NO_LONG_ACTION_IN_PROGRESS)
 
     def _invoke(self, method: xdlms.MethodDescriptor, argument: Data) -> ActionResponse:
         try:

@@ -143,9 +143,7 @@ class Objects:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
         if value.tag != Tag.STRUCTURE or len(value.value) != len(thing.attributes):
             raise AccessError(DataAccessResult.TYPE_UNMATCHED)
-        wanted = [
-            (number, one) for number, one in zip(sorted(thing.attributes), value.value, strict=True) if one.tag != Tag.NULL
-        ]
+        wanted = [(number, one) for number, one in zip(sorted(thing.attributes), value.value, strict=True) if one.tag != Tag.NULL]
         for number, one in wanted:
             self._permit(thing, number, Access.WRITE)
             thing.attributes[number].type.admit(one)

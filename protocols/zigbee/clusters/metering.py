@@ -113,9 +113,7 @@ class Metering(FurtherSets, Cluster, id=0x0702, name="Metering"):
     last_block_switch_time = attribute(0x0022, utc_time)
 
     # Summations by time of use
-    current_tier_summation_delivered = attributes(
-        "current_tier_{}_summation_delivered", 0x0100, uint48, 48, step=2, reports=True
-    )
+    current_tier_summation_delivered = attributes("current_tier_{}_summation_delivered", 0x0100, uint48, 48, step=2, reports=True)
     current_tier_summation_received = attributes("current_tier_{}_summation_received", 0x0101, uint48, 48, step=2)
 
     # Meter status
@@ -381,11 +379,9 @@ class Metering(FurtherSets, Cluster, id=0x0702, name="Metering"):
     class RequestMirror(Frame):
         """A battery meter asks for an endpoint that speaks for it while it sleeps."""
 
-
     @command(0x02, to=CLIENT)
     class RemoveMirror(Frame):
         """The meter gives its mirror up."""
-
 
     @command(0x03, to=CLIENT)
     class RequestFastPollModeResponse(Frame):

@@ -235,11 +235,9 @@ class Price(Cluster, id=0x0700, name="Price"):
     class GetCurrencyConversionCommand(Frame):
         """Ask for a pending change of currency."""
 
-
     @command(0x10, to=SERVER)
     class GetTariffCancellation(Frame):
         """Ask for the last tariff cancellation."""
-
 
     @command(0x00, to=CLIENT)
     class PublishPrice(Frame):

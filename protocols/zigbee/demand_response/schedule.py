@@ -156,9 +156,7 @@ class Schedule:
     def all_cancelled(self, command: DemandResponse.CancelAllLoadControlEvents, now: int) -> list[Report]:
         """All events are called off."""
         return [
-            report
-            for entry in list(self.entries.values())
-            for report in self._call_off(entry, command.cancel_control, now, now)
+            report for entry in list(self.entries.values()) for report in self._call_off(entry, command.cancel_control, now, now)
         ]
 
     def choose(self, number: int, now: int, *, take_part: bool) -> EventStatus:

@@ -71,9 +71,7 @@ class EventLog:
                 parts.append([])
                 room = _OCTETS_A_FRAME - len(payload.build())
             parts[-1].append(payload)
-        return [
-            Events.PublishEventLog(count, index, len(parts), len(part) << 4, part) for index, part in enumerate(parts)
-        ]
+        return [Events.PublishEventLog(count, index, len(parts), len(part) << 4, part) for index, part in enumerate(parts)]
 
     def clear(self, request: Events.ClearEventLogRequest) -> Events.ClearEventLogResponse | None:
         """Empty a log, or all; None for a log that there is not. The response has no bits for GB's own logs."""

@@ -23,9 +23,7 @@ def answer(
     if devices is None or not version or request.local_pairing_information_version == version:
         return Status.WAIT_FOR_DATA
     parts = [devices[at : at + DEVICES_A_FRAME] for at in range(0, len(devices), DEVICES_A_FRAME)]
-    return [
-        MduPairing.PairingResponse(version, len(devices), index, len(parts), list(part)) for index, part in enumerate(parts)
-    ]
+    return [MduPairing.PairingResponse(version, len(devices), index, len(parts), list(part)) for index, part in enumerate(parts)]
 
 
 class Pairing:

@@ -156,9 +156,7 @@ class Schedules:
         if known is None and len(self._kept) >= MOST:
             return Outcome.NO_SPACE
         start = asked.snapshot_start_time or now
-        wanted = Schedule(
-            identifier, start, asked.snapshot_schedule, asked.snapshot_payload_type, asked.snapshot_cause, issuer
-        )
+        wanted = Schedule(identifier, start, asked.snapshot_schedule, asked.snapshot_payload_type, asked.snapshot_cause, issuer)
         due = wanted.next(now)
         if due is None:
             return Outcome.NOT_AVAILABLE

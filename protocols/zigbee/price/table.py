@@ -32,8 +32,6 @@ DAY_OF_PRICES: Final = 50
 TYPE: Final = {"tariff_type": 0x0F}
 
 
-
-
 def _information(frame: Frame) -> Status:
     assert isinstance(frame, Price.PublishTariffInformation)
     scheme = frame.tariff_type_charging_scheme >> 4

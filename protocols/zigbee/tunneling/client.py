@@ -59,8 +59,13 @@ class Client:
     """One tunnel to one server, kept open from `open` to `close`. `tunnel` is its identifier while it is open."""
 
     def __init__(
-        self, peer: Peer, protocol: int = GB_HRGP, *, manufacturer: int = NOT_MANUFACTURER_SPECIFIC,
-        limit: int = TRANSFER_LIMIT, retry: int | None = RETRY,
+        self,
+        peer: Peer,
+        protocol: int = GB_HRGP,
+        *,
+        manufacturer: int = NOT_MANUFACTURER_SPECIFIC,
+        limit: int = TRANSFER_LIMIT,
+        retry: int | None = RETRY,
     ) -> None:
         """`retry`: ns from a refusal to the next attempt; None: the owner opens it again."""
         self.peer = peer

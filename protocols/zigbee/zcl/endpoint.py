@@ -195,7 +195,11 @@ class Endpoint:
     # --- sending ---
 
     def report(
-        self, cluster: type[Cluster], attributes: Sequence[Attribute[object]], *, side: Side = SERVER,
+        self,
+        cluster: type[Cluster],
+        attributes: Sequence[Attribute[object]],
+        *,
+        side: Side = SERVER,
         limit: int = REPORT_OCTETS,
     ) -> list[bytes]:
         """Report Attributes frames with the present values, in this order, each of at most `limit` octets.
@@ -296,6 +300,7 @@ class Endpoint:
 
 
 # --- general commands, on one side of a cluster ---
+
 
 def _read(endpoint: Endpoint, instance: Instance, command: Frame, request: Request) -> Outcome:
     assert isinstance(command, foundation.ReadAttributes)

@@ -119,9 +119,7 @@ class Reporting:
             self.configured()
         return ConfigureReportingResponse(refused or [ReportingOutcome(Status.SUCCESS)])
 
-    def _configure(
-        self, instance: Instance, id: int, reporting: Intervals | int, peer: tuple[int, int], now: int
-    ) -> Status:
+    def _configure(self, instance: Instance, id: int, reporting: Intervals | int, peer: tuple[int, int], now: int) -> Status:
         attribute = instance.cluster.attributes[instance.side].get(id)
         if attribute is None or attribute not in instance or not isinstance(reporting, Intervals):
             return Status.UNSUPPORTED_ATTRIBUTE

@@ -33,8 +33,15 @@ class Type(Generic[V_co]):
     __slots__ = ("analog", "build", "id", "name", "non_value", "read", "size")
 
     def __init__(
-        self, id: int, name: str, size: int | None, read: Reader[V_co], build: Callable[[V_co | None], bytes],
-        *, non_value: V_co | None = None, analog: bool = False,
+        self,
+        id: int,
+        name: str,
+        size: int | None,
+        read: Reader[V_co],
+        build: Callable[[V_co | None], bytes],
+        *,
+        non_value: V_co | None = None,
+        analog: bool = False,
     ) -> None:
         self.id = id
         self.name = name
@@ -277,9 +284,7 @@ def _collection(id: int, name: str) -> Type[Collection]:
 no_data: Type[bytes] = _fixed_octets(0x00, "no_data", 0)
 data8, data16, data24, data32, data40, data48, data56, data64 = (_bits(0x07 + n, n, "data") for n in range(1, 9))
 boolean = _boolean()
-bitmap8, bitmap16, bitmap24, bitmap32, bitmap40, bitmap48, bitmap56, bitmap64 = (
-    _bits(0x17 + n, n, "bitmap") for n in range(1, 9)
-)
+bitmap8, bitmap16, bitmap24, bitmap32, bitmap40, bitmap48, bitmap56, bitmap64 = (_bits(0x17 + n, n, "bitmap") for n in range(1, 9))
 uint8, uint16, uint24, uint32, uint40, uint48, uint56, uint64 = (_unsigned(0x1F + n, n) for n in range(1, 9))
 int8, int16, int24, int32, int40, int48, int56, int64 = (_signed(0x27 + n, n) for n in range(1, 9))
 enum8, enum16 = (_unsigned(0x2F + n, n, f"enum{8 * n}", analog=False) for n in (1, 2))

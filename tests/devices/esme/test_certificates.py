@@ -66,7 +66,6 @@ class Office:
             return False
         return True
 
-
     def believes(self, private):
         """Whether the meter takes that private key for the client's. After wrong ones it lets nobody in for a while."""
         self.bench.run(11 * S)
@@ -212,9 +211,7 @@ def test_certificates_of_strangers_change_nothing(office):
 def test_the_register_is_read_under_protection_by_a_client_without_ciphering(office):
     act = office.manager()
     everything = axdr.structure(axdr.enum(0), axdr.null())
-    register = axdr.structure(
-        axdr.u16(3), axdr.octets(bytes.fromhex("0100010800FF")), axdr.i8(2), axdr.u16(0), everything
-    )
+    register = axdr.structure(axdr.u16(3), axdr.octets(bytes.fromhex("0100010800FF")), axdr.i8(2), axdr.u16(0), everything)
     titles = (b"transaction", CLIENT_TITLE, office.meter_title, b"")
     key = axdr.structure(axdr.enum(0), axdr.structure(axdr.enum(0)))
     layer = axdr.structure(axdr.enum(2), axdr.structure(*map(axdr.octets, titles), key))

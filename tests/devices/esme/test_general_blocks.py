@@ -67,4 +67,3 @@ def test_one_access_asks_for_everything(meter, exchange):
     assert (refused.result, missing.result) == (3, 4)
     assert meter.meter.switch.closed
     assert any(apdu[0] == 0xE0 for apdu in came)
-

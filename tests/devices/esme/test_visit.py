@@ -13,9 +13,7 @@ from devices.runtime.supply import Battery
 def test_a_terminal_reads_the_meter(meter, premises):
     meter.run(HOUR)
     cell = Battery(premises.kernel, inserted=False)
-    terminal = Board(
-        premises.kernel, "hht", firmware=partial(hht.Firmware, config=hht.Config()), supply=cell, display=(24, 8)
-    )
+    terminal = Board(premises.kernel, "hht", firmware=partial(hht.Firmware, config=hht.Config()), supply=cell, display=(24, 8))
     wire = terminal.uart("optical").attach(meter.board.uart("optical"), baud=9600)
     cell.insert()
     premises.until(lambda: terminal.firmware and terminal.firmware.report, 2 * MIN)

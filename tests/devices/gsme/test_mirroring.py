@@ -172,6 +172,7 @@ def test_what_it_shows_is_the_reading_it_took(premises, hub, meter):
 
 # --- when things go wrong ---
 
+
 @pytest.mark.req("S-098", part=True)
 def test_a_set_that_breaks_off_is_begun_anew_at_the_next_wake(premises, hub, meter):
     premises.until(lambda: hub.sets, within=30 * S)
@@ -268,6 +269,7 @@ def test_over_a_bad_radio_every_set_is_whole(premises, hub, meter):
 
 
 # --- the clock ---
+
 
 def test_its_clock_is_the_hubs(premises, hub, meter):
     premises.until(lambda: hub.sets, within=30 * S)

@@ -29,7 +29,7 @@ def gas_meter(premises, scripted_hub, install_code):
 def shown(board, label):
     """The value on the line that begins with a label."""
     (line,) = [line for line in board.display.lines if line.startswith(label)]
-    return line[len(label):].strip()
+    return line[len(label) :].strip()
 
 
 def test_before_it_knows_anything_it_says_so(premises, display):
@@ -95,6 +95,7 @@ def test_without_a_gas_report_there_is_no_gas(premises, display):
 
 
 # --- who is not there ---
+
 
 def test_a_meter_that_is_gone_is_not_shown_and_is_found_again(premises, display, scripted_meter):
     premises.run(MIN)
@@ -163,6 +164,7 @@ def test_a_display_that_was_sent_away_comes_back_when_it_may(premises, display, 
 
 # --- values that are none ---
 
+
 @pytest.mark.parametrize("attribute", [Metering.divisor, Metering.multiplier], ids=["divisor", "multiplier"])
 def test_a_divisor_of_nought_is_no_value(premises, display, scripted_meter, attribute):
     premises.run(S // 2)
@@ -195,6 +197,7 @@ def test_export_costs_nothing(premises, display, scripted_meter):
 
 
 # --- price ---
+
 
 def publish(price, event=1, start=0, minutes=0xFFFF, digits=4, unit=0, currency=826):
     return Price.PublishPrice(
@@ -246,6 +249,7 @@ def test_a_price_that_has_run_out_is_not_shown(premises, display, scripted_meter
 
 
 # --- messages ---
+
 
 def last_line(board):
     return board.display.lines[7].strip()

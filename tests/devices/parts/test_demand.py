@@ -19,9 +19,7 @@ YEAR = 365 * 24 * HOUR
         (demand.gas(11_500), 11_500, demand.GAS_KWH_PER_CUBIC_METRE / 1000),
     ],
 )
-def test_a_year_of_demand_comes_out_near_the_yearly_use(
-    shape: demand.Shape, expected_kwh: int, kwh_per_unit_hour: float
-) -> None:
+def test_a_year_of_demand_comes_out_near_the_yearly_use(shape: demand.Shape, expected_kwh: int, kwh_per_unit_hour: float) -> None:
     source = demand.Demand(shape, Random("year"))
     now, register, levels = 0, Integrator(0), 0
     while now < YEAR:

@@ -268,8 +268,15 @@ def test_no_image_does_anything_but_mount_or_be_refused(one: bytes, two: bytes) 
         assert not (one + two).rstrip(b"\xff") or len(one.rstrip(b"\xff")) < 17
 
 
-@given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 999), max_size=3),
-                          st.lists(st.sampled_from("abcdef"), max_size=2)), max_size=60))
+@given(
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 999), max_size=3),
+            st.lists(st.sampled_from("abcdef"), max_size=2),
+        ),
+        max_size=60,
+    )
+)
 def test_the_store_is_a_dict_with_a_memory(steps: list[tuple[dict[str, int], list[str]]]) -> None:
     flash, model = Flash(256), dict[str, int]()
     nvm = Nvm(flash)

@@ -161,9 +161,7 @@ def test_flags_are_attributes_of_the_client_side_and_outlive_a_restart(premises)
     premises.hub.cut(S)
     premises.run(10)
     question = ReadAttributes(list(range(9)))
-    answer = premises.task(
-        premises.ihd.firmware.han.ask(0, MIRROR, Metering, question, ReadAttributesResponse, to=CLIENT)
-    )
+    answer = premises.task(premises.ihd.firmware.han.ask(0, MIRROR, Metering, question, ReadAttributesResponse, to=CLIENT))
     values = [record.value.value if record.value else None for record in answer.records]
     awake = Functional.STAY_AWAKE_REQUEST_HAN | Functional.TIME_SYNC
     assert values == [awake, 0, 0, PrepaymentCommand.GET_TOP_UP_LOG, 0, 0, 0, 0, None]

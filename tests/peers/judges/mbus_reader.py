@@ -1,6 +1,6 @@
 """pyMeterBus reads M-Bus frames (wired long frames, wireless SND-NR): a line of hexadecimal digits comes in, its finding goes out.
 
-    68 1F 1F 68 08 01 72 ...    ->  {"records": [{"value": ..., "unit": ..., "type": ...}], ...}
+68 1F 1F 68 08 01 72 ...    ->  {"records": [{"value": ..., "unit": ..., "type": ...}], ...}
 """
 
 import json

@@ -1,6 +1,6 @@
 """zigpy reads ZCL frames, ZDO messages and install codes: a JSON object a line comes in, and what it found goes out.
 
-    {"zcl": HEX, "cluster": 1794, "to_server": true}    {"zdo": HEX, "cluster": 19}    {"install_code": HEX}
+{"zcl": HEX, "cluster": 1794, "to_server": true}    {"zdo": HEX, "cluster": 19}    {"install_code": HEX}
 """
 
 import json

@@ -46,9 +46,7 @@ def parties() -> Callable[[Suite], tuple[SecurityMaterial, SecurityMaterial]]:
             for keys in both.values():
                 keys.peer_signing = {title: public_key(of.signing) for title, of in both.items()}
                 keys.peer_agreement = {title: public_key(of.agreement) for title, of in both.items()}
-        client, server = (
-            SecurityMaterial(title, keys, count(1).__next__, suite=suite) for title, keys in both.items()
-        )
+        client, server = (SecurityMaterial(title, keys, count(1).__next__, suite=suite) for title, keys in both.items())
         return client, server
 
     return of

@@ -66,9 +66,7 @@ class Home:
         assert session is not None
         return session
 
-    def associated(
-        self, client: int = 1, *, path_limit: int = 1024, conformance: int = FULL, max_pdu: int = 0xFFFF
-    ) -> Session:
+    def associated(self, client: int = 1, *, path_limit: int = 1024, conformance: int = FULL, max_pdu: int = 0xFFFF) -> Session:
         session = self.session(client, path_limit=path_limit)
         secured = client == 1
         aare = associate(session, mechanism=Mechanism.LOW if secured else Mechanism.LOWEST,

@@ -105,7 +105,10 @@ FORMS: list[tuple[Frame, str]] = [
         short_name.WriteRequest([short_name.Variable(7, short_name.WriteDataBlockAccess(0, 1))], [axdr.octets(b"ab")]),
         "0601070000010109026162",
     ),
-    (short_name.WriteResponse([short_name.WriteResult(0), short_name.WriteResult(1, 3), short_name.WriteResult(2, 1)]), "0d03000103020001"),
+    (
+        short_name.WriteResponse([short_name.WriteResult(0), short_name.WriteResult(1, 3), short_name.WriteResult(2, 1)]),
+        "0d03000103020001",
+    ),
     (short_name.UnconfirmedWriteRequest([short_name.Variable(2, 8)], [axdr.u8(5)]), "1601020008011105"),
     (short_name.InformationReport(None, [short_name.Variable(2, 8)], [axdr.u8(5)]), "180001020008011105"),
     (
@@ -248,9 +251,7 @@ def test_our_associations_are_the_published_octets(
 
 def test_unknown_context_and_mechanism_are_read_as_such() -> None:
     """An AARQ that we do not support must still be understood, to be refused with the right diagnostic (C20)."""
-    known = acse.AARQ.propose(
-        acse.Context.LOGICAL_NAME, REQUEST.build(), mechanism=acse.Mechanism.LOW, authentication=b"12345678"
-    )
+    known = acse.AARQ.propose(acse.Context.LOGICAL_NAME, REQUEST.build(), mechanism=acse.Mechanism.LOW, authentication=b"12345678")
     octets = known.build().replace(bytes.fromhex("60857405080101"), bytes.fromhex("60857405080109"))
     octets = octets.replace(bytes.fromhex("60857405080201"), bytes.fromhex("60857405080277"))
     strange = acse.AARQ.parse(octets)

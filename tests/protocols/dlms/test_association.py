@@ -67,13 +67,13 @@ def test_published_aarq_are_answered(server: Server, dlms_vectors: Callable[...,
 
 def test_a_published_aare_is_what_we_answer(server: Server) -> None:
     """The Green Book's example of an acceptance, with the conformance and size that were agreed here."""
-    (answer,) = connect(server, 16, 500).receive(
-        bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0
-    )
-    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400" "007E1F" "01F40007")
+    (answer,) = connect(server, 16, 500).receive(bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400007E1F04B0"), 0)
+    assert answer == bytes.fromhex("6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F0400007E1F01F40007")
 
 
-@pytest.mark.parametrize("proposed, path_limit, agreed", [(500, 1024, 500), (0xFFFF, 1024, 1024), (0, 70_000, 0xFFFF), (64, 64, 64)])
+@pytest.mark.parametrize(
+    "proposed, path_limit, agreed", [(500, 1024, 500), (0xFFFF, 1024, 1024), (0, 70_000, 0xFFFF), (64, 64, 64)]
+)
 def test_the_largest_apdu_is_the_smaller_of_two(server: Server, proposed: int, path_limit: int, agreed: int) -> None:
     aare = associate(connect(server, path_limit=path_limit), max_pdu=proposed)
     assert initiate.InitiateResponse.parse(aare.user_information).max_pdu == agreed

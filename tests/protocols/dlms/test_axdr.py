@@ -237,6 +237,7 @@ def test_nan_keeps_being_one() -> None:
 
 # --- types of values, and compact arrays made of them
 
+
 @pytest.mark.dlms("server compact array")
 @pytest.mark.dlms("client compact array", "server compact array")
 def test_every_compact_array_of_gb_messages_re_encodes(shared_vectors: Callable[[str], Any]) -> None:

@@ -114,7 +114,9 @@ def test_a_release_response_with_wrong_lengths_is_one_all_the_same() -> None:
     assert client.terms is None
 
 
-@pytest.mark.parametrize("password, reason", [(b"wrong", "authentication-failure"), (None, "authentication-mechanism-name-required")])
+@pytest.mark.parametrize(
+    "password, reason", [(b"wrong", "authentication-failure"), (None, "authentication-mechanism-name-required")]
+)
 def test_refused_association(password: bytes | None, reason: str) -> None:
     client = Client(1, 1, password)
     with pytest.raises(AssociationRefused, match=f"rejected-permanent: {reason}") as caught:

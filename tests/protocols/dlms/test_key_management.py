@@ -68,9 +68,7 @@ class Plant:
         self.setup = cosem.SecuritySetup(
             "0-0:43.0.0", material=self.theirs, store=self.store, rng=Random("pairs"), clock=lambda: NOW
         )
-        self.lamp = cosem.Data(
-            "0-0:96.13.0", value=axdr.u32(5), access={"value": Access.READ_WRITE | Access.ENCRYPTED_RESPONSE}
-        )
+        self.lamp = cosem.Data("0-0:96.13.0", value=axdr.u32(5), access={"value": Access.READ_WRITE | Access.ENCRYPTED_RESPONSE})
         self.switch = cosem.DisconnectControl("0-0:96.3.10")
         self.device = LogicalDevice(
             b"MBE0000000000001",

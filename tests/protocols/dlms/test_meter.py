@@ -99,9 +99,7 @@ def test_registers_have_their_unit(bench: Bench) -> None:
 
 def test_a_demand_register_says_its_running_average(bench: Bench) -> None:
     passed = iter((0, 126_000, 126_000))
-    demand = DemandRegister(
-        "1-0:1.4.0", total=lambda: next(passed), utc=lambda: 0, scaler_unit=(1, Unit.WATT), period=1800
-    )
+    demand = DemandRegister("1-0:1.4.0", total=lambda: next(passed), utc=lambda: 0, scaler_unit=(1, Unit.WATT), period=1800)
     bench.server.devices[3].add(demand)
     with bench.meter() as meter:
         assert str(meter.register("1-0:1.4.0")) == str(meter.read("1-0:1.4.0")) == "700 W"
@@ -132,9 +130,7 @@ def test_rows(bench: Bench) -> None:
     with bench.meter() as meter:
         profile = meter.profile("1-0:99.1.0")
         assert len(profile.rows()) == 96
-        expected = [
-            (NOON + number * HALF_HOUR, Quantity(Decimal(number), Unit.WATT_HOUR), number % 2) for number in (4, 5, 6)
-        ]
+        expected = [(NOON + number * HALF_HOUR, Quantity(Decimal(number), Unit.WATT_HOUR), number % 2) for number in (4, 5, 6)]
         assert profile.rows(NOON + 4 * HALF_HOUR, NOON + 6 * HALF_HOUR) == expected
         assert profile.rows(since=date_time.from_datetime(NOON + 94 * HALF_HOUR)) == profile.entries(95)
         assert profile.rows(until=NOON) == profile.entries(1, 1)
@@ -214,9 +210,13 @@ def test_reading_by_name_alone(bench: Bench) -> None:
         }  # fmt: skip
         assert meter.read("0-0:96.3.10", "control_mode") == 4
         assert meter.read("1-0:1.8.0", 2) == 1_234_567
-        with pytest.raises(AccessError, match=r"0-0:9\.9\.9\.255 is not among the 11 objects that this client finds: object-undefined"):
+        with pytest.raises(
+            AccessError, match=r"0-0:9\.9\.9\.255 is not among the 11 objects that this client finds: object-undefined"
+        ):
             meter.read("0-0:9.9.9")
-        with pytest.raises(LocalProtocolError, match=r"Register 1-0:1\.8\.0\.255 has no attribute 'volume', but logical_name, value,"):
+        with pytest.raises(
+            LocalProtocolError, match=r"Register 1-0:1\.8\.0\.255 has no attribute 'volume', but logical_name, value,"
+        ):
             meter.read("1-0:1.8.0", "volume")
 
 

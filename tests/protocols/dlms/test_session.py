@@ -229,7 +229,7 @@ def test_any_octets_are_answered_or_met_with_silence(requests: list[bytes], asso
 @pytest.mark.dlms("server DataNotification")
 def test_a_push_is_a_data_notification(home: Home) -> None:
     note = home.meter.notification(home.push, 0x20000001)
-    assert note == bytes.fromhex("0F20000001" "00" "0201" "0600001391")
+    assert note == bytes.fromhex("0F200000010002010600001391")
     stamped = xdlms.DataNotification.parse(home.meter.notification(home.push, 1, date_time.encode(0)))
     assert date_time.instant(stamped.date_time) == 0
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from protocols.core.errors import DecodeError, LocalProtocolError
 from protocols.dlms.wrapper import Header, Pdu, Splitter, unwrap, wrap
 
-PDUS = st.lists(
-    st.builds(Pdu, st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(min_size=1, max_size=50)), max_size=5
-)
+PDUS = st.lists(st.builds(Pdu, st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(min_size=1, max_size=50)), max_size=5)
 
 
 def test_published_header(dlms_vectors: Callable[..., list[dict[str, Any]]]) -> None:

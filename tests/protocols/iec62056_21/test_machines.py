@@ -202,7 +202,17 @@ def test_a_sign_on_that_is_none_is_not_answered_and_the_next_one_is(reader: Read
 
 @pytest.mark.parametrize(
     "option",
-    [b"", b"\x06", b"\x060", b"\x060X0\r\n", b"\x06090\r\n", b"\x06950\r\n", b"\x06059\r\n", b"\x06\x06\x06\x06\x06\x06", b"\x15" * 9],
+    [
+        b"",
+        b"\x06",
+        b"\x060",
+        b"\x060X0\r\n",
+        b"\x06090\r\n",
+        b"\x06950\r\n",
+        b"\x06059\r\n",
+        b"\x06\x06\x06\x06\x06\x06",
+        b"\x15" * 9,
+    ],
 )
 def test_an_option_select_that_is_none_leads_back_to_idle(reader: Reader, option: bytes) -> None:
     """A bad baud letter, an acknowledgement that never comes: idle and 300 baud after the time-out."""
@@ -392,7 +402,9 @@ class Line:
 
 def line(identification: Identification, purpose: Purpose, *, parity: bool = True, cut: int = 32, rate: int = 19_200,
          spoil: Callable[[int, bytes], bytes] = lambda count, data: data) -> Line:  # fmt: skip
-    made = Line(TariffDevice(identification, Shown(), password="12345678"), HandHeldUnit(purpose, rate=rate, parity=parity), spoil, cut)
+    made = Line(
+        TariffDevice(identification, Shown(), password="12345678"), HandHeldUnit(purpose, rate=rate, parity=parity), spoil, cut
+    )
     made.apply(made.unit.sign_on(0), 0)
     return made
 

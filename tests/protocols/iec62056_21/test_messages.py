@@ -139,7 +139,9 @@ def test_garbage_as_data_raises_one_family(text: str) -> None:
                 continue
 
 
-@pytest.mark.parametrize("line", ["1.8.0", "1.8.0(1", "1.8.0(1*k*W)", "1.8.0 1)", "(1)x", "1.8.0*(1)", "1.8.0((1))", "x" * 40 + "(1)"])
+@pytest.mark.parametrize(
+    "line", ["1.8.0", "1.8.0(1", "1.8.0(1*k*W)", "1.8.0 1)", "(1)x", "1.8.0*(1)", "1.8.0((1))", "x" * 40 + "(1)"]
+)
 def test_what_is_no_data_set(line: str) -> None:
     with pytest.raises(DecodeError):
         parse_line(line)
@@ -167,7 +169,14 @@ def test_what_we_must_not_say(ours: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize(
     "asked, address, reached",
-    [("", "123", True), ("123", "123", True), ("00123", "123", True), ("123", "0123", True), ("124", "123", False), ("x", "", False)],
+    [
+        ("", "123", True),
+        ("123", "123", True),
+        ("00123", "123", True),
+        ("123", "0123", True),
+        ("124", "123", False),
+        ("x", "", False),
+    ],
 )
 def test_addresses(asked: str, address: str, reached: bool) -> None:
     assert Request(asked).reaches(address) is reached

@@ -66,7 +66,10 @@ def test_a_beacon_comes_back(beacon: ScanBeacon) -> None:
 
 def test_a_host_reads_past_what_it_does_not_know_and_does_without_what_is_not_there() -> None:
     """OpenThread's own, by V1 of the format: no steering data; and with more fields in each part than there were."""
-    mac, net = bytes.fromhex("0102030405060708 ffff 621a c8"), bytes.fromhex("03 18") + b"thread\0" + bytes.fromhex("0800 1122334455667788")
+    mac, net = (
+        bytes.fromhex("0102030405060708 ffff 621a c8"),
+        bytes.fromhex("03 18") + b"thread\0" + bytes.fromhex("0800 1122334455667788"),
+    )
     short = b"\x0f\xc4" + bytes((len(mac), 0)) + mac + bytes((len(net), 0)) + net
     beacon = ScanBeacon.parse(short)
     assert (beacon.protocol, beacon.name, beacon.steering, beacon.msdu) == (3, b"thread", b"", b"")

@@ -55,7 +55,11 @@ class Pair:
         return [effect.message for effect in self.heard[line] if isinstance(effect, Heard)]
 
 
-@given(st.lists(st.binary(min_size=1, max_size=80), max_size=12), st.lists(st.binary(min_size=1, max_size=80), max_size=12), st.integers())
+@given(
+    st.lists(st.binary(min_size=1, max_size=80), max_size=12),
+    st.lists(st.binary(min_size=1, max_size=80), max_size=12),
+    st.integers(),
+)
 def test_messages_arrive_once_in_order_over_a_bad_wire(down: list[bytes], up: list[bytes], seed: int) -> None:
     chance = Random(seed)
 

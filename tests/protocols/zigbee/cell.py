@@ -136,7 +136,9 @@ class Cell:
 
     def hub(self) -> Station:
         """A formed coordinator on channel 11."""
-        hub = self.station("hub", NodeConfig(HUB, NodeType.COORDINATOR, channels=self.channels, link_status_period=self.link_status))
+        hub = self.station(
+            "hub", NodeConfig(HUB, NodeType.COORDINATOR, channels=self.channels, link_status_period=self.link_status)
+        )
         hub.do(hub.stack.form(self.kernel.now))
         return hub
 

@@ -25,9 +25,7 @@ PACKET = Packet(0x00DB_1234_5678_90A0, 0x0109, 0x0702, 0xC8, 1, b"\x00\x01\x00\x
 
 
 def test_octets_of_a_packet_on_its_way() -> None:
-    assert framed(SendAPSMessage(5, PACKET)).hex(" ") == (
-        "00 16 02 00 05 00 db 12 34 56 78 90 a0 01 09 07 02 c8 01 00 01 00 00 00"
-    )
+    assert framed(SendAPSMessage(5, PACKET)).hex(" ") == ("00 16 02 00 05 00 db 12 34 56 78 90 a0 01 09 07 02 c8 01 00 01 00 00 00")
 
 
 @given(st.lists(st.sampled_from([Login(1, b"pw"), SendAPSMessage(2, PACKET), SetApplication(3, b"dlms")])), st.data())

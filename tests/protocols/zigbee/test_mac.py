@@ -11,7 +11,8 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.zigbee import mac
 
 CONTROLS = st.integers(0, 0xFFFF) | st.builds(
-    lambda more: mac.SHORT_DATA | more, st.sampled_from([0, mac.ACK_REQUEST, mac.FRAME_PENDING, mac.ACK_REQUEST | mac.FRAME_PENDING])
+    lambda more: mac.SHORT_DATA | more,
+    st.sampled_from([0, mac.ACK_REQUEST, mac.FRAME_PENDING, mac.ACK_REQUEST | mac.FRAME_PENDING]),
 )
 
 

@@ -100,7 +100,9 @@ def test_a_strangers_announcement_takes_no_child_that_was_heard(home: dict[str, 
         gas.do(gas.stack.poll(cell.kernel.now))
         cell.run(1)
     insider = Insider(hub, hub)
-    hub.do(insider.send(frame(zdo.PARENT_ANNOUNCE, 1, zdo.ParentAnnounce(7, 2, [GAS, 0x1234]).build()), destination=0xFFFC, hop=0xFFFF))
+    hub.do(
+        insider.send(frame(zdo.PARENT_ANNOUNCE, 1, zdo.ParentAnnounce(7, 2, [GAS, 0x1234]).build()), destination=0xFFFC, hop=0xFFFF)
+    )
     assert (GAS in hub.stack.children) is heard
 
 

@@ -322,7 +322,9 @@ def test_a_lost_parent_is_noticed_and_its_return_needs_nothing(home: dict[str, S
 
 
 @pytest.mark.parametrize("name", ["gas", "display"])
-def test_a_child_that_moved_to_a_router_is_reached_through_it_and_back_again(home: dict[str, Station], cell: Cell, name: str) -> None:
+def test_a_child_that_moved_to_a_router_is_reached_through_it_and_back_again(
+    home: dict[str, Station], cell: Cell, name: str
+) -> None:
     hub, meter, child = home["hub"], home["meter"], home[name]
 
     def hears(yes: bool) -> None:

@@ -120,9 +120,7 @@ class World:
         kernel.run_until(self.kernel.now)
         inputs = Inputs(kernel)
         radio = RemoteRadio(inputs, "air", eui64=eui64, bench=bench, life=0)
-        board = Board(
-            kernel, f"home1/{number}", firmware=firmware, supply=MainsSupply(Mains(kernel)), eui64=eui64, radio=radio
-        )
+        board = Board(kernel, f"home1/{number}", firmware=firmware, supply=MainsSupply(Mains(kernel)), eui64=eui64, radio=radio)
         process = Process(kernel, inputs, radio, board)
         self.processes.append(process)
         seat = self.seats.get(eui64) or self.seat(eui64)

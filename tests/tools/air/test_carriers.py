@@ -154,9 +154,7 @@ def test_a_devices_end_comes_back_by_itself_and_drops_a_medium_that_talks_rubbis
         listener = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         carrier = device_carrier(parse(f"tcp:127.0.0.1:{port}"), 1)
-        user = User(
-            lambda: happened.put_nowait("up"), happened.put_nowait, lambda message: happened.put_nowait(message.decode())
-        )
+        user = User(lambda: happened.put_nowait("up"), happened.put_nowait, lambda message: happened.put_nowait(message.decode()))
         running = asyncio.ensure_future(carrier.run(user))
         said = [await asyncio.wait_for(happened.get(), 10) for _ in range(4)]
         assert said == ["up", f"tcp:127.0.0.1:{port}: a radio message of 65535 octets", "up", "good"]

@@ -130,8 +130,6 @@ def read(run_async, link: str, endpoint: str, kind: type[Mqtt | Terminal | Tcp])
     return found
 
 
-
-
 @pytest.mark.req("S-016", part=True)
 def test_over_a_terminal_the_octets_are_those_of_tcp(run_async) -> None:
     said = read(run_async, "pty:", "hub.modem", Terminal)

@@ -26,9 +26,7 @@ def test_a_number_and_a_unit(text: str, seconds: float) -> None:
     assert duration(text) == seconds * 1_000_000_000
 
 
-@pytest.mark.parametrize(
-    "text", ["", "90", "s", "-1h", "1h30m", "1 week", "\u0661h", "0s", "0.0000000001s", "3661d", "1h\n"]
-)
+@pytest.mark.parametrize("text", ["", "90", "s", "-1h", "1h30m", "1 week", "\u0661h", "0s", "0.0000000001s", "3661d", "1h\n"])
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
         duration(text)

@@ -63,7 +63,7 @@ def test_a_ciphered_one_is_opened(listener, tmp_path: Path) -> None:
         code, out, _ = ended(program)
     assert code == 0
     assert "opened: authenticated, encrypted, counter 7, from 4D45544552303031" in out
-    assert 'visible-string up' in out
+    assert "visible-string up" in out
 
 
 def test_it_ends_at_a_signal(listener) -> None:

@@ -129,7 +129,7 @@ def parameters(thing: InterfaceClass, number: int) -> Iterator[Data]:
             yield axdr.structure(axdr.u8(1), axdr.bits("10"))
         case cosem.Charge, 1:
             yield axdr.array([axdr.structure(axdr.octets(b""), axdr.i16(1))])
-        case (cosem.Charge | cosem.Credit), _:
+        case ((cosem.Charge | cosem.Credit), _):
             yield axdr.i32(5)
 
 
@@ -138,7 +138,9 @@ def test_methods(data: st.DataObject, which: int) -> None:
     things = exhibits()
     thing = things[which]
     number = data.draw(st.sampled_from([*sorted(thing.methods), 99]))
-    argument = data.draw(VALUES | st.sampled_from(list(parameters(thing, number))).flatmap(lambda near_it: st.just(near_it) | near(near_it)))
+    argument = data.draw(
+        VALUES | st.sampled_from(list(parameters(thing, number))).flatmap(lambda near_it: st.just(near_it) | near(near_it))
+    )
     check(things, lambda: thing.invoke(number, argument))
 
 

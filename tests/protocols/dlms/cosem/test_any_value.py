@@ -95,7 +95,9 @@ class Lab:
         days = cosem.SpecialDaysTable("0-0:11.0.0", entries=[(1, bytes.fromhex("FFFF031FFF"), 1)])
         find = {thing.name: thing for thing in (self.clock, power, days)}
         yield from find.values()
-        yield cosem.ScriptTable(SCRIPTS, find=lambda name: self.objects.get(name), scripts=[(1, [(1, 3, power.name, 2, axdr.u32(9))])])
+        yield cosem.ScriptTable(
+            SCRIPTS, find=lambda name: self.objects.get(name), scripts=[(1, [(1, 3, power.name, 2, axdr.u32(9))])]
+        )
         yield cosem.Schedule("0-0:12.0.0", special_days=days)
         yield cosem.ActivityCalendar("0-0:13.0.0", special_days=days)
         yield cosem.SingleActionSchedule("0-0:15.0.0", type=5)

@@ -18,9 +18,7 @@ def contents(buffer: Ring | Ranking) -> list[bytes]:
 
 
 @given(keys, st.integers(0, 8), st.integers(-1, 21), st.integers(-1, 21), st.booleans())
-def test_a_ring_is_the_end_of_a_list(
-    captured: Sequence[int], capacity: int, low: int, high: int, newest_first: bool
-) -> None:
+def test_a_ring_is_the_end_of_a_list(captured: Sequence[int], capacity: int, low: int, high: int, newest_first: bool) -> None:
     ring = Ring(capacity, newest_first=newest_first)
     for number, key in enumerate(captured):
         ring.append(b"%d" % number, key)

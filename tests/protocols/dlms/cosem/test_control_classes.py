@@ -96,9 +96,7 @@ def test_a_script_that_fails_is_no_outcome() -> None:
     def fail(table: Obis, number: int) -> None:
         raise AccessError(DataAccessResult.HARDWARE_FAULT)
 
-    arbitrator = Arbitrator(
-        "0-0:96.3.20", actions=[(SCRIPTS, 1)], permissions_table=["1"], weightings_table=[[1]], execute=fail
-    )
+    arbitrator = Arbitrator("0-0:96.3.20", actions=[(SCRIPTS, 1)], permissions_table=["1"], weightings_table=[[1]], execute=fail)
     request = axdr.structure(axdr.u8(1), axdr.bits("1"))
     assert refusal(lambda: arbitrator.invoke(1, request)) == DataAccessResult.HARDWARE_FAULT
     assert (arbitrator.last_outcome.value, arbitrator.most_recent_requests_table.python) == (0, ["0"])

@@ -65,7 +65,11 @@ def test_gbs_requests_are_answered_with_the_published_octets(shared_vectors: Cal
     gbcs = shared_vectors("gbcs")
     messages = {message["id"]: message for message in gbcs["messages"]}
     keys = gbcs["keys"]
-    points = {bytes.fromhex(title): bytes.fromhex(of["ka"]["public_point"])[1:] for title, of in keys.items() if "public_point" in of.get("ka", {})}
+    points = {
+        bytes.fromhex(title): bytes.fromhex(of["ka"]["public_point"])[1:]
+        for title, of in keys.items()
+        if "public_point" in of.get("ka", {})
+    }
     answered = ranges = 0
     for name, message in messages.items():
         if message["payload_kind"] != "dlms-access-response" or not message.get("encrypted_parts"):
@@ -248,7 +252,9 @@ def test_objects_that_are_not_there_or_not_for_this_are_refused(parties: Parties
     stand = Stand(parties)
     both = axdr.array([stand.parameters(KeyKind.UNICAST)[0]])
     r = DataAccessResult
-    nowhere = axdr.structure(axdr.u16(1), axdr.octets(Obis("1-1:1.1.1")), axdr.i8(2), axdr.u16(0), axdr.structure(axdr.enum(0), axdr.null()))
+    nowhere = axdr.structure(
+        axdr.u16(1), axdr.octets(Obis("1-1:1.1.1")), axdr.i8(2), axdr.u16(0), axdr.structure(axdr.enum(0), axdr.null())
+    )
     wrong_class = axdr.structure(axdr.u16(3), *defined(stand.lamp, 2).value[1:])
     dates = axdr.structure(axdr.enum(1), axdr.structure(*[axdr.octets(bytes.fromhex("07DE0C19FF171E00008000FF"))] * 2))
     mixed = axdr.structure(axdr.enum(2), dates.value[1])
@@ -334,7 +340,11 @@ def test_the_buffer_reads_and_writes_its_own_object_list(parties: Parties):
     protection.write(2, octets)
     assert stand.lamp.value == axdr.u32(6)
     protection.write(4, axdr.array([parameters]))
-    for wrong in (lambda: protection.read(2), lambda: protection.write(2, axdr.octets(b"?")), lambda: protection.write(2, axdr.u8(1))):
+    for wrong in (
+        lambda: protection.read(2),
+        lambda: protection.write(2, axdr.octets(b"?")),
+        lambda: protection.write(2, axdr.u8(1)),
+    ):
         with pytest.raises(AccessError):
             wrong()
 

@@ -84,7 +84,9 @@ def test_any_octets_are_read_or_refused(octets: bytes) -> None:
 
 FIELD = st.integers(0, 99) | st.just(0xFF)
 NEARLY = st.builds(
-    lambda year, fields, deviation, status: year.to_bytes(2, "big") + bytes(fields) + deviation.to_bytes(2, "big", signed=True) + status,
+    lambda year, fields, deviation, status: (
+        year.to_bytes(2, "big") + bytes(fields) + deviation.to_bytes(2, "big", signed=True) + status
+    ),
     st.integers(0, 9_999) | st.just(0xFFFF),
     st.tuples(st.integers(0, 13), st.integers(0, 32), FIELD, st.integers(0, 25), st.integers(0, 61), st.integers(0, 61), FIELD),
     st.integers(-900, 900) | st.just(-0x8000),

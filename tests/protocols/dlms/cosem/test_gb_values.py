@@ -103,7 +103,9 @@ def test_gb_schedules_and_calendars_can_be_run(values: list[Value]) -> None:
         thing: Any = (
             cosem.Schedule("0-0:12.0.0")
             if value.class_id == 10
-            else cosem.SingleActionSchedule("0-0:15.0.0", type=cosem.ScheduleType.OWN_TIMES_OPEN_DATES, executed_script=(bytes(6), 1))
+            else cosem.SingleActionSchedule(
+                "0-0:15.0.0", type=cosem.ScheduleType.OWN_TIMES_OPEN_DATES, executed_script=(bytes(6), 1)
+            )
         )
         thing.write(value.number, value.data)
         timetable = cosem.Timetable([thing], lambda name: None, since=1_388_534_400 * 10**9)  # 2014-01-01

@@ -50,9 +50,7 @@ class Meter:
         self.energy = 0
         clock = Clock("0-0:1.0.0", time=lambda: octets(self.now))
         register = Register("1-0:1.8.0", value=lambda: axdr.u32(self.energy), scaler_unit=(0, Unit.WATT_HOUR))
-        self.profile = ProfileGeneric(
-            "1-0:99.1.0", columns=(Column(clock), Column(register)), profile_entries=100, **options
-        )
+        self.profile = ProfileGeneric("1-0:99.1.0", columns=(Column(clock), Column(register)), profile_entries=100, **options)
         for _ in range(rows):
             self.capture(self.energy + 100)
 
@@ -189,9 +187,7 @@ def test_newest_first() -> None:
 )  # fmt: skip
 def test_sorted_by_a_value(method: SortMethod, expected: list[int]) -> None:
     value = DataClass("0-0:96.0.0", value=axdr.i32(0))
-    profile = ProfileGeneric(
-        "1-0:99.2.0", columns=(Column(value),), profile_entries=3, sort_method=method, sort_column=0
-    )
+    profile = ProfileGeneric("1-0:99.2.0", columns=(Column(value),), profile_entries=3, sort_method=method, sort_column=0)
     for number in (5, -1, 7, 2, -9, 5):
         profile.append([axdr.i32(number)])
     assert [row.value[0].value for row in profile.buffer.value] == expected
@@ -278,7 +274,9 @@ def test_gb_log_by_timestamp_as_published(dlms_vectors: Callable[..., list[dict[
 
 
 def test_rows_of_several_types_are_no_compact_array() -> None:
-    profile = ProfileGeneric("1-0:99.2.0", columns=(Column(DataClass("0-0:96.0.0", value=axdr.u8(0))),), profile_entries=9, compact=True)
+    profile = ProfileGeneric(
+        "1-0:99.2.0", columns=(Column(DataClass("0-0:96.0.0", value=axdr.u8(0))),), profile_entries=9, compact=True
+    )
     assert profile.buffer == axdr.array([])
     profile.append([axdr.u8(1)])
     assert profile.buffer.python == [[1]]

@@ -153,8 +153,12 @@ def test_local_time_is_londons(moment: datetime) -> None:
     assert LONDON.local(LONDON.utc(local)) == local
 
 
-BERLIN = Zone(-60, 60, saving_rule(bytes.fromhex("FFFF03FE07020000008000FF")), saving_rule(bytes.fromhex("FFFF0AFE07030000008000FF")))
-SYDNEY = Zone(-600, 60, saving_rule(bytes.fromhex("FFFF0A0107020000008000FF")), saving_rule(bytes.fromhex("FFFF040107030000008000FF")))
+BERLIN = Zone(
+    -60, 60, saving_rule(bytes.fromhex("FFFF03FE07020000008000FF")), saving_rule(bytes.fromhex("FFFF0AFE07030000008000FF"))
+)
+SYDNEY = Zone(
+    -600, 60, saving_rule(bytes.fromhex("FFFF0A0107020000008000FF")), saving_rule(bytes.fromhex("FFFF040107030000008000FF"))
+)
 
 
 @pytest.mark.parametrize("zone, name", [(BERLIN, "Europe/Berlin"), (SYDNEY, "Australia/Sydney")])

@@ -51,7 +51,9 @@ def test_every_class_is_known_by_its_number(class_id: int, version: int) -> None
 
 def test_the_page_on_a_class_of_ones_own_runs() -> None:
     root = Path(__file__).resolve().parents[4]
-    (lines,) = re.findall(r"^```python\n(.*?)^```$", (root / "docs" / "dlms.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (lines,) = re.findall(
+        r"^```python\n(.*?)^```$", (root / "docs" / "dlms.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     done = subprocess.run([sys.executable, "-c", lines], cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     said = "{'logical_name': '0-0:96.50.0.255', 'wanted': 21, 'hours': 7}"

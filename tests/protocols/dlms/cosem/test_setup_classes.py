@@ -74,9 +74,7 @@ class Bus:
 
     def __init__(self, *names: str) -> None:
         self.sent: list[tuple[str, object]] = []
-        self.client = MBusClient(
-            "0-1:24.1.0", mbus_port_reference=Obis("0-0:24.6.0"), on={name: self.hook(name) for name in names}
-        )
+        self.client = MBusClient("0-1:24.1.0", mbus_port_reference=Obis("0-0:24.6.0"), on={name: self.hook(name) for name in names})
 
     def hook(self, name: str) -> Callable[[Data], None]:
         return lambda argument: self.sent.append((name, argument.python))
@@ -142,9 +140,7 @@ def test_a_search_that_finds_nobody_installs_nobody() -> None:
 
 
 def network(**on: Callable[[Data], Data | None]) -> ZigBeeNetworkControl:
-    return ZigBeeNetworkControl(
-        "0-0:30.3.0", enable_disable_joining=False, join_timeout=90, active_devices=(), on=on
-    )
+    return ZigBeeNetworkControl("0-0:30.3.0", enable_disable_joining=False, join_timeout=90, active_devices=(), on=on)
 
 
 def test_gb_messages_to_a_device_log_fit_the_class() -> None:
@@ -183,7 +179,11 @@ def test_gb_active_devices_fit_the_class() -> None:
         (1, axdr.structure(axdr.octets(bytes(7)), axdr.enum(1), axdr.octets(bytes(16)), axdr.enum(0)), 12),
         (1, axdr.structure(axdr.octets(bytes(8)), axdr.enum(9), axdr.octets(bytes(16)), axdr.enum(0)), 13),
         (4, axdr.u8(0), 12),
-        (5, axdr.structure(axdr.octets(bytes(8)), axdr.array([axdr.structure(axdr.octets(bytes(8)), axdr.octets(bytes(16)))] * 17)), 13),
+        (
+            5,
+            axdr.structure(axdr.octets(bytes(8)), axdr.array([axdr.structure(axdr.octets(bytes(8)), axdr.octets(bytes(16)))] * 17)),
+            13,
+        ),
     ],
 )
 def test_wrong_parameters_do_not_reach_the_radio(number: int, argument: Data, result: int) -> None:

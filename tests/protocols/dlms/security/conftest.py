@@ -78,17 +78,13 @@ class Plant:
         self.guarded = cosem.Data(
             "0-0:96.13.1", value=axdr.u32(6), access={"value": Access.READ_WRITE | Access.AUTHENTICATED_REQUEST}
         )
-        self.sealed = cosem.Data(
-            "0-0:96.13.2", value=axdr.u32(7), access={"value": Access.READ | Access.ENCRYPTED_RESPONSE}
-        )
+        self.sealed = cosem.Data("0-0:96.13.2", value=axdr.u32(7), access={"value": Access.READ | Access.ENCRYPTED_RESPONSE})
         associations = [Association(PUBLIC, rights=Rights(Access.READ, methods=False))]
         for mechanism, client in CLIENTS.items():
             secret = b"" if mechanism in (Mechanism.HIGH_GMAC, Mechanism.HIGH_ECDSA) else SECRET
             associations.append(Association(client, mechanism, secret, security=self.material, version=3))
         terms = Terms(CONFORMANCE, 1024, Context.LOGICAL_NAME_CIPHERED)
-        associations.append(
-            Association(PRE_ESTABLISHED, security=self.material, client_title=CLIENT_TITLE, pre_established=terms)
-        )
+        associations.append(Association(PRE_ESTABLISHED, security=self.material, client_title=CLIENT_TITLE, pre_established=terms))
         self.device = LogicalDevice(
             b"MBE0000000000001",
             [self.lamp, self.guarded, self.sealed],

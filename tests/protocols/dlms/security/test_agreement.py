@@ -30,9 +30,7 @@ SUITES = pytest.mark.parametrize("suite", list(ON))
 
 def test_published_agreements(dlms_vectors: Callable[..., list[dict[str, Any]]]):
     for vector in dlms_vectors("key-agreement"):
-        private, public, u, v = (
-            bytes.fromhex(vector["given"][name]) for name in ("private", "public_xy", "party_u", "party_v")
-        )
+        private, public, u, v = (bytes.fromhex(vector["given"][name]) for name in ("private", "public_xy", "party_u", "party_v"))
         assert shared_secret(private, public).hex().upper() == vector["expect"]["z"], vector["id"]
         for arc in (DLMS_ARC, GB_ARC):
             algorithm = algorithm_id(Suite.S1, arc)

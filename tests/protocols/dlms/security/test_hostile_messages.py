@@ -92,7 +92,9 @@ def test_d1_a_flipped_bit(meter: Open, control: int) -> None:
 def test_d1_another_authentication_key(meter: Open, control: int) -> None:
     """The authentication key is no key of the cipher: it is authenticated with what it protects."""
     for other in (bytes(16), b""):
-        meter.refused(cipher(GLO_SET, SET, Keys(meter.keys.encryption, other), CLIENT_TITLE, meter.stored + 50, control), DECIPHERING)
+        meter.refused(
+            cipher(GLO_SET, SET, Keys(meter.keys.encryption, other), CLIENT_TITLE, meter.stored + 50, control), DECIPHERING
+        )
 
 
 @pytest.mark.dlms("server invocation counters", "server exception-response with counter")

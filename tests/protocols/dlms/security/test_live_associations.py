@@ -288,9 +288,7 @@ def test_wrong_proofs_are_slowed_down(plant) -> None:
 def test_many_attempts_at_once_are_slowed_down_as_well(plant) -> None:
     """Guesses that all began before the first was wrong: after five of them not even the right one is let in."""
     sessions = [plant.session(33) for _ in range(50)]
-    challenges = [
-        AARE.parse(session.receive(request_for(Mechanism.HIGH_MD5).build(), 0)[0]).authentication for session in sessions
-    ]
+    challenges = [AARE.parse(session.receive(request_for(Mechanism.HIGH_MD5).build(), 0)[0]).authentication for session in sessions]
     for number, (session, challenge) in enumerate(zip(sessions, challenges, strict=True)):
         secret = b"a test secret" if number >= Throttle.FAILURES else b"guess"
         proof = hls.prove(Mechanism.HIGH_MD5, hls.Exchange(b"", b"", challenge, b"K56iVagY"), secret, None)
@@ -423,7 +421,10 @@ def test_users_come_and_go(plant) -> None:
         drive(client.associate(), direct)  # it has users now, and names none
     assert refused.value.diagnostic is Diagnostic.CALLING_AE_INVOCATION_IDENTIFIER_NOT_RECOGNIZED
     named = Client(
-        35, 1, authentication=Authentication(Mechanism.HIGH_GMAC, rng=Random(1), user=2), security=Security(plant.material_of_client())
+        35,
+        1,
+        authentication=Authentication(Mechanism.HIGH_GMAC, rng=Random(1), user=2),
+        security=Security(plant.material_of_client()),
     )
     with plant.meter(named) as meter:
         assert drive(named.get(CURRENT, 15, 11), meter.exchange).python == [2, "two"]
@@ -710,7 +711,9 @@ def test_a_replayed_signed_message_is_refused(make_plant) -> None:
 # --- the objects of associations
 
 
-@pytest.mark.dlms("class 15 attribute 1", "class 15 attribute 3", "class 15 attribute 6", "class 15 attribute 8", "class 15 attribute 9")
+@pytest.mark.dlms(
+    "class 15 attribute 1", "class 15 attribute 3", "class 15 attribute 6", "class 15 attribute 8", "class 15 attribute 9"
+)
 def test_each_association_has_an_object(plant) -> None:
     client = plant.client(Mechanism.HIGH_GMAC)
     session = plant.session(35)

@@ -28,9 +28,7 @@ def test_action(home: Home) -> None:
     (DISCONNECT, axdr.u8(0), ActionResult.TYPE_UNMATCHED),
     (DISCONNECT, None, ActionResult.TYPE_UNMATCHED),
 ])  # fmt: skip
-def test_actions_that_are_refused(
-    home: Home, method: MethodDescriptor, argument: Data | None, result: ActionResult
-) -> None:
+def test_actions_that_are_refused(home: Home, method: MethodDescriptor, argument: Data | None, result: ActionResult) -> None:
     answer = ask(home.associated(), xdlms.ActionRequestNormal(INVOKE, method, argument))
     assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(result))
     assert home.happened == []
@@ -54,9 +52,7 @@ def test_action_in_blocks(home: Home) -> None:
     last = xdlms.ActionRequestWithPblock(INVOKE, Datablock(1, 2, b"\x00"))
     assert ask(session, last) == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(0))
     assert home.happened == [axdr.i8(0)]
-    assert ask(session, last) == xdlms.ActionResponseNormal(
-        INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS)
-    )
+    assert ask(session, last) == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS))
 
 
 def test_action_blocks_out_of_order_do_nothing(home: Home) -> None:
@@ -69,6 +65,4 @@ def test_action_blocks_out_of_order_do_nothing(home: Home) -> None:
 
 def test_action_next_with_nothing_to_fetch(home: Home) -> None:
     answer = ask(home.associated(), xdlms.ActionRequestNextPblock(INVOKE, 1))
-    assert answer == xdlms.ActionResponseNormal(
-        INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS)
-    )
+    assert answer == xdlms.ActionResponseNormal(INVOKE, xdlms.ActionResponse(ActionResult.NO_LONG_ACTION_IN_PROGRESS))

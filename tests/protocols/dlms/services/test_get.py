@@ -40,9 +40,7 @@ def test_gets_that_are_refused(home: Home, attribute: AttributeDescriptor, resul
 def test_all_attributes_at_once(home: Home) -> None:
     """attribute_id 0: a structure of all, null-data where reading is denied; only where that was agreed."""
     every = AttributeDescriptor(3, Obis("1-0:1.8.0"), 0)
-    expected = axdr.structure(
-        axdr.octets(Obis("1-0:1.8.0")), axdr.u32(5009), axdr.structure(axdr.i8(0), axdr.enum(Unit.WATT_HOUR))
-    )
+    expected = axdr.structure(axdr.octets(Obis("1-0:1.8.0")), axdr.u32(5009), axdr.structure(axdr.i8(0), axdr.enum(Unit.WATT_HOUR)))
     assert got(home.associated(), every) == expected
     own = got(home.associated(), AttributeDescriptor(15, Obis("0-0:40.0.0"), 0))
     assert isinstance(own, Data)

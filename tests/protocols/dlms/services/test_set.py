@@ -17,9 +17,7 @@ from tests.protocols.dlms.home import ENERGY, INVOKE, NOT_HERE, TEXT, Home, ask,
     (ENERGY, axdr.u32(0), DataAccessResult.READ_WRITE_DENIED),
     (AttributeDescriptor(3, Obis("1-0:1.8.0"), 3), axdr.structure(axdr.i8(0), axdr.enum(30)), DataAccessResult.READ_WRITE_DENIED),
 ])  # fmt: skip
-def test_sets_that_are_refused(
-    home: Home, attribute: AttributeDescriptor, value: Data, result: DataAccessResult
-) -> None:
+def test_sets_that_are_refused(home: Home, attribute: AttributeDescriptor, value: Data, result: DataAccessResult) -> None:
     session = home.associated()
     before = got(session, attribute)
     assert put(session, attribute, value) == result

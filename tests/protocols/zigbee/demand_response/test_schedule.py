@@ -102,7 +102,11 @@ def test_there_is_room_for_so_many(schedule):
 # --- two events. The first is from 600 to 2400 s ---
 
 OVERLAPS = {
-    "after the first": ((3000, 10), [], [(600, 1, S.STARTED), (2400, 1, S.COMPLETED), (3000, 2, S.STARTED), (3600, 2, S.COMPLETED)]),
+    "after the first": (
+        (3000, 10),
+        [],
+        [(600, 1, S.STARTED), (2400, 1, S.COMPLETED), (3000, 2, S.STARTED), (3600, 2, S.COMPLETED)],
+    ),
     "successive": ((2400, 10), [], [(600, 1, S.STARTED), (2400, 1, S.COMPLETED), (2400, 2, S.STARTED), (3000, 2, S.COMPLETED)]),
     "overlaps its end": ((2000, 30), [(1, S.SUPERSEDED)], [(2000, 2, S.STARTED), (3800, 2, S.COMPLETED)]),
     "overlaps its start": ((300, 10), [(1, S.SUPERSEDED)], [(300, 2, S.STARTED), (900, 2, S.COMPLETED)]),

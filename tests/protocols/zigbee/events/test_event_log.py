@@ -124,7 +124,11 @@ def request(device, version=0):
 
 def test_a_dwelling_s_list_comes_in_parts_and_in_any_order():
     parts = answer(request(3), 5, [[100, 101], list(range(15))])
-    assert [(len(part.eui64s), part.command_index, part.total_number_of_commands) for part in parts] == [(6, 0, 3), (6, 1, 3), (3, 2, 3)]
+    assert [(len(part.eui64s), part.command_index, part.total_number_of_commands) for part in parts] == [
+        (6, 0, 3),
+        (6, 1, 3),
+        (3, 2, 3),
+    ]
     pairing = Pairing()
     assert [pairing.received(part) for part in (parts[2], parts[0], parts[0], parts[1])] == [False, False, False, True]
     assert (pairing.version, pairing.devices) == (5, tuple(range(15)))

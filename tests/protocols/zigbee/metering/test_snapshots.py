@@ -63,7 +63,7 @@ def walked(start, every, unit, point, after, days=1500):
     """The next time, by trying day after day."""
     begin = EPOCH + timedelta(seconds=start)
     for day in range(days):
-        date = (begin.replace(hour=0, minute=0, second=0) + timedelta(days=day))
+        date = begin.replace(hour=0, minute=0, second=0) + timedelta(days=day)
         months = (date.year - begin.year) * 12 + date.month - begin.month
         monday = begin.date() - timedelta(days=begin.weekday())
         weeks = (date.date() - monday).days // 7
@@ -86,9 +86,7 @@ def walked(start, every, unit, point, after, days=1500):
     return None
 
 
-@given(
-    st.integers(0, 800_000_000), st.integers(1, 9), st.sampled_from(Unit), st.sampled_from(Point), st.integers(0, 30_000_000)
-)
+@given(st.integers(0, 800_000_000), st.integers(1, 9), st.sampled_from(Unit), st.sampled_from(Point), st.integers(0, 30_000_000))
 def test_a_schedule_against_the_calendar(start, every, unit, point, later):
     schedule = Schedule(1, start, bits(every, unit, point), 4, 1, 1)
     assert schedule.next(start + later) == walked(start, every, unit, point, start + later)

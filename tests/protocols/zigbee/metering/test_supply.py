@@ -12,7 +12,9 @@ from protocols.zigbee.zcl.status import Status
 OFF, ARMED, ON = SupplyStatus.OFF, SupplyStatus.OFF_ARMED, SupplyStatus.ON
 
 ORDERS = st.lists(
-    st.tuples(st.integers(1, 12), st.sampled_from([OFF, ARMED, ON]), st.one_of(st.just(0), st.integers(1, 500)), st.integers(0, 120)),
+    st.tuples(
+        st.integers(1, 12), st.sampled_from([OFF, ARMED, ON]), st.one_of(st.just(0), st.integers(1, 500)), st.integers(0, 120)
+    ),
     max_size=12,
 )
 

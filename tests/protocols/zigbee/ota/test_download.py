@@ -154,6 +154,7 @@ def liar(image: bytes, said: File = FILE, size: int | None = None) -> Callable[[
 
 # --- a good download ---
 
+
 @pytest.mark.parametrize("page", [0, 256])
 def test_a_newer_image_is_fetched_judged_and_activated(page: int) -> None:
     bench = Bench(serving(IMAGE), page=page)
@@ -202,9 +203,7 @@ def test_of_several_images_each_gets_its_own() -> None:
     assert stolen == Ota.ImageBlockResponse(Status.NOT_AUTHORIZED)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "upgrade_time", "after"), [(UTC, 0, 0), (UTC, UTC + 3600, 3600), (UTC, UTC - 5, 0), (0, 0, 0)]
-)
+@pytest.mark.parametrize(("seconds", "upgrade_time", "after"), [(UTC, 0, 0), (UTC, UTC + 3600, 3600), (UTC, UTC - 5, 0), (0, 0, 0)])
 def test_the_server_says_when(seconds: int, upgrade_time: int, after: int) -> None:
     bench = Bench(serving(IMAGE, seconds=seconds, upgrade_time=upgrade_time))
     if after:
@@ -241,6 +240,7 @@ def test_a_notice_makes_it_ask_at_once() -> None:
 
 
 # --- pace ---
+
 
 def test_octets_that_are_not_there_yet_are_waited_for() -> None:
     class Growing(Memory):
@@ -285,7 +285,9 @@ def test_the_server_says_how_fast_and_how_much_at_once() -> None:
     assert bench.activated == [FILE]
     given = [frame.image_data for frame in bench.heard if isinstance(frame, Ota.ImageBlockResponse) and frame.image_data]
     assert {len(octets) for octets in given[:-1]} == {32}
-    waits = [frame.minimum_block_period for frame in bench.heard if isinstance(frame, Ota.ImageBlockResponse) and frame.status == 0x97]
+    waits = [
+        frame.minimum_block_period for frame in bench.heard if isinstance(frame, Ota.ImageBlockResponse) and frame.status == 0x97
+    ]
     assert waits == [700]
     asked = [frame.minimum_block_period for frame in bench.asked if isinstance(frame, Ota.ImageBlockRequest)]
     assert asked[:2] == [None, None]
@@ -308,6 +310,7 @@ def test_pages_keep_the_pace_too() -> None:
 
 
 # --- the word ---
+
 
 def test_who_waits_is_told_when_and_who_comes_later_hears_it_then() -> None:
     have = serving(IMAGE, upgrade_time=NOT_YET)
@@ -334,6 +337,7 @@ def test_who_waits_for_a_file_that_is_gone_gets_what_took_its_place() -> None:
 
 
 # --- bad air ---
+
 
 @pytest.mark.parametrize("page", [0, 256])
 @pytest.mark.parametrize("loss", [0.1, 0.4])
@@ -400,6 +404,7 @@ def test_g18_repeated_and_strange_blocks_change_nothing() -> None:
 
 # --- power cuts (G20) ---
 
+
 @pytest.mark.parametrize("page", [0, 256])
 def test_g20_power_cut_at_every_block(page: int) -> None:
     """The store's octets are all that is left; each block is fetched once."""
@@ -454,6 +459,7 @@ def test_what_was_activated_is_forgotten() -> None:
 
 
 # --- files that are not to be run (G18, G19) ---
+
 
 @pytest.mark.parametrize(
     ("image", "reason"),
@@ -530,6 +536,7 @@ def test_a_server_that_ends_it(status: int) -> None:
 
 # --- devices that lie to the server ---
 
+
 def test_the_server_refuses_what_cannot_be() -> None:
     have = serving(IMAGE)
     size = len(IMAGE)
@@ -586,9 +593,22 @@ def test_a_file_that_is_withdrawn_is_not_fetched_to_the_end() -> None:
 
 
 ANSWERS = st.one_of(
-    st.builds(Ota.QueryNextImageResponse, st.just(0), st.just(0xFFF1), st.just(0x0502), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
     st.builds(
-        Ota.ImageBlockResponse, st.just(0), st.just(0xFFF1), st.just(0x0502), st.just(NEW), st.integers(0, 200), st.binary(max_size=60)
+        Ota.QueryNextImageResponse,
+        st.just(0),
+        st.just(0xFFF1),
+        st.just(0x0502),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**32 - 1),
+    ),
+    st.builds(
+        Ota.ImageBlockResponse,
+        st.just(0),
+        st.just(0xFFF1),
+        st.just(0x0502),
+        st.just(NEW),
+        st.integers(0, 200),
+        st.binary(max_size=60),
     ),
     st.builds(Ota.ImageBlockResponse, st.sampled_from([0x95, 0x98, 0x7E])),
     st.builds(Ota.UpgradeEndResponse, st.just(0xFFFF), st.just(0xFFFF), st.just(0xFFFFFFFF), st.integers(0, 9), st.integers(0, 9)),

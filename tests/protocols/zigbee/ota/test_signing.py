@@ -38,7 +38,9 @@ def pem(signer: Credentials, folder: Path) -> Path:
     private = der(0x04, signer.private_key.to_bytes(curve.scalar_octets, "big"))
     key = der(0x30, b"\x02\x01\x01" + private + der(0xA0, oid) + der(0xA1, der(0x03, b"\0" + public)))
     (folder / "key.der").write_bytes(key)
-    subprocess.run(["openssl", "ec", "-inform", "DER", "-in", folder / "key.der", "-out", folder / "key.pem"], capture_output=True, check=True)
+    subprocess.run(
+        ["openssl", "ec", "-inform", "DER", "-in", folder / "key.der", "-out", folder / "key.pem"], capture_output=True, check=True
+    )
     return folder / "key.pem"
 
 

@@ -78,7 +78,9 @@ def publish(store, days, weeks, seasons, special, *, reference=0, calendar=3):
     entries = [SeasonEntry(schedule.day(ANY, month, number), week) for (month, number), week in seasons]
     frames.append(Calendar.PublishSeasons(1, 1, calendar, 0, 1, entries))
     if special:
-        entries = [SpecialDay(schedule.day(*(ANY if each is None else each for each in pattern)), profile) for pattern, profile in special]
+        entries = [
+            SpecialDay(schedule.day(*(ANY if each is None else each for each in pattern)), profile) for pattern, profile in special
+        ]
         frames.append(Calendar.PublishSpecialDays(1, 1, calendar, 0, 0, len(entries), 0, 1, entries))
     for frame in frames:
         assert store.publish(frame, NOW - 1000 * DAY).status == Status.SUCCESS
@@ -126,7 +128,9 @@ MATRIX = {(1, 1): 30, (1, 2): 40, (2, 1): 10, (2, 2): 20}
 
 
 def publish_tariff(store, scheme, mode, thresholds, prices, *, tiers=2, blocks=1, multiplier=1, divisor=1, control=None):
-    information = Price.PublishTariffInformation(1, 1, 7, 0, scheme << 4, b"T", tiers, blocks, 0, 826, 0x40, 0, mode, multiplier, divisor)
+    information = Price.PublishTariffInformation(
+        1, 1, 7, 0, scheme << 4, b"T", tiers, blocks, 0, 826, 0x40, 0, mode, multiplier, divisor
+    )
     assert store.publish(information, NOW).changed
     payload = [PriceMatrixEntry(tier if not block else tier << 4 | block - 1, price) for (tier, block), price in prices.items()]
     assert store.publish(Price.PublishPriceMatrix(1, 1, 0, 7, 0, 1, 1 if scheme == TOU else 0, payload), NOW).changed
@@ -202,7 +206,9 @@ def test_a_tariff_without_its_calendar_or_prices_has_no_price():
     assert tariff(store, NOW).active(NOON) == Active(2, 0, None)
 
 
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=15, unique=True), st.integers(0, 600), st.integers(1, 9), st.integers(1, 9))
+@given(
+    st.lists(st.integers(1, 500), min_size=1, max_size=15, unique=True), st.integers(0, 600), st.integers(1, 9), st.integers(1, 9)
+)
 def test_the_block_is_counted_up_unit_by_unit(thresholds, units, multiplier, divisor):
     store = Store(ROWS + CALENDAR)
     thresholds.sort()

@@ -23,7 +23,11 @@ from protocols.zigbee.zcl.foundation import (
 from protocols.zigbee.zcl.status import Status
 from protocols.zigbee.zcl.types import Value, uint24
 
-DAY, MONTH, MASK = Metering.current_day_consumption_delivered, Metering.current_month_consumption_delivered, Metering.generic_alarm_mask
+DAY, MONTH, MASK = (
+    Metering.current_day_consumption_delivered,
+    Metering.current_month_consumption_delivered,
+    Metering.generic_alarm_mask,
+)
 TABLE = {DAY.id: 1, MONTH.id: 2, MASK.id: 3}
 
 

@@ -106,9 +106,7 @@ def test_the_table_is_bounded(endpoint):
     for tier in tiers:
         metering[tier] = 0
     done = configure(endpoint, *[(tier.id, types.uint48, 0, 60, 0) for tier in tiers])
-    assert {(row.status, row.attribute) for row in done.records} == {
-        (Status.INSUFFICIENT_SPACE, tier.id) for tier in tiers[32:]
-    }
+    assert {(row.status, row.attribute) for row in done.records} == {(Status.INSUFFICIENT_SPACE, tier.id) for tier in tiers[32:]}
     assert len(endpoint.reporting.entries) == 32
 
 
