@@ -40,7 +40,7 @@ class Firmware(ConsumerDisplay):
     """Asks meter and hub, and tells the port `lan`. The board has a radio."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
+        super().__init__(board, config)
         self.config = config
         self.ignored = 0
         """Octets that came in at the port."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from devices.parts.demand import ELECTRICITY_KWH_A_YEAR
 from devices.parts.dlms_access import Lab
+from devices.parts.joiner import Joiner
 from devices.parts.specification import LATEST, Version
 from devices.parts.tariff import STANDARD, Tariff
 from protocols.zigbee.clusters.tunneling import DLMS
-from protocols.zigbee.key_establishment.certificates import Credentials
 
 if TYPE_CHECKING:
     from devices.esme.auxiliary import Switch
@@ -19,19 +19,9 @@ MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Joiner):
     """One electricity meter. Its EUI-64 is the board's."""
 
-    install_code: bytes = field(repr=False)
-    """With its CRC."""
-    extended_pan_id: int | None = None
-    """The one network it may join; None: any that lets it in."""
-    credentials: tuple[Credentials, ...] = ()
-    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
-    foreign: bool = False
-    """Its network is a home-automation host's."""
-    default_link_key: bool = False
-    """It joins under the well-known default link key, too."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1."""
     supplier_secret: bytes = field(default=b"", repr=False)
@@ -77,7 +67,6 @@ class Config:
     serial_number: bytes = b"E6 0000001"
     mpan: bytes = b"1200023305967"
     """Meter point administration number: the site."""
-    manufacturer: str = "meterbench"
     model: str = "ESME"
     accuracy: Literal["1", "2", "A", "B", "C"] = "2"
     """Class of its active energy: 1 and 2 of BS EN 62053-21, which payment meters have (62055-31), or A to C of BS EN 50470-3."""

@@ -54,7 +54,7 @@ from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.prepayment import Prepayment as PrepaymentCluster
-from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.node import NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -114,16 +114,7 @@ class Firmware(firmware.Firmware):
         board, config = self.board, self.config
         wired = config.interface == "wired"
         if not wired:
-            node = NodeConfig(
-                board.eui64,
-                NodeType.ROUTER,
-                install_code=config.install_code,
-                extended_pan_id=config.extended_pan_id,
-                certified=bool(config.credentials),
-                default_link_key=config.default_link_key,
-                foreign=config.foreign,
-            )
-            self.han = Han(self, node)
+            self.han = Han(self, config.node(board.eui64, NodeType.ROUTER))
             self.clock = NetworkClock(self.han)
         self.meter = Meter(self, config, reliable=lambda: self.clock_reliable, failed=why is Reset.POWER_ON)
         self.supply = Supply(self, self.meter.voltage, self.han)

@@ -31,13 +31,7 @@ _LARGEST_DEMAND: Final = 0x7FFFFF
 def endpoint(board: Board, config: Config, meter: Meter, supply: Supply) -> Endpoint:
     """The endpoint."""
     made = Endpoint(ENDPOINT, DEVICE)
-    made.serve(Basic, {
-        Basic.zcl_version: 8,
-        Basic.hardware_version: 1,
-        Basic.manufacturer_name: config.manufacturer,
-        Basic.model_identifier: config.model,
-        Basic.power_source: _MAINS,
-    })  # fmt: skip
+    made.serve(Basic, config.basic(_MAINS) | {Basic.hardware_version: 1})
     made.serve(Metering, {
         Metering.current_summation_delivered: lambda: meter.import_wh,
         Metering.current_summation_received: lambda: meter.export_wh,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from devices.parts.demand import GAS_KWH_A_YEAR
+from devices.parts.joiner import Joiner
 from devices.parts.specification import LATEST, Version
-from protocols.zigbee.key_establishment.certificates import Credentials
 
 MINUTE = 60 * 1_000_000_000
 SELLER = 0x90B3D51F30010000
@@ -27,19 +27,9 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Joiner):
     """One gas meter. Its EUI-64 is the board's."""
 
-    install_code: bytes = field(repr=False)
-    """With its CRC."""
-    extended_pan_id: int | None = None
-    """The one network it may join; None: any that lets it in."""
-    credentials: tuple[Credentials, ...] = ()
-    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
-    foreign: bool = False
-    """Its network is a home-automation host's: it stays awake until it was interviewed, and has no mirror there."""
-    default_link_key: bool = False
-    """It joins under the well-known default link key, too."""
     sub_ghz: tuple[tuple[int, int], ...] = ()
     """(page, channel) below 1 GHz on which it looks for its network; none: it does at 2.4 GHz."""
     end_to_end_key: bytes = field(default=b"", repr=False)
@@ -62,7 +52,6 @@ class Config:
     """Of a kilowatt-hour, hundred-thousandths of a pound: for costs."""
     standing_charge: int = 29_000
     """Of a day."""
-    manufacturer: str = "meterbench"
     model: str = "GSME"
     version: Version = LATEST
     """Of its specification, in force when it is installed."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from devices.gsme import notified, zcl
@@ -49,7 +50,7 @@ from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.clusters.metering import Metering, Unit
 from protocols.zigbee.clusters.mirror import MIRROR_REFUSED, Scheme
 from protocols.zigbee.clusters.power_configuration import PowerConfiguration
-from protocols.zigbee.node import Joined, Left, NodeConfig, NodeType, TrustCentreReplaced
+from protocols.zigbee.node import Joined, Left, NodeType, TrustCentreReplaced
 from protocols.zigbee.zcl.endpoint import Endpoint, Request
 
 S = 1_000_000_000
@@ -111,18 +112,8 @@ class Firmware(firmware.Firmware):
         """Its endpoint."""
         self._answered = Event()
         self._synchronised: int | None = None
-        node = NodeConfig(
-            board.eui64,
-            NodeType.END_DEVICE if config.fed_by_hub else NodeType.SLEEPY_END_DEVICE,
-            install_code=config.install_code,
-            extended_pan_id=config.extended_pan_id,
-            sub_ghz=config.sub_ghz,
-            mains_powered=config.fed_by_hub,
-            certified=bool(config.credentials),
-            default_link_key=config.default_link_key,
-            foreign=config.foreign,
-        )
-        self.han = Han(self, node)
+        node = config.node(board.eui64, NodeType.END_DEVICE if config.fed_by_hub else NodeType.SLEEPY_END_DEVICE)
+        self.han = Han(self, replace(node, sub_ghz=config.sub_ghz, mains_powered=config.fed_by_hub))
         if config.foreign:
             interview = Interview(self.han)
             self.han.on(Joined, lambda joined: None if joined.resumed else self.spawn(interview.over()))

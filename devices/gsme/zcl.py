@@ -153,13 +153,7 @@ def minimal(config: Config, register: Register, battery: Battery) -> Endpoint:
 
 
 def _basic(config: Config) -> Values:
-    return {
-        Basic.zcl_version: 8,
-        Basic.hardware_version: 1,
-        Basic.manufacturer_name: config.manufacturer,
-        Basic.model_identifier: config.model,
-        Basic.power_source: ON_A_WIRE if config.fed_by_hub else ON_BATTERY,
-    }
+    return config.basic(ON_A_WIRE if config.fed_by_hub else ON_BATTERY) | {Basic.hardware_version: 1}
 
 
 def _metering(config: Config, rates: Rates, books: Books, register: Register, battery: Battery, version: int) -> Values:

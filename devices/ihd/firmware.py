@@ -29,7 +29,7 @@ class Firmware(ConsumerDisplay):
     """Asks meter and hub, shows what they say. The board has a radio, a display of 24 x 8 cells, the buttons `ok` and `now`."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
+        super().__init__(board, config)
         self.config = config
         self._priced_by: Meter | None = None
         self._hurrying = False

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from devices.parts.joiner import Joiner
 from protocols.zigbee.clusters.demand_response import DeviceClass
-from protocols.zigbee.key_establishment.certificates import Credentials
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Joiner):
     """One load controller."""
 
-    install_code: bytes = field(repr=False)
-    """With its CRC."""
-    extended_pan_id: int | None = None
-    """The one network it may join; None: any that lets it in."""
-    credentials: tuple[Credentials, ...] = ()
-    """Its certificates, at most one of a suite; with none, the link key of the install code will do for everything."""
     appliance: DeviceClass = DeviceClass.WATER_HEATER
     """What is switched."""
     watts: int = 0
@@ -29,5 +23,4 @@ class Config:
     minimum_on: int = 60
     minimum_off: int = 60
     """Seconds, until somebody writes others."""
-    manufacturer: str = "meterbench"
     model: str = "LC"

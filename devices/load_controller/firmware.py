@@ -22,7 +22,7 @@ from devices.runtime.kernel import HOUR, MIN
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.demand_response import DemandResponse
 from protocols.zigbee.clusters.time import Time
-from protocols.zigbee.node import Left, NodeConfig, NodeType
+from protocols.zigbee.node import Left, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 DEVICE: Final = 0x0505
@@ -40,18 +40,10 @@ class Firmware(firmware.Firmware):
 
     def boot(self, why: Reset) -> None:
         config = self.config
-        self.han = Han(self, NodeConfig(
-            self.board.eui64, NodeType.END_DEVICE, install_code=config.install_code, extended_pan_id=config.extended_pan_id,
-            certified=bool(config.credentials),
-        ))  # fmt: skip
+        self.han = Han(self, config.node(self.board.eui64, NodeType.END_DEVICE))
         self.clock = NetworkClock(self.han, most=None)
         endpoint = Endpoint(1, DEVICE)
-        endpoint.serve(Basic, {
-            Basic.zcl_version: 8,
-            Basic.manufacturer_name: config.manufacturer,
-            Basic.model_identifier: config.model,
-            Basic.power_source: _MAINS,
-        })  # fmt: skip
+        endpoint.serve(Basic, config.basic(_MAINS))
         endpoint.use(Time)
         if config.credentials:
             self.han.certify(endpoint, config.credentials)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from devices.parts.dwelling import Dwelling
 from devices.parts.han import Han, NoAnswer, Refused
 from devices.parts.identify import TEXT, Identifier
+from devices.parts.joiner import Joiner
 from devices.parts.keep_alive import TrustCentreWatch
 from devices.parts.message_box import MessageBox
 from devices.parts.network_clock import NetworkClock
@@ -23,9 +24,7 @@ from devices.runtime.board import Board, Reset
 from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import Time
-from protocols.zigbee.key_establishment.certificates import Credentials
-from protocols.zigbee.node import Left, NodeConfig, NodeType
-from protocols.zigbee.zcl.cluster import Attribute
+from protocols.zigbee.node import Left, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 MINUTE = 60 * 1_000_000_000
@@ -46,45 +45,25 @@ class ConsumerDisplay(firmware.Firmware, ABC):
     page = 0
     """Octets of new firmware that it asks for at once and gets in many blocks; 0: block by block."""
 
-    def __init__(
-        self,
-        board: Board,
-        install_code: bytes,
-        extended_pan_id: int | None,
-        credentials: Sequence[Credentials],
-        manufacturer: str,
-        model: str,
-    ) -> None:
+    def __init__(self, board: Board, joiner: Joiner) -> None:
         super().__init__(board)
-        self._credentials = credentials
-        self._node = NodeConfig(
-            board.eui64,
-            NodeType.END_DEVICE,
-            install_code=install_code,
-            extended_pan_id=extended_pan_id,
-            certified=bool(credentials),
-        )
-        self._names: dict[Attribute[object], object] = {Basic.manufacturer_name: manufacturer, Basic.model_identifier: model}
+        self._joiner = joiner
 
     def boot(self, why: Reset) -> None:
-        self.han = Han(self, self._node)
+        credentials = self._joiner.credentials
+        self.han = Han(self, self._joiner.node(self.board.eui64, NodeType.END_DEVICE))
         self.clock = NetworkClock(self.han, most=None)
         endpoint = Endpoint(1, self.device)
-        endpoint.serve(Basic, {
-            Basic.zcl_version: 8,
-            Basic.application_version: running_version(self.board) >> 24,
-            Basic.hardware_version: HARDWARE,
-            Basic.power_source: ON_MAINS,
-            **self._names,
-        })  # fmt: skip
+        version = running_version(self.board) >> 24
+        endpoint.serve(Basic, self._joiner.basic(ON_MAINS) | {Basic.application_version: version, Basic.hardware_version: HARDWARE})
         endpoint.use(Metering)
         endpoint.use(Time)
-        if self._credentials:
-            self.han.certify(endpoint, self._credentials)
+        if credentials:
+            self.han.certify(endpoint, credentials)
         self.dwelling = Dwelling(self.han, endpoint)
         self.identifier = Identifier(self, endpoint, self.show)
         self.messages = MessageBox(self.han, endpoint, self.clock, self.show)
-        self.update = FirmwareUpdate(self.han, endpoint, self.device, self._credentials, page=self.page)
+        self.update = FirmwareUpdate(self.han, endpoint, self.device, credentials, page=self.page)
         self.trust_centre = TrustCentreWatch(self.han, endpoint)
         self.watches = self.watch(endpoint)
         self.han.add(endpoint)

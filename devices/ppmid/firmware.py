@@ -65,7 +65,7 @@ class Firmware(ConsumerDisplay):
     page = 480
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board, config.install_code, config.extended_pan_id, config.credentials, config.manufacturer, config.model)
+        super().__init__(board, config)
         self.config = config
         self.inbox = Inbox(board)
         self._answer = ""

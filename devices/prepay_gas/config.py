@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from devices.parts.demand import GAS_KWH_A_YEAR
-from protocols.zigbee.key_establishment.certificates import Credentials
+from devices.parts.joiner import Joiner
 
 MINUTE = 60 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Joiner):
     """One meter. Its EUI-64 is the board's."""
 
-    install_code: bytes = field(repr=False)
-    """With its CRC."""
-    code_key: bytes = field(repr=False)
+    code_key: bytes = field(repr=False, kw_only=True)
     """16 octets, shared with the hub: for the numbers that people carry."""
-    extended_pan_id: int | None = None
-    credentials: tuple[Credentials, ...] = ()
+    model: str = "PREPAY"
     low_credit_litres: int = 1_000
     """So near its cut-off it warns."""
     start_litres: int = 0

@@ -8,6 +8,7 @@ answered is a half hour without contact. Between reports it sleeps, and still cl
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from devices.parts.demand import Demand, gas
@@ -25,7 +26,7 @@ from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.time import Time
 from protocols.zigbee.hub_prepayment import codes
 from protocols.zigbee.hub_prepayment.cluster import HubPrepayment, Valve
-from protocols.zigbee.node import NodeConfig, NodeType
+from protocols.zigbee.node import NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
 from protocols.zigbee.zcl.status import Status
 
@@ -63,13 +64,10 @@ class Firmware(firmware.Firmware):
         self._typed = ""
         self._waking = False
         self._endpoint: int | None = None
-        self.han = Han(self, NodeConfig(
-            board.eui64, NodeType.SLEEPY_END_DEVICE, install_code=config.install_code, extended_pan_id=config.extended_pan_id,
-            mains_powered=False, certified=bool(config.credentials),
-        ))  # fmt: skip
+        self.han = Han(self, replace(config.node(board.eui64, NodeType.SLEEPY_END_DEVICE), mains_powered=False))
         self.clock = NetworkClock(self.han)
         endpoint = Endpoint(1, DEVICE)
-        endpoint.serve(Basic, {Basic.zcl_version: 8, Basic.model_identifier: "PREPAY", Basic.power_source: ON_BATTERY})
+        endpoint.serve(Basic, config.basic(ON_BATTERY))
         server = endpoint.serve(HubPrepayment, {
             HubPrepayment.volume: lambda: self.volume,
             HubPrepayment.cut_off: lambda: self.rules.cut_off,

@@ -15,7 +15,7 @@ from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
 from devices.runtime.kernel import MIN
 from protocols.zigbee.clusters.basic import Basic
-from protocols.zigbee.node import DeviceAnnounced, DeviceLeft, Joined, Left, NodeConfig, NodeType
+from protocols.zigbee.node import DeviceAnnounced, DeviceLeft, Joined, Left, NodeType
 from protocols.zigbee.zcl.endpoint import Endpoint
 
 DEVICE: Final = 0x0008
@@ -32,17 +32,9 @@ class Firmware(firmware.Firmware):
 
     def boot(self, why: Reset) -> None:
         config = self.config
-        self.han = Han(self, NodeConfig(
-            self.board.eui64, NodeType.ROUTER, install_code=config.install_code, extended_pan_id=config.extended_pan_id,
-            certified=bool(config.credentials), foreign=config.foreign, default_link_key=config.default_link_key,
-        ))  # fmt: skip
+        self.han = Han(self, config.node(self.board.eui64, NodeType.ROUTER))
         endpoint = Endpoint(1, DEVICE)
-        endpoint.serve(Basic, {
-            Basic.zcl_version: 8,
-            Basic.manufacturer_name: config.manufacturer,
-            Basic.model_identifier: config.model,
-            Basic.power_source: _MAINS,
-        })  # fmt: skip
+        endpoint.serve(Basic, config.basic(_MAINS))
         if config.credentials:
             self.han.certify(endpoint, config.credentials)
         self._trust_centre = TrustCentreWatch(self.han, endpoint)

@@ -127,7 +127,7 @@ def meter(parts: Parts, extended_pan_id: int | None) -> Callable[[Board], Firmwa
 
     home = parts.home
     key = home.identities[home.of_kind("hub")[0]].key("prepayment")
-    config = prepay_gas.Config(parts.identity.install_code, key, extended_pan_id, parts.credentials)
+    config = prepay_gas.Config(parts.identity.install_code, extended_pan_id, parts.credentials, code_key=key)
     return partial(prepay_gas.Firmware, config=config)
 
 
