@@ -1,17 +1,16 @@
 """One fuel's account: what was used is charged by rate and block, credit and emergency credit, and what may still be used.
 
 Money is micropence, energy watt-hours, both whole numbers: what is less than one of them is carried over, so that no order of
-readings changes a sum. Rates go by the minute of the day (UTC), blocks by the energy of the day; the account is at its present
-rate until `advance` moves it, and asks to be moved at every change and at midnight. What one reading brings is charged at the
-rate at which it was used up to now: a reading that comes late, after a change, is charged at the old rate (paper B: up to half an
-hour late).
+readings changes a sum. Rates go by the minute of the day (UTC), blocks by the energy of the day. What a reading brings was used
+since the reading before, evenly as far as anybody knows: where a rate or a day ends between the two (half an hour; days, without
+contact), each part is charged at what held then. What may still be used is reckoned at the rate to which `advance` has moved time.
 Not here: debts, more than one standing charge, months.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -87,12 +86,16 @@ class Account:
     register: int | None = None
     """The last reading, in units of the meter."""
     day: int = 0
+    """Of the last reading, since 1970."""
     used_today: int = 0
+    """Watt-hours of that day."""
     _rest: int = 0
     """Of a watt-hour, in 1/units."""
     _fraction: int = 0
     """Of a micropenny, in 1/1,000."""
     _utc: int = field(default=0)
+    _read_at: int = 0
+    """When the last reading came, UTC ns."""
 
     @property
     def credit(self) -> int:
@@ -105,11 +108,9 @@ class Account:
         return self.balance > 0
 
     def advance(self, utc: int) -> None:
-        """Time passes: a day's standing charge, blocks begin anew, another rate is in force."""
+        """Time passes: each day's standing charge, blocks begin anew, another rate is in force."""
         if self._utc:
-            for day in range(self._utc // DAY + 1, utc // DAY + 1):
-                self.balance -= self.tariff.standing
-                self.day, self.used_today = day, 0
+            self.balance -= self.tariff.standing * max(utc // DAY - self._utc // DAY, 0)
         self._utc = max(self._utc, utc)
 
     def read(self, register: int) -> int:
@@ -120,8 +121,8 @@ class Account:
             raise LocalProtocolError(f"the register fell from {self.register} to {register}")
         watt_hours, self._rest = divmod((register - self.register) * self.energy.watt_hours + self._rest, self.energy.units)
         self.register = register
-        cost = self._cost(watt_hours)
-        self.used_today += watt_hours
+        cost = sum(self._cost(when, part) for when, part in self._used(watt_hours))
+        self._read_at = self._utc
         self.balance -= cost
         return cost
 
@@ -140,7 +141,8 @@ class Account:
 
     def affordable(self) -> int:
         """Units of the meter beyond the last reading, at the present rate through the blocks of this day; NO_LIMIT at no price."""
-        credit, used, watt_hours = self.credit * 1000 - self._fraction, self.used_today, 0
+        credit, watt_hours = self.credit * 1000 - self._fraction, 0
+        used = self.used_today if self.day == self._utc // DAY else 0
         prices = self.tariff.rate(self._utc).prices
         for block, price in enumerate(prices):
             room = self.tariff.blocks[block] - used if block < len(self.tariff.blocks) else NO_LIMIT
@@ -157,9 +159,21 @@ class Account:
         units = (watt_hours * self.energy.units - self._rest) // self.energy.watt_hours
         return min(max(units, 0), NO_LIMIT)
 
-    def _cost(self, watt_hours: int) -> int:
+    def _used(self, watt_hours: int) -> Iterator[tuple[int, int]]:
+        """Since the last reading, evenly: (when it began, watt-hours) of each rate of each day."""
+        begun, left = self._read_at or self._utc, watt_hours
+        while left and (change := self.tariff.next_change(begun)) < self._utc:
+            part = left * (change - begun) // (self._utc - begun)
+            yield begun, part
+            begun, left = change, left - part
+        yield begun, left
+
+    def _cost(self, when: int, watt_hours: int) -> int:
+        if when // DAY != self.day:
+            self.day, self.used_today = when // DAY, 0
         cost, used, left = self._fraction, self.used_today, watt_hours
-        prices = self.tariff.rate(self._utc).prices
+        self.used_today += watt_hours
+        prices = self.tariff.rate(when).prices
         for block, price in enumerate(prices):
             room = max(self.tariff.blocks[block] - used, 0) if block < len(self.tariff.blocks) else left
             part = min(room, left)
@@ -171,7 +185,7 @@ class Account:
         """For flash."""
         return {
             "balance": self.balance, "lent": self.lent, "register": self.register, "day": self.day, "used": self.used_today,
-            "rest": self._rest, "fraction": self._fraction, "utc": self._utc,
+            "rest": self._rest, "fraction": self._fraction, "utc": self._utc, "read": self._read_at,
         }  # fmt: skip
 
     def restore(self, plain: Mapping[str, Any]) -> None:
@@ -179,3 +193,4 @@ class Account:
         self.balance, self.lent, self.register = plain["balance"], plain["lent"], plain["register"]
         self.day, self.used_today = plain["day"], plain["used"]
         self._rest, self._fraction, self._utc = plain["rest"], plain["fraction"], plain["utc"]
+        self._read_at = plain.get("read", self._utc)  # not in flash of before this was kept

@@ -155,6 +155,23 @@ def test_another_rate_is_another_cut_off_within_half_an_hour(prepaid) -> None:
     assert before > 500 * max(after, 1)
 
 
+@pytest.mark.req("S-144", part=True)
+def test_gas_of_before_the_change_is_not_charged_at_the_new_rate(prepaid) -> None:
+    home = prepaid(pounds=50, rates=TWO)
+    home.run_until(3 * HOUR + 45 * MIN)
+    told = reports(home)
+    home.run_until(4 * HOUR + 3 * MIN)
+    first, before, after = told[0], told[-1], reports(home)[-1]
+    assert len(reports(home)) == len(told) + 1
+    used = (after["volume"] - before["volume"]) * KWH_A_LITRE
+    assert used > 0.02
+    late = home.board("prepay-gas").eui64 % 60 / 1800  # of the half hour, by which the meter reports after it
+    paid = (before["balance"] - after["balance"]) / PENNY
+    assert paid == pytest.approx(used * (1 - late) + used * late * 900, abs=1)
+    assert paid < 0.1 * used * 900
+    assert 0 < (first["balance"] - before["balance"]) / PENNY < 1
+
+
 @pytest.mark.req("S-141")
 def test_the_meter_takes_six_messages_and_no_other(prepaid) -> None:
     home = prepaid(pounds=50, rates=CHEAP)

@@ -85,6 +85,50 @@ def test_blocks_are_reckoned_through_and_begin_anew_each_day() -> None:
     assert made.affordable() == 52 * 1000 // 12
 
 
+HALF_HOUR = 30 * MINUTE
+DEAR = Tariff((Rate(0, (PENNY,)), Rate(420, (900 * PENNY,))))
+
+
+@pytest.mark.req("S-144", part=True)
+def test_what_was_used_before_a_change_is_charged_at_the_old_rate() -> None:
+    """A report comes at the half hour, and some seconds late: only what fell into these costs what now holds."""
+    made = account(DEAR, energy=Energy())
+    change = NOON + 19 * 60 * MINUTE  # seven o'clock
+    for late, cost in ((0, 600), (20_000_000_000, 593 + 7 * 900)):
+        made = account(DEAR, energy=Energy())
+        made.advance(change + late - HALF_HOUR)
+        made.read(1000)
+        for at in (change - 10 * MINUTE, change, change + late):  # a display that is drawn moves time, too
+            made.advance(at)
+        assert made.read(1600) == cost * PENNY // 1000
+
+
+@pytest.mark.req("S-145", part=True)
+def test_what_was_used_before_midnight_fills_the_blocks_of_that_day() -> None:
+    made = account(BLOCKS, energy=Energy())
+    made.advance(NOON + 700 * MINUTE)
+    made.read(1000 + 5_000)  # the first block is full
+    made.advance(NOON + 720 * MINUTE + 20 * MINUTE)
+    assert made.read(1000 + 5_000 + 400) == (200 * 4 + 200 * 12) * PENNY // 1000
+    assert made.used_today == 200
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * DAY), st.integers(0, 30_000)), min_size=1, max_size=12))
+def test_whenever_it_is_read_a_unit_costs_one_of_the_prices_and_none_is_lost(steps: list[tuple[int, int]]) -> None:
+    made, flat = account(TWO_RATES, energy=Energy()), account(FLAT, energy=Energy())
+    utc, register, cost, even = NOON, 1000, 0, 0
+    for later, used in steps:
+        utc, register = utc + later, register + used
+        for each in (made, flat):
+            each.advance(utc)
+        cost, even = cost + made.read(register), even + flat.read(register)
+    assert even == (register - 1000) * 6 * PENNY // 1000
+    assert (register - 1000) * 3 * PENNY // 1000 <= cost <= (register - 1000) * 9 * PENNY // 1000
+    again = account(TWO_RATES, energy=Energy())
+    again.restore(made.plain())
+    assert again.plain() == made.plain()
+
+
 def test_emergency_credit_is_lent_once_until_there_is_credit_again() -> None:
     made = account(emergency=500 * PENNY)
     assert made.affordable() == 0
