@@ -15,18 +15,13 @@ from typing import Final
 from devices.mbus_gas.config import Config
 from devices.parts.demand import Demand, gas
 from devices.parts.integrator import Integrator
+from devices.parts.mbus_meter import MBusMeter
 from devices.parts.profile_log import HALF_HOUR, ProfileLog
-from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
-from protocols.core.effects import Effect
-from protocols.wmbus import records
-from protocols.wmbus.meter import NEVER, Asked, Command, Dropped, Listen, Meter, Transmit
+from protocols.wmbus.meter import NEVER
 from protocols.wmbus.records import Coding, Quantity, Record
-from protocols.wmbus.telegram import Profile
 
 S: Final = 1_000_000_000
-MOST_OFFSET: Final = 60
-"""Seconds over which meters spread their reports, by their numbers."""
 _STATE: Final = "mbus/state"
 _INDEX: Final = "mbus/index"
 
@@ -39,17 +34,11 @@ class Control(IntEnum):
     ARM = 2
 
 
-class Error(IntEnum):
-    """Bits of the error flags."""
-
-    CLOCK_UNSET = 0x01
-
-
-class Firmware(firmware.Firmware):
+class Firmware(MBusMeter):
     """The board has a narrowband radio, a battery, a display, a button and flash for the log."""
 
     def __init__(self, board: Board, config: Config) -> None:
-        super().__init__(board)
+        super().__init__(board, config)
         self.config = config
 
     def boot(self, why: Reset) -> None:
@@ -64,21 +53,11 @@ class Firmware(firmware.Firmware):
         self._demand = Demand(gas(config.kwh_a_year), board.rng("gas"))
         self._level = 0
         self.log = ProfileLog(board.nvm)
-        counts = board.nvm.counter("mbus/messages", step=64)
-        self.meter = Meter(
-            config.address, config.key, config.mode, access=index["access"], heard=self._heard,
-            count=counts.next if config.key.profile is Profile.B else None,
-        )  # fmt: skip
-        board.ether.on_receive = self._received
         board.buttons.on_press = self._pressed
         self._next_level()
         self.every(HALF_HOUR, self._half_hour, align=True)
-        self.after(config.address.number % MOST_OFFSET * S, self._begin)
+        self.begin(index["access"], self._heard)
         self._show()
-
-    def _begin(self) -> None:
-        self._report()
-        self.every(self.config.period, self._report)
 
     # --- gas ---
 
@@ -94,11 +73,14 @@ class Firmware(firmware.Firmware):
     def _half_hour(self) -> None:
         rtc = self.board.rtc
         if rtc.valid:
-            self._read(self.log.record(rtc.read(), self._flow.total(self.now)))
+            self._take(self.log.record(rtc.read(), self._flow.total(self.now)))
 
-    def _read(self, row: dict[str, object] | None = None) -> None:
+    def read(self) -> None:
+        self._take({})
+
+    def _take(self, row: dict[str, object]) -> None:
         litres, rest = self._flow.state(self.now)
-        self.board.nvm.put({_INDEX: {"litres": litres, "rest": rest, "access": self.meter.access + 1 & 0xFF}, **(row or {})})
+        self.board.nvm.put({_INDEX: {"litres": litres, "rest": rest, "access": self.next_access}, **row})
         self.litres = litres
         self._show()
 
@@ -107,43 +89,13 @@ class Firmware(firmware.Firmware):
 
     # --- the radio ---
 
-    def _report(self) -> None:
-        self._read()
-        self._apply(self.meter.report(self._data(), self.now))
-
-    def _data(self) -> list[Record]:
-        rtc = self.board.rtc
-        moment = [records.point_in_time(datetime.fromtimestamp(rtc.read() // S, UTC))] if rtc.valid else []
-        return [
-            Record.of(Quantity.VOLUME, self.litres, Coding.BCD8, -3),
-            *moment,
-            Record.of(Quantity.ERROR_FLAGS, 0 if rtc.valid else Error.CLOCK_UNSET, Coding.I16),
-            Record.of(Quantity.VALVE, int(self.valve), Coding.I8),
-        ]
-
-    def _received(self, chips: bytes) -> None:
-        self._apply(self.meter.feed(chips, self.now))
-
-    def _apply(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Transmit(chips=chips):
-                    self.board.ether.transmit(chips, self.config.mode.from_meter.airtime(chips))
-                case Listen(opens=opens, closes=closes):
-                    self.board.ether.listen(opens, closes)
-                case Command(records=commands, counter=counter):
-                    done = self._obey(commands, counter)
-                    self._apply(self.meter.reply(self.now, done=done))
-                case Asked(counter=counter):
-                    self._keep(self.valve, counter)
-                    self._apply(self.meter.reply(self.now, self._data()))
-                case Dropped(reason=reason):
-                    self.board.log("mbus.dropped", {"reason": reason})
+    def values(self) -> list[Record]:
+        volume = Record.of(Quantity.VOLUME, self.litres, Coding.BCD8, -3)
+        return [volume, Record.of(Quantity.VALVE, int(self.valve), Coding.I8)]
 
     # --- commands ---
 
-    def _obey(self, commands: tuple[Record, ...], counter: int | None) -> bool:
-        """Carry out all of them, or none; True when they were."""
+    def obey(self, commands: tuple[Record, ...], counter: int | None) -> bool:
         valve, utc = self.valve, None
         for command in commands:
             moment = command.when
@@ -161,6 +113,9 @@ class Firmware(firmware.Firmware):
         if utc is not None:
             self.board.rtc.set(utc)
         return bool(commands)
+
+    def hear(self, counter: int | None) -> None:
+        self._keep(self.valve, counter)
 
     def _pressed(self, button: str) -> None:
         """A hand at the meter opens an armed valve, and no other."""

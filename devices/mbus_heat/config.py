@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.wmbus.coding import T2, Mode
-from protocols.wmbus.link import Address
-from protocols.wmbus.telegram import Key
-
-MINUTE = 60 * 1_000_000_000
+from devices.parts.mbus_meter import Reporter
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(Reporter):
     """One meter."""
 
-    address: Address
-    key: Key
-    """Shared with its gateway."""
-    mode: Mode = T2
-    period: int = 30 * MINUTE
-    """Between reports (ns)."""
     start_kwh: int = 12_345
     kwh_a_year: int = 9_000
     flow_decidegrees: int = 650

@@ -88,8 +88,8 @@ def test_the_judge_reads_what_a_live_meter_reports(judge) -> None:
         content = unseal(framing.parse(T2.from_meter.decode(heard[-1])), meter.config.key)
         found = values(judge(wired(content.records.rstrip(b"\x2f"))))
         assert found[0] == ("VOLUME", meter.litres / 1000, 0)
-        assert found[1][0] == "DATE_TIME_GENERAL"
-        told = datetime.strptime(str(found[1][1]), "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
+        ((_, moment, _),) = [each for each in found if each[0] == "DATE_TIME_GENERAL"]
+        told = datetime.strptime(str(moment), "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
         assert 29 * MIN < (home.utc - told).total_seconds() * S < 32 * MIN
 
 
