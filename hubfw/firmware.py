@@ -139,7 +139,11 @@ class Firmware(firmware.Firmware):
         for thing in (*self.swap.objects(), *intake.objects()):
             self.device.add(thing)
         self.network = self._network()
-        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams, self.network)
+        self.modem_line: SerialLine | None = None
+        self.notifier = Notifier(
+            self, lambda: self.device.destination, lambda: self.device.service, self.network,
+            tell=lambda service, apdu: self.modem_line is not None and self.modem_line.tell(service, apdu),
+        )  # fmt: skip
         self.network_control = NetworkControl(
             board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,
             tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
@@ -246,7 +250,8 @@ class Firmware(firmware.Firmware):
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
         self.application.start()
-        self.modem_line = SerialLine(self, lambda: self.application.endpoint)
+        transmits = (lambda: True) if self.config.wan_address is not None else self.board.net.transmits
+        self.modem_line = SerialLine(self, lambda: self.application.endpoint, transmits, self.notifier.try_now)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)

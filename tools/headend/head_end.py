@@ -171,7 +171,7 @@ class HeadEnd:
         self.received: deque[Notice] = deque(maxlen=KEPT)
         self.on_notice: Callable[[Notice], object] | None = None
         self.bad = 0
-        """Connections of hubs that sent no notification."""
+        """Connections and datagrams that brought no notification."""
         self.repeated = 0
         """Notifications that came before: hubs deliver at least once, under the same long-invoke-id."""
         self.traffic: dict[str, Traffic] = {}
@@ -184,6 +184,7 @@ class HeadEnd:
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
         host.listen(PORT, self._accept)
+        host.bind(PORT).on_datagram = self._datagram
 
     # --- notices ---
 
@@ -199,11 +200,20 @@ class HeadEnd:
                 for pdu in splitter.feed(octets):
                     self._notified(pdu.apdu)
             except RemoteProtocolError as error:
-                self.bad += 1
-                self.kernel.log.emit(self.host.name, "headend.bad", {"peer": stream.peer, "reason": str(error)})
+                self._refused(stream.peer, error)
                 stream.close()
 
         stream.on_data = data
+
+    def _datagram(self, peer: str, port: int, octets: bytes) -> None:
+        try:
+            self._notified(wrapper.unwrap(octets).apdu)
+        except RemoteProtocolError as error:
+            self._refused(peer, error)
+
+    def _refused(self, peer: str, error: RemoteProtocolError) -> None:
+        self.bad += 1
+        self.kernel.log.emit(self.host.name, "headend.bad", {"peer": peer, "reason": str(error)})
 
     def _notified(self, octets: bytes) -> None:
         frame = apdu.parse(octets)
