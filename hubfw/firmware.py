@@ -127,6 +127,7 @@ class Firmware(firmware.Firmware):
         self.record = SupplyRecord()
         self.clients = clients = Clients(board, config.lls_password, config.lab, {"gas": config.gas_supplier_secret})
         self.clock = clock(board)
+        self.clock.watch(lambda *_: self.mirrors.notify(Functional.TIME_SYNC))  # what local time is, gas meters ask at a wake
         self.device = HubDevice(
             board, config, self.clock, self.log, self.record,
             threshold=lambda: self.supply_watch.threshold,

@@ -277,6 +277,7 @@ class Firmware(firmware.Firmware):
         with suppress(NoAnswer, Refused):
             if await self.clock.synchronise():
                 self._synchronised = self.now
+                await self.rates.fetch_zone()
 
     # --- the mirror ---
 
