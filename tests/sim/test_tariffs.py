@@ -136,6 +136,26 @@ def test_the_prepayment_interface_shows_the_price_too(tariffs):
     assert tariffs.screen("ppmid")[3].split() == ["Day", "30.10", "p/kWh"]
 
 
+SPOT = """
+[[home.publish]]
+kind = "real-time-prices"
+after_s = 600
+pence = [31.5, 8.25]
+acknowledge = true
+"""
+
+
+def test_a_price_that_is_told_is_shown_at_the_prepayment_interface_while_it_holds(build):
+    home = build("[[home]]" + "".join(f'\n[[home.device]]\nkind = "{kind}"' for kind in ("hub", "esme", "ppmid")) + SPOT)
+    home.run_until(9 * MIN)
+    assert not home.screen("ppmid")[3].strip()
+    shown = []
+    for at in (12, 41, 71):
+        home.run_until(at * MIN)
+        shown.append(home.screen("ppmid")[3].split())
+    assert shown == [["Spot", "31.50", "p/kWh"], ["Spot", "8.25", "p/kWh"], ["price", "----"]]
+
+
 def test_the_attributes_are_those_of_what_is_in_force(tariffs):
     def shown():
         server = tariffs.hub.firmware.esi.endpoint.server(Price)
