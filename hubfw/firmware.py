@@ -144,6 +144,7 @@ class Firmware(firmware.Firmware):
         self.notifier = Notifier(
             self, lambda: self.device.destination, lambda: self.device.service, self.network,
             tell=lambda service, apdu: self.modem_line is not None and self.modem_line.tell(service, apdu),
+            carry=lambda apdu: self.application.notice(apdu),
         )  # fmt: skip
         self.network_control = NetworkControl(
             board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,

@@ -36,6 +36,8 @@ CAPACITY: Final = 32
 _KEY = "notices"
 
 
+Carry = Callable[[bytes], "tuple[int, bytes] | None"]
+"""How an APDU goes over the network: port (0: the destination's) and octets; None: not now."""
 Tell = Callable[[TransportService, bytes], bool]
 """Says an APDU on a line, in the framing of the service; False: it could not."""
 
@@ -50,6 +52,7 @@ class Notifier:
         service: Callable[[], TransportService] = lambda: TransportService.TCP,
         network: Network | None = None,
         tell: Tell = lambda service, apdu: False,
+        carry: Carry = lambda apdu: (0, wrapper.wrap(HUB, CLIENT, apdu)),
     ) -> None:
         self.sent = 0
         self._firmware = firmware
@@ -58,6 +61,7 @@ class Notifier:
         self._destination = destination
         self._service = service
         self._tell = tell
+        self._carry = carry
         self._waiting: list[bytes] = self._board.nvm.get(_KEY, [])
         self._stream: Stream | None = None
         self._timer: Timer | None = None
@@ -103,16 +107,21 @@ class Notifier:
             else:
                 self._failed("no line")
             return
+        carried = self._carry(apdu)
+        if carried is None:
+            self._failed("no layer that has notices")
+            return
         host, port = self._destination()
+        port, octets = carried[0] or port, carried[1]
         if service is TransportService.UDP:
             socket = self._network.bind()
-            socket.send(host, port, wrapper.wrap(HUB, CLIENT, apdu))
+            socket.send(host, port, octets)
             socket.close()
             self._delivered(apdu)
             return
         stream = self._stream = self._network.connect(host, port)
         stream.on_close = lambda why: self._closed(apdu, why)
-        stream.send(wrapper.wrap(HUB, CLIENT, apdu))
+        stream.send(octets)
         stream.finish()
         self._timer = self._firmware.after(LINGER, self._lingered, stream, apdu)
 

@@ -16,12 +16,15 @@ from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Closed, Host, Net, Socket, Stream
 from devices.runtime.port import Occupied, Port
+from protocols.zigbee import gateway
 
 SLOTS = 8
 OUTSIDE = "outside"
 """The host from which clients of the real world come."""
 COSEM = 4059
 """TCP and UDP port."""
+GATEWAY = gateway.PORT
+"""To which hubs of the application layer `gateway` bring their notices."""
 DATAGRAMS = ".udp"
 """Behind an endpoint's name: its door for datagrams."""
 
@@ -173,7 +176,8 @@ class ExitBridge:
         self._streams: dict[int, Stream] = {}
         self._connected: dict[int, bool] = {}
         self.slots = _slots(inputs, endpoint, self._happen)
-        host.listen(port, self._accept)
+        for each in (port, GATEWAY):
+            host.listen(each, self._accept)
         host.bind(port).on_datagram = self._datagram
 
     @property

@@ -20,8 +20,9 @@ from protocols.dlms import apdu, wrapper
 from protocols.dlms.client import Client, Procedure, adrive
 from protocols.dlms.server import MANAGEMENT_CLIENT, PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataNotification
+from protocols.zigbee import gateway
 from tools.headend.callers import Caller
-from tools.headend.notices import Calling, Notice, understand
+from tools.headend.notices import Calling, Notice, understand, understand_event
 from tools.headend.traffic import Traffic
 
 T = TypeVar("T")
@@ -184,6 +185,7 @@ class HeadEnd:
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
         host.listen(PORT, self._accept)
+        host.listen(gateway.PORT, self._accept_packets)
         host.bind(PORT).on_datagram = self._datagram
 
     # --- notices ---
@@ -205,6 +207,21 @@ class HeadEnd:
 
         stream.on_data = data
 
+    def _accept_packets(self, stream: Stream) -> None:
+        """From a hub whose application layer is `gateway`."""
+        splitter = gateway.Splitter()
+
+        def data(octets: bytes) -> None:
+            try:
+                for message in splitter.feed(octets):
+                    told = gateway.NotifyAPSMessage.parse(message)
+                    self._heard(understand_event(told.packet, self.kernel.utc), told.number)
+            except RemoteProtocolError as error:
+                self._refused(stream.peer, error)
+                stream.close()
+
+        stream.on_data = data
+
     def _datagram(self, peer: str, port: int, octets: bytes) -> None:
         try:
             self._notified(wrapper.unwrap(octets).apdu)
@@ -219,11 +236,13 @@ class HeadEnd:
         frame = apdu.parse(octets)
         if not isinstance(frame, DataNotification):
             raise RemoteProtocolError(f"{type(frame).__name__} where only notifications are expected")
-        notice = understand(frame, self.kernel.utc)
-        if notice.hub and (notice.hub, frame.long_invoke) in self._seen:
+        self._heard(understand(frame, self.kernel.utc), frame.long_invoke)
+
+    def _heard(self, notice: Notice, number: int) -> None:
+        if notice.hub and (notice.hub, number) in self._seen:
             self.repeated += 1
             return
-        self._seen.append((notice.hub, frame.long_invoke))
+        self._seen.append((notice.hub, number))
         self.received.append(notice)
         self.kernel.log.emit(self.host.name, "headend.notice", {"kind": type(notice).__name__, "hub": notice.hub.hex()})
         if isinstance(notice, Calling):
