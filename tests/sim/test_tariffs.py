@@ -80,6 +80,26 @@ def test_hub_and_gas_meter_hold_the_same_and_change_together(tariffs):
 
 
 @pytest.mark.req("S-057")
+def test_another_tariff_with_its_matrix_is_at_both_and_the_meter_goes_by_it(tariffs):
+    """What follows the first one: another identifier and other prices, at the hub at once and at the meter by its next wake."""
+    tariffs.run_until(HOUR)
+    store, now = tariffs.hub.firmware.tariffs, tariffs.hub.rtc.read() // S - 946_684_800
+    for command in (
+        Price.PublishTariffInformation(1, now, 7, 0, 0, b"New gas", 1, 0, 0, 826, 0x50, 31_000, 0xFF, 1, 1),
+        Price.PublishPriceMatrix(1, now, 0, 7, 0, 1, 1, [PriceMatrixEntry(1, 8_800)]),
+    ):
+        assert store.publish(command, "gas") == Status.SUCCESS
+    tariffs.run(for_=31 * MIN)
+    rates = tariffs.gsme.firmware.rates
+    for command in (Price.PublishTariffInformation, Price.PublishPriceMatrix):
+        at_the_hub = [entry.commands() for entry in store.of("gas").store.entries(command)]
+        assert at_the_hub
+        assert at_the_hub == [entry.commands() for entry in rates.store.entries(command)]
+    tariff = rates.store.one(Price.PublishTariffInformation, rates.now)
+    assert (tariff.issuer_tariff_id, rates.price, rates.standing_charge) == (7, 8_800, 31_000)
+
+
+@pytest.mark.req("S-057")
 def test_they_agree_after_power_cuts_of_either(tariffs):
     tariffs.run_until(HOUR)
     tariffs.mains.off(20 * MIN)
