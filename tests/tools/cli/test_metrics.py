@@ -15,12 +15,14 @@ from devices.runtime.port import Port
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.client import Client
 from protocols.iec62056_21.characters import with_parity
-from tools.bench.config import load
-from tools.bench.metrics import SIDES, Metrics
+from protocols.zigbee.clusters.metering import Metering
+from tools.bench.config import load, loads
+from tools.bench.metrics import SIDES, Metrics, prometheus
 from tools.bench.run import Run
 from tools.bench.tally import Tally
 from tools.capture import keys as key_file
 from tools.capture.observer import Capture
+from tools.headend.smart_energy import GatewayLine, SmartEnergy
 
 BENCHES = Path(__file__).resolve().parents[3] / "fixtures" / "benches"
 HOME = BENCHES / "home.toml"
@@ -108,6 +110,30 @@ def test_a_serial_modem_is_counted_as_wan() -> None:
     assert sent == {"DLMS AARQ": 1, "DLMS AARE": 1, "HDLC SNRM": 1, "HDLC UA": 1}
 
 
+@pytest.mark.req("S-052", part=True)
+def test_on_a_wan_of_zigbee_packets_they_are_what_is_counted() -> None:
+    bench = '[[home]]\n[[home.device]]\nkind = "hub"\nwan_application = "gateway"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
+    run = Run(loads(bench))
+    run.run_until(2 * MIN)
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    octets: list[int] = []
+    run.log.subscribe(lambda now, who, kind, data: octets.append(len(data)), ["net.data"])
+    line = GatewayLine(run.kernel, run.head_end.host, "home1/hub", b"12345678")
+    run.head_end.settle(line.login())
+    attributes = [Metering.current_summation_delivered]
+    run.head_end.settle(SmartEnergy(line).read(run.board("esme").eui64, 1, Metering, attributes))
+    run.run(for_=S)
+    sent = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "WAN"}
+    assert sent == {
+        "gateway Login": 1,
+        "gateway SendAPSMessage": 1,
+        "gateway Result": 2,
+        "gateway NotifyAPSMessage": 1,
+        "gateway Acknowledge": 1,
+    }
+    assert dict(metrics.totals())["WAN"].octets == sum(octets)
+
+
 def test_what_an_outside_reader_says_at_the_optical_port_is_on_that_leg() -> None:
     run = Run(load(HOME))
     metrics = Metrics(run.kernel, run.zigbee_keys)
@@ -179,6 +205,50 @@ def test_the_command_prints_a_table_json_and_prometheus(meterbench) -> None:
     assert samples[-1] == "meterbench_virtual_seconds 300"
     families = re.findall(r"# TYPE (\S+) (counter|gauge)", out)
     assert [name for name, _ in families] == re.findall(r"# HELP (\S+)", out)
+
+
+@pytest.mark.req("S-052", part=True)
+def test_prometheus_has_what_the_table_has(meterbench) -> None:
+    """Everything that JSON says is a sample, with its labels as the text format wants them (version 0.0.4)."""
+    arguments = ("metrics", BENCHES / "gas-direct.toml", "--until", "2h")
+    plain = json.loads(meterbench(*arguments, "--json")[1])
+    label = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*"'
+    sample = re.compile(rf"([a-zA-Z_:][\w:]*)(?:\{{({label}(?:,{label})*)\}})? (\d+)")
+    found: dict[tuple[str, str], int] = {}
+    typed: list[str] = []
+    out = meterbench(*arguments, "--prometheus")[1]
+    assert out.endswith("\n")
+    for line in out.splitlines():
+        if line.startswith("#"):
+            _, what, family, text = line.split(" ", 3)
+            assert what in ("HELP", "TYPE")
+            assert text
+            typed += [family] * (what == "TYPE")
+            continue
+        matched = sample.fullmatch(line)
+        assert matched, line
+        name, labels, value = matched.groups("")
+        assert typed[-1] == name  # a family is in one piece, behind its type
+        assert (name, labels) not in found
+        found[name, labels] = int(value)
+    assert len(typed) == len(set(typed))
+    for row in plain["messages"]:
+        where = f'leg="{row["leg"]}",type="{row["type"]}"'
+        values = [row[key] for key in ("messages", "octets", "peak_messages_per_second", "peak_octets_per_second")]
+        names = ("messages_total", "octets_total", "peak_messages_per_second", "peak_octets_per_second")
+        assert [found[f"meterbench_{name}", where] for name in names] == values
+    for row in plain["requesters"]:
+        assert found["meterbench_requester_octets_total", f'requester="{row["requester"]}"'] == row["octets"]
+    assert plain["systems"]
+    for row in plain["systems"]:
+        assert found["meterbench_system_messages_total", f'from="{row["from"]}",to="{row["to"]}"'] == row["messages"]
+    assert found["meterbench_virtual_seconds", ""] == 7200
+
+
+def test_a_long_run_is_told_to_the_second() -> None:
+    run = Run(load(HOME))
+    *_, last = prometheus(Metrics(run.kernel, run.zigbee_keys), 1_000_001 * S)
+    assert last == "meterbench_virtual_seconds 1000001"
 
 
 def test_a_journals_run_is_counted_again(meterbench, tmp_path: Path) -> None:
