@@ -7,7 +7,7 @@ end. Its number is the notification's, so one that is repeated is known. Event i
     supply, gas meter's time-out    event time: of the loss; seconds (4)
     voltage                         EUI-64 (8), excursions (2)
     device's event                  event time: the device's; EUI-64 (8), log (1), event (2)
-    device log changed              extended PAN identifier (8), devices (1): a backup is not for this layer
+    device log changed              extended PAN identifier (8), number of devices (1), EUI-64 of each (8): no backup, so no keys
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hubfw.event_reports import DEVICE_EVENT
 from hubfw.han.events import LOG_CHANGED
 from hubfw.supply_reports import VOLTAGE_ALERT
 from hubfw.wan.packets import ENDPOINT
-from protocols.core.codec import Frame, le
+from protocols.core.codec import Frame, array, le
 from protocols.core.errors import LocalProtocolError
 from protocols.dlms.cosem import date_time
 from protocols.dlms.xdlms import DataNotification
@@ -56,7 +56,7 @@ class LogChanged(Frame):
     """Of another device log."""
 
     extended_pan_id: le.u64
-    devices: le.u8
+    devices: list[int] = array(le.u64, count=le.u8)
 
 
 def notice(apdu: bytes, eui64: int) -> bytes:
@@ -79,7 +79,10 @@ def _event(told: DataNotification) -> Events.PublishEvent:
         case [bytes(), int(code), [bytes(device), int(its_log), int(event), bytes(then)]] if code == DEVICE_EVENT:
             at, data = date_time.instant(then) or at, DeviceEvent(int.from_bytes(device, "big"), its_log, event).build()
         case [bytes(), int(code), [bytes(), bytes(network), list(devices)]] if code == LOG_CHANGED:
-            log, data = LogId.GBCS_GENERAL, LogChanged(int.from_bytes(network, "big"), len(devices)).build()
+            log, data = (
+                LogId.GBCS_GENERAL,
+                LogChanged(int.from_bytes(network, "big"), [int.from_bytes(each, "big") for each, _ in devices]).build(),
+            )
         case _:
             raise LocalProtocolError(f"no event of the hub: {told.body}")
     return Events.PublishEvent(log, code, seconds(at), TO_THE_WAN, data)

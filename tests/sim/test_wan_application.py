@@ -192,6 +192,7 @@ def test_other_notices_under_gateway_are_told_too(hear) -> None:
     assert (told.device, told.log, told.event) == (meter, 1, 0x0133)
     assert abs(told.at - (run.kernel.utc - HOUR)) < 2 * MIN
     assert changed.extended_pan_id == hub.coordinator.backup().extended_pan_id
+    assert set(changed.devices) == {eui64(run, "esme"), eui64(run, "ihd")}
 
 
 @pytest.mark.req("S-018", part=True)

@@ -64,7 +64,9 @@ class GasTimeOutEnded(Notice):
 
 @dataclass(frozen=True, slots=True)
 class DeviceLogChanged(Notice):
-    """The device log is another one: its network and the hash of each device's link key, by EUI-64 (GB: alert 0x8F12)."""
+    """The device log is another one: its network and the hash of each device's link key, by EUI-64 (GB: alert 0x8F12).
+
+    Under the layer `gateway` no hashes are told."""
 
     extended_pan_id: int
     devices: Mapping[int, bytes] = field(repr=False)
@@ -157,5 +159,6 @@ def understand_event(packet: Packet, received: int) -> Notice:
         told = gateway_notices.DeviceEvent.parse(data)
         return DeviceEvent(hub, received, told.eui64, told.log, told.event, at)
     if code == LOG_CHANGED:
-        return DeviceLogChanged(hub, received, gateway_notices.LogChanged.parse(data).extended_pan_id, {})
+        log = gateway_notices.LogChanged.parse(data)
+        return DeviceLogChanged(hub, received, log.extended_pan_id, dict.fromkeys(log.devices, b""))
     return Unknown(b"", received, axdr.octets(packet.payload))
