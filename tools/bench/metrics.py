@@ -17,6 +17,7 @@ from devices.runtime.air import OnAir
 from devices.runtime.ether import TELEGRAM
 from devices.runtime.kernel import Kernel, S
 from devices.runtime.log import Data
+from hubfw.wan.endpoint import PATH
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.hdlc.deframer import Damaged, Deframer
 from protocols.zigbee import gateway, mac
@@ -70,6 +71,8 @@ class Metrics:
         """Messages and publications for a display (hub, EUI-64) that did not reach it."""
         self.unheard: dict[tuple[str, str], int] = {}
         """What was asked for at a prepayment interface (device, what) and reached nobody."""
+        self.paths: dict[tuple[str, str, int], int] = {}
+        """Requests from the WAN by path (hub, SAP or device) and levels of translation on it."""
         self.systems: dict[tuple[str, str], int] = {}
         """Messages inside the central company, from one logical system to another."""
         for observer, kinds in (
@@ -79,6 +82,7 @@ class Metrics:
             (self._on_wire, ["wire"]),
             (self._on_lost, ["hub.message-lost", "hub.publication-lost"]),
             (self._on_unheard, ["ppmid.lost"]),
+            (self._on_path, [PATH]),
             (self._on_user, ["user.message"]),
             (self._on_step, ["central.message"]),
         ):
@@ -108,6 +112,13 @@ class Metrics:
         assert isinstance(data, Mapping)
         place = who, str(data["what"])
         self.unheard[place] = self.unheard.get(place, 0) + 1
+
+    def _on_path(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, Mapping)
+        levels = data["translations"]
+        assert isinstance(levels, int)
+        path = who, str(data["to"]), levels
+        self.paths[path] = self.paths.get(path, 0) + 1
 
     def _on_step(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, Mapping)
@@ -270,6 +281,11 @@ def prometheus(metrics: Metrics, now: int, requesters: Mapping[str, Traffic] = _
         yield "# TYPE meterbench_unheard_orders_total counter"
     for (device, what), count in sorted(metrics.unheard.items()):
         yield f'meterbench_unheard_orders_total{{device="{device}",what="{what}"}} {count}'
+    if metrics.paths:
+        yield "# HELP meterbench_path_requests_total Requests from the WAN by path, and levels of translation on it."
+        yield "# TYPE meterbench_path_requests_total counter"
+    for (hub, where, levels), count in sorted(metrics.paths.items()):
+        yield f'meterbench_path_requests_total{{hub="{hub}",to="{where}",translations="{levels}"}} {count}'
     if metrics.systems:
         yield "# HELP meterbench_system_messages_total Messages inside the central company, from one logical system to another."
         yield "# TYPE meterbench_system_messages_total counter"

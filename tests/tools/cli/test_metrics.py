@@ -55,6 +55,50 @@ def test_every_leg_is_counted_by_type_and_says_where_it_lies() -> None:
     assert not any(kind == "ciphered" for leg, kind in sent if leg == "HAN")
 
 
+READS = """
+[[read]]
+requester = "volt"
+device = "esme"
+first_min = 5
+[[read]]
+requester = "flame"
+device = "gsme"
+register = "7-0:3.0.0"
+first_min = 12
+[[home]]
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+wake_minutes = 10
+"""
+
+
+@pytest.mark.req("S-014", part=True)
+def test_translations_on_each_path_are_counted(meterbench, tmp_path: Path) -> None:
+    """Gas is translated once, electricity and what the hub itself is never; what a hub passes on unread isn't either."""
+    bench = tmp_path / "reads.toml"
+    bench.write_text(READS, encoding="utf-8")
+    code, out, _ = meterbench("metrics", bench, "--until", "13m", "--json")
+    paths = {(path["to"], path["translations"]): path["requests"] for path in json.loads(out)["paths"]}
+    assert (code, set(paths)) == (0, {("SAP 1", 0), ("SAP 2", 1), ("SAP 3", 0)})
+    assert paths["SAP 2", 1] >= 3 <= paths["SAP 3", 0]  # an association, a read, a release
+    run = Run(loads('[[home]]\n[[home.device]]\nkind = "hub"\nwan_application = "gateway"\n[[home.device]]\nkind = "esme"\n'))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(MIN)
+    line = GatewayLine(run.kernel, run.head_end.host, run.hub.name, b"12345678")
+    run.head_end.settle(line.login())
+    run.head_end.settle(SmartEnergy(line).read(run.esme.eui64, 1, Metering, [Metering.current_summation_delivered]))
+    path = run.hub.name, f"{run.esme.eui64:016X}", 0
+    assert metrics.paths == {path: 1}
+    said = f'meterbench_path_requests_total{{hub="{path[0]}",to="{path[1]}",translations="0"}} 1'
+    assert said in list(prometheus(metrics, run.now))
+
+
 def wired(name: str) -> dict[str, int]:
     """Messages by type on a home's wire."""
     run = Run(load(BENCHES / f"{name}.toml"))
