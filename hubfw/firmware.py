@@ -224,6 +224,7 @@ class Firmware(firmware.Firmware):
             show=self.mirrors.take, warn=self.messages.display, notice=self._notice,
             wired=lambda: None if wired is None else self.meters.get(wired),
             password=self.config.lls_password, time=lambda: date_time.encode(self.board.rtc.read()),
+            zone=lambda: self.clock.zone,
         )  # fmt: skip
         for thing in part.hub_objects():
             self.device.add(thing)

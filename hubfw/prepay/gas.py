@@ -22,6 +22,7 @@ from hubfw.prepay.config import Prepay
 from hubfw.prepay.contact import HALF_HOUR, Contact, News
 from protocols.core.codec import Frame
 from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.cosem.zone import Zone
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus, Unit
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.hub_prepayment import codes
@@ -78,6 +79,7 @@ class GasPrepay:
         show: Callable[[int, dict[tuple[int, int], object]], object],
         warn: Callable[[str], object],
         notice: Callable[[int], object],
+        zone: Callable[[], Zone],
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -85,7 +87,7 @@ class GasPrepay:
         self._config = config
         self._log = log
         self._show, self._warn, self._notice = show, warn, notice
-        self.account = Account(config.gas, config.energy, config.emergency, config.opening)
+        self.account = Account(config.gas, config.energy, config.emergency, config.opening, zone=zone)
         self.contact = Contact(config.delay, config.delay)
         self.valve = Valve.OPEN
         """As last reported."""
@@ -116,7 +118,7 @@ class GasPrepay:
         self.account.advance(self._utc)
         if self.closed:
             return 0
-        if self.valve is Valve.OPEN and self._config.is_friendly(self._utc):
+        if self.valve is Valve.OPEN and self._config.is_friendly(self.account.zone().local(self._utc)):
             return NEVER
         return min(self.volume + self.account.affordable(), NEVER)
 

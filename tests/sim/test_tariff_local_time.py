@@ -11,6 +11,7 @@ from hubfw.han.local_time import zone
 from protocols.dlms import axdr
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.hub_prepayment.cluster import NEVER
 from protocols.zigbee.price.current import current_price
 
 HOME = """
@@ -100,6 +101,41 @@ def tiers(home):
     """Litres by day and by night."""
     server = home.gsme.firmware.han.endpoints[1].server(Metering)
     return [server[Metering.current_tier_summation_delivered[number]] for number in (1, 2)]
+
+
+ACCOUNT = """
+start = "{start}Z"
+[[home]]
+[[home.device]]
+kind = "hub"
+[home.device.prepay]
+opening_pounds = 30
+friendly = [["02:00", "03:00"]]
+gas = {{ rates = [{{ pence = [1] }}, {{ at = "04:00", pence = [100] }}] }}
+[[home.device]]
+kind = "prepay-gas"
+"""
+
+
+@pytest.mark.req("S-059", part=True)
+@pytest.mark.parametrize(("start", "ahead"), [
+    ("2026-01-14T00:30:00", 0), ("2026-07-01T23:30:00", 1), ("2026-03-29T00:30:00", 1), ("2026-10-25T00:30:00", 0),
+], ids=["winter", "summer", "23 hours", "25 hours"])  # fmt: skip
+def test_rates_and_friendly_hours_of_an_account_in_the_hub_are_by_the_peoples_clock(build, start, ahead):
+    home = build(ACCOUNT.format(start=start))
+    gas, day = home.hub.firmware.prepay.gas, (home.kernel.start_ns // S + 43_200) // 86_400 * 86_400
+
+    def at(hour):
+        home.run_until((day + (hour - ahead) * 3600) * S - home.kernel.start_ns - 5 * S)
+        before = gas.cut_off
+        home.run(for_=10 * S)
+        return before, gas.cut_off
+
+    before, after = at(3)
+    assert before == NEVER
+    assert after < NEVER
+    before, after = at(4)
+    assert before - gas.volume > 90 * (after - gas.volume) > 0
 
 
 @pytest.mark.req("S-058", part=True)
