@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
-from protocols.dlms.cosem.push import TransportService
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
@@ -82,8 +81,6 @@ class Config:
     """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
-    push_service: TransportService = TransportService.TCP
-    """By what: `hub_device.NETWORKS`, or `hub_device.LINES`, the serial modem's. Afterwards the push setup counts."""
     local_pairing: bool = False
     """A consumer may let a consumer access device in at the keypad."""
     han_module: bool = False
@@ -96,8 +93,8 @@ class Config:
     """Application layers beside those of `wan.application`: word of the setting to what begins the layer."""
     lls_password: bytes = field(default=b"12345678", repr=False)
     """Low-level security secret of client 1, at the hub and at the meter wired to it."""
-    gas_supplier_secret: bytes = field(default=b"", repr=False)
-    """Of client 64, the gas supplier, at the gas proxy; empty: there is none."""
+    gas_supplier_secrets: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    """EUI-64 of a gas meter to that of client 64, its supplier, at its proxy; none: there is none."""
     backup_key: bytes = field(default=b"", repr=False)
     """Under which it seals backups and opens other hubs': 32 octets; empty: it makes and takes none."""
     engineer_password: bytes = field(default=b"", repr=False)

@@ -25,6 +25,7 @@ from hubfw.device_facts import device_facts
 from hubfw.device_log import Device, DeviceLog
 from hubfw.event_reports import EventReports
 from hubfw.gas_device import GasDevice
+from hubfw.gas_meters import GasMeters
 from hubfw.han.coordinator import Coordinator
 from hubfw.han.esi import Esi
 from hubfw.han.events import HubEvents
@@ -35,6 +36,7 @@ from hubfw.han.load_control import LoadControl
 from hubfw.han.mailbox import Mailbox
 from hubfw.han.messages import Messages
 from hubfw.han.mirrors import Mirrors
+from hubfw.han.shown import Shown
 from hubfw.han.tariffs import Tariffs
 from hubfw.han.tunnels import Tunnels
 from hubfw.han.visitors import Visitors
@@ -98,6 +100,7 @@ class Firmware(firmware.Firmware):
         self._log_alive = self.supervision.job("device log", 2 * HOUR)
         self.log = DeviceLog(board.nvm, config.device_log)
         self.saps = SapTable(board.nvm)
+        self.gas = GasMeters(self.log, config.mbus, self.saps, self._serve_gas)
         self.coordinator = Coordinator(self, config, self.log, self._arrived)
         self.esi = Esi(
             board, config.tariff,
@@ -116,7 +119,10 @@ class Firmware(firmware.Firmware):
         self.visitors = Visitors(self, config, self.coordinator, self.log) if config.credentials else None
         self.second_radio = self._second_radio() if config.sub_ghz else None
         self.mbus = self._on_mbus(config.mbus) if config.mbus else None
-        self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._zone)
+        self.tariffs = Tariffs(self, self.han, self.esi.endpoint, self.log, self.mirrors, self.gas, self._zone)
+        self.coordinator.leaving = self.gas.leaving
+        self.tariffs.shown = Shown(self.log, self.gas, self.mirrors, self.tariffs, self.events)
+        self.han.stack.show(self.tariffs.shown)
         self.on_message: Callable[[int, bytes], object] = lambda eui64, message: None
         """Hears of each message of a device (EUI-64) for remote parties."""
         self.mailbox = Mailbox(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._message)
@@ -125,9 +131,8 @@ class Firmware(firmware.Firmware):
         self.meters: dict[int, Meter] = {}
         self._learning: dict[int, Task[None]] = {}
         self.record = SupplyRecord()
-        self.clients = clients = Clients(board, config.lls_password, config.lab, {"gas": config.gas_supplier_secret})
+        self.clients = clients = Clients(board, config.lls_password, config.lab)
         self.clock = clock(board)
-        self.clock.watch(lambda *_: self.mirrors.notify(Functional.TIME_SYNC))  # what local time is, gas meters ask at a wake
         self.device = HubDevice(
             board, config, self.clock, self.log, self.record,
             threshold=lambda: self.supply_watch.threshold,
@@ -140,14 +145,9 @@ class Firmware(firmware.Firmware):
         for thing in (*self.swap.objects(), *intake.objects()):
             self.device.add(thing)
         self.network = self._network()
-        self.modem_line: SerialLine | None = None
-        self.notifier = Notifier(
-            self, lambda: self.device.destination, lambda: self.device.service, self.network,
-            tell=lambda service, apdu: self.modem_line is not None and self.modem_line.tell(service, apdu),
-            carry=lambda apdu: self.application.notice(apdu),
-        )  # fmt: skip
+        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams, self.network)
         self.network_control = NetworkControl(
-            board, self.coordinator, config, self.log, lambda eui64: self._serve_gas(), self._gone,
+            board, self.coordinator, config, self.log, lambda eui64: self.gas.serve(), self._gone,
             tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
             restore=self.swap.restore_network,
         )  # fmt: skip
@@ -172,10 +172,9 @@ class Firmware(firmware.Firmware):
             self.device.add(thing)
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
-        self.gas_meter: int | None = None
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
         self.consumer_view = self._consumers() if config.consumer_view else None
-        self._serve_gas()
+        self.gas.serve_first()
         self.heat = next((self._serve_heat(meter.eui64) for meter in config.mbus if meter.heat), None)
 
     def _serve_heat(self, eui64: int) -> HeatDevice:
@@ -224,7 +223,6 @@ class Firmware(firmware.Firmware):
             show=self.mirrors.take, warn=self.messages.display, notice=self._notice,
             wired=lambda: None if wired is None else self.meters.get(wired),
             password=self.config.lls_password, time=lambda: date_time.encode(self.board.rtc.read()),
-            zone=lambda: self.clock.zone,
         )  # fmt: skip
         for thing in part.hub_objects():
             self.device.add(thing)
@@ -253,11 +251,11 @@ class Firmware(firmware.Firmware):
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
         self.application.start()
-        transmits = (lambda: True) if self.config.wan_address is not None else self.board.net.transmits
-        self.modem_line = SerialLine(self, lambda: self.application.endpoint, transmits, self.notifier.try_now)
+        self.modem_line = SerialLine(self, lambda: self.application.endpoint)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)
+        self.gas.serve()
         if self.config.wired_meter is not None:
             meter = self._serve(self.config.wired_meter)
             self._wire(meter)
@@ -321,7 +319,7 @@ class Firmware(firmware.Firmware):
         wired = self.config.wired_meter
         listed = [device.eui64 for device in self.log.of(ESME)]
         meters = [self.meters.get(eui64) for eui64 in ([*listed, wired] if wired is not None else listed)]
-        mirrors = [self.mirrors.of(eui64) for eui64 in self.gas_meters]
+        mirrors = [self.mirrors.of(eui64) for eui64 in self.gas.listed]
         return (
             not self.coordinator.missing
             and all(meter is not None and self._reachable(meter) for meter in meters)
@@ -332,13 +330,6 @@ class Firmware(firmware.Firmware):
         """Whether an electricity meter can be read by now."""
         meter = self.meters.get(eui64)
         return meter is not None and self._reachable(meter)
-
-    @property
-    def gas_meters(self) -> list[int]:
-        """EUI-64s of the meters that have a mirror, or should have one."""
-        return [device.eui64 for device in self.log.of(GSME, PREPAY_GAS)] + [
-            meter.eui64 for meter in self.config.mbus if not meter.heat
-        ]
 
     def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
@@ -374,6 +365,7 @@ class Firmware(firmware.Firmware):
         self.network_control.changed()
         self.interviews.arrived(device)
         meter = self._serve(device.eui64) if device.kind == ESME else None
+        self.gas.serve()
         if device.kind in self._tunnelled:
             self._open_tunnel(device)
         if meter is not None:
@@ -397,16 +389,15 @@ class Firmware(firmware.Firmware):
         self.mirrors.remove(eui64)
         self.events.log_changed()
 
-    def _serve_gas(self) -> None:
-        """Have the gas meter at its SAP, once there is one in the log."""
-        if self.gas_meter is None:
-            self.gas_meter = next(iter(self.gas_meters), None)
-            if self.gas_meter is not None:
-                name = device_name(self.gas_meter)
-                more = [] if self.prepay is None else self.prepay.gas_objects()
-                gas = self.board, self.gas_meter, self.mirrors, self.tariffs
-                self.server.add(GAS, GasDevice(name, *gas, self.clock, self.clients, more))
-                self.targets[GAS] = Local(self.board, self.server, GAS, translations=1)
+    def _serve_gas(self, eui64: int, sap: int) -> None:
+        """Have a gas meter's proxy at a SAP; a meter of kind prepay-gas has its account there, which is the hub's."""
+        fuel, secret = self.gas.fuel(eui64), self.config.gas_supplier_secrets.get(eui64, b"")
+        more = self.prepay.gas_objects() if self.prepay is not None and self.log.kind(eui64) == PREPAY_GAS else []
+        gas = self.board, eui64, self.mirrors, self.tariffs, fuel
+        self.server.add(sap, GasDevice(device_name(eui64), *gas, self.clock, self.clients, secret, more))
+        self.targets[sap] = Local(self.board, self.server, sap, translations=1)
+        if sap != GAS:
+            self.board.log("hub.sap", {"eui64": eui64, "sap": sap})
 
     def _serve(self, eui64: int) -> Meter:
         """Have an electricity meter at its SAP."""

@@ -1,4 +1,4 @@
-"""SAP 2: the gas meter as a logical device, answered from its mirror while the meter sleeps; orders wait there for its wake.
+"""A gas meter as a logical device, answered from its mirror while the meter sleeps; orders wait there for its wake.
 
 Its objects are the table's (`translation_rows`), made when somebody first asks for one.
 """
@@ -6,7 +6,7 @@ Its objects are the table's (`translation_rows`), made when somebody first asks 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from devices.parts.dlms_access import Clients
 from protocols.dlms.cosem import InterfaceClass
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from hubfw.translation import Gas
     from hubfw.translation_logs import Logs
 
-_DEVICE: Final = "gas"
-
 
 class GasDevice(LogicalDevice):
-    """The device. `clock`: the hub's, because the proxy's time is the hub's. `clients`: whom it talks to.
+    """The device. `clock`: the hub's, because the proxy's time is the hub's. `clients`: whom it talks to, and the meter's supplier
+    with `secret`. `fuel`: the word under which something is published for this meter, and kept of its clients.
 
     `more`: objects besides, in place of rows of the same name.
     """
@@ -32,20 +31,20 @@ class GasDevice(LogicalDevice):
     """None: all objects are there, or not even this device."""
 
     def __init__(
-        self, name: bytes, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs, clock: InterfaceClass, clients: Clients,
-        more: Iterable[InterfaceClass] = (),
+        self, name: bytes, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs, fuel: str, clock: InterfaceClass,
+        clients: Clients, secret: bytes = b"", more: Iterable[InterfaceClass] = (),
     ) -> None:  # fmt: skip
         super().__init__(
             name,
             [clock, *clients.objects()],
-            clients.associations(_DEVICE),
+            clients.associations(fuel, secret),
             security=clients.security,
             rng=clients.rng,
-            on_change=clients.remember(_DEVICE),
+            on_change=clients.remember(fuel),
         )
         self.gas: Gas | None = None
         self.logs: Logs | None = None
-        self._parts = board, eui64, mirrors, tariffs
+        self._parts = board, eui64, mirrors, tariffs, fuel
         self._clock = clock
         self._more = list(more)
 
@@ -69,7 +68,7 @@ class GasDevice(LogicalDevice):
         from hubfw.translation_payments import Payments
         from hubfw.translation_samples import FastSamples
 
-        _, eui64, mirrors, _ = self._parts
+        _, eui64, mirrors, *_ = self._parts
         self.gas = Gas(*self._parts)
         self.logs = Logs(self.gas, self._clock)
         samples = FastSamples(self.gas, self._clock)

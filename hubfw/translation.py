@@ -61,15 +61,16 @@ class Freshness(Enum):
 
 
 class Gas:
-    """One gas meter as its proxy knows it. `answers`: whoever hears what the meter answered."""
+    """One gas meter as its proxy knows it. `fuel`: the word under which something is published for it."""
 
-    def __init__(self, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs) -> None:
+    def __init__(self, board: Board, eui64: int, mirrors: Mirrors, tariffs: Tariffs, fuel: str = "gas") -> None:
         self.eui64 = eui64
         self.translated = 0
         """Translations so far: of a path through this proxy each item counts one."""
         self._board = board
         self._mirrors = mirrors
         self._tariffs = tariffs
+        self._fuel = fuel
 
     @property
     def reading(self) -> Reading:
@@ -94,8 +95,8 @@ class Gas:
 
     @property
     def store(self) -> Store:
-        """What is published for gas. Raises AccessError where nothing is."""
-        publisher = self._tariffs.of("gas")
+        """What is published for it. Raises AccessError where nothing is."""
+        publisher = self._tariffs.of(self._fuel)
         if publisher is None:
             raise AccessError(DataAccessResult.OBJECT_UNAVAILABLE, "nothing is published")
         return publisher.store
@@ -138,8 +139,8 @@ class Gas:
         self._count(command)
 
     def publish(self, command: Frame) -> None:
-        """Publish for gas. Raises AccessError."""
-        _taken(self._tariffs.publish(command, "gas"))
+        """Publish for it. Raises AccessError."""
+        _taken(self._tariffs.publish(command, self._fuel))
         self._count(command)
 
     def publish_all(self, commands: Iterable[Frame]) -> None:
@@ -148,7 +149,7 @@ class Gas:
         from protocols.zigbee.price.table import ROWS as PRICE
         from protocols.zigbee.publication.store import Store
 
-        wanted, publisher = list(commands), self._tariffs.of("gas")
+        wanted, publisher = list(commands), self._tariffs.of(self._fuel)
         trial = Store((*PRICE, *CALENDAR))
         if publisher is not None:
             trial = Store(publisher.store.rows.values(), publisher.store.plain())

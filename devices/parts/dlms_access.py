@@ -101,12 +101,15 @@ class Clients:
             self.security.on_change = self._keep_keys
             self._setup = _setup(board, self.security, lab)
 
-    def associations(self, device: str) -> list[Association]:
-        """Of one of the board's logical devices, by a name of its own; what clients have changed is as they changed it."""
+    def associations(self, device: str, supplier: bytes = b"") -> list[Association]:
+        """Of one of the board's logical devices, by a name of its own; what clients have changed is as they changed it.
+
+        `supplier`: whose secret, where that is known only now.
+        """
         granted = open_profile(self._password)
         if self._lab is not None and self.security is not None:
             granted += _lab_associations(self._lab, self.security)
-        if secret := self._suppliers.get(device):
+        if secret := supplier or self._suppliers.get(device):
             granted.append(Association(SUPPLIER, Mechanism.LOW, secret))
         return [self._kept(device, one) for one in granted]
 

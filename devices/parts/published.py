@@ -145,12 +145,14 @@ class Published:
     async def fetch(self) -> None:
         """Ask each of the hub's Price servers for all it has, and for the premises' time. Raises NoAnswer."""
         await self.fetch_zone()
+        found: dict[int, int] = {}
         for at in sorted({at for _, at in await self._han.match([Price.id], destination=HUB)}):
             try:
                 values = await self._han.read(HUB, at, Price, [Price.commodity_type])
             except Refused:
                 continue
-            self._fuels[ELECTRICITY if values.get(Price.commodity_type) != GAS else GAS] = at
+            fuel = ELECTRICITY if values.get(Price.commodity_type) != GAS else GAS
+            self._fuels[fuel] = found.setdefault(fuel, at)  # of several gas meters it is the first one's that counts
             await self.fetch_from(at)
 
     async def fetch_zone(self) -> None:
@@ -165,8 +167,6 @@ class Published:
         if zone != self.zone:
             self.zone = zone
             self._keep()
-            if self._stores:
-                self._changed()
 
     async def fetch_from(self, at: int) -> None:
         """Ask a server for all publications of the clusters used, heads before their parts. Raises NoAnswer."""

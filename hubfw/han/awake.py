@@ -7,6 +7,7 @@ wish once. Not here: commands that a meter fetches by a flag (`mirrors`), packet
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han, NoAnswer
@@ -27,9 +28,9 @@ METER: Final = 1
 
 
 class Awake:
-    """What waits, by meter. `source` is the endpoint from which it is told."""
+    """What waits, by meter. `source(eui64)` is the endpoint from which a meter is told."""
 
-    def __init__(self, firmware: Firmware, han: Han, mirrors: Mirrors, source: int) -> None:
+    def __init__(self, firmware: Firmware, han: Han, mirrors: Mirrors, source: Callable[[int], int]) -> None:
         self._firmware = firmware
         self._han = han
         self._mirrors = mirrors
@@ -37,6 +38,10 @@ class Awake:
         self._waiting: dict[int, list[Frame]] = {}
         self._busy: set[int] = set()
         mirrors.on_complete.append(self._reported)
+
+    def __contains__(self, eui64: int | None) -> bool:
+        """Whether something waits for a meter."""
+        return eui64 is not None and bool(self._waiting.get(eui64))
 
     def put(self, eui64: int, command: Frame) -> None:
         """Have a meter told, at its next wake."""
@@ -54,7 +59,7 @@ class Awake:
         try:
             while waiting := self._waiting.get(eui64):
                 command = waiting[0]
-                await self._han.tell(await self._han.find(eui64), METER, command, source=self._source)
+                await self._han.tell(await self._han.find(eui64), METER, command, source=self._source(eui64))
                 self._waiting[eui64] = [each for each in self._waiting[eui64] if each is not command]
         except NoAnswer:
             return  # it sleeps again

@@ -83,6 +83,11 @@ class HubEvents:
         rest = [each for each in known if not any(each in dwelling for dwelling in named)]
         return [*named, rest]
 
+    def apart(self, one: int, other: int) -> bool:
+        """Whether two devices are of two dwellings."""
+        places = [next((each for each in self._config.dwellings if eui64 in each), None) for eui64 in (one, other)]
+        return None not in places and places[0] != places[1]
+
     def _version(self, dwellings: list[list[int]]) -> int:
         """Counts up, from 1, whenever a list is another one."""
         version, before = self._board.nvm.get(_DWELLINGS, (0, []))

@@ -121,6 +121,10 @@ class Mirrors:
         """A meter's mirror."""
         return self._mirrors.get(eui64)
 
+    def owner(self, endpoint: int) -> int | None:
+        """Whose mirror is at an endpoint."""
+        return next((eui64 for eui64, mirror in self._mirrors.items() if mirror.endpoint.number == endpoint), None)
+
     def take(self, eui64: int, values: Mapping[tuple[int, int], object]) -> None:
         """A complete set of a meter that is on no ZigBee network, by (cluster, attribute): it has a mirror for whoever reads."""
         mirror = self._mirrors.get(eui64) or self._make(eui64)

@@ -20,6 +20,7 @@ from devices.parts.han import Han, NoAnswer
 from devices.runtime.kernel import MIN, S
 from hubfw.config import ESME, IHD, PPMID
 from hubfw.device_log import DeviceLog
+from hubfw.gas_meters import FUEL as GAS
 from hubfw.han.late import Late
 from hubfw.han.tariffs import ELECTRICITY
 from protocols.core.codec import Frame
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
 GATHER: Final = S
 """What is published together goes together."""
-ELECTRIC: Final = 0
-"""Commodity type."""
+ELECTRIC, OF_GAS = 0, 1
+"""Commodity types: electricity and gas."""
 ROUNDS: Final = 3
 PAUSE: Final = MIN
 READERS: Final = (IHD, PPMID)
@@ -66,7 +67,8 @@ def stored(fuel: str) -> str:
 class Publisher:
     """The server sides on `endpoint`. `used()`: consumption since the block period began, in the tariff's unit, None: unknown.
 
-    `published(command)` hears of each publication that was taken.
+    `fuel`: the word for it; `meter`: of gas, whose it is. `published(command)` hears of each publication that was taken. Who is not
+    `shown` the endpoint is not told, and gets no answer to a question.
     """
 
     def __init__(
@@ -76,10 +78,11 @@ class Publisher:
         endpoint: Endpoint,
         log: DeviceLog,
         fuel: str,
-        commodity: int,
+        meter: int | None,
         used: Callable[[], Fraction | None],
         published: Callable[[Frame], object],
         zone: Callable[[int], Zone],
+        shown: Callable[[int | None, int], bool],
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -90,16 +93,18 @@ class Publisher:
         self._used = used
         self._published = published
         self._zone = zone
+        self._shown = shown
+        self._told: dict[str, object] = {"fuel": GAS, "meter": meter} if fuel not in (GAS, ELECTRICITY) else {"fuel": fuel}
         self.responses: dict[int, dict[int, int]] = {}
         """Critical peak event to who answered what."""
-        self._late = Late(firmware, han, log, endpoint.number) if commodity == ELECTRIC else None
+        self._late = Late(firmware, han, log, endpoint.number) if fuel == ELECTRICITY else None
         self._outbox: list[Frame] = []
         self._timer: Timer | None = None
         self.store = Store(PRICE + CALENDAR + DEVICE_MANAGEMENT, self._board.nvm.get(stored(fuel)))
         for cluster in CLUSTERS:
             endpoint.serve(cluster)
         price = endpoint.server(Price)
-        self._usual = dict(price.values) | {Price.commodity_type.id: commodity}
+        self._usual = dict(price.values) | {Price.commodity_type.id: ELECTRIC if fuel == ELECTRICITY else OF_GAS}
         self._usual_price = price.handlers.get(Price.GetCurrentPrice)
         for question in self.store.questions:
             endpoint.server(command_of(question).cluster).on(question, self._asked)
@@ -110,6 +115,11 @@ class Publisher:
         han.add(endpoint)
         self._board.rtc.on_set.append(self._switch)
         self._switch()
+
+    @property
+    def endpoint(self) -> int:
+        """Its number."""
+        return self._endpoint.number
 
     @property
     def now(self) -> int | None:
@@ -140,7 +150,7 @@ class Publisher:
 
     def _note(self, command: Frame, result: Result) -> None:
         word = "taken" if result.changed else "ignored" if result.status is Status.SUCCESS else result.status.name
-        self._board.log("hub.published", {"fuel": self._fuel, "command": type(command).__name__, "result": word})
+        self._board.log("hub.published", {**self._told, "command": type(command).__name__, "result": word})
 
     # --- the clock ---
 
@@ -166,13 +176,15 @@ class Publisher:
 
     def _due(self) -> None:
         self._timer = None
-        self._board.log("hub.switched", {"fuel": self._fuel})
+        self._board.log("hub.switched", self._told)
         self._switch()
 
     # --- who asks ---
 
     def _asked(self, question: Frame, request: Request) -> Outcome:
         now = self.now
+        if not self._shown(request.message.source_eui64, self.endpoint):
+            return Status.NOT_AUTHORIZED
         return Status.NOT_FOUND if now is None else self.store.answer(question, now)
 
     def _current(self, command: Price.GetCurrentPrice, request: Request) -> Outcome:
@@ -268,6 +280,8 @@ class Publisher:
             eui64 = self._han.stack.eui64_of(address)
             kind = None if eui64 is None else self._log.kind(eui64)
             if eui64 is None or kind not in (*READERS, ESME) or (self._late is not None and eui64 in self._late):
+                continue
+            if not self._shown(eui64, self.endpoint):
                 continue
             for number in range(told.get(eui64, 0), len(commands)):
                 command = commands[number]

@@ -67,6 +67,8 @@ class DeviceObjects:
         self.management = Management(context, network, devices, leaving, energy)
         self._sequence = context.rng.getrandbits(8)
         self.endpoints = {descriptor.endpoint: descriptor for descriptor in context.config.endpoints}
+        self.shown: Callable[[int | None, int], bool] | None = None
+        """Whether a device that looks for services is told of an endpoint; None: everybody is told of all."""
         self.bindings = Bindings(context.config.eui64, self.endpoints)
         self.parents = ParentAnnouncements(context, network, devices, self.next_sequence, self.ask)
         self._requests: dict[int, Callable[[Message], Frame | None]] = {
@@ -277,6 +279,7 @@ class DeviceObjects:
                 any(cluster in descriptor.input_clusters for cluster in request.inputs)
                 or any(cluster in descriptor.output_clusters for cluster in request.outputs)
             )
+            and (self.shown is None or self.shown(message.source_eui64, endpoint))
         )
         if not matching and message.broadcast:
             return None

@@ -6,7 +6,7 @@ Not here: what is answered (`device_objects`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from protocols.core.effects import Effect
 from protocols.core.errors import LocalProtocolError
@@ -40,6 +40,10 @@ class Inquiries(ABC):
     def unregister(self, endpoint: int) -> None:
         """Withdraw an endpoint."""
         self._zdo.endpoints.pop(endpoint, None)
+
+    def show(self, shown: Callable[[int | None, int], bool]) -> None:
+        """Have answers to Match_Desc_req name an endpoint only to whom `shown(EUI-64 of who asks, endpoint)` allows."""
+        self._zdo.shown = shown
 
     def match(
         self, destination: int, profile: int, inputs: tuple[int, ...], outputs: tuple[int, ...], now: int

@@ -146,7 +146,7 @@ def test_beside_a_hub_that_has_no_gas_both_are_read(build):
     home.run(for_=HOUR)
     assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
     assert home.head_end.meter("wan-gas").register(VOLUME).value > 1000
-    assert home.hub.firmware.gas_meters == []
+    assert home.hub.firmware.gas.listed == []
 
 
 @pytest.mark.parametrize(

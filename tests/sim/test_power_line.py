@@ -68,7 +68,7 @@ def test_a_gas_meter_on_a_safe_wire_has_no_cell_and_hears_its_end_alone(home):
 
 @pytest.mark.req("S-097")
 def test_a_wire_that_is_pulled_takes_data_and_power_and_brings_them_back(home):
-    lead = home.only.gas_lead
+    lead = home.only.gas_leads["gsme"]
     lead.pull()
     home.run(for_=S)
     assert not home.gsme.powered

@@ -66,7 +66,7 @@ def test_another_type_of_module_goes_in_while_the_home_lives(home) -> None:
     with pytest.raises(NoAnswer):
         home.head_end.meter("esme").register(IMPORT)
     assert home.gsme.firmware is not None
-    mirror = next(iter(home.hub.firmware.mirrors.of(eui64) for eui64 in home.hub.firmware.gas_meters))
+    mirror = next(iter(home.hub.firmware.mirrors.of(eui64) for eui64 in home.hub.firmware.gas.listed))
     taken = mirror.gas.reading
     home.run(for_=HOUR)
     assert mirror.gas.reading != taken  # the HAN goes on

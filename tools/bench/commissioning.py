@@ -52,7 +52,7 @@ def missing(home: Home) -> Iterator[str]:
     absent = [labels[device.eui64] for device in firmware.coordinator.missing]
     empty = [
         labels[eui64]
-        for eui64 in firmware.gas_meters
+        for eui64 in firmware.gas.listed
         if (mirror := firmware.mirrors.of(eui64)) is None or mirror.gas.reading is None
     ]
     if absent:

@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import exchange, feeder, firmware, installation, premises, safe_wire
+from tools.bench import exchange, feeder, firmware, gas_meters, installation, premises, safe_wire
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -79,8 +79,8 @@ class Notifications(Declared, frozen=True, kw_only=True):
     to: str = HEAD_END
 
     def __post_init__(self) -> None:
-        if self.to != HEAD_END and _link(self.to).scheme not in ("tcp", "udp", "mqtt"):
-            raise ValueError('`to` is "head-end", tcp:HOST:PORT, udp:HOST:PORT or mqtt://HOST/ROOT')
+        if self.to != HEAD_END and _link(self.to).scheme != "tcp":
+            raise ValueError('`to` is "head-end" or tcp:HOST:PORT')
 
 
 class Home(Declared, frozen=True, kw_only=True):
@@ -145,15 +145,14 @@ class Home(Declared, frozen=True, kw_only=True):
             if not wired:
                 raise ValueError('a hub with `power = "meter"` needs an electricity meter with `interface = "wired"`')
             wired[0].wire.electrical(hubs[0].milliamps).check()
-        gas = [device for device in self.device if isinstance(device, Gsme | MBusGas | WanGas | PrepayGas)]
+        gas_meters.check(self.device, self.publish)
         if sum(isinstance(device, MBusHeat) for device in self.device) > 1:
             raise ValueError("a hub answers for one heat meter")
         if len({device.mode for device in self.device if isinstance(device, MBusGas | MBusHeat)}) > 1:
             raise ValueError("meters of a hub on wireless M-Bus have one `mode`")
-        if len(gas) > 1:
-            raise ValueError(f"{len(gas)} gas meters, and a hub answers for one")
-        if any(isinstance(device, Gsme) and device.band == "sub-ghz" for device in gas) and self.air.sub_ghz is None:
-            raise ValueError(f'"{gas[0].label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
+        below = next((device for device in self.device if isinstance(device, Gsme) and device.band == "sub-ghz"), None)
+        if below is not None and self.air.sub_ghz is None:
+            raise ValueError(f'"{below.label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
         if self.air.sub_ghz is not None and hubs and hubs[0].han == "module":
             raise ValueError('`sub_ghz` in [home.air] is a radio in the hub, and one with `han = "module"` has none')
         if self.air.sub_ghz is not None and not hubs:
@@ -163,8 +162,9 @@ class Home(Declared, frozen=True, kw_only=True):
             if label not in meters:
                 raise ValueError(f'`outage_reports` and `voltage_alerts` name electricity meters, and "{label}" is none')
         accounts = hubs[0].prepay if hubs else None
-        if accounts is None and any(isinstance(device, PrepayGas) for device in gas):
-            raise ValueError(f'"{gas[0].label}" has no account of its own: say `prepay` at the hub')
+        unaccounted = next((device for device in self.device if isinstance(device, PrepayGas)), None)
+        if accounts is None and unaccounted is not None:
+            raise ValueError(f'"{unaccounted.label}" has no account of its own: say `prepay` at the hub')
         if accounts is not None and accounts.electricity is not None and not wired:
             raise ValueError('`prepay.electricity` of the hub needs an electricity meter with `interface = "wired"`')
         for shield in self.air.shielded:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta
 
+from devices.parts.demand import GAS_KWH_A_YEAR
 from devices.parts.specification import LATEST, SUB_GHZ, Version, has
 from protocols.core.crc import x25
 from protocols.core.errors import LocalProtocolError
@@ -143,8 +144,6 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Its radio for the home: fixed, or a device of kind han-module that comes off."""
     wan_application: Literal["dlms", "gateway", "gooo", "gbcs"] = "dlms"
     """The one application layer that it begins with on its WAN side; afterwards the head end's setting counts."""
-    notices: Literal["tcp", "udp", "modem", "modem-wrapper"] = "tcp"
-    """What its notices go by at first: its network, or the serial modem's line, as UI frames of HDLC or as PDUs of the wrapper."""
     outage_after_s: Seconds = 180
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240
@@ -261,6 +260,10 @@ class Gsme(AnyDevice, frozen=True, kw_only=True, tag="gsme"):
     """Where its radio is. Below 1 GHz it looks on all channels of pages 28 to 30 for a hub with `[home.air] sub_ghz`."""
     version: Version = LATEST
     """Of its specification on the day it was put in, which it keeps for life."""
+    start_litres: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 1_234_567
+    """What its register shows when it is new on the wall."""
+    kwh_a_year: Annotated[int, Meta(ge=0, le=10_000_000)] = GAS_KWH_A_YEAR
+    """What flows through it."""
     minimal: bool = False
     """It is a pulse counter with data logger, radio and valve: without prices, account, history, messages and new firmware."""
 

@@ -157,7 +157,7 @@ class Home:
                 self.boards[device.label] = self._board(device)
         for label, board in self.boards.items():
             if label in self.of_kind("hub") and declared.publish:
-                schedule(kernel, lambda: self.hub, declared.publish)
+                schedule(self, declared.publish)
             made = self.declared[label]
             if isinstance(made, device_config.Hub) and made.prepay is not None and here is None:
                 prepay.people(self, made.prepay)
@@ -167,8 +167,8 @@ class Home:
                 self.lead = Lead(board.uart("wired"), self.hub.uart("wired"), made.wire, self.feed)
         if declared.generation is not None:
             shine(self, declared.generation)
-        self.gas_lead = safe_wire.lead(self)
-        """The wire to its gas meter, where all of its network is wired."""
+        self.gas_leads = dict(safe_wire.leads(self))
+        """The wire to each gas meter, by its name, where all of the network is wired."""
         self.wan_slot = _wan_slot(self)
         """Where WAN modules go in and come out, at a hub that has such a slot."""
         self.han_slot = _han_slot(self)

@@ -9,21 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import hubfw
 from devices.runtime.kernel import S
-from protocols.dlms.cosem.push import TransportService
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import device_config, prepay
+from tools.bench.gas_meters import gas_meters
 from tools.bench.identity import GPF, derive
 
 if TYPE_CHECKING:
     from tools.bench.home import Home, Parts
-
-
-_BY = {
-    "tcp": TransportService.TCP, "udp": TransportService.UDP, "modem": TransportService.HDLC,
-    "modem-wrapper": TransportService.SERIAL_WRAPPER,
-}  # fmt: skip
-"""`notices` of the hub as its push setup has it."""
 
 
 def hub_config(parts: Parts) -> hubfw.Config:
@@ -32,11 +25,6 @@ def hub_config(parts: Parts) -> hubfw.Config:
     assert isinstance(device, device_config.Hub)
     listed = [label for label, each in home.declared.items() if _joins(each) and each.listed]
     at_wire = [label for label, each in home.declared.items() if wired(each)]
-    gas = [
-        each
-        for each in home.declared.values()
-        if isinstance(each, device_config.Gsme | device_config.MBusGas | device_config.PrepayGas)
-    ]
     return hubfw.Config(
         gpf_eui64=parts.identity.eui64 ^ GPF,
         credentials=parts.credentials,
@@ -44,14 +32,16 @@ def hub_config(parts: Parts) -> hubfw.Config:
             hubfw.Entry(home.identities[label].eui64, home.identities[label].install_code, home.declared[label].kind)
             for label in listed
         ),
-        push_destination=(home.notified, 4059) if device.notices in ("tcp", "udp") else ("", 0),
-        push_service=_BY[device.notices],
+        push_destination=(home.notified, 4059),
         wan_address=parts.identity.node if slotted(device) else None,
         han_module=device.han == "module",
         local_pairing=device.consumer_pairing,
         wan_application=device.wan_application,
         lls_password=parts.password,
-        gas_supplier_secret=home.bench.access.secret_of(gas[0].supplier if gas else None),
+        gas_supplier_secrets={
+            home.identities[meter.label].eui64: home.bench.access.secret_of(meter.supplier)
+            for meter in gas_meters(home.declared.values())
+        },
         lab=home.bench.access.lab,
         backup_key=derive(home.kernel.seed, home.name, "hub backup", 32),
         engineer_password=engineer_password(home),

@@ -18,6 +18,8 @@ from tools.bench.variant import auxiliary
 if TYPE_CHECKING:
     from tools.bench.home import Home, Parts
 
+MPRN: Final = 1_234_567_890
+"""Meter point reference number of a home's first gas meter; the next ones follow."""
 EVERY_SUB_GHZ: Final = tuple((page, channel) for page in (28, 29, 30) for channel in CHANNELS[page])
 
 
@@ -66,6 +68,7 @@ def gas(parts: Parts) -> gsme.Config:
     """What a gas meter of Smart Energy is told."""
     device = parts.device
     assert isinstance(device, device_config.Gsme)
+    place = parts.home.of_kind("gsme").index(device.label)
     return gsme.Config(
         parts.identity.install_code,
         network_of(parts.home),
@@ -78,6 +81,10 @@ def gas(parts: Parts) -> gsme.Config:
         end_to_end_key=_sealed_under(parts),
         utrn_secret=parts.identity.key("utrn"),
         wake_period=device.wake_minutes * MIN,
+        start_litres=device.start_litres,
+        kwh_a_year=device.kwh_a_year,
+        serial_number=b"G4 %07d" % (1 + place),
+        mprn=b"%010d" % (MPRN + place),
     )
 
 

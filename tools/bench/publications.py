@@ -7,18 +7,18 @@ supplier's system would give them, `after_s` of virtual time; a hub that has no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 from msgspec import Meta
 
-from devices.runtime.kernel import MIN, Kernel, S
+from devices.runtime.kernel import MIN, S
 from tools.bench.declared import Declared
 
 if TYPE_CHECKING:
-    from devices.runtime.board import Board
     from protocols.core.codec import Frame
+    from tools.bench.home import Home
 
 Pence = Annotated[float, Meta(ge=0, le=100_000)]
 Fuel = Literal["electricity", "gas"]
@@ -41,7 +41,8 @@ def thousandths(pence: float) -> int:
 
 
 class _Publication(Declared, frozen=True, kw_only=True, tag_field="kind"):
-    """`after_s`: when it is published. `starts_s`: how long after that it begins to hold.
+    """`after_s`: when it is published. `starts_s`: how long after that it begins to hold. `meter`: the gas meter for which it is,
+    by name; the first one unless said.
 
     Each kind has `commands(event, now)`: its commands, issued as `event` at `now` (seconds since 2000).
     """
@@ -49,6 +50,7 @@ class _Publication(Declared, frozen=True, kw_only=True, tag_field="kind"):
     fuel: Fuel = "electricity"
     after_s: Annotated[float, Meta(ge=0, le=366 * 86_400)] = 0
     starts_s: Annotated[int, Meta(ge=0, le=366 * 86_400)] = 0
+    meter: str | None = None
 
     def start(self, now: int) -> int:
         """The start time that goes into commands."""
@@ -243,20 +245,22 @@ def _pieces(items: Sequence[T], most: int) -> list[list[T]]:
     return [list(items[at : at + most]) for at in range(0, len(items), most)]
 
 
-def schedule(kernel: Kernel, in_place: Callable[[], Board], publications: Sequence[Publication]) -> None:
+def schedule(home: Home, publications: Sequence[Publication]) -> None:
     """Have each given in its time to the hub that is there then."""
     for number, publication in enumerate(publications):
-        kernel.at(int(publication.after_s * S), _publish, kernel, in_place, publication, number, who=in_place().name)
+        home.kernel.at(int(publication.after_s * S), _publish, home, publication, number, who=home.hub.name)
 
 
-def _publish(kernel: Kernel, in_place: Callable[[], Board], publication: Publication, number: int) -> None:
+def _publish(home: Home, publication: Publication, number: int) -> None:
     import hubfw
 
-    hub = in_place()
+    kernel, hub = home.kernel, home.hub
     firmware = hub.firmware
     if not isinstance(firmware, hubfw.Firmware) or not hub.rtc.valid or not firmware.commissioned:
-        kernel.at(kernel.now + MIN // 6, _publish, kernel, in_place, publication, number, who=hub.name)
+        kernel.at(kernel.now + MIN // 6, _publish, home, publication, number, who=hub.name)
         return
     now = hub.rtc.read() // S - EPOCH
+    meter = publication.meter
+    fuel = publication.fuel if meter is None else firmware.gas.fuel(home.identities[meter].eui64)
     for command in publication.commands(now + number, now):
-        firmware.tariffs.publish(command, publication.fuel)
+        firmware.tariffs.publish(command, fuel)

@@ -6,7 +6,7 @@ papers ask for such a wire and give no numbers; these are meterbench's own, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import Meta
@@ -89,14 +89,13 @@ class SafeLead:
             self._supply.plug()
 
 
-def lead(home: Home) -> SafeLead | None:
-    """A home's wire to its gas meter, where it has one and the meter is here."""
+def leads(home: Home) -> Iterator[tuple[str, SafeLead]]:
+    """A home's wires to gas meters, by their names, where they have one and are here."""
     for label in home.of_kind("gsme"):
         wire, board = getattr(home.declared[label], "wire", None), home.boards.get(label)
         if isinstance(wire, SafeWire) and board is not None and isinstance(home.air, PowerLine):
             end = home.identities[home.of_kind(wire.to)[0]].node
-            return SafeLead(home.air, board.name, end, board.supply if isinstance(board.supply, OverWire) else None)
-    return None
+            yield label, SafeLead(home.air, board.name, end, board.supply if isinstance(board.supply, OverWire) else None)
 
 
 def supply(home: Home, end: Literal["hub", "esme"]) -> OverWire:

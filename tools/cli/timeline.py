@@ -33,8 +33,8 @@ def _eui64(value: object) -> str:
     return f"{value:016X}" if isinstance(value, int) else str(value)
 
 
-def _seconds(ns: object) -> str:
-    return f"{ns / S:,.1f} s" if isinstance(ns, int) else str(ns)
+def _fuel(event: Mapping[str, object]) -> str:
+    return f"{event['fuel']} of {_eui64(event['meter'])}" if "meter" in event else str(event["fuel"])
 
 
 _PUBLISHED: Mapping[str, str] = MappingProxyType({
@@ -64,21 +64,17 @@ LINES: Mapping[str, Line] = MappingProxyType({
     ),
     "han.key-kept": lambda e: f"keeps the link key that it joined with: {e['reason']}",
     "han.parent-lost": lambda e: "has lost its parent",
-    "outage": lambda e: {
-        "dip": f"counts a loss of supply of {_seconds(e['duration'])}: no outage",
-        "missed": f"MISSED an outage of {_seconds(e['duration'])}: its reserve had ended before it was one",
-    }.get(str(e["what"])),
     "hub.sap": lambda e: f"knows {_eui64(e['eui64'])} as SAP {e['sap']}",
     "tunnel.open": lambda e: f"has a DLMS tunnel to {_eui64(e['eui64'])}, {e['limit']} octets a message",
     "mirror.made": lambda e: f"gives {_eui64(e['eui64'])} a mirror at endpoint {e['endpoint']:#x}",
     "hub.published": lambda e: (
-        f"publishes {_PUBLISHED[str(e['command'])]} for {e['fuel']}"
+        f"publishes {_PUBLISHED[str(e['command'])]} for {_fuel(e)}"
         if e["result"] == "taken" and e["command"] in _PUBLISHED
         else None
     ),
     "hub.image-refused": lambda e: f"refuses firmware: {e['reason']}",
     "hub.image": lambda e: f"hears that {_eui64(e['eui64'])} {'has' if e['status'] == 0 else 'gives up'} {e['file_version']:08X}",
-    "hub.switched": lambda e: f"goes by what was published for {e['fuel']} from now on",
+    "hub.switched": lambda e: f"goes by what was published for {_fuel(e)} from now on",
     "hub.cpp-response": lambda e: f"hears that {_eui64(e['by'])} {'accepts' if e['answer'] == 1 else 'refuses'} a critical peak",
     "isolator": lambda e: f"a hand turns the isolator {'on' if e['on'] else 'off'}",
     "contact.stuck": lambda e: f"the load switch sticks, {'closed' if e['closed'] else 'open'}",

@@ -24,6 +24,7 @@ from protocols.dlms.logical_device import FIRST_SAP
 from protocols.dlms.meter import Meter
 from protocols.dlms.reading import names
 from tools.bench.device_config import WanGas
+from tools.bench.gas_meters import gas_meters
 from tools.bench.home import Home
 from tools.bench.identity import Identity
 from tools.errors import BadInput, suggest
@@ -37,7 +38,7 @@ from tools.headend.pairing import DEFAULT_TIME, Pairing, Unpairing
 from tools.headend.privacy import Breach, breaches
 
 SERVED = {"hub": HUB, "gsme": GAS, "mbus-gas": GAS, "mbus-heat": HEAT, "prepay-gas": GAS, "wan-gas": FIRST_SAP}
-"""Kinds of device whose SAP is fixed."""
+"""Kinds of device whose SAP is fixed; a gas meter's is where it is the only one."""
 PATIENCE = 2
 """Periods of a meter that calls, after which nobody waits for it any more."""
 
@@ -154,8 +155,9 @@ class BenchHeadEnd(HeadEnd):
         return self.settle(self._find(home, label, OWN))
 
     async def _find(self, home: Home, label: str, requester: str) -> int:
-        fixed = SERVED.get(home.declared[label].kind)
-        if fixed is not None:
+        kind = home.declared[label].kind
+        fixed = SERVED.get(kind)
+        if fixed is not None and (fixed != GAS or len(gas_meters(home.declared.values())) == 1):
             return fixed
         serial = f"{home.identities[label].eui64:016X}"[-13:].encode()
         assigned: Mapping[int, bytes] = await self.ask(home.hub.name, HUB, names, requester=requester)

@@ -73,7 +73,9 @@ def test_a_refusal_names_line_field_and_reason(text: str, message: str) -> None:
     "devices, reason",
     [
         ([f'kind = "ihd"\nname = "display{n}"' for n in range(17)], "17 devices that join, and a hub's log holds 16"),
-        (['kind = "gsme"\nname = "one"', 'kind = "gsme"\nname = "two"'], "2 gas meters, and a hub answers for one"),
+        ([f'kind = "gsme"\nname = "gas{n}"' for n in range(5)], "5 gas meters, and a hub has mirrors for 4"),
+        (['kind = "gsme"', 'kind = "wan-gas"'], '2 gas meters, and "wan-gas" of kind wan-gas is a home\'s only one'),
+        (['kind = "gsme"', 'kind = "gsme"'], '2 devices are called "gsme": give each a `name`'),
         ([f'kind = "esme"\nname = "m{n}"\ninterface = "wired"' for n in range(2)], "2 wired electricity meters, and a hub has one"),
     ],
 )
@@ -81,6 +83,22 @@ def test_what_one_hub_cannot_serve_is_refused(devices: list[str], reason: str) -
     with pytest.raises(BadInput, match=reason):
         loads(HUB + "".join(f"[[home.device]]\n{device}\n" for device in devices))
     loads(HUB + "".join(f"[[home.device]]\n{device}\n" for device in devices[1:]))
+
+
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        ('kind = "prepay-gas"\n[[home.device]]\nkind = "prepay-gas"\nname = "other"\n', "2 gas meters of kind prepay-gas"),
+        ('kind = "gsme"\n[[home.publish]]\nkind = "bill"\npounds = 1\nmeter = "gsme"\n', "is for gas, and the fuel is electricity"),
+        (
+            'kind = "gsme"\n[[home.publish]]\nkind = "calorific-value"\nmegajoules = 38\nmeter = "gsm"\n',
+            'no gas meter "gsm", did you mean "gsme"',
+        ),
+    ],
+)
+def test_what_a_hub_does_for_one_gas_meter_is_for_one_that_is_there(more: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        loads(HUB + "prepay = {}\n[[home.device]]\n" + more)
 
 
 RCP = '[[home]]\n[[home.device]]\nkind = "rcp"\n'
