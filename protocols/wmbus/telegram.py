@@ -118,6 +118,8 @@ def unseal(octets: bytes, key: Key) -> Content:
     if key.profile is Profile.A:
         if authentication is not None or (mode != security.MODE_5 and body):
             raise RemoteProtocolError(f"{identity}: security mode {mode} where 5 is agreed")
+        if len(body) != blocks * security.BLOCK:
+            raise RemoteProtocolError(f"{identity}: {blocks} encrypted blocks in {len(body)} octets, and nothing may be in clear")
         if blocks:
             body = security.decrypt(key.octets, security.vector(meter, header.access), body, blocks)
     if key.profile is Profile.B:

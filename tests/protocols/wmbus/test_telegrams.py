@@ -17,6 +17,7 @@ from protocols.wmbus.records import Coding, Quantity, Record
 from protocols.wmbus.telegram import Content, Key, Profile, seal, unseal
 
 GAS = Address("ELS", 12345678, 0x33, 0x03)
+HUB = Address("MBT", 1, 1, 0x31)
 N_2_1 = bytes.fromhex(
     "2E44931578563412330333637A2A0020255923C95AAA26D1B2E7493BC2AD013EC4A6F6D3529B520EDFF0EA6DEFC955B29D6D69EBF3EC8A"
 )
@@ -98,6 +99,18 @@ def test_a_wrong_key_is_told() -> None:
         unseal(framing.parse(N_2_1), PROFILE_B_KEY)
     with pytest.raises(RemoteProtocolError, match="no key is known"):
         unseal(framing.parse(N_2_1), Key())
+
+
+def test_nothing_in_clear_counts_under_profile_a() -> None:
+    """Mode 5 says how many blocks are encrypted: none of them, or fewer than there is data, is somebody who has no key."""
+    clear = seal(Content(Control.SND_UD, GAS, 7, records=RECORDS), Key(), HUB)
+    at = len(clear) - len(RECORDS) - 2
+    assert clear[at : at + 2] == bytes(2)
+    forged = clear[:at] + bytes.fromhex("0085") + RECORDS
+    with pytest.raises(RemoteProtocolError, match="in clear"):
+        unseal(forged, N_2_1_KEY)
+    with pytest.raises(RemoteProtocolError, match="in clear"):
+        unseal(framing.parse(N_2_1) + RECORDS, N_2_1_KEY)
 
 
 def test_the_length_octet_is_held_to() -> None:
