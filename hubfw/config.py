@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from devices.parts.dlms_access import Lab
 from devices.parts.tariff import STANDARD, Tariff
+from protocols.dlms.cosem.push import TransportService
 from protocols.zigbee.backup import Backup
 from protocols.zigbee.clusters.tunneling import DLMS
 from protocols.zigbee.key_establishment.certificates import Credentials
@@ -81,6 +82,8 @@ class Config:
     """The network gets a new key whenever a device is struck off the log."""
     push_destination: tuple[str, int] = ("dcc", 4059)
     """Host and port to which notifications go."""
+    push_service: TransportService = TransportService.TCP
+    """By what: `hub_device.NETWORKS`, or `hub_device.LINES`, the serial modem's. Afterwards the push setup counts."""
     local_pairing: bool = False
     """A consumer may let a consumer access device in at the keypad."""
     han_module: bool = False

@@ -133,6 +133,7 @@ class Firmware(firmware.Firmware):
         self.record = SupplyRecord()
         self.clients = clients = Clients(board, config.lls_password, config.lab)
         self.clock = clock(board)
+        self.clock.watch(lambda *_: self.mirrors.notify(Functional.TIME_SYNC))  # what local time is, gas meters ask at a wake
         self.device = HubDevice(
             board, config, self.clock, self.log, self.record,
             threshold=lambda: self.supply_watch.threshold,
@@ -145,7 +146,12 @@ class Firmware(firmware.Firmware):
         for thing in (*self.swap.objects(), *intake.objects()):
             self.device.add(thing)
         self.network = self._network()
-        self.notifier = Notifier(self, lambda: self.device.destination, lambda: self.device.datagrams, self.network)
+        self.modem_line: SerialLine | None = None
+        self.notifier = Notifier(
+            self, lambda: self.device.destination, lambda: self.device.service, self.network,
+            tell=lambda service, apdu: self.modem_line is not None and self.modem_line.tell(service, apdu),
+            carry=lambda apdu: self.application.notice(apdu),
+        )  # fmt: skip
         self.network_control = NetworkControl(
             board, self.coordinator, config, self.log, lambda eui64: self.gas.serve(), self._gone,
             tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start,
@@ -223,6 +229,7 @@ class Firmware(firmware.Firmware):
             show=self.mirrors.take, warn=self.messages.display, notice=self._notice,
             wired=lambda: None if wired is None else self.meters.get(wired),
             password=self.config.lls_password, time=lambda: date_time.encode(self.board.rtc.read()),
+            zone=lambda: self.clock.zone,
         )  # fmt: skip
         for thing in part.hub_objects():
             self.device.add(thing)
@@ -251,7 +258,8 @@ class Firmware(firmware.Firmware):
         if self.visitors is not None and why is Reset.POWER_ON:
             self.visitors.start()
         self.application.start()
-        self.modem_line = SerialLine(self, lambda: self.application.endpoint)
+        transmits = (lambda: True) if self.config.wan_address is not None else self.board.net.transmits
+        self.modem_line = SerialLine(self, lambda: self.application.endpoint, transmits, self.notifier.try_now)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
         for _, eui64 in self.saps.meters():
             self._serve(eui64)

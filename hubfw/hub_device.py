@@ -52,10 +52,18 @@ RESTORED: Final = 2
 """Event codes."""
 
 LONGEST_THRESHOLD: Final = 0xFFFF
+NETWORKS: Final = (TransportService.TCP, TransportService.UDP)
+"""What notifications go by to a host and port."""
+LINES: Final = (TransportService.HDLC, TransportService.SERIAL_WRAPPER)
+"""What they go by to whoever is at the other end of the serial modem's line."""
 _DESTINATION_KEY = "push/destination"
 _DESTINATION = re.compile(r"([A-Za-z0-9._-]{1,64}):(\d{1,5})", re.ASCII)
 _KEEPS_TRYING = 255
 _DEVICE: Final = "hub"
+
+
+def _spelled(service: int, host: str, port: int) -> bytes:
+    return b"" if service in LINES else f"{host}:{port}".encode()
 
 
 @dataclass(slots=True)
@@ -127,11 +135,11 @@ class HubDevice(LogicalDevice):
             DURATION, value=lambda: axdr.u32(min(record.duration // S, 0xFFFFFFFF)), scaler_unit=(0, Unit.SECOND)
         )
         name = cosem.Data("0-0:42.0.0", value=axdr.octets(device_name(board.eui64)))
-        host, port, service = board.nvm.get(_DESTINATION_KEY, (*config.push_destination, TransportService.TCP))
+        host, port, service = board.nvm.get(_DESTINATION_KEY, (*config.push_destination, config.push_service))
         self.push = PushSetup(
             PUSH_SETUP,
             push_object_list=push_objects([(name, 2), (event, 2), (lost, 2), (duration, 2)]),
-            send_destination_and_method=(TransportService(service), f"{host}:{port}".encode(), Message.A_XDR),
+            send_destination_and_method=(TransportService(service), _spelled(service, host, port), Message.A_XDR),
             number_of_retries=_KEEPS_TRYING,
             repetition_delay=1,
             access={"send_destination_and_method": Access.READ_WRITE},
@@ -174,10 +182,10 @@ class HubDevice(LogicalDevice):
         return host, int(port)
 
     @property
-    def datagrams(self) -> bool:
-        """Whether notifications go by UDP."""
+    def service(self) -> TransportService:
+        """What notifications go by; `destination` is of TCP and UDP."""
         service, _, _ = self.push.send_destination_and_method.value
-        return bool(service.value == TransportService.UDP)
+        return TransportService(service.value)
 
     def _devices(self) -> Data:
         """array of structure: EUI-64, kind, joined, last heard (a date-time, or null-data for never)."""
@@ -193,11 +201,12 @@ class HubDevice(LogicalDevice):
 
     def _redirect(self, value: Data) -> None:
         service, octets, message = value.value
+        host, port = "", 0
         found = _DESTINATION.fullmatch(octets.value.decode("ascii", "replace"))
-        if service.value not in (TransportService.TCP, TransportService.UDP) or message.value != Message.A_XDR or not found:
-            raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
-        host, port = found[1], int(found[2])
-        if not 0 < port <= 0xFFFF:
+        if found:
+            host, port = found[1], int(found[2])
+        known = not octets.value if service.value in LINES else service.value in NETWORKS and 0 < port <= 0xFFFF
+        if message.value != Message.A_XDR or not known:
             raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, PUSH_SETUP)
         self._board.nvm.put({_DESTINATION_KEY: [host, port, service.value]})
 

@@ -154,34 +154,39 @@ class Firmware(firmware.Firmware):
         self.running = True
         self._show()
         if self.han is not None and self.clock is not None:
-            endpoint = zcl.endpoint(board, config, self.meter, self.supply)
-            if config.credentials:
-                self.han.certify(endpoint, config.credentials)
-            self.prepayment = PrepaymentFace(self, endpoint.serve(PrepaymentCluster), account, config.tariff.currency)
-            if config.utrn_secret:
-                self.prepayment.take(Utrns(board, "utrn", config.utrn_secret, config.utrn_originator, account))
-            self._record(endpoint, self.han, self.clock)
-            self._power = MainsPower(self, self.han, endpoint)
-            alarms = MeteringAlarms(board, endpoint.server(Metering), self._power.raise_alarm)
-            if self.events is not None:
-                self.events.on_event = alarms.happened
-            self._identifier = Identifier(self, endpoint, self._show)
-            self._trust_centre = TrustCentreWatch(self.han, endpoint)
-            self._tunnel = DlmsTunnel(self.han, endpoint, self.server, config.tunnel_protocol, self.inbox)
-            self.commands = Commands(self, self.han, endpoint, self.meter, limits, device)
-            self.specification.limit_endpoint(endpoint)
-            self.han.add(endpoint)
-            if config.end_to_end_key:
-                self.sealed = self._sealed(self.han, endpoint, config.end_to_end_key)
-            if config.rates == "hub":
-                self._from_hub = self._published_rates(self.han, endpoint, self.clock, offset)
-            self.spawn(self._live(self.han, self.clock))
+            self._join(self.han, self.clock, account, limits, offset)
         else:
             self._supply_checked()
         if config.neutral_detection:
             self._neutral = NeutralWatch(self, self.meter, self._fault)
         if config.rates is not None or RATES in board.nvm:
             self.rates.offer()
+
+    def _join(self, han: Han, clock: NetworkClock, account: Prepayment, limits: Limits, offset: Offset | None) -> None:
+        """Put what it serves and asks for on its endpoint, and go where the network is."""
+        board, config = self.board, self.config
+        endpoint = zcl.endpoint(board, config, self.meter, self.supply)
+        if config.credentials:
+            han.certify(endpoint, config.credentials)
+        self.prepayment = PrepaymentFace(self, endpoint.serve(PrepaymentCluster), account, config.tariff.currency)
+        if config.utrn_secret:
+            self.prepayment.take(Utrns(board, "utrn", config.utrn_secret, config.utrn_originator, account))
+        self._record(endpoint, han, clock)
+        self._power = MainsPower(self, han, endpoint)
+        alarms = MeteringAlarms(board, endpoint.server(Metering), self._power.raise_alarm)
+        if self.events is not None:
+            self.events.on_event = alarms.happened
+        self._identifier = Identifier(self, endpoint, self._show)
+        self._trust_centre = TrustCentreWatch(han, endpoint)
+        self._tunnel = DlmsTunnel(han, endpoint, self.server, config.tunnel_protocol, self.inbox)
+        self.commands = Commands(self, han, endpoint, self.meter, limits, self._device)
+        self.specification.limit_endpoint(endpoint)
+        han.add(endpoint)
+        if config.end_to_end_key:
+            self.sealed = self._sealed(han, endpoint, config.end_to_end_key)
+        if config.rates == "hub":
+            self._from_hub = self._published_rates(han, endpoint, clock, offset)
+        self.spawn(self._live(han, clock))
 
     def _sealed(self, han: Han, endpoint: Endpoint, key: bytes) -> Endpoint:
         from devices.parts.sealed_endpoint import SealedEndpoint  # few meters have it: the others don't wait for it

@@ -64,6 +64,12 @@ class Meter:
         """The rate that import counts into; None: there is but one."""
         self.tiers: Callable[[], list[int]] = lambda: [self.import_wh]
         """Wh of each rate in use."""
+        self.cells: Callable[[], dict[tuple[int, int], int]] = dict
+        """Wh of these that flowed in a block, by (rate, block)."""
+        self.published: Callable[[], dict[tuple[int, int], int] | None] = dict
+        """What a kilowatt-hour costs as published, by (rate, block); None: not known now."""
+        self.on_published: Callable[[], object] = lambda: None
+        """That may be otherwise."""
         self.voltage = Voltage(firmware, config.voltage_limits)
         self.switch = LoadSwitch(board.nvm, self._moved, REMOTE_RECONNECTION if config.remote_close else REMOTE_ARMING)
         demand = Demand(electricity(config.kwh_a_year), board.rng("load")) if config.measures == "home" else None

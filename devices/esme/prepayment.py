@@ -3,8 +3,10 @@
 A new meter is in credit mode, and its tariff is the one in force on the display. Energy is taken every half hour, the rest when its
 time comes. All that changes is in flash. GB's values to come (class 9000) are other objects' attributes, each with a time of its
 own, and so is the account to come, `0-1:19.0.0`.
-Where the meter counts by rate, each rate has the price that the charge has under its number.
-Not here: prices by block.
+Where the meter counts by rate, each rate has the price that the charge has under its number (1 to 48), and each block of the first
+8 rates that under 48 and the place it has in `0-0:94.44.34.2`, if there is one. Where the hub publishes a tariff to the meter,
+energy costs what that says of its rate and block, to the watt-hour: what was used before another tariff holds costs what it did.
+Not here: the standing charge as published.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from devices.parts.prepaid import (
     LARGEST_BALANCE,
     LARGEST_TOP_UP,
     NEXT_ACCOUNT,
+    SCALE,
     SECONDARY,
     TARIFF,
     TOP_UP_LIMIT,
@@ -47,9 +50,15 @@ WATT_HOURS: Final = 3
 """commodity_scale of prices for kilowatt-hours."""
 ENERGY: Final = (3, Obis("1-0:1.8.0"), 2)
 SECONDARY_ENERGY: Final = (3, Obis("1-20:1.8.0"), 2)
+BLOCK_TIERS, BLOCK_INDEX = 8, 48
+"""Rates whose blocks may have prices of their own in the charge, and the index before their first one."""
+PRICE_DIGITS: Final = 15
+"""Of published prices here: as many as there can be."""
+_PER_AMOUNT: Final = 1_000 * 10 ** (PRICE_DIGITS + SCALE)
+"""Watt-hours times price, in a thousandth of a penny."""
 PAYMENT_CLASSES: Final = ("1", "2")
 """Accuracy classes of payment meters (BS EN 62055-31)."""
-_TAKEN, _TAKEN_APART = "payment/wh", "payment/wh-apart"
+_TAKEN, _TAKEN_APART, _BY_BLOCK = "payment/wh", "payment/wh-apart", "payment/wh-blocks"
 _CLOCK: Final = Obis("0-0:1.0.0")
 _WRITABLE: Final = {"account_mode_and_status": Access.READ_WRITE}
 
@@ -62,6 +71,11 @@ class Prepayment(Prepaid):
         taken: int | list[int] = board.nvm.get(_TAKEN, meter.import_wh)
         self._taken = [taken] if isinstance(taken, int) else list(taken)
         """Wh of each rate that are paid."""
+        cells, prices, self._rest = board.nvm.get(_BY_BLOCK, [[], [], 0])
+        self._cells: dict[tuple[int, int], int] = {(rate, block): wh for rate, block, wh in cells}
+        """Likewise of each block of a rate."""
+        self._prices: dict[tuple[int, int], int] = {(rate, block): int(price) for rate, block, price in prices}
+        """As published: those that hold for what is used now."""
         self._apart: int = board.nvm.get(_TAKEN_APART, 0)
         """Likewise of the second element."""
         self._elements = config.elements
@@ -87,6 +101,7 @@ class Prepayment(Prepaid):
         for thing in (now, following, *others, self.gateway, *self._to_come(board)):
             device.add(thing)
         meter.on_half_hour.append(lambda row: self._advance())
+        meter.on_published = self._reprice
         meter.on_friendly_period = self.friendly_period
 
     def coming(self, *, begins: bool, ahead: int) -> int | None:
@@ -100,6 +115,11 @@ class Prepayment(Prepaid):
                 found = at
         return found
 
+    def _reprice(self) -> None:
+        """Other prices may be published: what was used until now costs what it did."""
+        if self._meter.published() not in (None, self._prices):
+            self._advance()
+
     def _advance(self) -> None:
         """Take what was used and what time has brought."""
         now = self._board.rtc.read()
@@ -110,18 +130,39 @@ class Prepayment(Prepaid):
         self._save()
 
     def _pay_energy(self, now: int) -> None:
-        """Each rate's energy at its price, which the charge has under the rate's number; one price without a number is for all."""
-        several, tiers = self._meter.rate() is not None, self._meter.tiers()
-        own = ENERGY[1] if self._elements > 1 else None
+        """Each rate's and block's energy at its price."""
+        tiers, cells = self._meter.tiers(), self._meter.cells()
         before = self._taken + [0] * (len(tiers) - len(self._taken))
-        for number, (shown, paid) in enumerate(zip(tiers, before, strict=True), 1):
-            if shown > paid or number == 1:
-                self.payment.consumed(shown - paid, now, bytes((number,)) if several else b"", own)
-        self._taken = tiers
+        used = [shown - paid for shown, paid in zip(tiers, before, strict=True)]
+        filled = {cell: shown - self._cells.get(cell, 0) for cell, shown in cells.items()}
+        for (rate, _), part in filled.items():
+            used[rate - 1] -= part
+        for rate, rest in enumerate(used, 1):
+            if rest or rate == 1:
+                self._pay(rest, rate, 0, now)
+        for (rate, block), part in filled.items():
+            if part:
+                self._pay(part, rate, block, now)
+        self._taken, self._cells = tiers, cells
+        prices = self._meter.published()
+        self._prices = self._prices if prices is None else prices
         if self._elements > 1:
             apart, _ = self._meter.metrology.part(0)
             self.payment.consumed(apart - self._apart, now, b"", SECONDARY_ENERGY[1])
             self._apart = apart
+
+    def _pay(self, units: int, rate: int, block: int, now: int) -> None:
+        """Block 0: of no block. What the charge has no price for under its number has that of its rate, or of all."""
+        price = self._prices.get((rate, block))
+        if price is not None:
+            amount, self._rest = divmod(units * price + self._rest, _PER_AMOUNT)
+            self.payment.take(self.charge(TARIFF), amount, now)
+            return
+        index = b"" if self._meter.rate() is None else bytes((rate,))
+        if block and rate <= BLOCK_TIERS:
+            cell = bytes((BLOCK_INDEX + (block - 1) * BLOCK_TIERS + rate,))
+            index = cell if cell in self.charge(TARIFF).prices() else index
+        self.payment.consumed(units, now, index, ENERGY[1] if self._elements > 1 else None)
 
     def _collect(self, name: Obis) -> None:
         self._busy = True
@@ -130,6 +171,10 @@ class Prepayment(Prepaid):
 
     def _kept(self) -> dict[str, object]:
         kept: dict[str, object] = {_TAKEN: self._taken if len(self._taken) > 1 else self._taken[0]}
+        if self._cells or self._prices:
+            cells = [[rate, block, wh] for (rate, block), wh in self._cells.items()]
+            prices = [[rate, block, str(price)] for (rate, block), price in self._prices.items()]
+            kept[_BY_BLOCK] = [cells, prices, self._rest]
         return {**kept, _TAKEN_APART: self._apart} if self._elements > 1 else kept
 
     def _follow(self, following: cosem.Account) -> None:

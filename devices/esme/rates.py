@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from devices.esme.firmware import RATES
+from devices.esme.prepayment import PRICE_DIGITS
 from devices.parts.kept_objects import keep
 from devices.parts.split import BLOCKS, Split
 from protocols.dlms import axdr, cosem
@@ -23,7 +24,7 @@ from protocols.dlms.obis import Obis
 from protocols.zigbee.clusters import time as zigbee_time
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.metering import Unit as Commodity
-from protocols.zigbee.price.tariff import WHOLE
+from protocols.zigbee.price.tariff import WHOLE, tariff
 
 if TYPE_CHECKING:
     from devices.esme.meter import Meter
@@ -70,6 +71,7 @@ class Rates:
         meter.metrology.beside = self.split.counted
         meter.tiers = self.tiers
         meter.rate = lambda: self.split.held
+        meter.cells = lambda: self.split.cells
         self._thresholds = [self._monitor(tier) for tier in range(1, BLOCK_TIERS + 1)]
         for thing in self._thresholds:
             keep(firmware.board.nvm, thing, cosem.RegisterMonitor.thresholds)
@@ -195,7 +197,10 @@ class FromHub:
             if offset is not None:
                 offset.moved("tariff", (at + zigbee_time.EPOCH) * 1_000_000_000)
 
-        self._counting = counting = PublishedSplit(firmware, rates.split, self, TIERS, _kwh, shift, moved)
+        rates._meter.published = self.prices
+        self._counting = counting = PublishedSplit(
+            firmware, rates.split, self, TIERS, _kwh, shift, moved, rates._meter.on_published
+        )
         price = endpoint.server(Price)
         usual = price.handlers[Price.GetCurrentPrice]
 
@@ -221,6 +226,17 @@ class FromHub:
     def zone(self) -> Zone:
         """The premises' time."""
         return self._published.zone
+
+    def prices(self) -> dict[tuple[int, int], int] | None:
+        """What a kilowatt-hour costs by rate and block (0: without blocks), in `PRICE_DIGITS`; None: not known now."""
+        store, now = self.store, self.now
+        if store is None or now is None:
+            return None
+        known = tariff(store, now)
+        if known is None or _kwh(known.information.unit_of_measure) is None:
+            return {}
+        shift = 10 ** (PRICE_DIGITS - (known.information.price_trailing_digit >> 4))
+        return {(max(tier, 1), block): price * shift for (tier, block), price in known.prices.items()}
 
     def _changed(self) -> None:
         if self._counting is not None:

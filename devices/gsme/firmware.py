@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
 from devices.gsme import notified, zcl
 from devices.gsme.battery import Battery, RadioTime
@@ -85,6 +85,9 @@ class Firmware(firmware.Firmware):
 
     The board has a radio, a battery, a display, and flash for the log: 13 months want a megabyte a bank.
     """
+
+    scheme: ClassVar[Scheme] = Scheme.B
+    """How its mirror tells it what waits."""
 
     def __init__(self, board: Board, config: Config) -> None:
         super().__init__(board)
@@ -277,6 +280,7 @@ class Firmware(firmware.Firmware):
         with suppress(NoAnswer, Refused):
             if await self.clock.synchronise():
                 self._synchronised = self.now
+                await self.rates.fetch_zone()
 
     # --- the mirror ---
 
@@ -289,7 +293,7 @@ class Firmware(firmware.Firmware):
         if answer.endpoint_id == MIRROR_REFUSED:
             raise NoAnswer("the hub has no mirror to give")
         event, interval = min(self.board.rtc.read() // S, 0xFFFFFFFF), self.config.wake_period // S
-        configure = Metering.ConfigureMirror(event, interval, True, Scheme.B)
+        configure = Metering.ConfigureMirror(event, interval, True, self.scheme)
         await self.han.confirm(HUB, answer.endpoint_id, configure)
         return answer.endpoint_id
 

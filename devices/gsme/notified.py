@@ -18,7 +18,7 @@ from devices.parts.han import HUB, NoAnswer, Refused
 from devices.parts.sub_ghz import HUB_ENDPOINT
 from devices.runtime.kernel import MIN, S
 from protocols.zigbee.clusters.metering import Metering
-from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, ManagementCommand, PrepaymentCommand, Scheme
+from protocols.zigbee.clusters.mirror import WORD, Flag, Functional, ManagementCommand, PrepaymentCommand
 from protocols.zigbee.clusters.sub_ghz import SubGhz
 from protocols.zigbee.sub_ghz.channels import channels
 from protocols.zigbee.zcl.cluster import CLIENT
@@ -88,7 +88,7 @@ async def _key_is_coming(meter: Firmware, flags: int) -> None:
 async def _fetch_command(meter: Firmware, flags: int, word: int = 0) -> None:
     """Each flag's own command comes to the cluster's server, and is answered there."""
     if meter.mirror is not None:
-        fetch = Metering.GetNotifiedMessage(Scheme.B, word, flags)
+        fetch = Metering.GetNotifiedMessage(meter.scheme, word, flags)
         with meter.han.awake:
             await meter.han.tell(HUB, meter.mirror, fetch)
             await meter.sleep(GIVEN)
@@ -167,4 +167,4 @@ ROWS: Final = (
 )
 _MINIMAL: Final = Functional.TIME_SYNC | Functional.NETWORK_KEY_ACTIVE | Functional.CBKE_UPDATE_REQUEST | FETCHED | SUPPLY | PUSH
 MINIMAL: Final = tuple(row for row in ROWS if isinstance(row.flags, Functional) and row.flags & (_MINIMAL | AWAKE))
-"""Of a meter that is a counter with radio and valve."""
+"""Of a meter that is a counter with radio and valve, which is told of no more than the functional flags (scheme A)."""

@@ -148,6 +148,11 @@ class Rates:
         except NoAnswer as reason:
             self._board.log("gsme.not-done", {"reason": str(reason)})
 
+    async def fetch_zone(self) -> None:
+        """With the time: what local time is may be another, or another year's summer. Raises NoAnswer."""
+        if self._published is not None:
+            await self._published.fetch_zone()
+
     # --- what holds now ---
 
     @property

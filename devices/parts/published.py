@@ -167,6 +167,8 @@ class Published:
         if zone != self.zone:
             self.zone = zone
             self._keep()
+            if self._stores:
+                self._changed()
 
     async def fetch_from(self, at: int) -> None:
         """Ask a server for all publications of the clusters used, heads before their parts. Raises NoAnswer."""

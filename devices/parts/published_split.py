@@ -49,11 +49,12 @@ def several(store: Store) -> bool:
 class PublishedSplit:
     """Has `split` count as it is published. `unit(unit_of_measure)`: what the register counts in a unit of the tariff, None: not
     known. `offset()`: seconds by which tiers change later than the calendar says, or earlier. `tiers`: that the meter has.
-    `moved(at)`: the tier is another one, that of the calendar's time `at`."""
+    `moved(at)`: the tier is another one, that of the calendar's time `at`. `looked`: whatever may be another has been looked at."""
 
     def __init__(
         self, firmware: Firmware, split: Split, source: Source, tiers: int, unit: Callable[[int], Fraction | None],
         offset: Callable[[], int] = lambda: 0, moved: Callable[[int], object] = lambda at: None,
+        looked: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         self.split = split
         self._firmware = firmware
@@ -62,6 +63,7 @@ class PublishedSplit:
         self._unit = unit
         self._offset = offset
         self._moved = moved
+        self._looked = looked
         self._timer: Timer | None = None
         firmware.board.rtc.on_set.append(self.look)
         self.look()
@@ -92,6 +94,7 @@ class PublishedSplit:
         before = self.split.held
         if self.split.hold(tier, start, limits, tier if by_tier else WHOLE) and tier != before and known is not None:
             self._moved(known[2] - self._offset())
+        self._looked()
         self._arm(known)
 
     def _limited(self, known: Tariff, tier: int) -> tuple[int, ...] | None:

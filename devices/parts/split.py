@@ -58,6 +58,12 @@ class Split:
         return 0 if self._cells is None else self._cells.get(f"{tier}.{block}", 0)
 
     @property
+    def cells(self) -> dict[tuple[int, int], int]:
+        """All that have anything: (tier, block) to what is in it."""
+        named = ((name.partition("."), used) for name, used in (self._cells or {}).items())
+        return {(int(tier), int(block)): used for (tier, _, block), used in named}
+
+    @property
     def used_tiers(self) -> int:
         """The last tier that has anything, or counts."""
         return max(self.held, *(number for number, used in enumerate(self._tiers, 2) if used), 1)

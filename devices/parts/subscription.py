@@ -39,7 +39,7 @@ class Subscription:
         han.on(Joined, self._joined)
         price = endpoint.use(Price)
         for command in Price.commands[CLIENT].values():
-            if command is not Price.PublishPrice:
+            if command not in price.handlers:  # a display may have an ear of its own for prices
                 price.on(command, self._first)
         if KEY in han.board.nvm:
             self._begin()
@@ -82,6 +82,9 @@ class Subscription:
         if self._published is None:
             from devices.parts.published import Published  # most homes have no published tariff, and need none of its tables
 
+            handlers = self._endpoint.use(Price).handlers
+            if handlers.get(Price.PublishPrice) == self._first:
+                del handlers[Price.PublishPrice]
             self._published = Published(self._han, self._endpoint, self._clock, self._changed)
         return self._published
 

@@ -68,11 +68,7 @@ class Firmware(firmware.Firmware):
         self.clock = NetworkClock(self.han)
         endpoint = Endpoint(1, DEVICE)
         endpoint.serve(Basic, config.basic(ON_BATTERY))
-        server = endpoint.serve(HubPrepayment, {
-            HubPrepayment.volume: lambda: self.volume,
-            HubPrepayment.cut_off: lambda: self.rules.cut_off,
-            HubPrepayment.delay: lambda: self.rules.left,
-        })  # fmt: skip
+        server = endpoint.serve(HubPrepayment)
         server.on(HubPrepayment.ReadVolume, lambda command, request: HubPrepayment.Volume(self.volume))
         server.on(HubPrepayment.ReadCutOff, lambda command, request: HubPrepayment.CutOff(self.rules.cut_off, self.rules.left))
         server.on(HubPrepayment.ReadPrepayStatus, lambda command, request: self._status())

@@ -151,6 +151,10 @@ class Board:
         """Emit an event of this node."""
         self.kernel.log.emit(self.name, kind, data)
 
+    def note(self, kind: str, data: Data) -> None:
+        """Tell who measures; no part of the run."""
+        self.kernel.log.note(self.name, kind, data)
+
     # --- power: called by the supply, as events of the kernel ---
 
     def power_on(self, why: Reset = Reset.POWER_ON) -> None:

@@ -6,8 +6,10 @@ devices of the log get a key. A hub that is made with another one's backup takes
 by themselves.
 
 A device that was here before and is entered anew may come back by the link key it had for the first half of the time that joining
-is opened by hand, and by its install code from the second half on (GB: CCS01). Where joining is open anyway, or after a restart,
-both hold at once. Only devices of the log are heard: who has the network key and is in no line of it talks to nobody here.
+is opened by hand, and by its install code from the second half on (GB: CCS01). Where joining is open anyway, both hold at once.
+What was opened or closed by hand is so after a restart, too, by the clock on the board: joining ends when it was to end, and its
+halves are those that they were. Only devices of the log are heard: who has the network key and is in no line of it talks to
+nobody here.
 
 Not here: which kinds may be in the log at all (`hubfw.admission`), what is said to a device once it has joined (`esi`, `mirrors`,
 `tunnels`).
@@ -45,6 +47,8 @@ SENT = 10 * S
 """Time enough for a frame, and its repetitions, to be on the air."""
 DISMISSALS = 10 * S
 """Between two devices that are sent away because they were heard and are not of the log."""
+_WINDOW = "joining/window"
+"""When joining was opened or closed by hand last, and when it ends: UTC in ns; the same: closed."""
 PATIENCE = 60 * MINUTE
 """How long a device may be on the network without a key that certificates made."""
 
@@ -61,6 +65,8 @@ class Coordinator:
         """Told of a device that is about to be struck off."""
         self._opened: int | None = None
         """Until when joining was opened by hand (ns); 0: closed by hand; None: by what is missing."""
+        self._middle = 0
+        """When the second half of that time begins (ns)."""
         self._visit = 0
         """Until when joining is open besides, for a visitor (ns)."""
         self._renewal: Timer | None = None
@@ -94,6 +100,7 @@ class Coordinator:
     def start(self) -> None:
         """Take up the network, or form it; let in whoever is missing. The endpoints are on the node by now."""
         self.han.form(self._config.restore or backup.pan(self._firmware.board.nvm))
+        awaits_key = self._take_up()
         centre = self.han.stack.trust_centre
         admitted = [device for device in self._log if self._admitted(device)]
         listed = [device.eui64 for device in admitted]
@@ -101,10 +108,14 @@ class Coordinator:
             if eui64 not in listed:
                 self.han.apply(self.han.stack.remove(eui64, self.han.now))
         for device in admitted:
-            if device.known is not None and not device.joined and centre.held(device.eui64) is None:
-                centre.recall(device.eui64, device.known)
-            if device.entry.install_code:
+            known = None if device.joined else device.known
+            if known is not None and centre.held(device.eui64) is None:
+                centre.recall(device.eui64, known)
+            if known is not None and awaits_key:
+                self._codes[device.eui64] = device.entry.install_code
+            elif device.entry.install_code:
                 centre.add(device.eui64, device.entry.install_code)
+        self._halve()
         self._permit()
         for eui64 in self._log.farewells:
             self._firmware.spawn(self._send_away(eui64))
@@ -139,7 +150,9 @@ class Coordinator:
 
     def permit(self, seconds: int) -> None:
         """Let devices of the log join for so long, 0: not any longer, whoever is missing or has come for a visit."""
+        self._keep(seconds)
         self._opened = self.han.now + seconds * S if seconds else 0
+        self._middle = self.han.now + seconds * S // 2
         self._visit = 0
         self._halve()
         self._permit()
@@ -165,6 +178,8 @@ class Coordinator:
             self._codes[eui64] = entry.install_code
         if not self.permitting:
             self._opened = 0
+            if entry.kind != HHT:  # whose visit leaves all as it was
+                self._keep(0)
         self._log.add(entry, known)
         self._halve()
 
@@ -209,8 +224,29 @@ class Coordinator:
             self._second_half.cancel()
             self._second_half = None
         if self._codes and self.permitting:
-            left = 0 if self._until is None else self._until - self.han.now
-            self._second_half = self._firmware.after(left // 2, self._use_codes)
+            now = self.han.now
+            left = 0 if self._until is None else self._until - now
+            first = self._middle - now if self._opened is not None and now < self._middle <= self._opened else left // 2
+            self._second_half = self._firmware.after(first, self._use_codes)
+
+    def _keep(self, seconds: int) -> None:
+        """Joining is open for so long from now on, also after a restart; 0: it is closed."""
+        board = self._firmware.board
+        now, kept = board.rtc.read(), board.nvm.get(_WINDOW)
+        if seconds or kept is None or kept[0] != kept[1]:
+            board.nvm.put({_WINDOW: [now, now + seconds * S]})
+
+    def _take_up(self) -> bool:
+        """Have joining as it was left by hand; a hub that lost the time has it closed. Whether the second half is still to come."""
+        board, now = self._firmware.board, self.han.now
+        kept = board.nvm.get(_WINDOW)
+        if kept is None:
+            return False
+        begin, end = kept
+        passed = max(0, board.rtc.read() - begin) if board.rtc.valid else end - begin
+        self._opened = now + max(0, end - begin - passed)
+        self._middle = now + max(0, (end - begin) // 2 - passed)
+        return begin == end or self._middle > now
 
     def _use_codes(self) -> None:
         self._firmware.board.log("hub.second-half", {})

@@ -1,7 +1,8 @@
 """One fuel's account: what was used is charged by rate and block, credit and emergency credit, and what may still be used.
 
 Money is micropence, energy watt-hours, both whole numbers: what is less than one of them is carried over, so that no order of
-readings changes a sum. Rates go by the minute of the day (UTC), blocks by the energy of the day. What a reading brings was used
+readings changes a sum. Rates go by the minute of the day and blocks by the energy of the day, both by local time: what a change
+of clocks skips begins at the change, what it repeats begins the first time. What a reading brings was used
 since the reading before, evenly as far as anybody knows: where a rate or a day ends between the two (half an hour; days, without
 contact), each part is charged at what held then. What may still be used is reckoned at the rate to which `advance` has moved time.
 Not here: debts, more than one standing charge, months.
@@ -10,11 +11,12 @@ Not here: debts, more than one standing charge, months.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from protocols.core.errors import LocalProtocolError
+from protocols.dlms.cosem.zone import UTC, Zone
 
 MINUTE: Final = 60 * 1_000_000_000
 DAY: Final = 1440 * MINUTE
@@ -47,14 +49,14 @@ class Tariff:
         if list(self.blocks) != sorted(set(self.blocks)) or any(len(rate.prices) != len(self.blocks) + 1 for rate in self.rates):
             raise LocalProtocolError("one price for each block")
 
-    def rate(self, utc: int) -> Rate:
-        """In force at a time (UTC ns)."""
-        minute = utc % DAY // MINUTE
+    def rate(self, local: int) -> Rate:
+        """In force at a time (local ns)."""
+        minute = local % DAY // MINUTE
         return self.rates[bisect_right([rate.minute for rate in self.rates], minute) - 1]
 
-    def next_change(self, utc: int) -> int:
-        """When another rate comes into force, or the day ends (UTC ns)."""
-        day, minute = utc // DAY * DAY, utc % DAY // MINUTE
+    def next_change(self, local: int) -> int:
+        """When another rate comes into force, or the day ends (local ns)."""
+        day, minute = local // DAY * DAY, local % DAY // MINUTE
         later = [rate.minute for rate in self.rates if rate.minute > minute]
         return day + (later[0] if later else 1440) * MINUTE
 
@@ -85,8 +87,10 @@ class Account:
     """Of the emergency credit: what is lent at present, used or not."""
     register: int | None = None
     """The last reading, in units of the meter."""
+    zone: Callable[[], Zone] = lambda: UTC
+    """What local time is now."""
     day: int = 0
-    """Of the last reading, since 1970."""
+    """Of the last reading, in local days since 1970."""
     used_today: int = 0
     """Watt-hours of that day."""
     _rest: int = 0
@@ -96,6 +100,8 @@ class Account:
     _utc: int = field(default=0)
     _read_at: int = 0
     """When the last reading came, UTC ns."""
+    _charged: int = 0
+    """The local day up to which the standing charge is taken."""
 
     @property
     def credit(self) -> int:
@@ -109,9 +115,11 @@ class Account:
 
     def advance(self, utc: int) -> None:
         """Time passes: each day's standing charge, blocks begin anew, another rate is in force."""
+        today = self._local(utc) // DAY
         if self._utc:
-            self.balance -= self.tariff.standing * max(utc // DAY - self._utc // DAY, 0)
-        self._utc = max(self._utc, utc)
+            self.balance -= self.tariff.standing * max(today - self._charged, 0)
+            today = max(today, self._charged)
+        self._utc, self._charged = max(self._utc, utc), today
 
     def read(self, register: int) -> int:
         """A reading: what it costs, taken from the balance, in micropence."""
@@ -142,8 +150,9 @@ class Account:
     def affordable(self) -> int:
         """Units of the meter beyond the last reading, at the present rate through the blocks of this day; NO_LIMIT at no price."""
         credit, watt_hours = self.credit * 1000 - self._fraction, 0
-        used = self.used_today if self.day == self._utc // DAY else 0
-        prices = self.tariff.rate(self._utc).prices
+        now = self._local(self._utc)
+        used = self.used_today if self.day == now // DAY else 0
+        prices = self.tariff.rate(now).prices
         for block, price in enumerate(prices):
             room = self.tariff.blocks[block] - used if block < len(self.tariff.blocks) else NO_LIMIT
             if room <= 0:
@@ -159,21 +168,25 @@ class Account:
         units = (watt_hours * self.energy.units - self._rest) // self.energy.watt_hours
         return min(max(units, 0), NO_LIMIT)
 
+    def _local(self, utc: int) -> int:
+        return self.zone().reached(utc)
+
     def _used(self, watt_hours: int) -> Iterator[tuple[int, int]]:
         """Since the last reading, evenly: (when it began, watt-hours) of each rate of each day."""
-        begun, left = self._read_at or self._utc, watt_hours
-        while left and (change := self.tariff.next_change(begun)) < self._utc:
+        begun, left, zone = self._read_at or self._utc, watt_hours, self.zone()
+        while left and begun < (change := zone.utc(self.tariff.next_change(zone.reached(begun)))) < self._utc:
             part = left * (change - begun) // (self._utc - begun)
             yield begun, part
             begun, left = change, left - part
         yield begun, left
 
     def _cost(self, when: int, watt_hours: int) -> int:
-        if when // DAY != self.day:
-            self.day, self.used_today = when // DAY, 0
+        local = self._local(when)
+        if local // DAY != self.day:
+            self.day, self.used_today = local // DAY, 0
         cost, used, left = self._fraction, self.used_today, watt_hours
         self.used_today += watt_hours
-        prices = self.tariff.rate(when).prices
+        prices = self.tariff.rate(local).prices
         for block, price in enumerate(prices):
             room = max(self.tariff.blocks[block] - used, 0) if block < len(self.tariff.blocks) else left
             part = min(room, left)
@@ -186,6 +199,7 @@ class Account:
         return {
             "balance": self.balance, "lent": self.lent, "register": self.register, "day": self.day, "used": self.used_today,
             "rest": self._rest, "fraction": self._fraction, "utc": self._utc, "read": self._read_at,
+            "charged": self._charged,
         }  # fmt: skip
 
     def restore(self, plain: Mapping[str, Any]) -> None:
@@ -194,3 +208,4 @@ class Account:
         self.day, self.used_today = plain["day"], plain["used"]
         self._rest, self._fraction, self._utc = plain["rest"], plain["fraction"], plain["utc"]
         self._read_at = plain.get("read", self._utc)  # not in flash of before this was kept
+        self._charged = plain.get("charged", self._utc // DAY)  # likewise

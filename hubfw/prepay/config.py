@@ -30,7 +30,7 @@ class Prepay:
     friendly: tuple[tuple[int, int], ...] = ()
     """Minutes of the day (from, to) in which an open supply is not cut off for want of credit; past midnight where to < from."""
 
-    def is_friendly(self, utc: int) -> bool:
-        """Whether that holds at a time (UTC ns)."""
-        minute = utc % DAY // MINUTE
+    def is_friendly(self, local: int) -> bool:
+        """Whether that holds at a time (local ns)."""
+        minute = local % DAY // MINUTE
         return any(start <= minute < end if start < end else minute >= start or minute < end for start, end in self.friendly)

@@ -18,6 +18,7 @@ from hubfw.prepay.contact import HALF_HOUR
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure
+from protocols.dlms.cosem.zone import Zone
 from protocols.dlms.obis import Obis
 
 if TYPE_CHECKING:
@@ -33,14 +34,16 @@ _KEY: Final = "prepay/electricity"
 class ElectricityPrepay:
     """The part. `meter()`: on the wire, None before there is one."""
 
-    def __init__(self, firmware: Firmware, config: Prepay, meter: Callable[[], Meter | None], password: bytes) -> None:
+    def __init__(
+        self, firmware: Firmware, config: Prepay, meter: Callable[[], Meter | None], password: bytes, zone: Callable[[], Zone]
+    ) -> None:
         assert config.electricity is not None
         self._firmware = firmware
         self._board = firmware.board
         self._config = config
         self._meter = meter
         self._password = password
-        self.account = Account(config.electricity, Energy(), config.emergency, config.opening)
+        self.account = Account(config.electricity, Energy(), config.emergency, config.opening, zone=zone)
         self.supplied = True
         """As last ordered, and carried out."""
         self._busy = False
@@ -93,7 +96,7 @@ class ElectricityPrepay:
         if account.register is not None and used < account.register:
             raise RemoteProtocolError(f"the register fell from {account.register} to {used}")
         account.read(used)
-        wanted = account.credit > 0 or (self.supplied and self._config.is_friendly(utc))
+        wanted = account.credit > 0 or (self.supplied and self._config.is_friendly(account.zone().local(utc)))
         if wanted is not self.supplied:
             await meter.manage(self._password, lambda client: _order(client, RECONNECT if wanted else DISCONNECT))
             self.supplied = wanted

@@ -2,8 +2,8 @@
 
 The cut-off is the last volume and what the credit pays for from there at the rate and in the block of the moment; it is written at
 every contact, so it follows top-ups, rates and blocks within half an hour. In friendly hours an open valve has none. What else the
-meter is to do (`order`, `ask`) waits for its next report. Half hours without a report are counted, told to displays and head end
-when they begin, and given back only in credit.
+meter is to do or to tell (`order`, `ask`) waits for its next report. Half hours without a report are counted, told to displays and
+head end when they begin, and given back only in credit.
 
 Everything of one decision is one record in flash. Not here: what people type (`face`), tokens (`purse`), COSEM (`objects`).
 """
@@ -22,6 +22,7 @@ from hubfw.prepay.config import Prepay
 from hubfw.prepay.contact import HALF_HOUR, Contact, News
 from protocols.core.codec import Frame
 from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.cosem.zone import Zone
 from protocols.zigbee.clusters.metering import DeviceType, Metering, SupplyStatus, Unit
 from protocols.zigbee.clusters.time import seconds
 from protocols.zigbee.hub_prepayment import codes
@@ -56,6 +57,12 @@ CONSTANT: Final[dict[Attribute[object], object]] = {
 }
 """What the mirror shows of every such meter."""
 _GAS, _EXCHANGE = "prepay/gas", "prepay/exchange"
+QUESTIONS: Final[tuple[tuple[type[Frame], type[HubPrepayment.Volume | HubPrepayment.CutOff | HubPrepayment.PrepayStatus]], ...]] = (
+    (HubPrepayment.ReadVolume, HubPrepayment.Volume),
+    (HubPrepayment.ReadCutOff, HubPrepayment.CutOff),
+    (HubPrepayment.ReadPrepayStatus, HubPrepayment.PrepayStatus),
+)
+"""What the meter can be asked, and what answers it: from 1 on."""
 
 
 class GasPrepay:
@@ -72,6 +79,7 @@ class GasPrepay:
         show: Callable[[int, dict[tuple[int, int], object]], object],
         warn: Callable[[str], object],
         notice: Callable[[int], object],
+        zone: Callable[[], Zone],
     ) -> None:
         self._firmware = firmware
         self._board = firmware.board
@@ -79,7 +87,7 @@ class GasPrepay:
         self._config = config
         self._log = log
         self._show, self._warn, self._notice = show, warn, notice
-        self.account = Account(config.gas, config.energy, config.emergency, config.opening)
+        self.account = Account(config.gas, config.energy, config.emergency, config.opening, zone=zone)
         self.contact = Contact(config.delay, config.delay)
         self.valve = Valve.OPEN
         """As last reported."""
@@ -87,6 +95,10 @@ class GasPrepay:
         self.closed = False
         """By an order of the head end, until it is taken back."""
         self._orders: list[Frame] = []
+        self.question = 0
+        """What the meter is asked at its next report: its place in `QUESTIONS`, from 1; 0: nothing."""
+        self.answer: tuple[int, Frame] | None = None
+        """What it answered last, and when (UTC ns)."""
         stored = self._board.nvm.get(_GAS)
         if stored is not None:
             self._restore(stored)
@@ -106,7 +118,7 @@ class GasPrepay:
         self.account.advance(self._utc)
         if self.closed:
             return 0
-        if self.valve is Valve.OPEN and self._config.is_friendly(self._utc):
+        if self.valve is Valve.OPEN and self._config.is_friendly(self.account.zone().local(self._utc)):
             return NEVER
         return min(self.volume + self.account.affordable(), NEVER)
 
@@ -153,7 +165,7 @@ class GasPrepay:
         self.changed("report")
         if news is News.RESTORED:
             self._notice(HEARD)
-        if self._orders:
+        if self._orders or self.question:
             self._firmware.spawn(self._give(request.message.source, request.message.source_endpoint))
         return HubPrepayment.WriteCutOff(self.cut_off, self.contact.left)
 
@@ -173,6 +185,13 @@ class GasPrepay:
             except (NoAnswer, Refused):
                 return
             del self._orders[0]
+        if self.question:
+            question, answer = QUESTIONS[self.question - 1]
+            try:
+                self.answer = self._utc, await self._han.request(address, endpoint, question(), answer)
+            except (NoAnswer, Refused):
+                return
+            self.question = 0
 
     def _half_hour(self) -> None:
         if self.account.register is None:
@@ -204,6 +223,10 @@ class GasPrepay:
             self._orders = []  # without credit it would only close again
         self._board.nvm.put(self.plain())
         self.changed(f"ordered {valve.name.lower()}")
+
+    def ask(self, question: int) -> None:
+        """Have the meter asked at its next report; 0: nothing any more."""
+        self.question = question
 
     def lend(self) -> bool:
         """Emergency credit is taken; whether there was any to have."""

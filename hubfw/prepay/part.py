@@ -18,6 +18,7 @@ from hubfw.prepay.gas import GasPrepay
 from hubfw.prepay.purse import Outcome as Became
 from hubfw.prepay.purse import Purse
 from protocols.dlms.cosem import InterfaceClass
+from protocols.dlms.cosem.zone import Zone
 from protocols.zigbee.clusters.prepayment import Prepayment as Window
 from protocols.zigbee.clusters.prepayment import TopUpResult
 from protocols.zigbee.zcl.endpoint import Endpoint, Outcome, Request
@@ -36,7 +37,8 @@ _RESULTS: Final[Mapping[Became, TopUpResult]] = {
 
 
 class Prepayment:
-    """`show`, `warn`, `notice`: as of GasPrepay. `wired()`: the electricity meter on the wire. `time()`: a COSEM date-time."""
+    """`show`, `warn`, `notice`: as of GasPrepay. `wired()`: the electricity meter on the wire. `time()`: a COSEM date-time.
+    `zone()`: what local time is."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Prepayment:
         wired: Callable[[], Meter | None],
         password: bytes,
         time: Callable[[], bytes],
+        zone: Callable[[], Zone],
     ) -> None:
         self._firmware = firmware
         self._time = time
@@ -59,10 +62,10 @@ class Prepayment:
         self.gas: GasPrepay | None = None
         self.electricity: ElectricityPrepay | None = None
         if log.of(PREPAY_GAS):
-            self.gas = GasPrepay(firmware, han, endpoint, config, log, show=show, warn=warn, notice=notice)
+            self.gas = GasPrepay(firmware, han, endpoint, config, log, show=show, warn=warn, notice=notice, zone=zone)
             self.accounts["gas"] = self.gas.account
         if config.electricity is not None:
-            self.electricity = ElectricityPrepay(firmware, config, wired, password)
+            self.electricity = ElectricityPrepay(firmware, config, wired, password, zone)
             self.accounts["electricity"] = self.electricity.account
         self.purse = Purse(firmware.board, config.code_key, self.accounts, self._plain, self._credited)
         endpoint.serve(Window).on(Window.ConsumerTopUp, self._passed_on)

@@ -1,7 +1,7 @@
 """Exactly one application layer on the hub's WAN side, as a setting of the hub: `dlms`, `gateway`, `gooo`; `gbcs` is reserved.
 
     dlms     COSEM over the wrapper: the hub, the gas meter translated once, the electricity meters through their tunnels unchanged
-    gateway  ZigBee packets over TCP, unread (`wan.gateway`); no DLMS is answered
+    gateway  ZigBee packets over TCP, unread (`wan.gateway`); no DLMS is answered, and notices are Smart Energy
     gooo     COSEM over the wrapper, the hub alone; ZigBee packets as objects, unread (`wan.foreign`)
 
 The setting is `0-0:128.40.0` (class 1, visible-string): the management client writes it in the layers that speak DLMS, and
@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from devices.runtime.kernel import S, Timer
 from hubfw.sap_table import HUB
 from hubfw.wan.endpoint import Endpoint
+from hubfw.wan.notifier import CLIENT
 from protocols.core.errors import LocalProtocolError
-from protocols.dlms import axdr, cosem
+from protocols.dlms import axdr, cosem, wrapper
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import Access, AccessError
 from protocols.dlms.xdlms import DataAccessResult
@@ -49,6 +50,10 @@ class Layer(Protocol):
 
     def close(self) -> None:
         """Answer nobody any more."""
+        ...
+
+    def notice(self, apdu: bytes) -> tuple[int, bytes] | None:
+        """A notification as it goes over the network in this layer: port (0: where notices go) and octets; None: not at all."""
         ...
 
 
@@ -83,6 +88,10 @@ class WanApplication:
     def endpoint(self) -> Endpoint | None:
         """Where DLMS is answered; None: nowhere."""
         return None if self.layer is None else self.layer.endpoint
+
+    def notice(self, apdu: bytes) -> tuple[int, bytes] | None:
+        """A notification as it goes over the network: see `Layer`."""
+        return None if self.layer is None else self.layer.notice(apdu)
 
     def objects(self) -> list[cosem.InterfaceClass]:
         """The setting, and which of the three configurations this hub is."""
@@ -136,12 +145,21 @@ def configuration(firmware: Firmware) -> str:
     return "separate" if firmware.config.wired_meter is None else "closely-integrated"
 
 
-class _Dlms:
+class _Speaking:
+    """A layer that speaks DLMS: notices are DataNotifications behind the wrapper."""
+
+    def notice(self, apdu: bytes) -> tuple[int, bytes]:
+        return 0, wrapper.wrap(HUB, CLIENT, apdu)
+
+
+class _Dlms(_Speaking):
     """Every device behind the hub at its SAP."""
 
     def __init__(self, firmware: Firmware) -> None:
         self.endpoint = Endpoint(firmware.board, firmware.targets, firmware.network)
-        self.close = self.endpoint.close
+
+    def close(self) -> None:
+        self.endpoint.close()
 
 
 def _gateway(firmware: Firmware) -> Layer:
@@ -155,7 +173,7 @@ def _gateway(firmware: Firmware) -> Layer:
     )
 
 
-class _Gooo:
+class _Gooo(_Speaking):
     """The hub at its SAP, with the objects of foreign packets."""
 
     def __init__(self, firmware: Firmware) -> None:

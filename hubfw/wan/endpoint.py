@@ -35,6 +35,9 @@ KEEP_ALIVE = 10 * S
 QUIET = 20 * S
 """Silence after which a UDP client has to make room for another one."""
 
+PATH = "wan.path"
+"""Kind of note: a request from the WAN, where it goes, and the levels of translation on the way."""
+
 RLRE = b"\x63"
 """Tag of the answer that ends an association."""
 
@@ -138,7 +141,9 @@ class Endpoint:
         target = connection.used.get(pair) or self._admit(connection, pair)
         if target is not None:
             stands = self._targets.get(pdu.destination)
-            self.paths[pdu.destination, stands.translations if isinstance(stands, Shared) else 0] += 1
+            levels = stands.translations if isinstance(stands, Shared) else 0
+            self.paths[pdu.destination, levels] += 1
+            self._board.note(PATH, {"to": f"SAP {pdu.destination}", "translations": levels})
             target.request(pdu.source, pdu.apdu, lambda apdu: self._answer(connection, pair, apdu))
 
     def _admit(self, connection: Connection, pair: tuple[int, int]) -> Target | None:

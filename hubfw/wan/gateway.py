@@ -68,6 +68,12 @@ class Gateway:
         for caller in list(self._callers):
             caller.close()
 
+    def notice(self, apdu: bytes) -> tuple[int, bytes]:
+        """A notification of the hub, in Smart Energy, for the head end's port."""
+        from hubfw.wan.gateway_notices import notice
+
+        return PORT, notice(apdu, self.firmware.board.eui64)
+
     def _accept(self, stream: Stream) -> None:
         caller = _Caller(self, stream)
         if len(self._callers) >= CONNECTIONS:

@@ -4,7 +4,8 @@ A notification is kept in non-volatile memory from before the decision is acted 
 connection was closed by the other side after we finished, or all octets have passed and nothing was heard for a while. While
 the destination cannot be reached it is tried again after 1, 2, 4 .. 60 s for as long as there is power, and after a restart. A
 notification that is sent again, because the power went before it was known to have arrived, has the same long-invoke-id. Where the
-push setup wants UDP, each goes in one datagram, and nobody learns whether it arrived.
+push setup wants UDP, each goes in one datagram, and nobody learns whether it arrived; where it wants the serial modem, each goes
+out on the line once somebody is plugged in there, and nobody learns either. The APDU is the same by every way.
 
 Not here: what is notified (`outage`, `supply_watch`), where to (push setup of the hub's logical device).
 """
@@ -19,6 +20,7 @@ from devices.runtime.net import Closed
 from hubfw.sap_table import HUB
 from hubfw.wan.network import Network, Stream
 from protocols.dlms import wrapper
+from protocols.dlms.cosem.push import TransportService
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
@@ -34,22 +36,32 @@ CAPACITY: Final = 32
 _KEY = "notices"
 
 
+Carry = Callable[[bytes], "tuple[int, bytes] | None"]
+"""How an APDU goes over the network: port (0: the destination's) and octets; None: not now."""
+Tell = Callable[[TransportService, bytes], bool]
+"""Says an APDU on a line, in the framing of the service; False: it could not."""
+
+
 class Notifier:
-    """The queue. `destination()`: host and port, and `datagrams()`: whether by UDP, asked at each attempt."""
+    """The queue. `destination()`: host and port, and `service()`: by what, asked at each attempt. `tell`: says one on the line."""
 
     def __init__(
         self,
         firmware: Firmware,
         destination: Callable[[], tuple[str, int]],
-        datagrams: Callable[[], bool] = lambda: False,
+        service: Callable[[], TransportService] = lambda: TransportService.TCP,
         network: Network | None = None,
+        tell: Tell = lambda service, apdu: False,
+        carry: Carry = lambda apdu: (0, wrapper.wrap(HUB, CLIENT, apdu)),
     ) -> None:
         self.sent = 0
         self._firmware = firmware
         self._board = firmware.board
         self._network: Network = firmware.board.net if network is None else network
         self._destination = destination
-        self._datagrams = datagrams
+        self._service = service
+        self._tell = tell
+        self._carry = carry
         self._waiting: list[bytes] = self._board.nvm.get(_KEY, [])
         self._stream: Stream | None = None
         self._timer: Timer | None = None
@@ -79,19 +91,37 @@ class Notifier:
             else:
                 self._connect()
 
+    def try_now(self) -> None:
+        """There may be a way by now: wait for no pause."""
+        if self._stream is None:
+            self._rest()
+            self._pause = FIRST_PAUSE
+            self.start()
+
     def _connect(self) -> None:
         self._timer = None
+        apdu, service = self._waiting[0], self._service()
+        if service not in (TransportService.TCP, TransportService.UDP):
+            if self._tell(service, apdu):
+                self._delivered(apdu)
+            else:
+                self._failed("no line")
+            return
+        carried = self._carry(apdu)
+        if carried is None:
+            self._failed("no layer that has notices")
+            return
         host, port = self._destination()
-        apdu = self._waiting[0]
-        if self._datagrams():
+        port, octets = carried[0] or port, carried[1]
+        if service is TransportService.UDP:
             socket = self._network.bind()
-            socket.send(host, port, wrapper.wrap(HUB, CLIENT, apdu))
+            socket.send(host, port, octets)
             socket.close()
             self._delivered(apdu)
             return
         stream = self._stream = self._network.connect(host, port)
         stream.on_close = lambda why: self._closed(apdu, why)
-        stream.send(wrapper.wrap(HUB, CLIENT, apdu))
+        stream.send(octets)
         stream.finish()
         self._timer = self._firmware.after(LINGER, self._lingered, stream, apdu)
 
@@ -106,9 +136,12 @@ class Notifier:
         assert self._stream is not None
         if why is Closed.CLOSED and self._stream.opened:
             self._delivered(apdu)
-            return
+        else:
+            self._failed(why.value)
+
+    def _failed(self, reason: str) -> None:
         self._rest()
-        self._board.log("notify.failed", {"reason": why.value, "pause": self._pause})
+        self._board.log("notify.failed", {"reason": reason, "pause": self._pause})
         self._timer = self._firmware.after(self._pause, self._connect)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 

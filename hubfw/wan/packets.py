@@ -18,6 +18,7 @@ from devices.parts.han import Han
 from devices.parts.node import NoAnswer
 from hubfw.config import ESME, GSME, LOAD_CONTROLLER, PPMID, PREPAY_GAS
 from hubfw.device_log import DeviceLog
+from hubfw.wan.endpoint import PATH
 from hubfw.wan.sleepers import Sleepers
 from protocols.core.effects import Effect
 from protocols.zigbee.gateway import LARGEST_PAYLOAD, Packet, Status
@@ -82,6 +83,8 @@ class Packets:
     async def send(self, packet: Packet) -> Status:
         """Pass a packet on to a device; how that went. The head end's endpoint is `ENDPOINT` on the HAN, whatever it says."""
         status = self.addressable(packet.eui64)
+        if status is Status.SUCCESS:
+            self._board.note(PATH, {"to": f"{packet.eui64:016X}", "translations": 0})
         if status is Status.SUCCESS and len(packet.payload) > LARGEST_PAYLOAD:
             status = Status.TOO_LONG
         if status is Status.SUCCESS:

@@ -1,8 +1,11 @@
 """The WAN by a serial modem: a line on the UART `modem` that carries HDLC or the DLMS wrapper, for the layers that speak DLMS.
 
-The first octet after the plug goes in decides: 7E is HDLC, anything else the wrapper. Behind it are the same devices at the
-same server addresses as behind the network address, and the APDUs are the same. One line is one connection: pulling the plug
-ends it. How the modem calls, and what network is beyond it, is the modem's business; notices never go this way.
+The first octet decides, and so does any between messages: 7E is HDLC, anything else the wrapper. Behind it are
+the same devices at the same server addresses as behind the network address, and the APDUs are the same. One line is one connection:
+pulling the plug ends it. How the modem calls, and what network is beyond it, is the modem's business.
+
+Notices go this way where the push setup says so: in UI frames, or as PDUs of the wrapper. A UI frame may be as long as an
+information field of this line: both ends are set to it, as nobody has agreed on anything before he is connected.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.deadline import Deadline
+from hubfw.sap_table import HUB
 from hubfw.wan.endpoint import Connection, Endpoint
+from hubfw.wan.notifier import CLIENT
 from protocols.core.effects import Effect, Send
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import hdlc, wrapper
+from protocols.dlms.cosem.push import TransportService
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
@@ -25,24 +31,54 @@ _FLAG: Final = 0x7E
 
 
 class SerialLine:
-    """The UART. `endpoint()`: what answers DLMS on the WAN now; None: nobody does."""
+    """The UART. `endpoint()`: what answers DLMS on the WAN now; None: nobody does. `transmits()`: whether there is the energy."""
 
-    def __init__(self, firmware: Firmware, endpoint: Callable[[], Endpoint | None]) -> None:
+    def __init__(
+        self,
+        firmware: Firmware,
+        endpoint: Callable[[], Endpoint | None],
+        transmits: Callable[[], bool],
+        on_plug: Callable[[], object],
+    ) -> None:
+        """`on_plug()` is called when a plug goes in."""
         self._firmware = firmware
         self._endpoint = endpoint
+        self._transmits = transmits
+        self._on_plug = on_plug
         self._port = firmware.board.uart(PORT)
         self._line: _Wrapper | _Hdlc | None = None
         self._port.on_receive = self._received
-        self._port.on_plug = lambda occupied: self._end()
+        self._port.on_plug = self._plugged
+
+    def tell(self, service: TransportService, apdu: bytes) -> bool:
+        """Say a notice. False: nobody is plugged in, no DLMS is spoken, the line speaks the other framing, or no energy is left."""
+        kind = _Hdlc if service is TransportService.HDLC else _Wrapper
+        line = None if self._line is None or self._line.over else self._line
+        if not self._port.occupied or self._endpoint() is None or (line is not None and not isinstance(line, kind) and line.used):
+            return False
+        return self._write(kind.notice(apdu))
+
+    def _write(self, data: bytes) -> bool:
+        if not self._transmits():
+            return False
+        self._port.write(data)
+        return True
 
     def _received(self, data: bytes) -> None:
+        kind = _Hdlc if data[0] == _FLAG else _Wrapper
+        if self._line is not None and self._line.resting and not isinstance(self._line, kind):
+            self._end()
         if self._line is None or self._line.over:
             endpoint = self._endpoint()
             if endpoint is None:
                 return
-            kind = _Hdlc if data[0] == _FLAG else _Wrapper
-            self._line = kind(self._firmware, endpoint, self._port.write)
+            self._line = kind(self._firmware, endpoint, self._write)
         self._line.received(data)
+
+    def _plugged(self, occupied: bool) -> None:
+        self._end()
+        if occupied:
+            self._on_plug()
 
     def _end(self) -> None:
         if self._line is not None and not self._line.over:
@@ -80,6 +116,16 @@ class _Wrapper(_Line):
         super().__init__(firmware, endpoint, write)
         self._splitter = wrapper.Splitter()
 
+    @staticmethod
+    def notice(apdu: bytes) -> bytes:
+        """A notice as it goes out: the PDU that it is on a network."""
+        return wrapper.wrap(HUB, CLIENT, apdu)
+
+    @property
+    def resting(self) -> bool:
+        """Between PDUs."""
+        return not self._splitter.receiving
+
     def say(self, octets: bytes) -> None:
         self._write(octets)
 
@@ -100,6 +146,16 @@ class _Hdlc(_Line):
         super().__init__(firmware, endpoint, write)
         self._link = hdlc.ServerLink(endpoint.saps, PARAMETERS)
         self._deadline = Deadline(firmware, lambda: self._link.deadline, lambda: self._apply(self._link.expire(firmware.now)))
+
+    @staticmethod
+    def notice(apdu: bytes) -> bytes:
+        """A notice as it goes out: a UI frame."""
+        return hdlc.unasked(CLIENT, HUB, apdu)
+
+    @property
+    def resting(self) -> bool:
+        """Nobody is connected, and no frame has begun."""
+        return not self._link.engaged
 
     def say(self, octets: bytes) -> None:
         pdu = wrapper.unwrap(octets)

@@ -57,6 +57,11 @@ class Splitter:
         self._largest: Final = largest
         self._buffer = bytearray()
 
+    @property
+    def receiving(self) -> bool:
+        """A PDU has begun and not ended."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> list[Pdu]:
         """The PDUs that ``data`` completes; empty ones are left out.
 

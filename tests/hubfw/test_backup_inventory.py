@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from devices.runtime.kernel import MIN, S
@@ -16,6 +18,7 @@ CARRIED = (
     "load-control", "published/", "block-period/", "dwellings", "outage/told", "outage/record", "outage/threshold", "gas/order",
     "gas/samples/",
     "prepay/", "wan/application", "wan/packets", "wan/sleepers", "wan/codes", "joining/timeout", "device-history", "dlms/secret/",
+    "joining/window", "device-farewells", "untold", "push/destination", "supply/outside",
     "dlms/users/", "dlms/hidden/", "dlms/keys", "dlms/policy", "dlms/peers",
     "dlms/certificates",  # of other parties alone
     "counter/mbus/messages",  # the meters' keys go over, and no message counter is used twice under one
@@ -68,3 +71,14 @@ def test_somebody_has_decided_about_every_key_of_a_hub_that_lived(bench, request
 def test_what_stays_behind_is_what_the_table_says():
     assert sorted(backup.LEFT) == sorted(LEFT)
     assert all(backup._goes(each) for each in CARRIED)
+
+
+def test_what_few_hubs_keep_is_decided_about_too(request):
+    """Every key that is named in the firmware, lived through or not."""
+    named = re.compile(r'^_?[A-Z_]+(?:: Final)? = "([a-z-]+(?:/[a-z/-]*)?)"$', re.MULTILINE)
+    modules = sorted((request.config.rootpath / "hubfw").rglob("*.py"))
+    told = {module: module.read_text(encoding="utf-8") for module in modules}
+    keys = {key for text in told.values() if "nvm" in text for key in named.findall(text)}
+    assert {"device-farewells", "joining/window", "untold", "supply/outside"} <= keys
+    words = {"dlms", "gateway", "gooo", "electricity", "gas", "hub", "wan", "handed-over", "erased"}  # that are no keys
+    assert {key for key in keys if row(key) is None and row(f"{key}/x") is None} == words

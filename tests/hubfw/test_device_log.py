@@ -8,7 +8,7 @@ from devices.runtime.flash import Flash
 from devices.runtime.kernel import MIN, S
 from devices.runtime.nvm import Nvm
 from hubfw.config import Entry
-from hubfw.device_log import HISTORY_SIZE, DeviceLog
+from hubfw.device_log import DeviceLog
 from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError
@@ -33,10 +33,10 @@ def struck_off(log):
 
 def test_the_history_holds_fifteen_and_the_oldest_goes(flash) -> None:
     log = DeviceLog(Nvm(flash), ())
-    for number in range(HISTORY_SIZE + 3):
+    for number in range(18):
         log.add(Entry(number, WITH_CRC, "ihd"))
         log.remove(number, utc=number)
-    assert struck_off(log) == list(range(3, HISTORY_SIZE + 3))
+    assert struck_off(log) == list(range(3, 18))
     assert struck_off(DeviceLog(Nvm(flash), ())) == struck_off(log)
     assert [past.struck_off for past in log.history] == struck_off(log)
 

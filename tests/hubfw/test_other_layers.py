@@ -46,6 +46,9 @@ class Resources:
         for stream in self.streams:
             stream.close()
 
+    def notice(self, apdu):
+        return None
+
     def _accept(self, stream):
         self.streams.append(stream)
         stream.on_data = lambda data: stream.send(self._answer(data))

@@ -9,7 +9,7 @@ from devices.runtime.kernel import S
 from hubfw.outage import State
 from protocols.dlms import axdr
 from protocols.dlms.cosem import date_time
-from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.metering import Metering, Status
 
 START = 1_767_225_600 * S
 HOME = ("esme", "gsme")
@@ -179,6 +179,32 @@ def test_dips_without_end_are_counted_and_not_told(premises, dips):
     assert premises.head_end.notices == []
     assert premises.hub.firmware.supply_watch.supervisor.state is State.ON
     assert premises.hub.firmware.record.failures == dips
+
+
+@pytest.mark.req("S-004", part=True)
+def test_a_meter_whose_voltage_is_still_outside_does_not_end_an_outage(premises):
+    premises.mains.off()
+    premises.run(200)
+    watch, meter = premises.hub.firmware.supply_watch, premises.esme.eui64
+    watch.reported(meter, 1, Status.POWER_QUALITY)
+    assert watch.supervisor.state is State.OUT
+    watch.reported(meter, 1, Status(0))
+    assert watch.supervisor.state is State.ON
+
+
+@pytest.mark.parametrize("volts", [190.0, 265.0])
+@pytest.mark.req("S-004", part=True)
+def test_without_an_electricity_meter_the_hub_judges_the_voltage_itself(home, volts):
+    premises = home("gsme")
+    premises.commission()
+    premises.mains.off()
+    premises.run(200)
+    premises.mains.on(volts)
+    premises.run(300)
+    assert [code for code, _ in premises.head_end.bodies()] == [1]
+    premises.mains.on(230.0)
+    premises.run(5)
+    assert [code for code, _ in premises.head_end.bodies()] == [1, 2]
 
 
 def test_a_strangers_report_starts_nothing(home):

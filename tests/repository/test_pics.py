@@ -39,4 +39,4 @@ def test_what_is_optional_is_told_from_what_is_mandatory_and_lacks_are_named(pag
     assert "**RequestTunnel**" in tunnels
     assert ", GetSupportedTunnelProtocols" in tunnels
     lacks = {(row[0], row[1], part.partition("; not there: ")[2]) for row in rows for part in row[2:4] if "; not there: " in part}
-    assert lacks == {("Price 0x0700", "client", "PublishPrice")}  # of the prepayment interface, which shows no price
+    assert lacks == set()

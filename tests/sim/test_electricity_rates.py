@@ -11,6 +11,7 @@ from devices.runtime.kernel import HOUR, MIN, S
 from protocols.dlms import axdr
 from protocols.dlms.obis import Obis
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.prepayment import PaymentControl, Prepayment
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.metering.snapshots import Assembly, Cause, PayloadType, Registers
 from tests.sim.told import Told
@@ -358,6 +359,94 @@ def test_the_account_pays_each_rates_energy_at_its_price():
     taken = reader.get("0-0:19.20.0", 113, 2).value - paid
     assert used[0] > 300 < used[1]
     assert taken == pytest.approx((used[0] * 30 + used[1] * 10), abs=100)  # Wh times pence a kWh: thousandths of a penny
+
+
+def paid(home):
+    return home.head_end.meter("esme").get("0-0:19.20.0", 113, 2).value
+
+
+def cells(home):
+    home.esme.firmware.rates.tiers()  # a reading is taken
+    return home.esme.firmware.rates.split.cells
+
+
+def test_the_account_pays_each_block_at_its_price():
+    """Indices 1 to 48 of the charge are rates, 49 to 80 the blocks of the first eight in the order of their collection."""
+    home = made('rates = "calendar"')
+    writer = home.head_end.meter("esme", writes=True)
+    thresholds = axdr.array([axdr.u32(400), axdr.u32(700), axdr.u32(0xFFFFFFFF)])
+    writer.set("0-0:16.1.11", 21, 2, thresholds)
+    home.only.mains.draw("heater", 2_000)
+    home.run_until(3 * MIN)
+    write_calendar(writer, ((0, 0), 101))
+    home.run_until(30 * MIN + S)
+    charge(writer, "0-0:19.20.0", (b"\x01", 50), (bytes((49,)), 30), (bytes((57,)), 10))
+    before, filled = paid(home), cells(home)
+    assert filled[1, 1] == 400  # the second block has begun
+    home.run_until(60 * MIN + S)
+    used = {cell: wh - filled.get(cell, 0) for cell, wh in cells(home).items()}
+    assert used[1, 1] == 0 < 200 < used[1, 3]
+    assert paid(home) - before == pytest.approx(used[1, 2] * 10 + used[1, 3] * 50, abs=60)  # the third has that of its rate
+
+
+BY_BLOCK = """
+[[home.publish]]
+kind = "tariff"
+after_s = {after}
+id = {id}
+tiers = [{{ label = "Day", pence = [{first}, {second}] }}]
+blocks = [1]
+block_days = 1
+weekdays = ["00:00 Day"]
+weekend = ["00:00 Day"]
+special_days = []
+"""
+
+
+def test_the_account_pays_what_the_published_tariff_says_of_each_block():
+    home = made(FROM_HUB, BY_BLOCK.format(after=120, id=1, first=5.125, second=40))
+    home.only.mains.draw("heater", 1_000)
+    home.run_until(30 * MIN + S)
+    before, filled = paid(home), cells(home)
+    home.run_until(41 * MIN)
+    home.esme.cut_at_flash_operation(3, off_for=MIN)
+    home.run_until(2 * HOUR + S)
+    used = {cell: wh - filled.get(cell, 0) for cell, wh in cells(home).items()}
+    assert used[1, 1] > 200 < 700 < used[1, 2]
+    assert filled[1, 1] + used[1, 1] == 1_000
+    assert paid(home) - before == pytest.approx(used[1, 1] * 5.125 + used[1, 2] * 40, abs=60)
+
+
+def test_what_was_used_under_the_tariff_before_costs_what_that_said():
+    later = BY_BLOCK.format(after=50 * 60, id=2, first=1, second=90)
+    home = made(FROM_HUB, BY_BLOCK.format(after=120, id=1, first=10, second=40) + later)
+    home.only.mains.draw("heater", 1_000)
+    home.run_until(30 * MIN + S)
+    before, filled = paid(home), cells(home)
+    home.run_until(49 * MIN)
+    middle = cells(home)
+    home.run_until(60 * MIN + S)
+    used = {cell: wh - filled.get(cell, 0) for cell, wh in cells(home).items()}
+    old = middle[1, 1] - filled[1, 1]
+    new = sum(used.values()) - old
+    assert 200 < old < 400 > new > 100
+    assert paid(home) - before == pytest.approx(old * 10 + new * 1, abs=200)
+    assert paid(home) - before < old * 11 + new * 2
+
+
+def test_supply_ends_where_the_dear_block_has_used_the_credit_up():
+    home = made(FROM_HUB, BY_BLOCK.format(after=120, id=1, first=1, second=300))
+    home.only.mains.draw("heater", 1_000)
+    home.run_until(3 * MIN)
+    han, address = home.hub.firmware.han, home.hub.firmware.han.stack.address_of(home.esme.eui64)
+    han.endpoints[1].use(Prepayment)
+    mode = PaymentControl.PREPAYMENT | PaymentControl.DISCONNECTION
+    for command in (Prepayment.CreditAdjustment(1, 0, 1, 100_000), Prepayment.ChangePaymentMode(0, 1, 0, mode, 0)):
+        han.command(address, 1, command)
+        home.run(for_=S)
+    home.until(lambda: not home.esme.firmware.meter.switch.closed, within=4 * HOUR)
+    assert cells(home)[1, 1] == 1_000  # all of it for a penny
+    assert 330 <= cells(home)[1, 2] < 330 + 700  # at the half hour after the rest of the pound was used
 
 
 def test_a_second_elements_energy_has_its_own_price():

@@ -6,14 +6,20 @@ from decimal import Decimal
 
 import pytest
 
+from devices.parts import swap_client
+from devices.parts.swap_client import Order
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from hubfw.prepay.account import PENNY
 from protocols.dlms import axdr
+from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.prepayment import Prepayment
 from protocols.zigbee.hub_prepayment import codes
 from protocols.zigbee.hub_prepayment.cluster import NEVER, HubPrepayment, Valve
 from protocols.zigbee.hub_prepayment.codes import TopUp
 from protocols.zigbee.zcl import foundation
+from protocols.zigbee.zcl.foundation import ReadAttributes, ReadAttributesResponse
+from protocols.zigbee.zcl.status import Status
+from tools.bench.fitting import fit
 from tools.headend.notices import GasMeterHeard, GasMeterSilent, GasTimeOutEnded
 
 BENCH = """
@@ -189,6 +195,51 @@ def test_the_meter_takes_six_messages_and_no_other(prepaid) -> None:
     assert {event["status"] for event in heard} == {"UNSUP_CLUSTER_COMMAND"}
     assert len(heard) == 10
     assert not closed(home)
+
+
+@pytest.mark.req("S-141", part=True)
+def test_what_is_no_message_of_the_cluster_is_refused_too(prepaid) -> None:
+    """Attributes to read or to write, and the commands by which other gas meters are spoken to."""
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(5 * MIN)
+    state, hub, board = meter(home).rules.plain(), home.hub.firmware, home.board("prepay-gas")
+    address, refused = hub.han.stack.address_of(board.eui64), []
+    home.log.subscribe(lambda now, who, kind, data: refused.append(data["status"]) if who == board.name else None, ["zcl.rejected"])
+    shut = foundation.cluster(1, Metering.ChangeSupply(1, 1, 0, 0, 0, 0))
+    credit = foundation.cluster(2, Prepayment.CreditAdjustment(1, 0, 0, 100_000))
+    for cluster, frame in ((Metering.id, shut), (Prepayment.id, credit)):
+        hub.han.send(address, 1, cluster, frame)
+        board.buttons.press("wake")
+        home.run(for_=10 * S)
+    assert refused == ["UNSUPPORTED_CLUSTER"] * 2
+    question = ReadAttributes(list(range(4)))
+    task = hub.spawn(hub.han.ask(address, 1, HubPrepayment, question, ReadAttributesResponse))
+    board.buttons.press("wake")
+    home.until(lambda: task.done, within=MIN)
+    assert [record.status for record in task.result().records] == [Status.UNSUPPORTED_ATTRIBUTE] * 4
+    assert meter(home).rules.plain() == {**state, "cut_off": meter(home).rules.cut_off}
+
+
+@pytest.mark.req("S-141", part=True)
+def test_the_head_end_has_the_meter_asked_each_of_the_three_questions(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(HOUR + 5 * MIN)
+    proxy, answers = home.head_end.meter("prepay-gas", writes=True), []
+    assert proxy.get("0-0:128.52.7", 1, 2).python is None
+    with pytest.raises(Exception, match="scope-of-access-violated"):
+        proxy.set("0-0:128.52.6", 1, 2, axdr.u8(4))
+    for question in (1, 2, 3):
+        proxy.set("0-0:128.52.6", 1, 2, axdr.u8(question))
+        home.board("prepay-gas").buttons.press("wake")
+        home.run(for_=10 * S)
+        assert proxy.get("0-0:128.52.6", 1, 2).value == 0
+        answers.append(proxy.get("0-0:128.52.7", 1, 2).python[1:])
+    volume, rules = meter(home).volume, meter(home).rules
+    assert volume == pytest.approx(answers[0][0], abs=3) == answers[2][0]
+    assert answers == [
+        [answers[0][0], None, None, None], [None, rules.cut_off, rules.left, None],
+        [answers[2][0], rules.cut_off, None, Valve.OPEN],
+    ]  # fmt: skip
 
 
 @pytest.mark.req("S-141", part=True)
@@ -447,6 +498,44 @@ def test_a_power_cut_at_the_meter_loses_no_state(prepaid, operations) -> None:
     home.run(for_=35 * MIN)
     assert gas(home).valve is Valve.CLOSED
     assert gas(home).account.balance < 50 * PENNY
+
+
+# --- another hub ---
+
+
+def test_account_tokens_and_time_out_go_over_to_another_hub_which_has_a_keypad_too(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(HOUR + 5 * MIN)
+    old, key = home.hub, gas(home)._config.code_key
+    type_in(home, old, token(home, 1_000, 3))
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=HOUR)
+
+    def ask(hub, question):
+        return home.head_end.settle(home.head_end.ask(hub.name, 1, question, writes=True))
+
+    before, volume = gas(home).account.balance, gas(home).volume
+    left, cut_off = gas(home).contact.left, gas(home).cut_off
+    assert left < 240
+    ask(old, lambda client: swap_client.order(client, Order.HAND_OVER))
+    home.run(for_=15 * S)
+    sealed = ask(old, swap_client.last_backup)
+    new = fit(home.only, "hub2")
+    home.run(for_=5 * S)
+    ask(new, lambda client: swap_client.restore(client, sealed))
+    home.run(for_=20 * S)
+    assert (gas(home).account.balance, gas(home).volume, gas(home).cut_off) == (before, volume, cut_off)
+    assert gas(home).contact.left in (left, left - 1)
+    for used, outcome in ((3, "used already"), (4, "credited")):
+        type_in(home, new, codes.token(key, new.eui64, TopUp(1_000, used)))
+        assert outcome in [shown.strip() for shown in home.screen("hub")]
+    assert old.eui64 != new.eui64
+    type_in(home, new, codes.token(key, old.eui64, TopUp(1_000, 5)))  # bought for the hub of before
+    assert "not valid" in [shown.strip() for shown in home.screen("hub")]
+    home.only.air.set_loss(home.board("prepay-gas").name, new.name, 0.0)
+    home.run(for_=40 * MIN)
+    assert meter(home).rules.cut_off == gas(home).volume + gas(home).account.affordable()
+    assert gas(home).volume > volume
 
 
 # --- electricity ---

@@ -120,7 +120,11 @@ def test_a_planned_exchange_through_the_head_end(exchange):
     exchange.order(old, Order.ERASE)
     home.run(for_=10 * S)
     assert swap_rules.left_behind(old, secrets) == []  # 38
-    assert exchange.record(old)[-1][1] == Kind.ERASED
+    serial = f"{old.eui64:016X}".encode()
+    handed_over, erased = exchange.record(old)  # it keeps what became of it, and that alone
+    assert handed_over[1:4] == [Kind.HANDED_OVER, serial, b"hub"]
+    assert (erased[1], erased[2], erased[7]) == (Kind.ERASED, serial, Disposal.ERASED)
+    assert date_time.instant(handed_over[0]) - home.kernel.start_ns < at < date_time.instant(erased[8]) - home.kernel.start_ns
     exchange.ask(new, lambda client: swap_client.dispose(client, f"{old.eui64:016X}", Disposal.ERASED, home.kernel.utc))
     assert exchange.record(new)[-1][7] == Disposal.ERASED
     with pytest.raises(AccessError):

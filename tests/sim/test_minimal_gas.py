@@ -16,6 +16,7 @@ from protocols.zigbee.clusters.basic import Basic
 from protocols.zigbee.clusters.events import Events
 from protocols.zigbee.clusters.key_establishment import KeyEstablishment
 from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.mirror import Functional, PriceCommand, Scheme
 from protocols.zigbee.zcl.cluster import SERVER
 from tools.bench import config
 from tools.bench.commissioning import commission
@@ -115,6 +116,21 @@ def test_the_head_end_works_its_valve_and_has_its_logs(home, proxy):
     home.run(for_=WAKE)
     assert len(proxy.profile(HALF_HOURS).rows()) >= 2
     assert len(proxy.profile(SAMPLES).rows()) >= 9
+
+
+def test_its_mirror_tells_it_by_scheme_a_and_the_whole_meter_by_scheme_b(homes):
+    """One word of flags, of which each is acted on, or five: what stands in another word the counter never hears of."""
+    left, sets = {}, {}
+    for minimal, home in homes.items():
+        mirrors, meter = home.hub.firmware.mirrors, home.gsme.eui64
+        mirrors.notify(Functional.PUSH_STATIC_METERING, meter)
+        mirrors.notify(PriceCommand.PUBLISH_CO2_VALUE, meter)
+        before = len(home.times("mirror.complete"))
+        home.run(for_=WAKE)
+        left[mirrors.of(meter).scheme] = mirrors.of(meter).notifications.words[:2]
+        sets[minimal] = len(home.times("mirror.complete")) - before
+    assert left == {Scheme.A: [0, PriceCommand.PUBLISH_CO2_VALUE], Scheme.B: [0, 0]}
+    assert all(count >= 2 for count in sets.values())  # that of the wake, and the one it was asked to push
 
 
 def test_it_lives_longer_on_its_battery_than_the_whole_meter(homes):

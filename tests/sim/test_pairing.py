@@ -244,6 +244,46 @@ def test_a_device_that_forgot_its_key_joins_by_its_code_in_the_second_half_only(
     assert home.times("hub.second-half") == [pytest.approx(ordered + 30 * MIN, abs=5 * S)]
 
 
+def test_a_power_cut_neither_opens_joining_anew_nor_makes_it_longer(build):
+    """Its device does not come: joining ends when it was to end, and what has ended, or was closed by hand, stays closed."""
+    home = build(HOME)
+    home.shield("cad")
+    order(home, home.head_end.pair("cad", seconds=1800))
+    ordered = home.now
+    home.run(for_=10 * MIN)
+    home.hub.cut(off_for=MIN)
+    home.run_until(ordered + 29 * MIN)
+    assert home.hub.firmware.coordinator.permitting
+    home.run_until(ordered + 30 * MIN + 2 * S)
+    assert not home.hub.firmware.coordinator.permitting
+    for closed in (lambda: None, lambda: home.hub.firmware.coordinator.permit(0)):
+        closed()
+        home.hub.cut(off_for=S)
+        home.shield("cad", loss=0.0)
+        home.run(for_=40 * MIN)
+        assert not home.hub.firmware.coordinator.permitting
+        assert not home.hub.firmware.han.stack._parent.permitted
+        assert not home.board("cad").firmware.han.stack.joined
+    order(home, home.head_end.pair("cad"))
+    home.until(lambda: home.board("cad").firmware.commissioned, within=20 * MIN)
+
+
+def test_the_halves_of_the_time_are_the_same_over_a_power_cut(build):
+    home, _ = paired(build)
+    cad, before = home.board("cad"), link(home, "cad").key
+    order(home, home.head_end.unpair("cad"))
+    home.run(for_=MIN)
+    order(home, home.head_end.pair("cad", seconds=3600))
+    ordered = home.now
+    home.run(for_=5 * MIN)
+    home.hub.cut(off_for=S)
+    home.run(for_=MIN)
+    home.until(lambda: link(home, "cad") is not None and link(home, "cad").key != before, within=HOUR)
+    assert home.times("hub.second-half") == [pytest.approx(ordered + 30 * MIN, abs=5 * S)]
+    assert home.now > ordered + 30 * MIN
+    assert cad.firmware.han.stack.joined
+
+
 def test_an_order_for_more_than_an_hour_is_refused(build):
     home = build(HOME)
     with pytest.raises(RemoteProtocolError):

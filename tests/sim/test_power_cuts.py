@@ -74,7 +74,12 @@ def _strike_off(seen):
 
 def _pair(seen):
     run = seen.run
-    _persist(seen, lambda: run.head_end.pair("cad", seconds=3600), lambda: run.hub.firmware.log.get(run.board("cad").eui64))
+
+    def let_in():
+        entered = run.hub.firmware.log.get(run.board("cad").eui64)
+        return entered is not None and (entered.joined or run.hub.firmware.coordinator.permitting)
+
+    _persist(seen, lambda: run.head_end.pair("cad", seconds=3600), let_in)
     seen.listed.add(run.board("cad").eui64)
     seen.live(20 * MIN)
 

@@ -257,6 +257,15 @@ def test_a_street_does_not_talk_at_once_after_an_outage():
     assert together > 12
 
 
+@pytest.mark.req("S-003", part=True)
+def test_a_hub_does_not_wait_for_its_turn_until_its_reserve_has_ended(build):
+    home = build(HUB.format("reserve_s = 200\nrestart_spread_s = 3600") + METERS)
+    home.mains.off(10 * MIN)
+    home.run(for_=200 * S)
+    assert not home.hub.powered
+    assert home.notices() == PAIR[:1]
+
+
 @pytest.mark.parametrize("field", ['outage_reports = ["gsme"]', 'voltage_alerts = ["nobody"]'])
 def test_only_electricity_meters_can_be_chosen(field):
     with pytest.raises(BadInput, match="name electricity meters"):

@@ -80,6 +80,26 @@ def test_hub_and_gas_meter_hold_the_same_and_change_together(tariffs):
 
 
 @pytest.mark.req("S-057")
+def test_another_tariff_with_its_matrix_is_at_both_and_the_meter_goes_by_it(tariffs):
+    """What follows the first one: another identifier and other prices, at the hub at once and at the meter by its next wake."""
+    tariffs.run_until(HOUR)
+    store, now = tariffs.hub.firmware.tariffs, tariffs.hub.rtc.read() // S - 946_684_800
+    for command in (
+        Price.PublishTariffInformation(1, now, 7, 0, 0, b"New gas", 1, 0, 0, 826, 0x50, 31_000, 0xFF, 1, 1),
+        Price.PublishPriceMatrix(1, now, 0, 7, 0, 1, 1, [PriceMatrixEntry(1, 8_800)]),
+    ):
+        assert store.publish(command, "gas") == Status.SUCCESS
+    tariffs.run(for_=31 * MIN)
+    rates = tariffs.gsme.firmware.rates
+    for command in (Price.PublishTariffInformation, Price.PublishPriceMatrix):
+        at_the_hub = [entry.commands() for entry in store.of("gas").store.entries(command)]
+        assert at_the_hub
+        assert at_the_hub == [entry.commands() for entry in rates.store.entries(command)]
+    tariff = rates.store.one(Price.PublishTariffInformation, rates.now)
+    assert (tariff.issuer_tariff_id, rates.price, rates.standing_charge) == (7, 8_800, 31_000)
+
+
+@pytest.mark.req("S-057")
 def test_they_agree_after_power_cuts_of_either(tariffs):
     tariffs.run_until(HOUR)
     tariffs.mains.off(20 * MIN)
@@ -134,6 +154,26 @@ def test_a_display_that_was_away_fetches_what_it_missed(tariffs):
 def test_the_prepayment_interface_shows_the_price_too(tariffs):
     tariffs.run_until(8 * HOUR)
     assert tariffs.screen("ppmid")[3].split() == ["Day", "30.10", "p/kWh"]
+
+
+SPOT = """
+[[home.publish]]
+kind = "real-time-prices"
+after_s = 600
+pence = [31.5, 8.25]
+acknowledge = true
+"""
+
+
+def test_a_price_that_is_told_is_shown_at_the_prepayment_interface_while_it_holds(build):
+    home = build("[[home]]" + "".join(f'\n[[home.device]]\nkind = "{kind}"' for kind in ("hub", "esme", "ppmid")) + SPOT)
+    home.run_until(9 * MIN)
+    assert not home.screen("ppmid")[3].strip()
+    shown = []
+    for at in (12, 41, 71):
+        home.run_until(at * MIN)
+        shown.append(home.screen("ppmid")[3].split())
+    assert shown == [["Spot", "31.50", "p/kWh"], ["Spot", "8.25", "p/kWh"], ["price", "----"]]
 
 
 def test_the_attributes_are_those_of_what_is_in_force(tariffs):

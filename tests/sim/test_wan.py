@@ -12,6 +12,7 @@ from hubfw.sap_table import FIRST_METER, GAS, HUB
 from protocols.dlms import axdr, wrapper
 from protocols.dlms.client import AccessError, AssociationRefused
 from protocols.dlms.reading import register
+from protocols.zigbee.clusters.tunneling import DLMS, GB_HRGP, Tunneling
 from tests.compliance.capture import Capture
 from tools.headend.head_end import NoAnswer
 
@@ -47,6 +48,34 @@ def test_the_tunnel_carries_what_the_wan_carried_with_another_server_port(home, 
     assert [(pdu.source, pdu.destination) for pdu in pdus[:2]] == [(16, FIRST_METER), (FIRST_METER, 16)]
     assert [(pdu.source, pdu.destination) for pdu in inside[:2]] == [(16, 1), (1, 16)]
     assert capture.closed == []
+
+
+@pytest.mark.req("S-084")
+@pytest.mark.parametrize(("profile", "protocol"), [("paper-2011", DLMS), ("gb", GB_HRGP)])
+def test_a_homes_tunnel_is_asked_what_it_carries_closed_and_opened_anew(build, profile, protocol):
+    """Hub and electricity meter as they are; while there is no tunnel nothing passes."""
+    home = build(f'profile = "{profile}"\n[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n')
+    hub, meter = home.hub.firmware, home.esme.firmware
+    tunnel = hub.tunnels.of(home.esme.eui64)
+
+    def passed():
+        return home.head_end.meter("esme").register(IMPORT).value > 0
+
+    assert passed()
+    question = Tunneling.GetSupportedTunnelProtocols(0)
+    asked = hub.spawn(hub.han.request(*tunnel.peer, question, Tunneling.SupportedTunnelProtocolsResponse))
+    home.run(for_=S)
+    assert [(each.manufacturer_code, each.protocol_id) for each in asked.result().protocol_list] == [(0xFFFF, protocol)]
+    assert [each.protocol for each in meter._tunnel.tunnels.tunnels.values()] == [protocol]
+    hub.tunnels.close(home.esme.eui64)
+    home.run(for_=S)
+    assert not meter._tunnel.tunnels.tunnels
+    with pytest.raises(NoAnswer):
+        passed()
+    hub.tunnels.open(home.esme.eui64, tunnel.meter)
+    home.run(for_=10 * S)
+    assert len(meter._tunnel.tunnels.tunnels) == 1
+    assert passed()
 
 
 @pytest.mark.req("S-013")

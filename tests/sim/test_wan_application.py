@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from devices.runtime.kernel import MIN, S
+from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.net import Closed
+from hubfw.hub_device import device_name
 from protocols.dlms import axdr
 from protocols.dlms.client import adrive
-from protocols.dlms.cosem import AccessError
+from protocols.dlms.cosem import AccessError, date_time
 from protocols.dlms.reading import names, objects
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.gateway import PORT as GATEWAY_PORT
@@ -18,6 +19,7 @@ from protocols.zigbee.gateway import Packet, Status
 from tests.sim.told import Told
 from tools.headend.head_end import PORT as DLMS_PORT
 from tools.headend.head_end import NoAnswer
+from tools.headend.notices import DEVICE_EVENT, LOG_CHANGED, VOLTAGE_ALERT, FirstBreath, LastGasp
 from tools.headend.smart_energy import PACKET_CLASS, PROFILE, SOURCE, GatewayLine, ObjectLine, Refused, SmartEnergy
 
 SETTING = "0-0:128.40.0"
@@ -151,6 +153,46 @@ def test_gateway_carries_packets_of_the_head_end_unread_both_ways(hear) -> None:
     garbage = Packet(meter, PROFILE, Metering.id, SOURCE, 1, b"\xff\xff sealed from end to end")
     run.head_end.settle(line.send(garbage))  # the hub reads nothing, so it finds no fault with it
     assert sent[-1] == garbage.payload
+
+
+@pytest.mark.req("S-009", part=True)
+@pytest.mark.parametrize(("layer", "port"), [("dlms", DLMS_PORT), ("gooo", DLMS_PORT), ("gateway", GATEWAY_PORT)])
+def test_what_a_hub_tells_by_itself_is_in_the_one_layer(hear, layer: str, port: int) -> None:
+    """The same last gasp and first breath; under `gateway` no octet of the WAN is DLMS."""
+    run = hear(layer)
+    crossed: list[tuple[str, bytes]] = []
+    run.log.subscribe(lambda now, who, kind, data: crossed.append((who, data)), ["net.data", "net.datagram"])
+    run.run(for_=10 * MIN)
+    lost = run.kernel.utc
+    run.mains.off(200 * S)
+    run.run(for_=10 * MIN)
+    gasp, breath = run.head_end.received
+    assert (type(gasp), type(breath)) == (LastGasp, FirstBreath)
+    assert gasp.hub == breath.hub == device_name(eui64(run, "hub"))
+    assert gasp.lost == breath.lost
+    assert abs(gasp.lost - lost) < 2 * S
+    assert breath.seconds == pytest.approx(200, abs=1)
+    assert [who.rpartition(":")[2] for who, _ in crossed] == [str(port)] * 2
+    assert all(octets.startswith(b"\0\1\0\1") for _, octets in crossed) is (layer != "gateway")
+    assert (run.head_end.bad, run.head_end.repeated, run.hub.firmware.notifier.waiting) == (0, 0, 0)
+
+
+def test_other_notices_under_gateway_are_told_too(hear) -> None:
+    run = hear("gateway")
+    hub, meter = run.hub.firmware, eui64(run, "esme")
+    body = axdr.structure(axdr.octets(meter.to_bytes(8, "big")), axdr.u16(3))
+    then = date_time.encode(run.kernel.utc - HOUR)
+    event = axdr.structure(axdr.octets(meter.to_bytes(8, "big")), axdr.u8(1), axdr.u16(0x0133), axdr.octets(then))
+    for code, what in ((VOLTAGE_ALERT, body), (DEVICE_EVENT, event), (LOG_CHANGED, hub.network_control._backup(axdr.null()))):
+        run.hub.nvm.put(hub.notifier.add(hub._alert(code, what)))
+    hub.notifier.start()
+    run.run(for_=MIN)
+    voltage, told, changed = run.head_end.received
+    assert (voltage.meter, voltage.excursions) == (meter, 3)
+    assert (told.device, told.log, told.event) == (meter, 1, 0x0133)
+    assert abs(told.at - (run.kernel.utc - HOUR)) < 2 * MIN
+    assert changed.extended_pan_id == hub.coordinator.backup().extended_pan_id
+    assert set(changed.devices) == {eui64(run, "esme"), eui64(run, "ihd")}
 
 
 @pytest.mark.req("S-018", part=True)

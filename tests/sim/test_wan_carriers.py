@@ -9,8 +9,9 @@ import pytest
 from devices.runtime.kernel import MIN, MS, S
 from devices.runtime.port import Port
 from protocols.core.effects import Send
-from protocols.dlms import hdlc, wrapper
+from protocols.dlms import axdr, hdlc, wrapper
 from protocols.dlms.client import Client, drive
+from protocols.dlms.cosem import AccessError
 from tests.sim.told import Told
 
 HUB = "home1/hub"
@@ -148,6 +149,124 @@ def test_pulling_the_modem_ends_what_it_had_open(build) -> None:
     assert run.head_end.meter("esme").register("1-0:1.8.0").value > 0  # the same client address, over TCP
     again = SerialWrapper(run)
     assert ask(run, again, next(iter(Client(CLIENT, 3).associate())))[:1] == b"\x61"
+
+
+class Heard:
+    """What comes out of a hub's modem line."""
+
+    def __init__(self, run: Told) -> None:
+        self.octets = b""
+        self.plug = Port(run.kernel, "modem")
+        self.plug.on_receive = self.take
+        self.plug.attach(run.hub.uart("modem"), baud=9600)
+
+    def take(self, data: bytes) -> None:
+        self.octets += data
+
+
+def outage(run: Told) -> None:
+    """Long enough to be told, and what comes after it."""
+    run.run(for_=10 * MIN)
+    run.mains.off(200 * S)
+    run.run(for_=10 * MIN)
+
+
+def unasked(octets: bytes) -> list[wrapper.Pdu]:
+    """The notices of UI frames. LLC of a response comes before."""
+    frames = hdlc.Deframer().feed(octets)
+    assert {frame.kind for frame in frames} == {hdlc.Kind.UI}
+    assert all(frame.information[:3] == b"\xe6\xe7\x00" for frame in frames)
+    return [wrapper.Pdu(frame.source.upper, frame.destination.upper, frame.information[3:]) for frame in frames]
+
+
+@pytest.mark.req("S-016")
+def test_notices_are_the_same_octets_over_tcp_udp_and_a_serial_modem_with_wrapper_and_hdlc(build) -> None:
+    """Last gasp and first breath of the same home, four times."""
+    told: dict[str, list[wrapper.Pdu]] = {}
+    for way in ("tcp", "udp", "modem", "modem-wrapper"):
+        run = build(HOME.replace('kind = "hub"', f'kind = "hub"\nnotices = "{way}"'))
+        sent: list[bytes] = []
+        run.log.subscribe(lambda now, who, kind, data, sent=sent: sent.append(data), ["net.data", "net.datagram"])
+        line = Heard(run) if way.startswith("modem") else None
+        outage(run)
+        assert run.notices() == ([] if line else ["LastGasp", "FirstBreath"])
+        if way == "modem":
+            told[way] = unasked(line.octets)
+        else:
+            told[way] = wrapper.Splitter().feed(b"".join(sent) if line is None else line.octets)
+        assert bool(sent) is (line is None)  # by one way, and by no other
+        assert run.hub.firmware.notifier.waiting == 0
+    assert len(told["tcp"]) == 2
+    assert {(pdu.source, pdu.destination) for pdu in told["tcp"]} == {(1, 1)}
+    assert all(each == told["tcp"] for each in told.values())
+
+
+def test_the_last_gasp_waits_for_a_plug_and_comes_once_when_one_goes_in(build) -> None:
+    run = build(HOME.replace('kind = "hub"', 'kind = "hub"\nnotices = "modem-wrapper"'))
+    outage(run)
+    assert run.hub.firmware.notifier.waiting == 2
+    run.hub.cut(off_for=MIN)
+    run.run(for_=10 * MIN)
+    line = Heard(run)
+    run.run(for_=S)
+    first, second = wrapper.Splitter().feed(line.octets)
+    assert (first.apdu, second.apdu) != (second.apdu, first.apdu)
+    run.run(for_=10 * MIN)
+    assert wrapper.Splitter().feed(line.octets) == [first, second]
+
+
+PUSH = ("0-0:25.9.0", 40, 3)
+
+
+def test_the_head_end_says_in_the_push_setup_what_notices_go_by(build) -> None:
+    run = build(HOME)
+    hub = run.head_end.meter("hub", writes=True)
+    assert hub.get(*PUSH).python == [0, b"dcc:4059", 0]
+    for wrong in ((5, b"dcc:4059"), (200, b"0123"), (1, b""), (0, b"dcc:0"), (0, b"dcc:65536"), (2, b"dcc:4059"), (201, b"")):
+        with pytest.raises(AccessError):
+            hub.set(*PUSH, axdr.structure(axdr.enum(wrong[0]), axdr.octets(wrong[1]), axdr.enum(0)))
+    hub.set(*PUSH, axdr.structure(axdr.enum(5), axdr.octets(b""), axdr.enum(0)))
+    run.hub.cut(off_for=MIN)
+    run.run(for_=5 * MIN)
+    line = Heard(run)
+    outage(run)
+    assert len(unasked(line.octets)) == 2
+    assert run.notices() == []
+    assert hub.get(*PUSH).python == [5, b"", 0]
+
+
+def test_a_line_at_rest_takes_the_other_framing_and_a_notice_in_one_waits_for_the_end_of_the_other(build) -> None:
+    run = build(HOME.replace('kind = "hub"', 'kind = "hub"\nnotices = "modem"'))
+    run.run(for_=10 * MIN)
+    run.mains.off(200 * S)
+    run.run(for_=170 * S)
+    line, client = Heard(run), Client(CLIENT, 1)
+    line.plug.write(wrapper.wrap(CLIENT, 1, next(iter(client.associate()))))
+    run.run(for_=20 * S)
+    assert len(wrapper.Splitter().feed(line.octets)) == 1  # the association is open, and the last gasp waits
+    assert run.hub.firmware.notifier.waiting == 1
+    line.octets = b""
+    run.run(for_=10 * MIN)
+    assert len(unasked(line.octets)) == 2
+    line.octets = b""
+    line.plug.write(hdlc_snrm(1))
+    run.run(for_=2 * S)
+    assert [frame.kind for frame in hdlc.Deframer().feed(line.octets)] == [hdlc.Kind.UA]
+    line.octets = b""
+    line.plug.write(wrapper.wrap(CLIENT, 1, next(iter(client.associate()))))  # the data link is open: these are no frames
+    run.run(for_=2 * S)
+    assert line.octets == b""
+    line.plug.write(hdlc.Frame.unnumbered(hdlc.Kind.DISC, hdlc.Address(1), hdlc.Address(CLIENT), poll=True).build())
+    run.run(for_=2 * S)
+    line.octets = b""
+    line.plug.write(wrapper.wrap(CLIENT, 1, next(iter(client.associate()))))
+    run.run(for_=2 * S)
+    assert len(wrapper.Splitter().feed(line.octets)) == 1
+
+
+def hdlc_snrm(sap: int) -> bytes:
+    (sent,) = hdlc.ClientLink(CLIENT, sap).connect(0)
+    return bytes(sent.data)
 
 
 def ask(run: Told, modem: SerialWrapper, apdu: bytes) -> bytes:

@@ -16,12 +16,15 @@ from devices.runtime.journal import Happening, Inputs
 from devices.runtime.kernel import Kernel
 from devices.runtime.net import Closed, Host, Net, Socket, Stream
 from devices.runtime.port import Occupied, Port
+from protocols.zigbee import gateway
 
 SLOTS = 8
 OUTSIDE = "outside"
 """The host from which clients of the real world come."""
 COSEM = 4059
 """TCP and UDP port."""
+GATEWAY = gateway.PORT
+"""To which hubs of the application layer `gateway` bring their notices."""
 DATAGRAMS = ".udp"
 """Behind an endpoint's name: its door for datagrams."""
 
@@ -160,7 +163,8 @@ class EntryBridge:
 
 
 class ExitBridge:
-    """Virtual clients of an outside server: `host` listens on `port`, and each stream that comes wants a connection.
+    """Virtual clients of an outside server: `host` listens on `port`, and each stream that comes wants a connection, as does each
+    datagram.
 
     A stream is taken at once and reset when no connection came of it, so that its client knows. A client that has nothing
     more to say still listens: the outside ends the stream, or the client does.
@@ -172,10 +176,25 @@ class ExitBridge:
         self._streams: dict[int, Stream] = {}
         self._connected: dict[int, bool] = {}
         self.slots = _slots(inputs, endpoint, self._happen)
-        host.listen(port, self._accept)
+        for each in (port, GATEWAY):
+            host.listen(each, self._accept)
+        host.bind(port).on_datagram = self._datagram
+
+    @property
+    def _free(self) -> int | None:
+        return next((each for each in range(SLOTS) if each not in self._streams), None)
+
+    def _datagram(self, address: str, port: int, data: bytes) -> None:
+        """Nobody learns whether it arrived."""
+        number = self._free
+        if number is not None and self.on_dial is not None:
+            slot = self.slots[number]
+            self.on_dial(slot)
+            slot.output(data)
+            slot.ended("a datagram is all")
 
     def _accept(self, stream: Stream) -> None:
-        number = next((each for each in range(SLOTS) if each not in self._streams), None)
+        number = self._free
         if number is None:
             stream.close()
             return

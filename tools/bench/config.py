@@ -79,8 +79,8 @@ class Notifications(Declared, frozen=True, kw_only=True):
     to: str = HEAD_END
 
     def __post_init__(self) -> None:
-        if self.to != HEAD_END and _link(self.to).scheme != "tcp":
-            raise ValueError('`to` is "head-end" or tcp:HOST:PORT')
+        if self.to != HEAD_END and _link(self.to).scheme not in ("tcp", "udp", "mqtt"):
+            raise ValueError('`to` is "head-end", tcp:HOST:PORT, udp:HOST:PORT or mqtt://HOST/ROOT')
 
 
 class Home(Declared, frozen=True, kw_only=True):

@@ -144,6 +144,8 @@ class Hub(AnyDevice, frozen=True, kw_only=True, tag="hub"):
     """Its radio for the home: fixed, or a device of kind han-module that comes off."""
     wan_application: Literal["dlms", "gateway", "gooo", "gbcs"] = "dlms"
     """The one application layer that it begins with on its WAN side; afterwards the head end's setting counts."""
+    notices: Literal["tcp", "udp", "modem", "modem-wrapper"] = "tcp"
+    """What its notices go by at first: its network, or the serial modem's line, as UI frames of HDLC or as PDUs of the wrapper."""
     outage_after_s: Seconds = 180
     """A loss longer than this is an outage."""
     reserve_s: Seconds = 240

@@ -40,6 +40,8 @@ def fit(home: Home, name: str = "hub2", *, at: tuple[float, float] = (0.2, 0.2),
         rtc=Rtc(home.kernel),
         radio=home.air.radio(identity.node, home.at[0] + at[0], home.at[1] + at[1]),
         net=home.net.host(identity.node),
+        buttons=KINDS["hub"].buttons,
+        display=KINDS["hub"].display,
     )
     home.boards[label] = board
     return board

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import hubfw
 from devices.runtime.kernel import S
+from protocols.dlms.cosem.push import TransportService
 from protocols.zigbee.clusters.events import LogId
 from protocols.zigbee.sub_ghz.server import Limits
 from tools.bench import device_config, prepay
@@ -17,6 +18,13 @@ from tools.bench.identity import GPF, derive
 
 if TYPE_CHECKING:
     from tools.bench.home import Home, Parts
+
+
+_BY = {
+    "tcp": TransportService.TCP, "udp": TransportService.UDP, "modem": TransportService.HDLC,
+    "modem-wrapper": TransportService.SERIAL_WRAPPER,
+}  # fmt: skip
+"""`notices` of the hub as its push setup has it."""
 
 
 def hub_config(parts: Parts) -> hubfw.Config:
@@ -32,7 +40,8 @@ def hub_config(parts: Parts) -> hubfw.Config:
             hubfw.Entry(home.identities[label].eui64, home.identities[label].install_code, home.declared[label].kind)
             for label in listed
         ),
-        push_destination=(home.notified, 4059),
+        push_destination=(home.notified, 4059) if device.notices in ("tcp", "udp") else ("", 0),
+        push_service=_BY[device.notices],
         wan_address=parts.identity.node if slotted(device) else None,
         han_module=device.han == "module",
         local_pairing=device.consumer_pairing,

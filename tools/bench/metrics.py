@@ -3,7 +3,7 @@
 A leg is a medium with an owner of its own: the HAN (2.4 GHz and sub-GHz apart), wireless M-Bus, the WAN, every kind of serial
 port, and the central company's interface to its users. A type is the innermost layer that could be read, with its protocol before
 it; radio frames are opened with the keys that the run's devices hold at the time. Octets are those on the medium: a frame's whole
-PSDU, a wrapper PDU, an HDLC frame, a message of IEC 62056-21 or of a user.
+PSDU, a wrapper PDU, a gateway's message, an HDLC frame, a message of IEC 62056-21 or of a user.
 A message is counted where it is sent, lost or not, and once for each time that it is sent.
 """
 
@@ -17,8 +17,10 @@ from devices.runtime.air import OnAir
 from devices.runtime.ether import TELEGRAM
 from devices.runtime.kernel import Kernel, S
 from devices.runtime.log import Data
+from hubfw.wan.endpoint import PATH
+from protocols.core.errors import RemoteProtocolError
 from protocols.dlms.hdlc.deframer import Damaged, Deframer
-from protocols.zigbee import mac
+from protocols.zigbee import gateway, mac
 from tools.decode import dlms, zigbee
 from tools.decode.tree import Node
 from tools.headend.traffic import Traffic
@@ -42,6 +44,12 @@ _MAC_TYPES: Final = ("MAC beacon", "MAC data", "MAC acknowledgement", "MAC comma
 _UNREAD: Final = "ciphered"
 _NOBODY: Final[Mapping[str, Traffic]] = MappingProxyType({})
 _FLAG: Final = b"\x7e"
+_GATEWAY: Final = str(gateway.PORT)
+_GATEWAY_MESSAGES: Final[Mapping[bytes, str]] = MappingProxyType({
+    tag: f"gateway {kind.__name__}" for way in (gateway.from_head_end, gateway.from_hub) for tag, kind in way.table.items()
+})  # fmt: skip
+_LENGTH: Final = 2
+"""Octets before a gateway's message."""
 _WRAPPER: Final = b"\x00\x01"
 """Its version."""
 
@@ -58,10 +66,13 @@ class Metrics:
         self._zigbee = zigbee.Decoder()
         self._dlms = dlms.Decoder()
         self._lines: dict[str, Deframer] = {}
+        self._gateways: dict[str, gateway.Splitter] = {}
         self.lost: dict[tuple[str, int], int] = {}
         """Messages and publications for a display (hub, EUI-64) that did not reach it."""
         self.unheard: dict[tuple[str, str], int] = {}
         """What was asked for at a prepayment interface (device, what) and reached nobody."""
+        self.paths: dict[tuple[str, str, int], int] = {}
+        """Requests from the WAN by path (hub, SAP or device) and levels of translation on it."""
         self.systems: dict[tuple[str, str], int] = {}
         """Messages inside the central company, from one logical system to another."""
         for observer, kinds in (
@@ -71,6 +82,7 @@ class Metrics:
             (self._on_wire, ["wire"]),
             (self._on_lost, ["hub.message-lost", "hub.publication-lost"]),
             (self._on_unheard, ["ppmid.lost"]),
+            (self._on_path, [PATH]),
             (self._on_user, ["user.message"]),
             (self._on_step, ["central.message"]),
         ):
@@ -100,6 +112,13 @@ class Metrics:
         assert isinstance(data, Mapping)
         place = who, str(data["what"])
         self.unheard[place] = self.unheard.get(place, 0) + 1
+
+    def _on_path(self, now: int, who: str, kind: str, data: Data) -> None:
+        assert isinstance(data, Mapping)
+        levels = data["translations"]
+        assert isinstance(levels, int)
+        path = who, str(data["to"]), levels
+        self.paths[path] = self.paths.get(path, 0) + 1
 
     def _on_step(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, Mapping)
@@ -139,7 +158,21 @@ class Metrics:
 
     def _on_net(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, bytes)
-        self._wrapper(data)
+        if _GATEWAY in [end.rpartition(":")[2] for end in who.split(">")]:
+            self._gateway(who, data)
+        else:
+            self._wrapper(data)
+
+    def _gateway(self, who: str, data: bytes) -> None:
+        """Packets of ZigBee, by the message that has them."""
+        try:
+            messages = self._gateways.setdefault(who, gateway.Splitter()).feed(data)
+        except RemoteProtocolError:
+            del self._gateways[who]
+            self._count(WAN, "octets outside gateway messages", len(data))
+            return
+        for message in messages:
+            self._count(WAN, _GATEWAY_MESSAGES.get(message[:1], "gateway message"), _LENGTH + len(message))
 
     def _wrapper(self, data: bytes) -> None:
         root = Node("stream", 0, len(data))
@@ -248,6 +281,16 @@ def prometheus(metrics: Metrics, now: int, requesters: Mapping[str, Traffic] = _
         yield "# TYPE meterbench_unheard_orders_total counter"
     for (device, what), count in sorted(metrics.unheard.items()):
         yield f'meterbench_unheard_orders_total{{device="{device}",what="{what}"}} {count}'
+    if metrics.paths:
+        yield "# HELP meterbench_path_requests_total Requests from the WAN by path, and levels of translation on it."
+        yield "# TYPE meterbench_path_requests_total counter"
+    for (hub, where, levels), count in sorted(metrics.paths.items()):
+        yield f'meterbench_path_requests_total{{hub="{hub}",to="{where}",translations="{levels}"}} {count}'
+    if metrics.systems:
+        yield "# HELP meterbench_system_messages_total Messages inside the central company, from one logical system to another."
+        yield "# TYPE meterbench_system_messages_total counter"
+    for (sender, receiver), count in metrics.systems.items():
+        yield f'meterbench_system_messages_total{{from="{sender}",to="{receiver}"}} {count}'
     yield "# HELP meterbench_virtual_seconds Virtual time that has passed."
     yield "# TYPE meterbench_virtual_seconds gauge"
-    yield f"meterbench_virtual_seconds {now / S:g}"
+    yield f"meterbench_virtual_seconds {now / S:.15g}"

@@ -28,7 +28,7 @@ class RateFrom(Declared, frozen=True, kw_only=True):
     """A price from a time of the day on: one for each block."""
 
     at: Clock = "00:00"
-    """UTC."""
+    """By the clock of the premises (`0-0:1.0.0` of the hub)."""
     pence: Annotated[list[Pence], Meta(min_length=1, max_length=4)]
     """A kilowatt-hour, in the first block of the day, the second, ..."""
 
@@ -84,7 +84,7 @@ class Prepay(Declared, frozen=True, kw_only=True):
     time_out_hours: Annotated[float, Meta(ge=0.5, le=720)] = 120
     """How long gas flows on without contact between meter and hub."""
     friendly: Annotated[list[tuple[Clock, Clock]], Meta(max_length=8)] = []
-    """Hours (UTC) in which nobody is cut off for want of credit."""
+    """Hours, by the same clock, in which nobody is cut off for want of credit."""
     top_ups: Annotated[list[TopUp], Meta(max_length=64)] = []
     presses: Annotated[list[Press], Meta(max_length=64)] = []
 

@@ -30,7 +30,7 @@ from tools.bench import config
 from tools.bench.bridges import Slot, door
 from tools.bench.part import AIR, HUB, WIRED, Choice, Part
 from tools.bench.realtime import Driver
-from tools.bench.served import WORDS
+from tools.bench.served import WORDS, plugged_in
 from tools.errors import BadInput, LinkDown
 from tools.links import parse, server
 from tools.links.broker import embedded
@@ -305,7 +305,8 @@ async def _open(part: Part, driver: Driver, links: Links, report: Report, stack:
     opened: dict[str, str] = {}
     for endpoint, spec in links.ports:
         link = server(spec, protected=part.choice.bench.access.protected)
-        await driver.serve(link, part.slots(door(endpoint, spec.scheme)), hangs_up=spec.scheme in _HANGING_UP)
+        stays = spec.scheme in _HANGING_UP or plugged_in(endpoint, [each for each, _ in links.ports])
+        await driver.serve(link, part.slots(door(endpoint, spec.scheme)), hangs_up=stays)
         stack.push_async_callback(link.stop)
         name = endpoint.partition("/")[2]
         opened[f"{name}.{WORDS[spec.scheme]}" if name in opened and spec.scheme in WORDS else name] = link.spelling

@@ -18,8 +18,8 @@ from devices.runtime.kernel import MS, Kernel, S
 from tools.bench.bridges import ExitBridge, Slot
 from tools.errors import LinkDown
 from tools.links.channel import Channel, Server
+from tools.links.registry import dial
 from tools.links.spec import LinkSpec
-from tools.links.tcp import dial
 
 OVERRUN = 100 * MS
 """Lateness in wall time that is reported."""

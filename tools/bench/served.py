@@ -6,7 +6,7 @@ Names are as in the bench file. An endpoint's first link bears its name alone, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tools.bench import config
 from tools.bench.bridges import door
@@ -15,6 +15,8 @@ from tools.bench.run import Run
 from tools.errors import BadInput
 from tools.links import LinkSpec, Server, parse, server
 
+MODEM = ".modem"
+"""Of an endpoint that is a socket for a modem: the only link there is plugged in from the beginning, whoever speaks first."""
 HANGS_UP: Mapping[str, bool] = {"tcp-listen": True, "udp-listen": True, "pty": False, "serial": False, "mqtt": True}
 """Kinds of link that can be served, and whether they tell when a client goes."""
 WORDS: Mapping[str, str] = {"tcp-listen": "tcp", "udp-listen": "udp"}
@@ -45,8 +47,10 @@ class Served:
         if self._run.exit is not None:
             driver.dial_out(self._run.exit, parse(self._listener))
         spellings: dict[str, str] = {}
+        ends = [endpoint for _, endpoint, _, _ in self._links]
         for name, endpoint, spec, link in self._links:
-            await driver.serve(link, self._run.endpoints[door(endpoint, spec.scheme)].slots, hangs_up=HANGS_UP[spec.scheme])
+            stays = HANGS_UP[spec.scheme] or plugged_in(endpoint, ends)
+            await driver.serve(link, self._run.endpoints[door(endpoint, spec.scheme)].slots, hangs_up=stays)
             self._started.append(link)
             spellings[name] = link.spelling
         return spellings
@@ -55,6 +59,11 @@ class Served:
         """Close what is open."""
         while self._started:
             await self._started.pop().stop()
+
+
+def plugged_in(endpoint: str, served: Sequence[str]) -> bool:
+    """Whether a line to this endpoint, of all that are served, is plugged in for good."""
+    return endpoint.endswith(MODEM) and served.count(endpoint) == 1
 
 
 def _free(name: str, kind: str, taken: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from devices.runtime.air import OnAir
+from devices.runtime.ether import TELEGRAM
 from devices.runtime.kernel import Kernel
 from devices.runtime.log import Data
 
@@ -22,7 +23,8 @@ class Tally:
     def __init__(self, kernel: Kernel) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         kernel.log.subscribe(self._on_air, ["air.frame"])
-        kernel.log.subscribe(self._on_net, ["net.data"])
+        kernel.log.subscribe(self._on_ether, [TELEGRAM])
+        kernel.log.subscribe(self._on_net, ["net.data", "net.datagram"])
         kernel.log.subscribe(self._on_wire, ["wire"])
 
     @property
@@ -45,8 +47,11 @@ class Tally:
         if mac_type == 1 and len(psdu) > _SHORT_DATA_HEADER:
             self.counts["ZigBee NWK", NWK_TYPES[psdu[_SHORT_DATA_HEADER] & 0x03]] += 1
 
+    def _on_ether(self, now: int, who: str, kind: str, data: Data) -> None:
+        self.counts["wireless M-Bus", "telegrams"] += 1
+
     def _on_net(self, now: int, who: str, kind: str, data: Data) -> None:
-        self.counts["DLMS wrapper", "WAN messages"] += 1
+        self.counts["WAN", "messages"] += 1
 
     def _on_wire(self, now: int, who: str, kind: str, data: Data) -> None:
-        self.counts["HDLC", "octets on wires"] += len(data)
+        self.counts["wires", "octets"] += len(data)

@@ -62,11 +62,15 @@ def command(path: Path, bench: Path | None, until: int | None, seed: int | None,
                 "unheard": [
                     {"device": device, "what": what, "times": count} for (device, what), count in sorted(metrics.unheard.items())
                 ],
+                "paths": [
+                    {"hub": hub, "to": where, "translations": levels, "requests": count}
+                    for (hub, where, levels), count in sorted(metrics.paths.items())
+                ],
                 "systems": [{"from": way[0], "to": way[1], "messages": count} for way, count in metrics.systems.items()],
             }
         )
     else:
-        below = [*_requesters(run.head_end.traffic), *_systems(metrics.systems), *_lost(metrics)]
+        below = [*_requesters(run.head_end.traffic), *_paths(metrics), *_systems(metrics.systems), *_lost(metrics)]
         click.echo("\n".join([*_table(metrics), *below]))
         click.echo(f"\n{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
 
@@ -114,6 +118,15 @@ def _requesters(traffic: Mapping[str, Traffic]) -> list[str]:
     """Whom the head end's questions and their answers were for."""
     lines = [_line(f"  {who}", each) for who, each in sorted(traffic.items())]
     return ["of the WAN, asked and answered for", *lines] if lines else []
+
+
+def _paths(metrics: Metrics) -> list[str]:
+    """How often what the WAN asked for was translated on its way."""
+    lines = [
+        f"  {hub} to {where}, translations: {levels}".ljust(48) + f"{count:>10,}"
+        for (hub, where, levels), count in sorted(metrics.paths.items())
+    ]
+    return ["requests by path", *lines] if lines else []
 
 
 def _lost(metrics: Metrics) -> list[str]:

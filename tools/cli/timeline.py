@@ -33,6 +33,10 @@ def _eui64(value: object) -> str:
     return f"{value:016X}" if isinstance(value, int) else str(value)
 
 
+def _seconds(ns: object) -> str:
+    return f"{ns / S:,.1f} s" if isinstance(ns, int) else str(ns)
+
+
 def _fuel(event: Mapping[str, object]) -> str:
     return f"{event['fuel']} of {_eui64(event['meter'])}" if "meter" in event else str(event["fuel"])
 
@@ -64,6 +68,10 @@ LINES: Mapping[str, Line] = MappingProxyType({
     ),
     "han.key-kept": lambda e: f"keeps the link key that it joined with: {e['reason']}",
     "han.parent-lost": lambda e: "has lost its parent",
+    "outage": lambda e: {
+        "dip": f"counts a loss of supply of {_seconds(e['duration'])}: no outage",
+        "missed": f"MISSED an outage of {_seconds(e['duration'])}: its reserve had ended before it was one",
+    }.get(str(e["what"])),
     "hub.sap": lambda e: f"knows {_eui64(e['eui64'])} as SAP {e['sap']}",
     "tunnel.open": lambda e: f"has a DLMS tunnel to {_eui64(e['eui64'])}, {e['limit']} octets a message",
     "mirror.made": lambda e: f"gives {_eui64(e['eui64'])} a mirror at endpoint {e['endpoint']:#x}",

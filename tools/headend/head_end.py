@@ -20,8 +20,9 @@ from protocols.dlms import apdu, wrapper
 from protocols.dlms.client import Client, Procedure, adrive
 from protocols.dlms.server import MANAGEMENT_CLIENT, PUBLIC_CLIENT
 from protocols.dlms.xdlms import DataNotification
+from protocols.zigbee import gateway
 from tools.headend.callers import Caller
-from tools.headend.notices import Calling, Notice, understand
+from tools.headend.notices import Calling, Notice, understand, understand_event
 from tools.headend.traffic import Traffic
 
 T = TypeVar("T")
@@ -171,7 +172,7 @@ class HeadEnd:
         self.received: deque[Notice] = deque(maxlen=KEPT)
         self.on_notice: Callable[[Notice], object] | None = None
         self.bad = 0
-        """Connections of hubs that sent no notification."""
+        """Connections and datagrams that brought no notification."""
         self.repeated = 0
         """Notifications that came before: hubs deliver at least once, under the same long-invoke-id."""
         self.traffic: dict[str, Traffic] = {}
@@ -184,6 +185,8 @@ class HeadEnd:
         self._seen: deque[tuple[bytes, int]] = deque(maxlen=REMEMBERED)
         self._turns: dict[tuple[str, int, int], Turn] = {}
         host.listen(PORT, self._accept)
+        host.listen(gateway.PORT, self._accept_packets)
+        host.bind(PORT).on_datagram = self._datagram
 
     # --- notices ---
 
@@ -199,21 +202,47 @@ class HeadEnd:
                 for pdu in splitter.feed(octets):
                     self._notified(pdu.apdu)
             except RemoteProtocolError as error:
-                self.bad += 1
-                self.kernel.log.emit(self.host.name, "headend.bad", {"peer": stream.peer, "reason": str(error)})
+                self._refused(stream.peer, error)
                 stream.close()
 
         stream.on_data = data
+
+    def _accept_packets(self, stream: Stream) -> None:
+        """From a hub whose application layer is `gateway`."""
+        splitter = gateway.Splitter()
+
+        def data(octets: bytes) -> None:
+            try:
+                for message in splitter.feed(octets):
+                    told = gateway.NotifyAPSMessage.parse(message)
+                    self._heard(understand_event(told.packet, self.kernel.utc), told.number)
+            except RemoteProtocolError as error:
+                self._refused(stream.peer, error)
+                stream.close()
+
+        stream.on_data = data
+
+    def _datagram(self, peer: str, port: int, octets: bytes) -> None:
+        try:
+            self._notified(wrapper.unwrap(octets).apdu)
+        except RemoteProtocolError as error:
+            self._refused(peer, error)
+
+    def _refused(self, peer: str, error: RemoteProtocolError) -> None:
+        self.bad += 1
+        self.kernel.log.emit(self.host.name, "headend.bad", {"peer": peer, "reason": str(error)})
 
     def _notified(self, octets: bytes) -> None:
         frame = apdu.parse(octets)
         if not isinstance(frame, DataNotification):
             raise RemoteProtocolError(f"{type(frame).__name__} where only notifications are expected")
-        notice = understand(frame, self.kernel.utc)
-        if notice.hub and (notice.hub, frame.long_invoke) in self._seen:
+        self._heard(understand(frame, self.kernel.utc), frame.long_invoke)
+
+    def _heard(self, notice: Notice, number: int) -> None:
+        if notice.hub and (notice.hub, number) in self._seen:
             self.repeated += 1
             return
-        self._seen.append((notice.hub, frame.long_invoke))
+        self._seen.append((notice.hub, number))
         self.received.append(notice)
         self.kernel.log.emit(self.host.name, "headend.notice", {"kind": type(notice).__name__, "hub": notice.hub.hex()})
         if isinstance(notice, Calling):

@@ -10,10 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hubfw.hub_device import device_name
+from hubfw.wan import gateway_notices
 from protocols.core.errors import RemoteProtocolError
+from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import date_time
 from protocols.dlms.xdlms import DataNotification
+from protocols.zigbee.clusters.events import Events
+from protocols.zigbee.clusters.time import EPOCH
+from protocols.zigbee.gateway import Packet
+from protocols.zigbee.zcl.cluster import command_of
+from protocols.zigbee.zcl.foundation import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,9 @@ class GasTimeOutEnded(Notice):
 
 @dataclass(frozen=True, slots=True)
 class DeviceLogChanged(Notice):
-    """The device log is another one: its network and the hash of each device's link key, by EUI-64 (GB: alert 0x8F12)."""
+    """The device log is another one: its network and the hash of each device's link key, by EUI-64 (GB: alert 0x8F12).
+
+    Under the layer `gateway` no hashes are told."""
 
     extended_pan_id: int
     devices: Mapping[int, bytes] = field(repr=False)
@@ -130,3 +140,25 @@ def understand(notification: DataNotification, received: int) -> Notice:
         case [bytes(hub), int(code), [bytes(device), int(log), int(event), bytes(at)]] if code == DEVICE_EVENT:
             return DeviceEvent(hub, received, int.from_bytes(device, "big"), log, event, date_time.instant(at) or 0)
     return Unknown(b"", received, notification.body)
+
+
+def understand_event(packet: Packet, received: int) -> Notice:
+    """The same of a hub whose application layer is `gateway`: an event of its own. Raises RemoteProtocolError."""
+    header, position = Header.parse_from(packet.payload, 0)
+    if packet.cluster != Events.id or header.command != command_of(Events.PublishEvent).id:
+        raise RemoteProtocolError(f"cluster 0x{packet.cluster:04X}, command {header.command}, where only events are expected")
+    event, _ = Events.PublishEvent.parse_from(packet.payload, position)
+    hub, code, data = device_name(packet.eui64), event.event_id, event.event_data or b""
+    at = (event.event_time + EPOCH) * 1_000_000_000
+    if code in EVENTS:
+        return EVENTS[code](hub, received, at, gateway_notices.Supply.parse(data).seconds)
+    if code == VOLTAGE_ALERT:
+        voltage = gateway_notices.Voltage.parse(data)
+        return VoltageAlert(hub, received, voltage.eui64, voltage.excursions)
+    if code == DEVICE_EVENT:
+        told = gateway_notices.DeviceEvent.parse(data)
+        return DeviceEvent(hub, received, told.eui64, told.log, told.event, at)
+    if code == LOG_CHANGED:
+        log = gateway_notices.LogChanged.parse(data)
+        return DeviceLogChanged(hub, received, log.extended_pan_id, dict.fromkeys(log.devices, b""))
+    return Unknown(b"", received, axdr.octets(packet.payload))

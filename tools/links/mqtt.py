@@ -95,6 +95,11 @@ class Session:
         if not (is_loopback(self.spec.host) or self.spec.user or self.spec.flag("insecure")):
             raise BadInput(f'link "{self.spec}": a broker on another machine asks for a user and password; or say insecure=yes')
 
+    @property
+    def unsent(self) -> int:
+        """Messages that the broker does not have yet."""
+        return len(self._waiting)
+
     def subscribe(self, topic: str, on_message: Handler, *, records: bool = False, retained: bool = False) -> None:
         """Take messages of `topic`; `+` is one level; of two that match, the first one gets the message.
 

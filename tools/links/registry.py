@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import cast
 
 from tools.errors import BadInput
-from tools.links.channel import Server
+from tools.links.channel import Channel, Server
 from tools.links.echo import Echoing
 from tools.links.spec import LinkSpec
 from tools.links.stream import Stream
@@ -30,6 +30,13 @@ _SERVERS: Mapping[str, tuple[str, str]] = {
 }
 
 
+_DIALLED: Mapping[str, tuple[str, str]] = {
+    "tcp": ("tools.links.tcp", "dial"),
+    "udp": ("tools.links.udp", "dial"),
+    "mqtt": ("tools.links.mqtt_server", "dial"),
+}
+
+
 def open_stream(spec: LinkSpec, timeout: float = 5.0) -> Stream:
     """Open the client end of a byte link, blocking up to `timeout` seconds. Raises BadInput, LinkDown."""
     opener = cast("Callable[[LinkSpec, float], Stream]", _load(_CLIENTS, spec, "read through"))
@@ -44,6 +51,12 @@ def server(spec: LinkSpec, *, protected: bool = False) -> Server:
     """
     factory = cast("Callable[[LinkSpec, bool], Server]", _load(_SERVERS, spec, "served on"))
     return factory(spec, protected)
+
+
+async def dial(spec: LinkSpec, timeout: float = 5.0) -> Channel:
+    """The client end of a byte link as a channel, inside an event loop. Raises BadInput, LinkDown."""
+    dialling = cast("Callable[[LinkSpec, float], Awaitable[Channel]]", _load(_DIALLED, spec, "dialled"))
+    return await dialling(spec, timeout)
 
 
 def _load(table: Mapping[str, tuple[str, str]], spec: LinkSpec, use: str) -> object:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from tools.errors import BadInput, LinkDown
 from tools.links.channel import Channel, ignore_close, ignore_data
@@ -59,6 +60,50 @@ def connect(spec: LinkSpec, timeout: float) -> Stream:
             made.close()
         raise LinkDown(f"{spec}: {reason(error)}") from error
     return Datagrams(made)
+
+
+async def dial(spec: LinkSpec, timeout: float = 5.0) -> Channel:
+    """`udp:HOST:PORT` as a channel: each `send` is one datagram, and nobody learns whether it arrived. Raises LinkDown."""
+    try:
+        async with asyncio.timeout(timeout):
+            _, dialled = await asyncio.get_running_loop().create_datagram_endpoint(_Dialled, remote_addr=(spec.host, spec.port))
+    except OSError as error:
+        raise LinkDown(f"{spec}: {reason(error)}") from error
+    dialled.peer = f"{spec.host}:{spec.port}"
+    return dialled
+
+
+class _Dialled(asyncio.DatagramProtocol):
+    """The sending end."""
+
+    def __init__(self) -> None:
+        self.peer = ""
+        self.on_data: Callable[[bytes], None] = ignore_data
+        self.on_close: Callable[[str], None] = ignore_close
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)  # which it is, though before 3.12 it doesn't say so
+
+    def datagram_received(self, data: bytes, address: Address) -> None:
+        self.on_data(data)
+
+    def error_received(self, error: Exception) -> None:
+        """Nobody is there; the system says so for a datagram of ours."""
+
+    def send(self, data: bytes) -> None:
+        """One datagram."""
+        if self._transport is not None:
+            self._transport.sendto(data)
+
+    def close(self) -> None:
+        """Give the port back, once all has gone."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def set_rate(self, baud: int | None) -> None:
+        """There is none."""
 
 
 class Listener(asyncio.DatagramProtocol):

@@ -35,6 +35,8 @@ class TransportService(IntEnum):
     HDLC = 5
     M_BUS = 6
     ZIGBEE = 7
+    SERIAL_WRAPPER = 200
+    """Manufacturer specific, as all from here: PDUs of the wrapper on a serial line."""
 
 
 class Message(IntEnum):

@@ -11,7 +11,7 @@ from protocols.dlms.hdlc.deframer import Deframer
 from protocols.dlms.hdlc.frame import ALL_STATIONS, CALLING, NO_STATION, Address, Damage, Damaged, Frame, Kind
 from protocols.dlms.hdlc.link import Apdu, Connected, Discarded, Disconnected, Failed, TooLong, Unconfirmed
 from protocols.dlms.hdlc.parameters import Limits, Parameters
-from protocols.dlms.hdlc.server import ServerLink
+from protocols.dlms.hdlc.server import ServerLink, unasked
 
 __all__ = [
     "ALL_STATIONS",
@@ -34,4 +34,5 @@ __all__ = [
     "Failed",
     "TooLong",
     "Unconfirmed",
+    "unasked",
 ]

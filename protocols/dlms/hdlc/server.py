@@ -127,7 +127,7 @@ class ServerLink:
         if len(LLC_RESPONSE) + len(apdu) > limits.information_transmit:
             raise LocalProtocolError(f"{len(apdu)} octets do not fit into a UI frame")
         own = connection.own if connection else Address(server, self._station)
-        return [_send(Frame.unnumbered(Kind.UI, Address(client), own, poll=False, information=LLC_RESPONSE + apdu))]
+        return [Send(unasked(client, own, apdu))]
 
     # --- frames
 
@@ -249,6 +249,12 @@ class ServerLink:
 
     def _ignore(self, frame: Frame, now: int) -> list[Effect]:
         return [Discarded("response sent to a server", frame.build())]
+
+
+def unasked(client: int, server: Address | int, apdu: bytes) -> bytes:
+    """The UI frame of a server's APDU that nobody asked for."""
+    own = Address(server) if isinstance(server, int) else server
+    return Frame.unnumbered(Kind.UI, Address(client), own, poll=False, information=LLC_RESPONSE + apdu).build()
 
 
 def _send(frame: Frame) -> Send:

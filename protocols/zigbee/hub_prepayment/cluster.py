@@ -10,8 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from protocols.core.codec import Frame, le
-from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, attribute, command
-from protocols.zigbee.zcl.types import uint16, uint48
+from protocols.zigbee.zcl.cluster import CLIENT, SERVER, Cluster, command
 
 NEVER: Final = 0xFFFF_FFFF_FFFF
 """A cut-off that is never reached."""
@@ -25,11 +24,7 @@ class Valve(IntEnum):
 
 
 class HubPrepayment(Cluster, id=0xFC00, name="Hub Prepayment"):
-    """The server is the meter."""
-
-    volume = attribute(0x0000, uint48)
-    cut_off = attribute(0x0001, uint48)
-    delay = attribute(0x0002, uint16)
+    """The server is the meter. It has no attributes: to read one would be a seventh message."""
 
     @command(0x00, to=SERVER)
     class ReadVolume(Frame):

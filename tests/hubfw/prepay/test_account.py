@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubfw.han.local_time import GREAT_BRITAIN
 from hubfw.prepay.account import DAY, MINUTE, NO_LIMIT, PENNY, Account, Energy, Rate, Tariff
 from hubfw.prepay.contact import Contact, News
 from protocols.core.errors import LocalProtocolError
@@ -174,3 +177,58 @@ def test_half_hours_without_a_report_are_counted_and_given_back_only_in_credit()
     assert (contact.left, contact.failed) == (0, 3)
     contact.report(in_credit=True)
     assert (contact.left, contact.failed) == (4, 0)
+
+
+# --- by local time ---
+
+
+def local(*when: int) -> int:
+    return int(datetime(*when, tzinfo=UTC).timestamp()) * 10**9
+
+
+SEVEN = Tariff((Rate(0, (PENNY,)), Rate(420, (9 * PENNY,))), standing=100 * PENNY)
+
+
+@pytest.mark.req("S-059", part=True)
+@pytest.mark.req("S-144", part=True)
+@pytest.mark.parametrize(("day", "seven", "hours"), [
+    ((2026, 3, 28), (2026, 3, 28, 7), 24),
+    ((2026, 3, 29), (2026, 3, 29, 6), 23),
+    ((2026, 7, 1), (2026, 7, 1, 6), 24),
+    ((2026, 10, 25), (2026, 10, 25, 7), 25),
+])  # fmt: skip
+def test_rates_and_days_are_those_of_the_people(day: tuple[int, ...], seven: tuple[int, ...], hours: int) -> None:
+    """A watt-hour a minute: what is used before seven by the people's clock is cheap, however many hours that is."""
+    zone = GREAT_BRITAIN
+    midnight = zone.utc(local(*day))
+    made = Account(SEVEN, Energy(), balance=1_000 * PENNY, zone=lambda: zone)
+    made.advance(midnight - MINUTE)
+    made.advance(midnight)
+    made.read(0)
+    assert made.balance == 900 * PENNY  # the day's standing charge
+    register, cheap, change = 0, 0, local(*seven)
+    for at in range(midnight + HALF_HOUR, midnight + hours * 60 * MINUTE, HALF_HOUR):
+        made.advance(at)
+        register += 30
+        cost = made.read(register)
+        assert cost == (30 if at <= change else 270) * PENNY // 1000, at
+        cheap += at <= change
+    assert cheap * HALF_HOUR == change - midnight
+    assert made.used_today == register
+    balance = made.balance
+    made.advance(midnight + hours * 60 * MINUTE)
+    assert made.balance == balance - 100 * PENNY
+
+
+@pytest.mark.req("S-059", part=True)
+def test_an_hour_that_comes_twice_changes_no_rate_twice_and_one_that_is_skipped_loses_none() -> None:
+    tariff = Tariff((Rate(0, (PENNY,)), Rate(90, (2 * PENNY,)), Rate(150, (3 * PENNY,))))
+    for day, changes in (((2026, 10, 25), ((0, 30), (2, 30))), ((2026, 3, 29), ((1, 0), (1, 30)))):
+        made = Account(tariff, Energy(), balance=PENNY, zone=lambda: GREAT_BRITAIN)
+        midnight, prices = GREAT_BRITAIN.utc(local(*day)), []
+        for at in range(midnight, midnight + 5 * 60 * MINUTE, MINUTE):
+            made.advance(at)
+            made.balance = PENNY
+            prices.append((at, 1000 // made.affordable()))
+        met = [at for (_, before), (at, after) in pairwise(prices) if after != before]
+        assert met == [local(*day, hour, minute) for hour, minute in changes]

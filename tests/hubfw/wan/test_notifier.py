@@ -13,14 +13,22 @@ from devices.runtime.net import Net
 from devices.runtime.supply import Battery
 from hubfw.wan.notifier import CAPACITY, Notifier
 from protocols.dlms import wrapper
+from protocols.dlms.cosem.push import TransportService
 
 
 class Teller(Firmware):
-    datagrams = False
+    service = TransportService.TCP
+    plugged = False
 
     def boot(self, why):
-        self.notifier = Notifier(self, lambda: ("dcc", 4059), lambda: self.datagrams)
+        self.notifier = Notifier(self, lambda: ("dcc", 4059), lambda: self.service, tell=self.say)
+        self.said = []
         self.notifier.start()
+
+    def say(self, service, apdu):
+        if self.plugged:
+            self.said.append((service, apdu))
+        return self.plugged
 
     def tell(self, apdu):
         self.board.nvm.put(self.notifier.add(apdu))
@@ -122,7 +130,7 @@ def test_the_queue_is_bounded_and_keeps_the_newest(wan):
 
 
 def test_by_udp_each_is_one_datagram_and_nobody_is_asked(wan, monkeypatch):
-    monkeypatch.setattr(Teller, "datagrams", True)
+    monkeypatch.setattr(Teller, "service", TransportService.UDP)
     heard = []
     wan.net.host("dcc").bind(4059).on_datagram = lambda host, port, data: heard.append(wrapper.unwrap(data))
     wan.tell(b"one", b"two", b"three")
@@ -130,3 +138,15 @@ def test_by_udp_each_is_one_datagram_and_nobody_is_asked(wan, monkeypatch):
     assert heard == [wrapper.Pdu(1, 1, apdu) for apdu in (b"one", b"two", b"three")]
     assert (wan.hub.firmware.notifier.waiting, wan.hub.firmware.notifier.sent) == (0, 3)
     assert len(wan.net.host("hub").sockets) == 0
+
+
+def test_by_a_line_they_wait_until_somebody_is_plugged_in(wan, monkeypatch):
+    monkeypatch.setattr(Teller, "service", TransportService.HDLC)
+    wan.tell(b"one", b"two")
+    wan.run(45 * 60)
+    hub = wan.hub.firmware
+    assert (hub.said, hub.notifier.waiting) == ([], 2)
+    hub.plugged = True
+    hub.notifier.try_now()
+    assert hub.said == [(TransportService.HDLC, b"one"), (TransportService.HDLC, b"two")]
+    assert (hub.notifier.waiting, hub.notifier.sent) == (0, 2)

@@ -8,6 +8,7 @@ import tty
 
 import pytest
 
+from devices.runtime.kernel import MIN, S
 from protocols.dlms import wrapper
 from protocols.dlms.client import Client, adrive
 from tools.bench.commissioning import commission
@@ -15,8 +16,9 @@ from tools.bench.config import loads
 from tools.bench.realtime import Driver
 from tools.bench.run import Run
 from tools.bench.served import Served
-from tools.links import parse
+from tools.links import parse, udp
 from tools.links.mqtt import Session
+from tools.links.mqtt_server import Ear
 
 HOME = '[[home]]\n[[home.device]]\nkind = "hub"\n[[home.device]]\nkind = "esme"\n[links]\n'
 CLIENT = 16
@@ -128,6 +130,99 @@ def read(run_async, link: str, endpoint: str, kind: type[Mqtt | Terminal | Tcp])
 
     found: list[tuple[int, bytes, bytes]] = run_async(story())
     return found
+
+
+BENCH = '[notifications]\nto = "TO"\n[[home]]\n[[home.device]]\nkind = "hub"\nnotices = "BY"\n[[home.device]]\nkind = "esme"\n'
+LOSS, LENGTH = 5 * MIN, 200 * S
+
+
+def outage(run: Run) -> Run:
+    commission(run)
+    run.kernel.at(LOSS, run.mains.off, LENGTH, who="test")
+    return run
+
+
+def in_the_run() -> bytes:
+    """What leaves the hub for the bench's own head end."""
+    run, sent = Run(loads(BENCH.replace("TO", "head-end").replace("BY", "tcp"))), bytearray()
+    run.log.subscribe(lambda now, who, kind, data: sent.extend(data), ["net.data"])
+    outage(run).run_until(LOSS + LENGTH + 10 * MIN)
+    assert len(run.head_end.received) == 2
+    return bytes(sent)
+
+
+async def notices(run: Run, wanted: int, heard: bytearray, ready) -> None:
+    """Live through the outage until so many octets have left. `ready(spellings)` begins to listen."""
+    run.run_until(LOSS + 170 * S)  # nothing has been told
+    driver, served = Driver(run.inputs, pace=100), Served(run)
+    async with asyncio.timeout(20):
+        await ready(await served.open(driver))
+        running = asyncio.ensure_future(driver.run())
+        while len(heard) < wanted:
+            await asyncio.sleep(0.02)
+    driver.stop()
+    await running
+    await served.close()
+
+
+@pytest.mark.req("S-016", part=True)
+@pytest.mark.needs("mosquitto")
+def test_notices_over_mqtt_are_those_of_tcp(run_async, broker) -> None:
+    wanted, heard, link = in_the_run(), bytearray(), f"mqtt://127.0.0.1:{broker.port}/wan"
+    run = outage(Run(loads(BENCH.replace("TO", link).replace("BY", "tcp"))))
+    ear = Ear(parse(link))
+
+    async def story() -> None:
+        async def ready(spellings: object) -> None:
+            await ear.start(lambda channel: setattr(channel, "on_data", heard.extend))
+
+        await notices(run, len(wanted), heard, ready)
+        await ear.stop()
+
+    run_async(story())
+    assert bytes(heard) == wanted
+
+
+@pytest.mark.req("S-016", part=True)
+@pytest.mark.parametrize("by", ["tcp", "udp"])
+def test_notices_over_udp_are_those_of_tcp(run_async, by: str) -> None:
+    wanted, heard = in_the_run(), bytearray()
+
+    async def story() -> None:
+        listener = udp.Listener(parse("udp-listen:0"))
+        await listener.start(lambda channel: setattr(channel, "on_data", heard.extend))
+        run = outage(Run(loads(BENCH.replace("TO", listener.spelling).replace("BY", by))))
+
+        async def ready(spellings: object) -> None:
+            pass
+
+        await notices(run, len(wanted), heard, ready)
+        await listener.stop()
+
+    run_async(story())
+    assert bytes(heard) == wanted
+
+
+@pytest.mark.req("S-016", part=True)
+def test_notices_out_of_a_modem_s_terminal_are_those_of_tcp_and_nobody_has_to_call(run_async) -> None:
+    wanted, heard = in_the_run(), bytearray()
+    run = outage(Run(loads(BENCH.replace("TO", "head-end").replace("BY", "modem-wrapper") + '[links]\n"hub.modem" = "pty:"\n')))
+
+    async def story() -> None:
+        async def ready(spellings: dict[str, str]) -> None:
+            modem = Terminal(spellings["hub.modem"])
+            await modem.open()
+            loop, fd = asyncio.get_running_loop(), modem._file
+            loop.add_reader(fd, lambda: heard.extend(os.read(fd, 4096)))
+            closing.append(modem)
+
+        closing: list[Terminal] = []
+        await notices(run, len(wanted), heard, ready)
+        for modem in closing:
+            await modem.close()
+
+    run_async(story())
+    assert bytes(heard) == wanted
 
 
 @pytest.mark.req("S-016", part=True)

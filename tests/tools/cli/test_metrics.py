@@ -15,12 +15,14 @@ from devices.runtime.port import Port
 from protocols.dlms import hdlc, wrapper
 from protocols.dlms.client import Client
 from protocols.iec62056_21.characters import with_parity
-from tools.bench.config import load
-from tools.bench.metrics import SIDES, Metrics
+from protocols.zigbee.clusters.metering import Metering
+from tools.bench.config import load, loads
+from tools.bench.metrics import SIDES, Metrics, prometheus
 from tools.bench.run import Run
 from tools.bench.tally import Tally
 from tools.capture import keys as key_file
 from tools.capture.observer import Capture
+from tools.headend.smart_energy import GatewayLine, SmartEnergy
 
 BENCHES = Path(__file__).resolve().parents[3] / "fixtures" / "benches"
 HOME = BENCHES / "home.toml"
@@ -51,6 +53,50 @@ def test_every_leg_is_counted_by_type_and_says_where_it_lies() -> None:
         assert sum(traffic.octets for traffic in below) == total.octets
         assert max(traffic.peak_octets for traffic in below) <= total.peak_octets <= total.octets
     assert not any(kind == "ciphered" for leg, kind in sent if leg == "HAN")
+
+
+READS = """
+[[read]]
+requester = "volt"
+device = "esme"
+first_min = 5
+[[read]]
+requester = "flame"
+device = "gsme"
+register = "7-0:3.0.0"
+first_min = 12
+[[home]]
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+wake_minutes = 10
+"""
+
+
+@pytest.mark.req("S-014", part=True)
+def test_translations_on_each_path_are_counted(meterbench, tmp_path: Path) -> None:
+    """Gas is translated once, electricity and what the hub itself is never; what a hub passes on unread isn't either."""
+    bench = tmp_path / "reads.toml"
+    bench.write_text(READS, encoding="utf-8")
+    code, out, _ = meterbench("metrics", bench, "--until", "13m", "--json")
+    paths = {(path["to"], path["translations"]): path["requests"] for path in json.loads(out)["paths"]}
+    assert (code, set(paths)) == (0, {("SAP 1", 0), ("SAP 2", 1), ("SAP 3", 0)})
+    assert paths["SAP 2", 1] >= 3 <= paths["SAP 3", 0]  # an association, a read, a release
+    run = Run(loads('[[home]]\n[[home.device]]\nkind = "hub"\nwan_application = "gateway"\n[[home.device]]\nkind = "esme"\n'))
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    run.run_until(MIN)
+    line = GatewayLine(run.kernel, run.head_end.host, run.hub.name, b"12345678")
+    run.head_end.settle(line.login())
+    run.head_end.settle(SmartEnergy(line).read(run.esme.eui64, 1, Metering, [Metering.current_summation_delivered]))
+    path = run.hub.name, f"{run.esme.eui64:016X}", 0
+    assert metrics.paths == {path: 1}
+    said = f'meterbench_path_requests_total{{hub="{path[0]}",to="{path[1]}",translations="0"}} 1'
+    assert said in list(prometheus(metrics, run.now))
 
 
 def wired(name: str) -> dict[str, int]:
@@ -106,6 +152,30 @@ def test_a_serial_modem_is_counted_as_wan() -> None:
         plug.detach()
     sent = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "WAN"}
     assert sent == {"DLMS AARQ": 1, "DLMS AARE": 1, "HDLC SNRM": 1, "HDLC UA": 1}
+
+
+@pytest.mark.req("S-052", part=True)
+def test_on_a_wan_of_zigbee_packets_they_are_what_is_counted() -> None:
+    bench = '[[home]]\n[[home.device]]\nkind = "hub"\nwan_application = "gateway"\n[[home.device]]\nkind = "esme"\nat = [0.3, 0]\n'
+    run = Run(loads(bench))
+    run.run_until(2 * MIN)
+    metrics = Metrics(run.kernel, run.zigbee_keys)
+    octets: list[int] = []
+    run.log.subscribe(lambda now, who, kind, data: octets.append(len(data)), ["net.data"])
+    line = GatewayLine(run.kernel, run.head_end.host, "home1/hub", b"12345678")
+    run.head_end.settle(line.login())
+    attributes = [Metering.current_summation_delivered]
+    run.head_end.settle(SmartEnergy(line).read(run.board("esme").eui64, 1, Metering, attributes))
+    run.run(for_=S)
+    sent = {kind: traffic.messages for leg, kind, traffic in metrics.rows() if leg == "WAN"}
+    assert sent == {
+        "gateway Login": 1,
+        "gateway SendAPSMessage": 1,
+        "gateway Result": 2,
+        "gateway NotifyAPSMessage": 1,
+        "gateway Acknowledge": 1,
+    }
+    assert dict(metrics.totals())["WAN"].octets == sum(octets)
 
 
 def test_what_an_outside_reader_says_at_the_optical_port_is_on_that_leg() -> None:
@@ -179,6 +249,50 @@ def test_the_command_prints_a_table_json_and_prometheus(meterbench) -> None:
     assert samples[-1] == "meterbench_virtual_seconds 300"
     families = re.findall(r"# TYPE (\S+) (counter|gauge)", out)
     assert [name for name, _ in families] == re.findall(r"# HELP (\S+)", out)
+
+
+@pytest.mark.req("S-052", part=True)
+def test_prometheus_has_what_the_table_has(meterbench) -> None:
+    """Everything that JSON says is a sample, with its labels as the text format wants them (version 0.0.4)."""
+    arguments = ("metrics", BENCHES / "gas-direct.toml", "--until", "2h")
+    plain = json.loads(meterbench(*arguments, "--json")[1])
+    label = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*"'
+    sample = re.compile(rf"([a-zA-Z_:][\w:]*)(?:\{{({label}(?:,{label})*)\}})? (\d+)")
+    found: dict[tuple[str, str], int] = {}
+    typed: list[str] = []
+    out = meterbench(*arguments, "--prometheus")[1]
+    assert out.endswith("\n")
+    for line in out.splitlines():
+        if line.startswith("#"):
+            _, what, family, text = line.split(" ", 3)
+            assert what in ("HELP", "TYPE")
+            assert text
+            typed += [family] * (what == "TYPE")
+            continue
+        matched = sample.fullmatch(line)
+        assert matched, line
+        name, labels, value = matched.groups("")
+        assert typed[-1] == name  # a family is in one piece, behind its type
+        assert (name, labels) not in found
+        found[name, labels] = int(value)
+    assert len(typed) == len(set(typed))
+    for row in plain["messages"]:
+        where = f'leg="{row["leg"]}",type="{row["type"]}"'
+        values = [row[key] for key in ("messages", "octets", "peak_messages_per_second", "peak_octets_per_second")]
+        names = ("messages_total", "octets_total", "peak_messages_per_second", "peak_octets_per_second")
+        assert [found[f"meterbench_{name}", where] for name in names] == values
+    for row in plain["requesters"]:
+        assert found["meterbench_requester_octets_total", f'requester="{row["requester"]}"'] == row["octets"]
+    assert plain["systems"]
+    for row in plain["systems"]:
+        assert found["meterbench_system_messages_total", f'from="{row["from"]}",to="{row["to"]}"'] == row["messages"]
+    assert found["meterbench_virtual_seconds", ""] == 7200
+
+
+def test_a_long_run_is_told_to_the_second() -> None:
+    run = Run(load(HOME))
+    *_, last = prometheus(Metrics(run.kernel, run.zigbee_keys), 1_000_001 * S)
+    assert last == "meterbench_virtual_seconds 1000001"
 
 
 def test_a_journals_run_is_counted_again(meterbench, tmp_path: Path) -> None:

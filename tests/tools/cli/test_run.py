@@ -60,6 +60,32 @@ def test_two_homes_and_gas_first_run(meterbench) -> None:
         assert json.loads(out)["commissioned"] is True
 
 
+@pytest.mark.req("S-003", part=True)
+@pytest.mark.req("S-002", part=True)
+def test_a_reserve_that_is_too_small_and_a_dip_are_lines_of_the_timeline(meterbench, tmp_path: Path) -> None:
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        '[[home]]\nfeeder = "street"\ndevice = [{ kind = "hub", reserve_s = 60 }, { kind = "esme", at = [0.3, 0] }]\n'
+        '[[outage]]\nfeeder = "street"\nat_h = 0.25\nfor_s = 600\n[[outage]]\nfeeder = "street"\nat_h = 0.5\nfor_s = 20\n'
+    )
+    _, out, _ = meterbench("run", bench, "--until", "35m")
+    lines = [line for line in out.splitlines() if " outage" in line]
+    assert lines == [
+        "00:25:00.000  hub        MISSED an outage of 600.0 s: its reserve had ended before it was one",
+        "00:30:20.000  hub        counts a loss of supply of 20.0 s: no outage",
+    ]
+
+
+def test_a_runs_messages_are_counted_under_what_carries_them(meterbench) -> None:
+    counted = {
+        name: json.loads(meterbench("run", BENCHES / f"{name}.toml", "--until", "2m", "--json")[1])["frames"]
+        for name in ("wired-flag", "gas-by-mbus", "gas-direct")
+    }
+    assert counted["wired-flag"]["wires, octets"] > 200  # IEC 62056-21, and no HDLC
+    assert counted["gas-by-mbus"]["wireless M-Bus, telegrams"] > 0
+    assert counted["gas-direct"] == {"WAN, messages": 1}
+
+
 def test_a_paced_run_keeps_to_the_wall_clock_and_has_the_digest_of_a_fast_one(meterbench) -> None:
     fast = json.loads(meterbench("run", HOME, "--until", "30s", "--json")[1])
     code, out, _ = meterbench("run", HOME, "--until", "30s", "--pace", 60, "--json")
