@@ -1,7 +1,7 @@
 """The record of what was exchanged at a hub: modules and whole hubs, when, how the new one is set, and what became of the old one.
 
 `0-0:128.30.5.255` (class 1, this project's own): the newest `MOST` lines, oldest first, each a structure of date-time, kind, then
-of the old and of the new one the identifier (octet-string) and a description (visible-string), the backup's number (0: none), how
+of the old and of the new one the identifier (octet-string) and what it is and how it is set (visible-string), the backup's number (0: none), how
 the old one was disposed of, and the date-time of that (null-data: it was not said yet).
 """
 
@@ -63,11 +63,13 @@ def with_line(nvm: Nvm, line: Line) -> dict[str, object]:
 
 
 def disposed(nvm: Nvm, old: bytes, disposal: Disposal, at: int) -> dict[str, object] | None:
-    """What to store when it is known what became of an old one; None: no line is about it."""
+    """What to store when it is known what became of an old one: the newest line says it. None: no line is about it."""
     found = lines(nvm)
-    if not any(line.old == old for line in found):
+    newest = max((number for number, line in enumerate(found) if line.old == old), default=None)
+    if newest is None:
         return None
-    return _plain([replace(line, disposal=disposal, disposed_at=at) if line.old == old else line for line in found])
+    found[newest] = replace(found[newest], disposal=disposal, disposed_at=at)
+    return _plain(found)
 
 
 def data(nvm: Nvm) -> Data:

@@ -30,6 +30,7 @@ class RadioModule:
 
     def _identified(self, version: str, eui64: int) -> None:
         nvm, serial = self._board.nvm, f"{eui64:016X}".encode()
+        version = f"{version}; as {self._board.eui64:016X}"
         changes = [line for line in swap_record.lines(nvm) if line.kind == swap_record.Kind.HAN_MODULE]
         old_type, old = (changes[-1].new_type, changes[-1].new) if changes else ("", b"")
         if (version, serial) != (old_type, old):

@@ -267,7 +267,7 @@ class ModuleNetwork:
         kind, serial, version = (
             octets[: messages.LONGEST_NAME].decode("ascii", "replace") for octets in (message.type, message.serial, message.version)
         )
-        name, number = f"{kind} {version}", serial.encode()
+        name, number = f"{kind} {version}; address {self._address}", serial.encode()
         changes = [line for line in swap_record.lines(self._nvm) if line.kind == swap_record.Kind.WAN_MODULE]
         old_type, old = (changes[-1].new_type, changes[-1].new) if changes else ("", b"")
         if (name, number) != (old_type, old):

@@ -65,7 +65,7 @@ def test_the_radio_comes_off_and_another_goes_in_while_the_hub_runs_and_is_kept(
     assert (home.hub.firmware, changed_power(home, at)) == (firmware, {"home1/radio", "home1/spare"})
     # the record, and whose address is on the air: the hub's, whichever module sends
     first, second = [line for line in lines(home.hub.nvm) if line.kind == Kind.HAN_MODULE]
-    assert (first.old, second.old, second.new_type) == (b"", first.new, "METERBENCH-RCP/1.0; SIMULATION")
+    assert (first.old, second.old, second.new_type) == (b"", first.new, f"METERBENCH-RCP/1.0; SIMULATION; as {home.hub.eui64:016X}")
     assert [line.new for line in (first, second)] == [f"{home.board(name).eui64:016X}".encode() for name in ("radio", "spare")]
     told = home.head_end.meter("hub").get(RECORD, 1, 2).python
     assert [line[1] for line in told].count(Kind.HAN_MODULE) == 2

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TypeVar
 
 import pytest
 
 from devices.parts import swap_client
-from devices.parts.swap_client import Order
+from devices.parts.swap_client import Disposal, Order
 from devices.runtime.faults import Effect, Fault, Faults
-from devices.runtime.kernel import HOUR, MIN, S
+from devices.runtime.kernel import HOUR, MIN, MS, S
 from devices.runtime.net import Closed
 from hubfw.retired import Retired
 from hubfw.swap_record import Kind, lines
 from protocols.dlms.client import Client
+from protocols.dlms.cosem import AccessError, date_time
 from tests.sim.told import Told
 from tools.bench.commissioning import commission
 from tools.bench.config import loads
@@ -43,6 +45,10 @@ HUB = "home1/hub"
 @pytest.fixture
 def home(build: Callable[..., Told]) -> Told:
     return build("wan-module")
+
+
+def dispose(old: str, at: int, client: Client) -> Generator[bytes, bytes, None]:
+    return swap_client.dispose(client, old, Disposal.RETURNED, at)
 
 
 def powers(run: Told) -> list[tuple[str, object]]:
@@ -84,13 +90,31 @@ def test_another_type_of_module_goes_in_while_the_home_lives(home) -> None:
     assert len(home.events("hub.event")) >= frames
     # The record: what went in at first, and what took its place.
     first, second = lines(home.hub.nvm)
-    assert (first.kind, first.old, first.new_type) == (Kind.WAN_MODULE, b"", "cellular 1.0")
-    assert (second.kind, second.old, second.old_type, second.new_type) == (
-        Kind.WAN_MODULE, first.new, "cellular 1.0", "long-range-radio 1.0"
-    )  # fmt: skip
+    cellular, radio = f"cellular 1.0; address {HUB}", f"long-range-radio 1.0; address {HUB}"
     assert 0 < first.at < second.at
-    told = home.head_end.meter("hub").get(RECORD, 1, 2).python
-    assert [line[5] for line in told] == ["cellular 1.0", "long-range-radio 1.0"]
+
+    def told() -> list[list[object]]:
+        """Kind, the old one with its type, the new one with its, and what became of the old one, as the head end reads them."""
+        return [line[1:6] + line[7:] for line in home.head_end.meter("hub").get(RECORD, 1, 2).python]
+
+    assert told() == [
+        [Kind.WAN_MODULE, b"", "", first.new, cellular, Disposal.UNKNOWN, None],
+        [Kind.WAN_MODULE, first.new, cellular, second.new, radio, Disposal.UNKNOWN, None],
+    ]
+    # It goes in again and out for good, and the head end is told what became of it then.
+    home.only.wan_slot.pull()
+    home.only.wan_slot.fit("cellular")
+    home.run(for_=MIN)
+    home.only.wan_slot.pull()
+    home.only.wan_slot.fit("radio")
+    home.run(for_=MIN)
+    at, head_end = home.kernel.utc, home.head_end
+    for wrong in (b"nobody", second.new[:-1]):
+        with pytest.raises(AccessError):
+            head_end.settle(head_end.ask(HUB, 1, partial(dispose, wrong.decode(), at), writes=True))
+    head_end.settle(head_end.ask(HUB, 1, partial(dispose, first.new.decode(), at), writes=True))
+    assert [line[5] for line in told()] == [Disposal.UNKNOWN] * 3 + [Disposal.RETURNED]
+    assert date_time.instant(told()[-1][6]) == at // (10 * MS) * (10 * MS)
 
 
 @pytest.mark.req("S-017")

@@ -33,6 +33,15 @@ def test_all_devices_have_it_but_terminal_and_bridge():
     assert not {each.kind: each.padlock for each in postures(run.only)}["ihd"]
 
 
+@pytest.mark.req("S-029", part=True)
+def test_the_bridge_to_the_consumers_network_has_none_and_the_meters_beside_it_do():
+    found = {each.kind: each.padlock for each in postures(made((BENCHES / "consumer-network.toml").read_text()).only)}
+    assert not found.pop("consumer-module")
+    assert not found.pop("cad")  # it is on the consumers' network, and has no key with the hub
+    assert set(found) >= {"hub", "esme", "gsme", "ihd"}
+    assert all(found.values())
+
+
 def test_a_device_that_has_not_joined_has_none():
     run = Run(config.load(BENCHES / "home.toml"))
     assert [each.device for each in postures(run.only) if each.padlock] == []
