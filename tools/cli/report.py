@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tools.bench import config
+from tools.bench.device_config import Hub
 from tools.bench.figures import DESIGN_LIFE, ENDURANCE, PERCENTILES, Device, Figures
 from tools.bench.run import Run
 from tools.cli.duration import duration
@@ -15,6 +16,7 @@ from tools.cli.kept import LARGEST_SEED
 from tools.cli.output import json_option, print_json
 from tools.cli.run import SLICE
 from tools.cli.timeline import Progress, clock
+from tools.headend.costs import OUTAGE_DETECTION, yearly
 
 COLUMNS = (("available", 11), ("failures", 10), ("between h", 11), ("down s", 9), ("flash y", 11), ("cell y", 8))
 
@@ -43,6 +45,8 @@ def command(bench: Path, until: int, seed: int | None, endurance: int, as_json: 
             figures.settled()
     progress.clear()
     availability, mtbf = figures.system()
+    cost, units = OUTAGE_DETECTION, _detecting(run)
+    pounds = float(yearly(cost, units))
     if as_json:
         print_json(
             {
@@ -54,13 +58,22 @@ def command(bench: Path, until: int, seed: int | None, endurance: int, as_json: 
                 "design_life_years": DESIGN_LIFE,
                 "devices": list(figures.devices()),
                 "latency": list(figures.latencies()),
+                "costs": [{"function": cost.function, "units": units, "pounds_a_year": pounds, "source": cost.source}],
             }
         )
         return
     click.echo("\n".join(_lines(figures)))
     between = "no failure" if mtbf is None else f"{mtbf:,.1f} h between failures"
     click.echo(f"\nall devices: {availability:.4%} available, {between}")
+    if units:
+        click.echo(f"{cost.function}: {units:,} hub{'s' * (units > 1)}, {pounds:,.2f} pounds a year ({cost.source})")
     click.echo(f"{clock(run.now)} of {run.declared.name}, seed {run.kernel.seed}")
+
+
+def _detecting(run: Run) -> int:
+    """Hubs that tell outages: of meters of the central company, unless none is chosen."""
+    hubs = [device for home in run.declared.home for device in home.device if isinstance(device, Hub)]
+    return sum(hub.central and hub.outage_reports != () for hub in hubs)
 
 
 def _lines(figures: Figures) -> Iterator[str]:
