@@ -60,7 +60,7 @@ def lived(path):
     return list(run.hub.nvm.keys(""))
 
 
-@pytest.mark.parametrize("bench", ["home", "wan-module", "gas-by-mbus", "hub-prepayment", "tariffs", "two-gas-meters"])
+@pytest.mark.parametrize("bench", ["home", "wan-module", "gas-by-mbus", "hub-prepayment", "tariffs"])
 def test_somebody_has_decided_about_every_key_of_a_hub_that_lived(bench, request):
     keys = lived(request.config.rootpath / "fixtures" / "benches" / f"{bench}.toml")
     assert len(keys) > 8
@@ -80,5 +80,5 @@ def test_what_few_hubs_keep_is_decided_about_too(request):
     told = {module: module.read_text(encoding="utf-8") for module in modules}
     keys = {key for text in told.values() if "nvm" in text for key in named.findall(text)}
     assert {"device-farewells", "joining/window", "untold", "supply/outside"} <= keys
-    words = {"dlms", "gateway", "gooo", "electricity", "gas", "hub", "wan", "handed-over", "erased"}  # that are no keys
+    words = {"dlms", "gateway", "gooo", "electricity", "hub", "wan", "handed-over", "erased"}  # that are no keys
     assert {key for key in keys if row(key) is None and row(f"{key}/x") is None} == words
