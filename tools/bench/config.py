@@ -17,28 +17,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import exchange, feeder, firmware, gas_meters, installation, premises, safe_wire
+from tools.bench import exchange, feeder, firmware, gas_meters, installation, members, premises, safe_wire
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
-    Cad,
-    ConsumerModule,
     Device,
-    Esme,
     Gsme,
-    HanModule,
-    Hht,
     Hub,
-    Ihd,
-    LoadController,
-    MBusGas,
-    MBusHeat,
     Name,
-    Ppmid,
-    PrepayGas,
-    Rcp,
-    WanGas,
-    WanModule,
 )
 from tools.bench.exchange import Exchange
 from tools.bench.feeder import Outage
@@ -59,8 +45,6 @@ from tools.links.spec import LinkSpec, parse
 LARGEST_FILE = 256 * 1024
 STARTS = range(946_684_800_000_000_000, 4_102_444_800_000_000_000)
 """Years 2000 to 2099, in ns since 1970: ZigBee's time begins with the first, and 32 bits of seconds end soon after the last."""
-JOINING = 16
-"""Devices on one hub's network (GB)."""
 
 
 class Wan(Declared, frozen=True, kw_only=True):
@@ -106,83 +90,14 @@ class Home(Declared, frozen=True, kw_only=True):
     device: Annotated[list[Device], Meta(min_length=1, max_length=32)]
 
     def __post_init__(self) -> None:
-        labels = [device.label for device in self.device]
-        for label in labels:
-            if labels.count(label) > 1:
-                raise ValueError(f'{labels.count(label)} devices are called "{label}": give each a `name`')
+        members.check(self)
         premises.check(self.device)
         safe_wire.check(self.device, self.air)
         metered(self.generation, self.device)
         one_variant(self.device)
+        gas_meters.check(self.device, self.publish)
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
-        hubs = [device for device in self.device if isinstance(device, Hub)]
-        dongle = any(isinstance(device, Rcp) for device in self.device)
-        if len(hubs) != 1 and (hubs or not (dongle or any(isinstance(device, WanGas) for device in self.device))):
-            raise ValueError(f"{len(hubs)} devices of kind hub, and a home has one, or none and a device of kind rcp or wan-gas")
-        if not hubs:
-            lost = [
-                device
-                for device in self.device
-                if isinstance(device, Hub | MBusGas | MBusHeat | PrepayGas | Ihd | Cad | Ppmid | LoadController)
-                or (isinstance(device, Esme) and device.interface == "wired")
-                or not (dongle or isinstance(device, WanGas))
-            ]
-            if lost:
-                raise ValueError(f'"{lost[0].label}" needs a device of kind hub')
-            if self.publish:
-                raise ValueError("`publish` needs a device of kind hub: suppliers publish through it")
-        elif self.air.default_link_key:
-            raise ValueError("`default_link_key` is for a home without a hub: a hub lets nobody in by it")
-        settled = Hub | Hht | Rcp | MBusGas | MBusHeat | WanGas | WanModule | HanModule | ConsumerModule
-        rooted = [device for device in self.device if device.elsewhere and isinstance(device, settled)]
-        if rooted:
-            raise ValueError(f'"{rooted[0].label}" cannot be `elsewhere`: only devices that join the network can')
-        wired = [device for device in self.device if isinstance(device, Esme) and device.interface == "wired"]
-        if len(wired) > 1:
-            raise ValueError(f"{len(wired)} wired electricity meters, and a hub has one wired interface")
-        if hubs and hubs[0].power == "meter":
-            if not wired:
-                raise ValueError('a hub with `power = "meter"` needs an electricity meter with `interface = "wired"`')
-            wired[0].wire.electrical(hubs[0].milliamps).check()
-        gas_meters.check(self.device, self.publish)
-        if sum(isinstance(device, MBusHeat) for device in self.device) > 1:
-            raise ValueError("a hub answers for one heat meter")
-        if len({device.mode for device in self.device if isinstance(device, MBusGas | MBusHeat)}) > 1:
-            raise ValueError("meters of a hub on wireless M-Bus have one `mode`")
-        below = next((device for device in self.device if isinstance(device, Gsme) and device.band == "sub-ghz"), None)
-        if below is not None and self.air.sub_ghz is None:
-            raise ValueError(f'"{below.label}" has its radio below 1 GHz, and the hub has none there: say `sub_ghz` in [home.air]')
-        if self.air.sub_ghz is not None and hubs and hubs[0].han == "module":
-            raise ValueError('`sub_ghz` in [home.air] is a radio in the hub, and one with `han = "module"` has none')
-        if self.air.sub_ghz is not None and not hubs:
-            raise ValueError("`sub_ghz` in [home.air] is the hub's second radio, and there is no hub")
-        meters = [device.label for device in self.device if isinstance(device, Esme)]
-        for label in (*(hubs[0].outage_reports or ()), *hubs[0].voltage_alerts) if hubs else ():
-            if label not in meters:
-                raise ValueError(f'`outage_reports` and `voltage_alerts` name electricity meters, and "{label}" is none')
-        accounts = hubs[0].prepay if hubs else None
-        unaccounted = next((device for device in self.device if isinstance(device, PrepayGas)), None)
-        if accounts is None and unaccounted is not None:
-            raise ValueError(f'"{unaccounted.label}" has no account of its own: say `prepay` at the hub')
-        if accounts is not None and accounts.electricity is not None and not wired:
-            raise ValueError('`prepay.electricity` of the hub needs an electricity meter with `interface = "wired"`')
-        for shield in self.air.shielded:
-            if shield.device not in labels:
-                raise ValueError(f'`shielded` names no device of this home: "{shield.device}"{suggest(shield.device, labels)}')
-        consumers = [device for device in self.device if isinstance(device, Cad) and device.network == "consumer"]
-        modules = [device for device in self.device if isinstance(device, ConsumerModule)]
-        if len(modules) > 1 or (modules and not hubs):
-            raise ValueError(f"{len(modules)} devices of kind consumer-module, and a hub has room for one")
-        if consumers and not modules:
-            raise ValueError(f'"{consumers[0].label}" joins the consumers\' network: a device of kind consumer-module makes one')
-        joining = [
-            device
-            for device in self.device
-            if device.listed and not isinstance(device, settled) and device not in wired + consumers
-        ]
-        if len(joining) > JOINING:
-            raise ValueError(f"{len(joining)} devices that join, and a hub's log holds {JOINING}")
 
     @property
     def foreign(self) -> bool:
@@ -227,22 +142,33 @@ class Bench(Declared, frozen=True, kw_only=True):
             if names.count(name) > 1:
                 raise ValueError(f'{names.count(name)} homes are called "{name}": give each a `name`')
         for home in self.home:
-            if not PROFILES[self.profile].hub_accounts and any(
-                isinstance(device, Hub) and device.prepay is not None for device in home.device
-            ):
-                raise ValueError(f'`prepay` of the hub of {home.name} is the paper\'s: say profile = "paper-2011", or leave it out')
-            if self.neighbourhood is not None and home.air.carrier == "power-line":
-                raise ValueError(f"{home.name} has its network on its own wires, and a neighbourhood shares the air")
-            if home.air.noise and not home.air.contention and self.neighbourhood is None:
-                raise ValueError(f"`noise` of {home.name} needs `contention = true`: radios that take turns are not disturbed")
-            if self.neighbourhood is None and home.at != (0, 0):
-                raise ValueError(f"`at` of {home.name} says where it stands in a neighbourhood, and there is no [neighbourhood]")
-            if self.neighbourhood is not None and (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
-                raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
+            self._check_home(home)
         feeder.check(self.outage, self.home)
         on_feeders(self.neutral, self.home)
         self._check_reads()
         firmware.check(self.firmware, self.home)
+        self._check_addresses()
+        self._check_start()
+        for _ in self.endpoints():
+            pass
+
+    def _check_home(self, home: Home) -> None:
+        """What it may be depends on what is around it."""
+        accounts = any(isinstance(device, Hub) and device.prepay is not None for device in home.device)
+        if accounts and not PROFILES[self.profile].hub_accounts:
+            raise ValueError(f'`prepay` of the hub of {home.name} is the paper\'s: say profile = "paper-2011", or leave it out')
+        if self.neighbourhood is None:
+            if home.air.noise and not home.air.contention:
+                raise ValueError(f"`noise` of {home.name} needs `contention = true`: radios that take turns are not disturbed")
+            if home.at != (0, 0):
+                raise ValueError(f"`at` of {home.name} says where it stands in a neighbourhood, and there is no [neighbourhood]")
+        else:
+            if home.air.carrier == "power-line":
+                raise ValueError(f"{home.name} has its network on its own wires, and a neighbourhood shares the air")
+            if (home.air.range_m, home.air.loss) != (Air().range_m, Air().loss):
+                raise ValueError(f"`range_m` and `loss` of {home.name}: in a neighbourhood they are the neighbourhood's")
+
+    def _check_addresses(self) -> None:
         owners: dict[str, str] = {}
         for home in self.home:
             for device in home.device:
@@ -251,14 +177,15 @@ class Bench(Declared, frozen=True, kw_only=True):
                     if eui64 in owners:
                         raise ValueError(f"{owners[eui64]} and {owner} have the same `eui64` {device.eui64}")
                     owners[eui64] = owner
-        if self.start != "now":
-            start = _utc(self.start)
-            if start is None:
-                raise ValueError('`start` is a UTC date-time such as 2026-01-14T00:00:00Z, or "now"')
-            if start not in STARTS:
-                raise ValueError(f"`start` is in the years 2000 to 2099: {self.start} is not")
-        for _ in self.endpoints():
-            pass
+
+    def _check_start(self) -> None:
+        if self.start == "now":
+            return
+        start = _utc(self.start)
+        if start is None:
+            raise ValueError('`start` is a UTC date-time such as 2026-01-14T00:00:00Z, or "now"')
+        if start not in STARTS:
+            raise ValueError(f"`start` is in the years 2000 to 2099: {self.start} is not")
 
     @property
     def sleepers(self) -> dict[str, int]:
