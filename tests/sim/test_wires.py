@@ -229,3 +229,33 @@ def test_another_module_in_the_aperture_reads_the_same_meter_and_nobody_loses_su
     assert home.head_end.meter("gsme").register("7-0:3.0.0").value > 0
     assert switch.closed
     assert len(home.events("boot", "home1/esme")) == boots
+
+
+@pytest.mark.req("S-133")
+def test_the_module_of_an_aperture_gives_its_place_to_another_by_its_backup(build) -> None:
+    """As the bench file has it: nobody is paired anew, and the meter's supply and the home's are as they were."""
+    home = build("aperture-swap")
+    home.run(for_=10 * MIN)
+    old, before = home.hub, home.head_end.meter("esme").register(IMPORT).value
+    boots = len(home.events("boot", "home1/esme"))
+    home.run_until(HOUR)
+    assert home.exchanges["home1"].outcome == "complete"
+    assert home.hub is not old
+    assert not old.powered
+    assert home.head_end.meter("esme").register(IMPORT).value > before
+    assert len(list(home.head_end.meter("esme").profile(LOAD_PROFILE).rows())) >= 1
+    assert home.head_end.meter("gsme").register("7-0:3.0.0").value > 0
+    assert home.esme.firmware.meter.switch.closed
+    assert len(home.events("boot", "home1/esme")) == boots
+    assert home.times("mains", "home1/mains") == []
+    home.only.lead.pull()  # the new one has its feed from the meter, and no other
+    home.run(for_=241 * S)
+    assert home.hub.firmware is None
+
+
+@pytest.mark.parametrize("wire", ['{ protocol = "flag" }', "{}"], ids=["FLAG", "DLMS"])
+def test_a_hub_on_a_cable_with_a_supply_of_its_own_is_exchanged_too(build, wire: str) -> None:
+    home = build(ONLY.replace("[[home]]", "[[home]]\n[home.exchange]\nat_h = 0.2") + f"wire = {wire}\n")
+    home.run_until(HOUR)
+    assert home.exchanges["home1"].outcome == "complete"
+    assert home.head_end.meter("esme").register(IMPORT).value > 0

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from tools.bench.declared import Declared
-from tools.bench.device_config import AnyDevice, ConsumerModule, Esme, Hub, MBusGas, MBusHeat
+from tools.bench.device_config import AnyDevice, ConsumerModule, Hub, MBusGas, MBusHeat
 
 SUCCESSOR = "hub2"
 """What the new hub is called."""
@@ -43,14 +43,13 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
         raise ValueError("`exchange`: outside the central company a hub is its supplier's: say `supplier` at the hub")
     if hub.wan_application != "dlms":
         raise ValueError(f'`exchange` goes by DLMS, and the hub has `wan_application = "{hub.wan_application}"`')
-    fast = [
-        each.label for each in listed
-        if isinstance(each, MBusGas | MBusHeat | ConsumerModule) or (isinstance(each, Esme) and each.interface == "wired")
-    ]  # fmt: skip
+    fast = [each.label for each in listed if isinstance(each, MBusGas | MBusHeat | ConsumerModule)]
     modular = "module" in (hub.wan, hub.han)
     if fast or sub_ghz or modular:
         reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else "it has a slot for a module"
-        raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires: {reason}")
+        raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires but its electricity meter: {reason}")
+    if hub.prepay is not None:
+        raise ValueError("`exchange`: a backup has no accounts, and the hub has `prepay`")
     if exchange.by == "terminal" and not {"hht", "esme"} <= {device.kind for device in listed}:
         raise ValueError('`exchange` with `by = "terminal"` needs a device of kind hht, and an esme to put its head on')
     if SUCCESSOR in [device.label for device in listed]:

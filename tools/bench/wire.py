@@ -15,6 +15,8 @@ from devices.runtime.feed import Feed
 from devices.runtime.port import Port
 from tools.bench.declared import Declared
 
+UNPLUGGED = "unplugged"
+"""Why a feed is cut."""
 LEAD: float = 0.3
 """Metres of the lead that comes with a hub."""
 
@@ -60,10 +62,10 @@ class Lead:
         self._hub, self.feed = hub or self._hub, feed or self.feed
         self._meter.attach(self._hub, baud=self._baud)
         if self.feed is not None:
-            self.feed.mend("unplugged")
+            self.feed.mend(UNPLUGGED)
 
     def pull(self) -> None:
         """Take it out."""
         self._meter.detach()
         if self.feed is not None:
-            self.feed.cut("unplugged")
+            self.feed.cut(UNPLUGGED)
