@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from devices.runtime.kernel import MIN, S
+from devices.runtime.kernel import S
+from hubfw.allowance import Allowance
 from hubfw.config import Config
 from hubfw.han.events import Heard
 from protocols.dlms import axdr, cosem
@@ -30,10 +31,6 @@ DEVICE_EVENT: Final = 7
 WHOLE_LOG: Final = 0
 MOST: Final = 64
 """Lines of the list."""
-BURST: Final = 16
-PAUSE: Final = 5 * MIN
-"""One more may be told after each."""
-
 _LIST, _BEYOND = "events/told", "events/not-told"
 
 
@@ -49,8 +46,7 @@ class EventReports:
         self._start = start
         self._told: list[list[int]] = self._nvm.get(_LIST, [list(each) for each in config.event_reports])
         self._beyond: int = self._nvm.get(_BEYOND, 0)
-        self._all_back = 0
-        """When a whole burst may be told again."""
+        self._allowance = Allowance()
 
     def objects(self) -> Iterable[InterfaceClass]:
         """For the hub's logical device."""
@@ -61,12 +57,10 @@ class EventReports:
         """A device has told an event."""
         if [event.log, event.event] not in self._told and [event.log, WHOLE_LOG] not in self._told:
             return
-        now = self._firmware.now
-        if self._all_back > now + (BURST - 1) * PAUSE:
+        if not self._allowance.take(self._firmware.now):
             self._beyond += 1
             self._firmware.board.log("hub.event-not-told", {"eui64": event.eui64, "log": event.log, "event": event.event})
             return
-        self._all_back = max(self._all_back, now) + PAUSE
         body = axdr.structure(
             axdr.octets(event.eui64.to_bytes(8, "big")), axdr.u8(event.log), axdr.u16(event.event),
             axdr.octets(date_time.encode((event.time + EPOCH) * S)),

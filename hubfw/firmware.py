@@ -10,7 +10,7 @@ before; `boot` starts what talks last; `supervision` resets the board when a job
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.dlms_access import Clients
@@ -161,12 +161,8 @@ class Firmware(firmware.Firmware):
         self.device.add(device_facts(self.log, self.mirrors, self.images, self.han.stack.trust_centre.link_quality))
         for thing in home_objects(self.messages, self.load_control):
             self.device.add(thing)
-        reports = SupplyReports(
-            board, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
-        )
-        events = EventReports(
-            self, config, tell=lambda code, body: self.notifier.add(self._alert(code, body)), start=self.notifier.start
-        )
+        reports = SupplyReports(board, config, lambda: self.now, self._minor, self.notifier.start)
+        events = EventReports(self, config, self._minor, self.notifier.start)
         self.events.on_event = events.heard
         for setting in (*reports.objects(), *events.objects()):
             self.device.add(setting)
@@ -453,13 +449,17 @@ class Firmware(firmware.Firmware):
     def _notification(self) -> bytes:
         return self.device.notification(self.device.push, self._number(), date_time.encode(self.board.rtc.read()))
 
-    def _alert(self, code: int, body: Data) -> bytes:
-        """A notification that no push object list makes: name, code, and a body of its own."""
+    def _alert(self, code: int, body: Data, *, urgent: bool = True) -> bytes:
+        """A notification that no push object list makes: name, code, and a body of its own. Those that are urgent have priority."""
         told = axdr.structure(axdr.octets(device_name(self.board.eui64)), axdr.u16(code), body)
-        return DataNotification(self._number(), date_time.encode(self.board.rtc.read()), told).build()
+        return DataNotification(self._number(urgent=urgent), date_time.encode(self.board.rtc.read()), told).build()
 
-    def _number(self) -> int:
-        return HIGH_PRIORITY | self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
+    def _minor(self, code: int, body: Data) -> Mapping[str, object]:
+        """An alert that gives way to outages where too many wait: what is to be stored."""
+        return self.notifier.add(self._alert(code, body, urgent=False))
+
+    def _number(self, *, urgent: bool = True) -> int:
+        return HIGH_PRIORITY * urgent | self.board.nvm.counter("notice", step=16).next() & 0xFFFFFF
 
     # --- the clock ---
 

@@ -5,8 +5,9 @@ writes (`0-0:128.30.10`: an array of EUI-64s; one of all ones is everybody, and 
 the same. A home whose meters are outside the central company tells nothing, and nothing can be enabled there.
 
 Voltage alerts (`0-0:128.30.11`): an array of structure (EUI-64, threshold, excursions counted). A meter of that list says when its
-voltage leaves its limits; at as many excursions as its threshold one alert is told, and the count begins anew. The count is in the
-array as it is read, and is zero where it is written. Which voltage is inside, the meter judges.
+voltage leaves its limits; at as many excursions as its threshold one alert is told, with their number, and the count begins anew. A
+voltage that comes and goes is told so often at once, and then once in a while (`allowance`), with all that were counted meanwhile.
+The count is in the array as it is read, and is zero where it is written. Which voltage is inside, the meter judges.
 
 Not here: when a loss is an outage (`outage`), sending (`wan.notifier`).
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from hubfw.allowance import Allowance
 from hubfw.config import Config
 from protocols.dlms import axdr, cosem
 from protocols.dlms.axdr import Data
@@ -39,12 +41,20 @@ _OUTSIDE = "supply/outside"
 
 
 class SupplyReports:
-    """The two lists. `tell(code, body)`: what is to be stored for the head end to be told; `start()` sends it, once stored."""
+    """The two lists. `now()`: of the kernel. `tell(code, body)`: what is to be stored for the head end to be told; `start()` sends
+    it, once stored."""
 
     def __init__(
-        self, board: Board, config: Config, tell: Callable[[int, Data], Mapping[str, object]], start: Callable[[], object]
+        self,
+        board: Board,
+        config: Config,
+        now: Callable[[], int],
+        tell: Callable[[int, Data], Mapping[str, object]],
+        start: Callable[[], object],
     ) -> None:
         self._board = board
+        self._now = now
+        self._allowance = Allowance()
         self._central = config.central
         self._tell = tell
         self._start = start
@@ -75,11 +85,13 @@ class SupplyReports:
         stored: dict[str, object] = {_OUTSIDE: self._outside}
         if outside and self._central:
             after, count = self._alerts[eui64]
-            self._alerts[eui64] = after, (count + 1) % after
+            count += 1
+            told = count >= after and self._allowance.take(self._now())
+            self._alerts[eui64] = after, 0 if told else count
             stored |= self._kept()
-            if count + 1 == after:
-                self._board.log("hub.voltage-alert", {"eui64": eui64, "excursions": after})
-                stored |= self._tell(VOLTAGE_ALERT, axdr.structure(axdr.octets(eui64.to_bytes(8, "big")), axdr.u32(after)))
+            if told:
+                self._board.log("hub.voltage-alert", {"eui64": eui64, "excursions": count})
+                stored |= self._tell(VOLTAGE_ALERT, axdr.structure(axdr.octets(eui64.to_bytes(8, "big")), axdr.u32(count)))
         self._board.nvm.put(stored)
         self._start()
 

@@ -31,7 +31,9 @@ FIRST_PAUSE: Final = 1 * S
 LONGEST_PAUSE: Final = 60 * S
 LINGER: Final = 5 * S
 CAPACITY: Final = 32
-"""Notifications kept; beyond that the oldest is lost."""
+"""Notifications kept; beyond that the oldest is lost, one without priority before one that has it."""
+_PRIORITY: Final = 0x80
+"""The first octet behind the tag: the long-invoke-id's highest bit."""
 
 _KEY = "notices"
 
@@ -75,7 +77,10 @@ class Notifier:
 
     def add(self, apdu: bytes) -> Mapping[str, object]:
         """Take a notification. What is returned is to be stored, together with what led to it, before `start`."""
-        self._waiting = [*self._waiting, apdu][-CAPACITY:]
+        self._waiting = [*self._waiting, apdu]
+        if len(self._waiting) > CAPACITY:
+            del self._waiting[next((place for place, each in enumerate(self._waiting) if not _has_priority(each)), 0)]
+            self._board.log("hub.notice-lost", {"waiting": CAPACITY})
         return {_KEY: self._waiting}
 
     def hold(self, ns: int) -> None:
@@ -160,3 +165,7 @@ class Notifier:
             self._timer.cancel()
         self._timer = None
         self._stream = None
+
+
+def _has_priority(apdu: bytes) -> bool:
+    return len(apdu) < 2 or bool(apdu[1] & _PRIORITY)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from devices.runtime.kernel import HOUR, MIN, S
-from hubfw.event_reports import BURST, EVENT_REPORTS, NOT_TOLD, PAUSE
+from hubfw.allowance import BURST, PAUSE
+from hubfw.event_reports import EVENT_REPORTS, NOT_TOLD
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError
 from protocols.zigbee.clusters.event_id import EventId

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from devices.runtime.kernel import DAY, HOUR, MIN, MS, S
+from hubfw.allowance import BURST, PAUSE
 from hubfw.supply_reports import EVERYBODY, OUTAGE_REPORTS, VOLTAGE_ALERTS
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError
@@ -166,6 +167,25 @@ def test_the_head_end_chooses_whose_voltage_it_hears_of(build):
         with pytest.raises(AccessError):
             _write(home, VOLTAGE_ALERTS, bad)
     assert home.head_end.meter("hub").get(VOLTAGE_ALERTS, DATA, VALUE) == axdr.array([line(4, 0)])
+
+
+@pytest.mark.req("S-053", part=True)
+@pytest.mark.req("S-103", part=True)
+def test_a_voltage_that_comes_and_goes_floods_nobody_and_no_excursion_is_lost(build):
+    """One in four seconds for six minutes: a burst, then one alert in five minutes, with how many it was."""
+    home = build(HUB.format('voltage_alerts = ["esme"]\nvoltage_alert_after = 1') + METERS)
+    metrics = Metrics(home.kernel, home.zigbee_keys)
+    for _ in range(90):
+        home.mains.on(200.0)
+        home.run(for_=2 * S)
+        home.mains.on(230.0)
+        home.run(for_=2 * S)
+    alerts = home.head_end.notices(VoltageAlert)
+    assert len(alerts) == BURST + 6 * MIN // PAUSE
+    assert dict(metrics.totals())[WAN].messages == len(alerts)
+    assert {alert.excursions for alert in alerts[: BURST - 1]} == {1}
+    ((_, _, left),) = home.head_end.meter("hub").get(VOLTAGE_ALERTS, DATA, VALUE).python
+    assert sum(alert.excursions for alert in alerts) + left == 90
 
 
 # --- the reserve, and dips ---

@@ -129,6 +129,16 @@ def test_the_queue_is_bounded_and_keeps_the_newest(wan):
     assert wan.taken == [b"\0", *newest]  # the first was on its way already
 
 
+def test_a_flood_without_priority_displaces_none_that_has_it(wan):
+    """As of an outage: the second octet has the long-invoke-id's priority."""
+    outage, minor = [bytes((0x0F, 0x80, number)) for number in range(3)], [bytes((0x0F, 0, number)) for number in range(60)]
+    wan.tell(*outage, *minor)
+    assert wan.hub.firmware.notifier.waiting == CAPACITY
+    wan.listen()
+    wan.run(300)
+    assert wan.taken == [*outage, *minor[-(CAPACITY - 3) :]]
+
+
 def test_by_udp_each_is_one_datagram_and_nobody_is_asked(wan, monkeypatch):
     monkeypatch.setattr(Teller, "service", TransportService.UDP)
     heard = []
