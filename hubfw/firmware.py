@@ -52,6 +52,7 @@ from hubfw.supply_reports import SupplyReports
 from hubfw.supply_watch import SupplyWatch
 from hubfw.swap import Swap
 from hubfw.translation_home import home_objects
+from hubfw.translation_prices import price_objects
 from hubfw.wan.application import WanApplication
 from hubfw.wan.endpoint import Shared, Target
 from hubfw.wan.network import Network
@@ -159,7 +160,7 @@ class Firmware(firmware.Firmware):
         )  # fmt: skip
         self.device.add(self.network_control.thing)
         self.device.add(device_facts(self.log, self.mirrors, self.images, self.han.stack.trust_centre.link_quality))
-        for thing in home_objects(self.messages, self.load_control):
+        for thing in (*home_objects(self.messages, self.load_control), *price_objects(board, self.tariffs)):
             self.device.add(thing)
         reports = SupplyReports(board, config, lambda: self.now, self._minor, self.notifier.start)
         events = EventReports(self, config, self._minor, self.notifier.start)

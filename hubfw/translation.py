@@ -36,6 +36,7 @@ from protocols.zigbee.zcl.status import Status
 if TYPE_CHECKING:
     from devices.runtime.board import Board
     from hubfw.han.mirrors import Mirrors
+    from hubfw.han.publisher import Publisher
     from hubfw.han.tariffs import Tariffs
     from protocols.zigbee.clusters.mirror import Flag
     from protocols.zigbee.publication.store import Store
@@ -140,21 +141,13 @@ class Gas:
 
     def publish(self, command: Frame) -> None:
         """Publish for it. Raises AccessError."""
-        _taken(self._tariffs.publish(command, self._fuel))
+        taken(self._tariffs.publish(command, self._fuel))
         self._count(command)
 
     def publish_all(self, commands: Iterable[Frame]) -> None:
         """Publish what belongs together: all of it, or, where one would be refused, nothing. Raises AccessError."""
-        from protocols.zigbee.calendar.table import ROWS as CALENDAR
-        from protocols.zigbee.price.table import ROWS as PRICE
-        from protocols.zigbee.publication.store import Store
-
-        wanted, publisher = list(commands), self._tariffs.of(self._fuel)
-        trial = Store((*PRICE, *CALENDAR))
-        if publisher is not None:
-            trial = Store(publisher.store.rows.values(), publisher.store.plain())
-        for command in wanted:
-            _taken(trial.publish(command, self.now).status)
+        wanted = list(commands)
+        tried(self._tariffs.of(self._fuel), wanted, self.now)
         for command in wanted:
             self.publish(command)
 
@@ -163,7 +156,20 @@ class Gas:
         self._board.log("hub.translated", {"eui64": self.eui64, "command": type(command).__name__})
 
 
-def _taken(status: Status) -> None:
+def tried(publisher: Publisher | None, commands: Iterable[Frame], now: int) -> None:
+    """Raises AccessError where one of these, published one after the other, would be refused."""
+    from protocols.zigbee.calendar.table import ROWS as CALENDAR
+    from protocols.zigbee.price.table import ROWS as PRICE
+    from protocols.zigbee.publication.store import Store
+
+    trial = Store((*PRICE, *CALENDAR))
+    if publisher is not None:
+        trial = Store(publisher.store.rows.values(), publisher.store.plain())
+    for command in commands:
+        taken(trial.publish(command, now).status)
+
+
+def taken(status: Status) -> None:
     """Raises AccessError where a publication was refused."""
     if status is not Status.SUCCESS:
         later = status in (Status.FAILURE, Status.INSUFFICIENT_SPACE)

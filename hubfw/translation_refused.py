@@ -73,6 +73,6 @@ REFUSED: Final[tuple[Refused, ...]] = (
     Refused("messages", Tunneling, "they pass, sealed from end to end"),
     Refused("tenancy and supplier", DeviceManagement, "come from the supplier (`[[home.publish]]`)",
             (DeviceManagement.PublishChangeOfTenancy, DeviceManagement.PublishChangeOfSupplier)),
-    Refused("critical peaks", Price, "come from the supplier (`[[home.publish]]`)", (Price.PublishCppEvent,)),
+    Refused("critical peaks", Price, "are of electricity: the hub's `0-0:128.71.1`", (Price.PublishCppEvent,)),
     Refused("thresholds of each tier's own", Price, "one list holds for all", (Price.PublishBlockThresholds,), SCOPE),
 )  # fmt: skip

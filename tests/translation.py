@@ -33,6 +33,7 @@ from hubfw.translation_objects import PENDING
 from hubfw.translation_orders import METHODS, VALVE
 from hubfw.translation_payments import LOGS as PAYMENT_LOGS
 from hubfw.translation_payments import RESULTS
+from hubfw.translation_prices import PEAK, PRICES
 from hubfw.translation_refused import REFUSED
 from hubfw.translation_rows import ROWS
 from hubfw.translation_samples import NEWEST, SAMPLES
@@ -287,6 +288,11 @@ def _home() -> Iterator[tuple[str, ...]]:
     loads = DemandResponse.LoadControlEvent, DemandResponse.CancelAllLoadControlEvents
     words = "structure: minutes, criticality, duty cycle"
     yield "load event", LOADS, "1, 2", _cluster(loads[0]), _said(loads), words, "read, write", "now"
+    peak, answer = Price.PublishCppEvent, Price.CppEventResponse
+    words = "structure: begin, minutes, tier (1, 2), how it stands (0 asked, 1 accepted, 2 refused, 3 decided)"
+    yield "critical peak", PEAK, "1, 2", _cluster(peak), _said([peak, answer]), words, "read, write", "now"
+    words = "array of structure: begin, minutes, 10^-5 pounds a kWh"
+    yield "prices by the half hour", PRICES, "1, 2", _cluster(peak), _said([Price.PublishPrice]), words, "read, write", "now"
 
 
 if __name__ == "__main__":

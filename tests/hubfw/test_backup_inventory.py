@@ -81,4 +81,4 @@ def test_what_few_hubs_keep_is_decided_about_too(request):
     keys = {key for text in told.values() if "nvm" in text for key in named.findall(text)}
     assert {"device-farewells", "joining/window", "untold", "supply/outside"} <= keys
     words = {"dlms", "gateway", "gooo", "electricity", "hub", "wan", "handed-over", "erased"}  # that are no keys
-    assert {key for key in keys if row(key) is None and row(f"{key}/x") is None} == words
+    assert {key for key in keys if row(key) is None and row(f"{key}/x") is None} <= words

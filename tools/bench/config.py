@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tools.bench import exchange, feeder, firmware, gas_meters, installation, members, premises, safe_wire
+from tools.bench import exchange, feeder, firmware, gas_meters, installation, members, premises, safe_wire, wan_prices
 from tools.bench.access import Access
 from tools.bench.declared import Declared
 from tools.bench.device_config import (
@@ -98,6 +98,7 @@ class Home(Declared, frozen=True, kw_only=True):
         gas_meters.check(self.device, self.publish)
         installation.check(self.installation, self.device)
         exchange.check(self.exchange, self.device, self.air.sub_ghz is not None)
+        wan_prices.check(self.publish, [device for device in self.device if isinstance(device, Hub)])
 
     @property
     def foreign(self) -> bool:

@@ -160,7 +160,14 @@ class Tariff(_Publication, frozen=True, kw_only=True, tag="tariff"):
             yield Calendar.PublishSpecialDays(PROVIDER, event, self.id, start, 0, len(special), index, len(parts), part)
 
 
-class CriticalPeak(_Publication, frozen=True, kw_only=True, tag="critical-peak"):
+class Ahead(_Publication, frozen=True, kw_only=True, tag_field="kind"):
+    """Prices that are told ahead of their time."""
+
+    wan: bool = False
+    """They come over the WAN, in a message of the head end's (`wan_prices`); unless said the hub is given them without one."""
+
+
+class CriticalPeak(Ahead, frozen=True, kw_only=True, tag="critical-peak"):
     """A critical peak event. `ask`: the customer may refuse it."""
 
     minutes: Annotated[int, Meta(ge=1, le=1440)]
@@ -173,7 +180,7 @@ class CriticalPeak(_Publication, frozen=True, kw_only=True, tag="critical-peak")
         yield Price.PublishCppEvent(PROVIDER, event, self.start(now), self.minutes, 0, self.tier - 1, 0 if self.ask else 3)
 
 
-class RealTimePrices(_Publication, frozen=True, kw_only=True, tag="real-time-prices"):
+class RealTimePrices(Ahead, frozen=True, kw_only=True, tag="real-time-prices"):
     """Prices one after the other, each for so many minutes. `acknowledge`: displays say that they have them."""
 
     pence: Annotated[list[Pence], Meta(min_length=1, max_length=50)]
@@ -248,6 +255,8 @@ def _pieces(items: Sequence[T], most: int) -> list[list[T]]:
 def schedule(home: Home, publications: Sequence[Publication]) -> None:
     """Have each given in its time to the hub that is there then."""
     for number, publication in enumerate(publications):
+        if isinstance(publication, Ahead) and publication.wan:
+            continue  # `wan_prices` sends it
         home.kernel.at(int(publication.after_s * S), _publish, home, publication, number, who=home.hub.name)
 
 

@@ -30,7 +30,7 @@ from devices.runtime.log import EventLog
 from devices.runtime.supply import Mains
 from hubfw.hub_device import device_name
 from protocols.dlms.cosem import date_time
-from tools.bench import config, feeder, firmware, reads, samples, tails
+from tools.bench import config, feeder, firmware, reads, samples, tails, wan_prices
 from tools.bench.bridges import COSEM, DatagramBridge, EntryBridge, ExitBridge, PortBridge, bridge, door
 from tools.bench.home import HEAD_END, LISTENER, Home, network
 from tools.bench.medium import service, street
@@ -64,6 +64,8 @@ class Run:
             reads.start(declared.read, self.central)
         samples.start(declared.sample, self.head_end, declared.sleepers)
         firmware.start(declared.firmware, self.head_end)
+        for each in declared.home:
+            wan_prices.start(self.homes[each.name], each.publish, self.head_end)
         feeder.strike(declared.outage, self.homes, declared.home)
         tails.fail(declared.switch_failure, self.homes, self.kernel)
         tails.float_neutrals(declared.neutral, self.homes, declared.home, self.kernel)

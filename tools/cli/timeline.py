@@ -99,6 +99,7 @@ LINES: Mapping[str, Line] = MappingProxyType({
         "runs": f"reads that {e['device']} runs {e['version']}",
         "does not run": f"still does not read that {e['device']} runs {e['version']}",
     }.get(str(e["outcome"]), f"is refused firmware {e['version']} for {e['device']}: {e['reason']}"),
+    "headend.prices": lambda e: f"has sent {e['what']} to the hub of {e['home']}: {e['outcome']}",
     "headend.read": lambda e: f"reads {e['register']} of {e['device']} for {e['requester']}: {e.get('value', e.get('failure'))}",
     "headend.notice": lambda e: {
         "LastGasp": f"LAST GASP of {e['hub']}: no supply for over three minutes",
