@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -90,6 +91,19 @@ def page() -> str:
     lines += ["## The home (SAP 1)", "", *_table(_home()), ""]
     lines += ["## Refused (SAP 2)", "", *_refused()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def readable() -> Iterator[tuple[int, int, str, int]]:
+    """SAP, class, logical name (dotted, six numbers) and attribute of everything that the page says can be read."""
+    sap = 0
+    for line in page().splitlines():
+        if line.startswith("## "):
+            sap = int(line.rpartition("SAP ")[2][:1]) if not line.startswith("## Refused") else 0
+        cells = [cell.strip() for cell in line.split("|")]
+        if sap and len(cells) == 10 and "read" in cells[7].split(", "):
+            kind, *numbers = (int(each) for each in re.findall(r"\d+", cells[3].partition("method")[0]))
+            name = ".".join(map(str, bytes(Obis(cells[2]))))
+            yield from ((sap, kind, name, number) for number in numbers)
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

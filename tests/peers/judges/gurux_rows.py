@@ -7,8 +7,9 @@ VALUE] (attribute 2; TYPE as Gurux's DataType has it; of a structure or array VA
 of a disconnect control, ["capture", OBIS] of a profile, ["rows", OBIS], ["publish", OBIS, SCRIPTS] and ["calendar", OBIS] of an
 activity calendar, ["special", OBIS] of special days. Of account, credit, charge and token gateway ["method", CLASS, OBIS, METHOD,
 TYPE, VALUE], ["write", CLASS, OBIS, NUMBER, {NAME: VALUE}] with the names of Gurux's object, and ["seen", CLASS, OBIS, NUMBER,
-NAME...], what that object makes of an attribute; ["charge", OBIS] of the active unit charge. Octets are {"hex": ..}, a date-time is
-ISO. A refusal is {"refused": code}.
+NAME...], what that object makes of an attribute; ["charge", OBIS] of the active unit charge. Of any class, also those that Gurux
+has no object of, ["raw", CLASS, OBIS, NUMBER]: the data as such. Octets are {"hex": ..}, a date-time is ISO, bits are a text of 0
+and 1. A refusal is {"refused": code}.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from gurux_dlms import GXDateTime, GXTime
 from gurux_dlms import objects as classes
 from gurux_dlms.enums import DataType
 from gurux_dlms.GXArray import GXArray
+from gurux_dlms.GXBitString import GXBitString
 from gurux_dlms.GXStructure import GXStructure
 from gurux_dlms.objects.GXDLMSDayProfile import GXDLMSDayProfile
 from gurux_dlms.objects.GXDLMSDayProfileAction import GXDLMSDayProfileAction
@@ -38,6 +41,8 @@ CLASSES = {
 def plain(value):
     if isinstance(value, GXDateTime):
         return value.value.isoformat()
+    if isinstance(value, GXBitString):
+        return str(value)
     if isinstance(value, (bytes, bytearray)):
         return {"hex": bytes(value).hex()}
     return [plain(each) for each in value] if isinstance(value, list) else value
@@ -53,6 +58,9 @@ class Judge(Client):
         if kind in (3, 4) and number == 3:
             return [thing.scaler, int(thing.unit)]
         return plain(thing.captureTime if (kind, number) == (4, 5) else value)
+
+    def raw(self, kind: int, obis: str, number: int):
+        return plain(self.exchange(self.dlms.read(SimpleNamespace(name=obis, objectType=kind), number)).value)
 
     def set(self, kind: int, obis: str, name: str, value) -> str:
         thing = CLASSES[kind](obis)
@@ -70,13 +78,14 @@ class Judge(Client):
         return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
 
     def typed(self, name: str, value):
+        from gurux_dlms.GXInt16 import GXInt16
         from gurux_dlms.GXUInt8 import GXUInt8
         from gurux_dlms.GXUInt16 import GXUInt16
         from gurux_dlms.GXUInt32 import GXUInt32
 
         if name in ("STRUCTURE", "ARRAY", "OCTET_STRING"):
             return self.data(name, value)
-        return {"UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32}[name](value)
+        return {"INT16": GXInt16, "UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32}[name](value)
 
     def call(self, obis: str, method: str) -> str:
         thing = classes.GXDLMSDisconnectControl(obis)
