@@ -36,7 +36,7 @@ def test_a_home_of_three_hops_is_commissioned_and_serves(build):
     assert home.head_end.meter("gsme").register("7-0:3.0.0").value > 0
 
 
-@pytest.mark.req("S-096")
+@pytest.mark.req("S-096", part=True)
 def test_an_unplugged_repeater_is_felt_behind_it_alone(build):
     home = build(HUB + METERS + PPMID + REPEATER + FAR_DISPLAY)
     home.run(for_=10 * MIN)
@@ -50,6 +50,64 @@ def test_an_unplugged_repeater_is_felt_behind_it_alone(build):
     assert home.events("han.parent-lost", "home1/esme") == home.events("han.parent-lost", "home1/gsme") == []
     home.run(for_=HOUR + 20 * MIN)
     assert shows_power(home)
+
+
+OUTSIDE = {
+    "meters by wire and M-Bus": """
+[[home.device]]
+kind = "esme"
+interface = "wired"
+[[home.device]]
+kind = "mbus-gas"
+[[home.device]]
+kind = "repeater"
+at = [7, 0]
+[[home.device]]
+kind = "ihd"
+at = [18, 2]
+""",
+    "the consumers' own network": """
+[[home.device]]
+kind = "consumer-module"
+[[home.device]]
+kind = "esme"
+at = [0.3, 0]
+[[home.device]]
+kind = "gsme"
+at = [3, 2]
+[[home.device]]
+kind = "repeater"
+network = "consumer"
+at = [7, 0]
+[[home.device]]
+kind = "cad"
+network = "consumer"
+at = [18, 2]
+""",
+}
+
+
+@pytest.mark.req("S-096")
+@pytest.mark.parametrize("outside", OUTSIDE.values(), ids=OUTSIDE.keys())
+def test_a_repeater_outside_the_utilitys_network_is_of_no_matter_to_it(build, outside):
+    """Consumers' devices hang on it and on nothing else; no meter has a way over it, and none notices that it is gone."""
+    home = build("[[home]]\n[home.air]\nrange_m = 30\nwalls = [" + WALL + ']\n[[home.device]]\nkind = "hub"\n' + outside)
+    consumers = ("ihd",) if "mbus" in outside else ("cad",)
+    utility = {name: home.board(name) for name in ("hub", "esme", "gsme", "mbus-gas") if name in home.only.boards}
+    home.run(for_=10 * MIN)
+    repeater = home.board("repeater").firmware.han.stack
+    assert set(repeater.children) == {home.board(name).eui64 for name in consumers}
+    log = {device.eui64 for device in home.hub.firmware.log}
+    assert (home.board("repeater").eui64 in log) is ("mbus" in outside)  # there the hub's network is the consumers'
+    home.board("repeater").cut()
+    home.run(for_=65 * MIN)
+    name = consumers[0]
+    assert home.events("han.parent-lost", home.board(name).name)
+    assert not any(home.events("han.parent-lost", board.name) for board in utility.values())
+    assert home.head_end.meter("esme").register("1-0:1.8.0").value > 0
+    gas = "gsme" if "gsme" in utility else "mbus-gas"
+    assert home.head_end.meter(gas).register("7-0:3.0.0").value > 0
+    assert home.times("mirror.complete")[-1] > home.now - 31 * MIN
 
 
 def test_a_display_finds_the_other_repeater(build):

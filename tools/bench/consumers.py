@@ -10,7 +10,7 @@ from devices import consumer_module
 from devices.runtime.board import Board
 from devices.runtime.firmware import Firmware
 from hubfw.consumer_view import CONSUMERS
-from tools.bench.device_config import Cad, ConsumerModule
+from tools.bench.device_config import ConsumerModule, on_consumer_network
 
 if TYPE_CHECKING:
     from tools.bench.home import Home, Parts
@@ -23,7 +23,7 @@ def firmware(parts: Parts) -> Callable[[Board], Firmware]:
     guests = tuple(
         consumer_module.Guest(home.identities[label].eui64, home.identities[label].install_code)
         for label, each in home.declared.items()
-        if isinstance(each, Cad) and each.network == "consumer" and each.listed
+        if on_consumer_network(each) and each.listed
     )
     return partial(consumer_module.Firmware, config=consumer_module.Config(guests, parts.credentials, device.channel))
 

@@ -341,7 +341,10 @@ class LoadController(AnyDevice, frozen=True, kw_only=True, tag="load-controller"
 
 
 class Repeater(AnyDevice, frozen=True, kw_only=True, tag="repeater"):
-    """Mains-powered router that carries the home's network further."""
+    """Mains-powered router that carries the home's network further, or the consumers'."""
+
+    network: Literal["home", "consumer"] = "home"
+    """Whose: as of a consumer access device. Nothing of the meters hangs on one of the consumers'."""
 
 
 class ConsumerModule(AnyDevice, frozen=True, kw_only=True, tag="consumer-module"):
@@ -390,3 +393,8 @@ def _check_install_code(text: str) -> None:
     code = bytes.fromhex(digits)
     if x25(code[:-2]).to_bytes(2, "little") != code[-2:]:
         raise ValueError("`install_code`: the CRC in its last two octets does not fit the rest")
+
+
+def on_consumer_network(device: AnyDevice) -> bool:
+    """Whether it joins the network that a device of kind consumer-module makes, and not the meters'."""
+    return isinstance(device, Cad | Repeater) and device.network == "consumer"

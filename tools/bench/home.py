@@ -336,7 +336,7 @@ def _cell(inserted: bool) -> Callable[[Parts], Supply]:
 def _repeater(parts: Parts) -> repeater.Config:
     home = parts.home
     return repeater.Config(
-        parts.identity.install_code, network_of(home), parts.credentials,
+        parts.identity.install_code, _network(parts), parts.credentials,
         foreign=home.foreign, default_link_key=home.default_link_key,
     )  # fmt: skip
 
@@ -361,10 +361,16 @@ def _load_controller(parts: Parts) -> load_controller.Config:
 
 
 def _cad(parts: Parts) -> cad.Config:
-    home, device = parts.home, parts.device
-    consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
-    network = home.identities[home.of_kind("consumer-module")[0]].eui64 if consumers else network_of(home)
-    return cad.Config(parts.identity.install_code, network, parts.credentials, in_hub=consumers)
+    consumers = device_config.on_consumer_network(parts.device)
+    return cad.Config(parts.identity.install_code, _network(parts), parts.credentials, in_hub=consumers)
+
+
+def _network(parts: Parts) -> int | None:
+    """The meters', or the consumers'."""
+    home = parts.home
+    if device_config.on_consumer_network(parts.device):
+        return home.identities[home.of_kind("consumer-module")[0]].eui64
+    return network_of(home)
 
 
 def _consumers() -> ModuleType:

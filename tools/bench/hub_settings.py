@@ -84,8 +84,7 @@ def hub_config(parts: Parts) -> hubfw.Config:
 
 def _joins(device: device_config.Device) -> bool:
     """Whether it is on the meters' network, once it is let in."""
-    consumers = isinstance(device, device_config.Cad) and device.network == "consumer"
-    return device.kind in device_config.JOINING_KINDS and not wired(device) and not consumers
+    return device.kind in device_config.JOINING_KINDS and not wired(device) and not device_config.on_consumer_network(device)
 
 
 def _approved(device: device_config.Hub) -> tuple[hubfw.Product, ...] | None:

@@ -21,6 +21,7 @@ from tools.bench.device_config import (
     PrepayGas,
     Rcp,
     WanGas,
+    on_consumer_network,
 )
 from tools.errors import suggest
 
@@ -45,7 +46,7 @@ class Members:
         self.hubs = self.of(Hub)
         self.hub = self.hubs[0] if self.hubs else None
         self.wired = [device for device in self.of(Esme) if device.interface == "wired"]
-        self.consumers = [device for device in self.of(Cad) if device.network == "consumer"]
+        self.consumers = [device for device in self.devices if on_consumer_network(device)]
 
     def of(self, kind: type[_Kind]) -> list[_Kind]:
         """Those of a kind."""
