@@ -59,6 +59,14 @@ def _place(spec: LinkSpec) -> Server:
     return server(spec)
 
 
+def _opened(spec: LinkSpec) -> Stream:
+    if spec.scheme != "pty":
+        return open_stream(spec)
+    from tools.links.pty import TerminalStream
+
+    return TerminalStream(spec.path, fresh=False)  # a notice may have come before anybody listened
+
+
 class _LineEnd:
     """The far end of a line, which somebody else has opened: one channel, from its opening to its end."""
 
@@ -72,7 +80,7 @@ class _LineEnd:
         self._stream: Stream | None = None
 
     async def start(self, on_open: Callable[[Channel], None]) -> None:
-        self._stream = open_stream(self._spec)
+        self._stream = _opened(self._spec)
         on_open(self)
         self.reading = asyncio.ensure_future(self._read(self._stream))
 

@@ -31,17 +31,21 @@ VISIT_GAP = 5.0
 
 
 class TerminalStream(Closing):
-    """A pty opened by path: our own descriptor, raw, locked against a second reader."""
+    """A pty opened by path: our own descriptor, raw, locked against a second reader.
 
-    def __init__(self, path: str) -> None:
+    `fresh`: what was said there before is thrown away; it was for somebody else.
+    """
+
+    def __init__(self, path: str, *, fresh: bool = True) -> None:
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError as error:
             raise LinkDown(f"{path}: {reason(error)}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            tty.setraw(self._fd)
-            termios.tcflush(self._fd, termios.TCIFLUSH)
+            tty.setraw(self._fd, termios.TCSANOW)
+            if fresh:
+                termios.tcflush(self._fd, termios.TCIFLUSH)
         except (OSError, termios.error) as error:
             os.close(self._fd)
             busy = isinstance(error, BlockingIOError)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from protocols.dlms import axdr, wrapper
+from protocols.dlms import axdr, hdlc, wrapper
 from protocols.dlms.security.ciphering import GENERAL_GLO, GeneralCiphered, Keys, secure
 from protocols.dlms.xdlms import DataNotification
 
@@ -66,12 +68,54 @@ def test_a_ciphered_one_is_opened(listener, tmp_path: Path) -> None:
     assert "visible-string up" in out
 
 
+@pytest.fixture
+def line() -> Iterator[tuple[int, str]]:
+    """Our end of a terminal, and the path of the other."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    yield ours, os.ttyname(theirs)
+    for each in (ours, theirs):
+        os.close(each)
+
+
+@pytest.mark.parametrize(
+    "said", [wrapper.wrap(1, 16, NOTICE), hdlc.unasked(16, 1, NOTICE)], ids=["as a PDU of the wrapper", "in a UI frame"]
+)
+def test_what_comes_out_of_a_modems_line_is_shown_also_what_came_before(start_program, line, said: bytes) -> None:
+    ours, path = line
+    os.write(ours, said)
+    program = start_program("listen", f"pty:{path}", "--json", "--count", 2)
+    assert json.loads(program.first_line) == {"ready": True, "link": f"pty:{path}"}
+    os.write(ours, said[:7])
+    os.write(ours, said[7:])
+    code, out, _ = ended(program)
+    assert code == 0
+    for each in out.splitlines():
+        told = json.loads(each)
+        assert (told["from"], told["source"], told["destination"]) == (f"pty:{path}", 1, 16)
+        assert told["apdu"]["name"] == "DataNotification"
+    assert len(out.splitlines()) == 2
+
+
+def test_a_line_that_ends_is_an_exit_code(start_program) -> None:
+    ours, theirs = os.openpty()
+    program = start_program("listen", f"pty:{os.ttyname(theirs)}")
+    os.close(theirs)
+    os.close(ours)
+    code, _, err = ended(program)
+    assert (code, err.count("\n")) == (3, 1)
+
+
 def test_it_ends_at_a_signal(listener) -> None:
     program, _ = listener()
     assert program.stop()[0] == 0
 
 
 def test_what_cannot_be_listened_at(meterbench) -> None:
-    for link, expected in (("tcp:127.0.0.1:1", 2), ("mqtt://127.0.0.1:1/x", 3)):  # not possible; possible, and nobody is there
+    for link, expected in (
+        ("tcp:127.0.0.1:1", 2),
+        ("mqtt://127.0.0.1:1/x", 3),
+        ("pty:/dev/none", 3),
+    ):  # not possible; possible, and nobody is there
         code, out, err = meterbench("listen", link)
         assert (code, out, err.count("\n")) == (expected, "", 1)
