@@ -6,9 +6,7 @@ says how the octets between are to be read; nothing that it is compared with wen
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -32,15 +30,15 @@ from hubfw.translation_payments import LOGS
 from hubfw.translation_rows import ROWS
 from hubfw.translation_samples import NEWEST, SAMPLES
 from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
-from hubfw.wan.endpoint import PORT
 from protocols.dlms.obis import Obis
 from protocols.gbcs import utrn
 from protocols.zigbee.clusters.calendar import Calendar
 from protocols.zigbee.clusters.metering import Metering, SupplyStatus
 from protocols.zigbee.clusters.time import EPOCH
 from tests import translation
+from tests.peers import on_loopback
 from tools.bench.commissioning import commission
-from tools.bench.config import Access, loads
+from tools.bench.config import loads
 from tools.bench.run import Run
 from tools.capture import keys
 from tools.capture.observer import Capture
@@ -121,29 +119,7 @@ class Living:
 
     def ask(self, server: int, *questions: list[object]) -> list[Any]:
         self.read |= {(server, *each) for question in questions for each in _read_by(*question)}
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            order = {"port": listener.getsockname()[1], "server": server, "password": Access().password, "ask": questions}
-            with subprocess.Popen(
-                [str(self.python), str(JUDGE), json.dumps(order)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            ) as judge:
-                listener.settimeout(60)
-                line, _ = listener.accept()
-                with line:
-                    self._serve(line)
-                out, err = judge.communicate(timeout=60)
-        assert judge.returncode == 0, err
-        answers: list[Any] = json.loads(out)
-        return answers
-
-    def _serve(self, line: socket.socket) -> None:
-        """What comes over the socket enters the home's WAN as any connection of its network."""
-        dialled = self.run.net.host("judge").connect(self.run.hub.name, PORT)
-        dialled.on_data = line.sendall
-        while data := line.recv(4096):
-            dialled.send(data)
-            self.run.run(for_=S)
-        dialled.close()
-        self.run.run(for_=S)
+        return on_loopback.ask(self.python, JUDGE, self.run, server, list(questions))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from hubfw.translation_logs import HALF_HOURS
 from hubfw.translation_objects import PENDING
 from hubfw.translation_orders import VALVE
 from hubfw.translation_samples import SAMPLES
+from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError, ControlState
 from protocols.dlms.cosem.credit import Credit
@@ -125,9 +126,16 @@ def test_a_display_that_looks_for_metering_finds_both_mirrors_and_reads_each(hom
         return {at: (await han.read(0, at, Metering, wanted))[wanted[0]] for at in places}
 
     held = litres(home)
-    for display in ("ihd", "ppmid"):
-        assert asked(home, display, read) == {mirror(home, label).endpoint.number: held[label] for label in METERS}
+    assert asked(home, "ppmid", read) == {mirror(home, label).endpoint.number: held[label] for label in METERS}
     assert {mirror(home, label).endpoint.number for label in METERS} == {0x10, 0x11}
+
+
+def test_a_display_of_a_dwelling_finds_and_shows_the_gas_meter_that_is_there(home):
+    for display, label in (("ihd1", "gas1"), ("ihd2", "gas2")):
+        shown = next(line for line in home.screen(display) if line.startswith("GAS"))
+        assert shown.split() == ["GAS", f"{litres(home)[label] / 1000:,.3f}".replace(",", ""), "m3"]
+    assert home.board("ihd1").nvm.get("published") is None  # what the bench publishes is for the other one
+    assert home.board("ihd2").nvm.get("published")["fuels"] == {"1": 3}
 
 
 def test_what_is_published_for_one_is_found_fetched_and_counted_by_by_that_one_alone(home):
@@ -154,7 +162,8 @@ def test_what_is_published_for_one_is_found_fetched_and_counted_by_by_that_one_a
 
     assert asked(home, "gas1", looked) == [1, 2]
     assert asked(home, "gas2", looked) == [1, 3]
-    assert asked(home, "ihd", looked) == [1, 2, 3]
+    assert asked(home, "ppmid", looked) == [1, 2, 3]
+    assert [asked(home, display, looked) for display in ("ihd1", "ihd2")] == [[1, 2], [1, 3]]
 
 
 def test_a_meter_that_asks_at_the_other_one_s_endpoint_is_told_nothing(home):
@@ -169,7 +178,7 @@ def test_a_meter_that_asks_at_the_other_one_s_endpoint_is_told_nothing(home):
 
     refused, told = asked(home, "gas2", fetch)
     assert (refused, told.calorific_value) == (Status.NOT_AUTHORIZED, 381)
-    assert [answer.calorific_value for answer in asked(home, "ihd", fetch)] == [402, 381]
+    assert [answer.calorific_value for answer in asked(home, "ppmid", fetch)] == [402, 381]
 
 
 def test_orders_wait_for_the_meter_that_they_are_for_and_change_nothing_at_the_other(home):
@@ -287,10 +296,43 @@ def test_another_hub_has_the_same_addresses_mirrors_and_publications(home):
     ask(new, lambda client: swap_client.restore(client, sealed))
     home.run(for_=10 * S)
     old.power_off()
-    home.until(lambda: new.firmware.commissioned and len(home.events("han.trust-centre-replaced")) >= 5, within=2 * HOUR)
+    home.until(lambda: new.firmware.commissioned and len(home.events("han.trust-centre-replaced")) >= 6, within=2 * HOUR)
     home.run(for_=WAKE)
     after = names(home)
     assert (saps(home), {label: mirror(home, label).endpoint.number for label in METERS}) == before[:2]
     assert {sap: name for sap, name in after.items() if sap != HUB} == {sap: name for sap, name in before[2].items() if sap != HUB}
     assert [get(home, label, CALORIFIC, 4) for label in METERS] == [402, 381]
     assert [int(home.head_end.meter(label).register(VOLUME).value * 1000) for label in METERS] == list(litres(home).values())
+
+
+MIXED = """
+[access.suppliers]
+flame = "flame-password"
+ember = "ember-password"
+[[home]]
+[[home.device]]
+kind = "hub"
+[[home.device]]
+kind = "gsme"
+at = [6, 2]
+wake_minutes = 5
+supplier = "flame"
+[[home.device]]
+kind = "mbus-gas"
+supplier = "ember"
+report_minutes = 5
+"""
+
+
+def test_meters_of_two_kinds_and_two_suppliers_are_served_side_by_side():
+    home = lived(7 * MIN, MIXED)
+    assert [home.head_end.settle(home.head_end.find(label)) for label in ("gsme", "mbus-gas")] == [GAS, 3]
+    for label, litres in (
+        ("gsme", home.gsme.firmware.register.reading.litres),
+        ("mbus-gas", home.board("mbus-gas").firmware.litres),
+    ):
+        assert home.head_end.meter(label).register(VOLUME).value * 1000 == litres
+    for supplier, own, other in (("flame", "gsme", "mbus-gas"), ("ember", "mbus-gas", "gsme")):
+        assert home.head_end.supplier(supplier, own).register(VOLUME)
+        with pytest.raises(RemoteProtocolError):
+            home.head_end.supplier(supplier, other).register(VOLUME)
