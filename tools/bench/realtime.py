@@ -45,6 +45,7 @@ class Driver:
         self._stopped = False
         self._zero = (0, 0)
         self._running = False
+        self._dialled: list[Channel] = []
 
     @property
     def now(self) -> int:
@@ -151,12 +152,19 @@ class Driver:
         self._join(slot, channel)
         self.feed(slot.endpoint, Happening.OPEN)
 
+    def hang_up(self) -> None:
+        """Close what was dialled and is open still."""
+        while self._dialled:
+            self._dialled.pop().close()
+
     def _join(self, slot: Slot, channel: Channel) -> None:
         def on_close(reason: str) -> None:
+            self._forget(channel)
             _free(slot)
             self.feed(slot.endpoint, Happening.CLOSE)
 
         def on_end(reason: str) -> None:
+            self._forget(channel)
             _free(slot)
             channel.close()
 
@@ -169,6 +177,10 @@ class Driver:
         """A channel that visitors come to and leave unseen."""
         _Line(self, pool, channel)
 
+    def _forget(self, channel: Channel) -> None:
+        if channel in self._dialled:
+            self._dialled.remove(channel)
+
     async def _connect(self, slot: Slot, spec: LinkSpec, backlog: list[bytes], ended: list[str]) -> None:
         try:
             channel = await dial(spec, DIAL_TIME)
@@ -179,6 +191,7 @@ class Driver:
                 self.feed(slot.endpoint, Happening.CLOSE)
             return
         if not ended:
+            self._dialled.append(channel)
             self._join(slot, channel)
             self.feed(slot.endpoint, Happening.OPEN)
         for data in backlog:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from devices.runtime.journal import Happening
 from tools.bench import config
-from tools.bench.bridges import door
+from tools.bench.bridges import Slot, door
 from tools.bench.realtime import Driver
 from tools.bench.run import Run
 from tools.errors import BadInput
@@ -30,6 +31,7 @@ class Served:
         self._run = run
         self._links: list[tuple[str, str, LinkSpec, Server]] = []
         self._started: list[Server] = []
+        self._driver: Driver | None = None
         names: list[str] = []
         for endpoint, spec in run.links():
             if spec.scheme not in HANGS_UP:
@@ -39,11 +41,18 @@ class Served:
             names.append(name)
             self._links.append((name, endpoint, spec, server(spec, protected=run.declared.access.protected)))
         self._listener = run.declared.notifications.to
+        if run.exit is not None:
+            run.exit.on_dial = self._nobody
         if not names and self._listener == config.HEAD_END:
             raise BadInput('the bench file has no links to serve: add [links] and, for one, "hub.wan" = "tcp-listen:0"')
 
+    def _nobody(self, slot: Slot) -> None:
+        """Nobody is dialled before the links are open: a hub keeps what it has to tell."""
+        self._run.inputs.feed(slot.endpoint, Happening.CLOSE, at=self._run.kernel.now)
+
     async def open(self, driver: Driver) -> dict[str, str]:
         """Open all; what a client types to reach each. Raises LinkDown."""
+        self._driver = driver
         if self._run.exit is not None:
             driver.dial_out(self._run.exit, parse(self._listener))
         spellings: dict[str, str] = {}
@@ -57,6 +66,8 @@ class Served:
 
     async def close(self) -> None:
         """Close what is open."""
+        if self._driver is not None:
+            self._driver.hang_up()
         while self._started:
             await self._started.pop().stop()
 

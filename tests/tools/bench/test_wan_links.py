@@ -203,6 +203,30 @@ def test_notices_over_udp_are_those_of_tcp(run_async, by: str) -> None:
     assert bytes(heard) == wanted
 
 
+def test_what_happened_before_the_links_were_open_is_told_once_they_are(run_async) -> None:
+    wanted, heard = in_the_run(), bytearray()
+
+    async def story() -> None:
+        listener = udp.Listener(parse("udp-listen:0"))
+        await listener.start(lambda channel: setattr(channel, "on_data", heard.extend))
+        run = Run(loads(BENCH.replace("TO", listener.spelling).replace("BY", "tcp")))
+        driver, served = Driver(run.inputs, pace=100), Served(run)
+        outage(run).run_until(LOSS + LENGTH + 10 * MIN)
+        assert run.homes["home1"].hub.firmware.notifier.waiting == 2
+        await served.open(driver)
+        running = asyncio.ensure_future(driver.run())
+        async with asyncio.timeout(20):
+            while len(heard) < len(wanted):
+                await asyncio.sleep(0.02)
+        driver.stop()
+        await running
+        await served.close()
+        await listener.stop()
+
+    run_async(story())
+    assert bytes(heard) == wanted
+
+
 @pytest.mark.req("S-016", part=True)
 def test_notices_out_of_a_modem_s_terminal_are_those_of_tcp_and_nobody_has_to_call(run_async) -> None:
     wanted, heard = in_the_run(), bytearray()
