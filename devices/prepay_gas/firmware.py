@@ -193,8 +193,8 @@ class Firmware(firmware.Firmware):
         return Status.SUCCESS
 
     def _ordered(self, valve: Valve) -> Outcome:
-        if self.rules.ordered(valve):
-            self._keep("moved by the hub")
+        self.rules.ordered(valve)
+        self._keep(f"ordered {valve.name.lower()} by the hub")
         self._look()
         return Status.SUCCESS
 

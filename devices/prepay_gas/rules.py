@@ -66,10 +66,9 @@ class Rules:
         self.contact = False
         self.left = max(self.left - 1, 0)
 
-    def ordered(self, valve: Valve) -> bool:
-        """The hub orders the valve; whether it moved."""
-        moved, self.valve = self.valve is not valve, valve
-        return moved
+    def ordered(self, valve: Valve) -> None:
+        """The hub orders the valve."""
+        self.valve = valve
 
     def press(self) -> Refused | None:
         """The emergency button: None when it opened the valve."""

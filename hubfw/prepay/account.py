@@ -151,7 +151,7 @@ class Account:
         """Units of the meter beyond the last reading, at the present rate through the blocks of this day; NO_LIMIT at no price."""
         credit, watt_hours = self.credit * 1000 - self._fraction, 0
         now = self._local(self._utc)
-        used = self.used_today if self.day == now // DAY else 0
+        used = self.today
         prices = self.tariff.rate(now).prices
         for block, price in enumerate(prices):
             room = self.tariff.blocks[block] - used if block < len(self.tariff.blocks) else NO_LIMIT
@@ -167,6 +167,18 @@ class Account:
             return NO_LIMIT
         units = (watt_hours * self.energy.units - self._rest) // self.energy.watt_hours
         return min(max(units, 0), NO_LIMIT)
+
+    @property
+    def today(self) -> int:
+        """Watt-hours of this day, up to the last reading."""
+        return self.used_today if self.day == self._local(self._utc) // DAY else 0
+
+    @property
+    def present(self) -> tuple[int, int]:
+        """What a kilowatt-hour costs at the moment, in micropence, and in which block of the day (from 1)."""
+        now = self._local(self._utc)
+        block = bisect_right(self.tariff.blocks, self.today)
+        return self.tariff.rate(now).prices[block], block + 1
 
     def _local(self, utc: int) -> int:
         return self.zone().reached(utc)

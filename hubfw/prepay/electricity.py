@@ -46,7 +46,9 @@ class ElectricityPrepay:
         self.account = Account(config.electricity, Energy(), config.emergency, config.opening, zone=zone)
         self.supplied = True
         """As last ordered, and carried out."""
-        self._busy = False
+        self.on_change: Callable[[], object] = lambda: None
+        """Told when the meter was read."""
+        self._busy = self._once_more = False
         stored = self._board.nvm.get(_KEY)
         if stored is not None:
             self._restore(stored)
@@ -73,10 +75,12 @@ class ElectricityPrepay:
         return lent
 
     def settle(self) -> None:
-        """Read, reckon, and order the switch if need be; soon again if that cannot be done."""
-        if not self._busy:
-            self._busy = True
-            self._firmware.spawn(self._settle())
+        """Read, reckon, and order the switch if need be; once more after what is under way; soon again if that cannot be done."""
+        if self._busy:
+            self._once_more = True
+            return
+        self._busy, self._once_more = True, False
+        self._firmware.spawn(self._settle())
 
     async def _settle(self) -> None:
         meter = self._meter()
@@ -88,6 +92,8 @@ class ElectricityPrepay:
             self._firmware.after(AGAIN, self.settle)
         finally:
             self._busy = False
+        if self._once_more:
+            self.settle()
 
     async def _with(self, meter: Meter) -> None:
         used = await meter.manage(self._password, _register)
@@ -102,6 +108,7 @@ class ElectricityPrepay:
             self.supplied = wanted
         self._board.nvm.put(self.plain())
         self._board.log("prepay.electricity", {"balance": account.balance, "lent": account.lent, "supplied": self.supplied})
+        self.on_change()
 
 
 def _register(client: Client) -> Procedure[int]:

@@ -237,7 +237,8 @@ class GasPrepay:
         return lent
 
     def carried(self, digits: str) -> str:
-        """A reading carried from the meter by hand: the code that reopens its valve. Raises RemoteProtocolError with why not."""
+        """A reading carried from the meter by hand: the code that reopens its valve. Raises RemoteProtocolError with why not,
+        in as many letters as a display has columns."""
         known: int = self._board.nvm.get(_EXCHANGE, 0)
         for exchange in (known, known + 1):  # the last code was used, or was not
             try:
@@ -250,13 +251,15 @@ class GasPrepay:
         register = self.account.register or 0
         full = register // LITRES * LITRES + litres
         if full < register:
-            raise RemoteProtocolError("the reading is below the last one")
+            raise RemoteProtocolError("below the last reading")
         self.account.advance(self._utc)
         self.account.read(full)
         self.volume = full
         self._board.nvm.put({_EXCHANGE: exchange, **self.plain()})
         self.changed("reading carried")
         cubic_metres = self.account.affordable() // 1000
-        if not cubic_metres or self.closed:
-            raise RemoteProtocolError("there is no credit for a cubic metre")
+        if self.closed:
+            raise RemoteProtocolError("closed by the supplier")
+        if not cubic_metres:
+            raise RemoteProtocolError("no credit for one m3")
         return codes.reopening(self._config.code_key, cubic_metres, litres, exchange)

@@ -69,7 +69,11 @@ class Prepayment:
             self.accounts["electricity"] = self.electricity.account
         self.purse = Purse(firmware.board, config.code_key, self.accounts, self._plain, self._credited)
         endpoint.serve(Window).on(Window.ConsumerTopUp, self._passed_on)
-        self.face = Face(firmware.board, self.accounts, self.gas, lambda digits: self.purse.enter(digits).value, self.lend)
+        self.face = Face(
+            firmware.board, self.accounts, self.gas, self.electricity, lambda digits: self.purse.enter(digits).value, self.lend
+        )
+        if self.electricity is not None:
+            self.electricity.on_change = self.face.show
 
     def start(self) -> None:
         """The hub has booted."""

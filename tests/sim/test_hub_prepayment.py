@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
 
 from devices.parts import swap_client
+from devices.parts.node import NoAnswer, Refused
 from devices.parts.swap_client import Order
 from devices.runtime.kernel import DAY, HOUR, MIN, S
 from hubfw.prepay.account import PENNY
+from hubfw.prepay.face import pounds
 from protocols.dlms import axdr
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.prepayment import Prepayment
@@ -86,6 +89,7 @@ def test_the_cut_off_is_written_at_each_half_hours_report(prepaid) -> None:
     home.run_until(6 * HOUR)
     reports = [event for event in states(home, "prepay.gas") if event["what"] == "report"]
     assert len(reports) >= 12
+    assert "low credit" not in {event["what"] for event in states(home, "prepay.gas")}
     rules, account = meter(home).rules, gas(home).account
     assert rules.cut_off == gas(home).volume + account.affordable()
     assert rules.left == gas(home).contact.left == 240
@@ -253,9 +257,97 @@ def test_the_head_end_orders_the_valve_at_the_next_report(prepaid) -> None:
     assert closed(home)
     home.run(for_=2 * HOUR)
     assert closed(home)
+    home.hub.cut(MIN)
+    home.run(for_=5 * MIN)
+    type_in(home, home.hub, token(home, 1_000, 1))
+    home.run(for_=35 * MIN)
+    assert closed(home)  # neither a restart nor money takes the order back
+    proxy = home.head_end.meter("prepay-gas", writes=True)
     proxy.action("0-0:96.3.10", 70, 2, axdr.i8(0))
     home.run(for_=31 * MIN)
     assert not closed(home)
+    ordered = [event["what"] for event in states(home) if event["what"].startswith("ordered")]
+    assert ordered == ["ordered closed by the hub", "ordered open by the hub"]
+
+
+async def _status(asking, answers):
+    try:
+        await asking
+    except Refused as refused:
+        answers.append(refused.status)
+
+
+@pytest.mark.req("S-141", part=True)
+def test_nobody_but_the_meter_reports_and_nobody_but_the_hub_orders(prepaid) -> None:
+    home = prepaid(pounds=50, rates=CHEAP)
+    home.run_until(HOUR + 5 * MIN)
+    display, hub, state = home.ihd.firmware.han, home.hub.firmware.han, gas(home).account.plain()
+    answers = []
+    for command in (HubPrepayment.Report(10**6, 0), HubPrepayment.LowCredit(1, 2)):
+        home.ihd.firmware.spawn(_status(display.confirm(0, 1, command), answers))
+        home.run(for_=10 * S)
+    assert answers == [Status.NOT_AUTHORIZED] * 2
+    assert gas(home).account.plain() | {"utc": 0} == state | {"utc": 0}
+    assert not any("credit is low" in line for line in home.screen("ihd"))
+    rules = meter(home).rules.plain()
+    for command in (HubPrepayment.CloseValve(), HubPrepayment.WriteCutOff(0, 0)):
+        meters, frame = hub.stack.address_of(home.board("prepay-gas").eui64), foundation.cluster(7, command)
+        with pytest.raises(NoAnswer, match="no link key"):
+            display.send(meters, 1, HubPrepayment.id, frame)
+        display.apply(display.stack.send(meters, 0x0109, HubPrepayment.id, 1, 1, frame, link_key=False, now=home.now)[1])
+        home.run(for_=S)
+        home.board("prepay-gas").buttons.press("wake")
+        home.run(for_=10 * S)
+    assert not closed(home)
+    assert meter(home).rules.plain() | {"cut_off": 0} == rules | {"cut_off": 0}
+    assert meter(home).rules.cut_off > 0
+
+
+@pytest.mark.req("S-148", "S-154", part=True)
+def test_a_report_on_lent_credit_gives_no_half_hour_back(prepaid) -> None:
+    home = prepaid(pounds=20, hours=6)
+    home.until(lambda: closed(home), within=2 * DAY)
+    home.run(for_=31 * MIN)
+    press(home, home.hub, "emergency")
+    home.run(for_=31 * MIN)
+    assert not closed(home)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run(for_=70 * MIN)
+    left = gas(home).contact.left
+    assert left < 12
+    home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+    home.run(for_=HOUR)
+    assert gas(home).account.balance < 0 < gas(home).account.lent
+    assert meter(home).rules.left == gas(home).contact.left <= left
+
+
+@pytest.mark.req("S-149", "S-154", part=True)
+def test_the_meters_emergency_button_is_used_once_until_there_is_credit(prepaid) -> None:
+    """Though half hours are left, a restart of the meter forgets nothing, and contact comes and goes."""
+    home = prepaid(pounds=20, hours=12)
+    home.until(lambda: closed(home), within=2 * DAY)
+    board, opened = home.board("prepay-gas"), []
+
+    def out_of_contact():
+        home.shield("prepay-gas", "hub", "ihd")
+        home.run(for_=40 * MIN)
+        press(home, board, "emergency")
+        opened.append(not closed(home))
+        home.shield("prepay-gas", "hub", "ihd", loss=0.0)
+        home.run(for_=40 * MIN)
+        assert closed(home) is (gas(home).account.balance <= 0)
+
+    out_of_contact()
+    board.cut(off_for=S)
+    home.run(for_=5 * MIN)
+    out_of_contact()
+    assert meter(home).rules.left > 0
+    assert opened == [True, False]
+    type_in(home, home.hub, token(home, 2_000, 1))
+    home.until(lambda: not closed(home), within=HOUR)
+    home.until(lambda: closed(home), within=2 * DAY)
+    out_of_contact()
+    assert opened == [True, False, True]
 
 
 # --- the three scenarios ---
@@ -282,7 +374,7 @@ def test_scenario_1_contact_is_lost_for_good(prepaid) -> None:
     assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent, GasTimeOutEnded]
 
 
-@pytest.mark.req("S-152")
+@pytest.mark.req("S-152", "S-140")
 def test_scenario_2_contact_is_lost_and_found_before_the_cut_off(prepaid) -> None:
     home = prepaid(pounds=500, hours=12, rates=CHEAP)
     home.run_until(2 * HOUR + 10 * MIN)
@@ -376,6 +468,40 @@ def test_a_reading_carried_by_hand_gives_a_code_that_opens_the_valve_once(prepai
     assert closed(home)  # good once
 
 
+@pytest.mark.req("S-155", part=True)
+def test_what_a_carried_reading_tells_is_charged_and_what_cannot_be_is_refused(prepaid) -> None:
+    home = prepaid(pounds=30, hours=2)
+    home.run_until(HOUR + 5 * MIN)
+    home.shield("prepay-gas", "hub", "ihd")
+    home.until(lambda: closed(home), within=2 * DAY)
+    account, key, board = gas(home).account, gas(home)._config.code_key, home.board("prepay-gas")
+    known, volume, exchange = gas(home).volume, meter(home).volume, meter(home).exchange
+    before, litres = account.balance, volume - known
+    assert litres > 100
+    for wrong, why in (
+        (codes.reading(key, volume, exchange + 2), "check digits"), (codes.reading(key, known - 1, exchange), "below the last"),
+        ("123456789012", "check digits"), ("12345678901", "11 digits mean nothing"),
+    ):  # fmt: skip
+        type_in(home, home.hub, wrong)
+        assert any(why in line for line in home.screen("hub")), why
+    assert (account.balance, gas(home).volume) == (before, known)
+    type_in(home, home.hub, token(home, 200_00, 1))
+    type_in(home, home.hub, codes.reading(key, volume, exchange))
+    assert gas(home).volume == volume
+    paid = (before + 200_00 * PENNY - account.balance) / PENNY
+    assert paid == pytest.approx(litres * KWH_A_LITRE * 600, abs=1)
+    code = next(line for line in home.screen("hub") if line.startswith("code")).split()[1]
+    for wrong in (code[::-1], code[:-1], "0" * 10):
+        type_in(home, board, wrong)
+        assert closed(home)
+    type_in(home, board, code)
+    assert not closed(home)
+    assert meter(home).exchange == exchange + 1  # so this code and this reading are good no more
+    home.head_end.meter("prepay-gas", writes=True).action("0-0:96.3.10", 70, 1, axdr.i8(0))
+    type_in(home, home.hub, codes.reading(key, meter(home).volume, meter(home).exchange))
+    assert any("closed by the supplier" in line for line in home.screen("hub"))  # what the head end closed stays closed
+
+
 BLOCK_KWH, KWH_A_LITRE = 3, 39.5 * 1.02264 / 3.6 / 1000
 
 
@@ -426,8 +552,27 @@ def test_the_hub_shows_all_and_takes_tokens_with_the_wan_down(prepaid) -> None:
     assert gas(home).account.balance == before + 1_234 * PENNY
     shown = [line.split() for line in home.screen("hub")]
     assert ["credited"] in shown
-    for label in ("gas", "cut-off", "valve", "without"):
-        assert any(line and line[0] == label for line in shown), label
+    rules, account = meter(home).rules, gas(home).account
+    assert pages(home) == {
+        "gas": pounds(account.balance), "gas used": f"{gas(home).volume / 1000:.3f} m3", "valve": "open",
+        "cut-off at": f"{gas(home).cut_off / 1000:.3f} m3", "time-out": f"{rules.left / 2:g} h left",
+        "gas silent for": "0 h", "gas emergency": "£0.00", "gas kWh": "0.50 p", "gas a day": "0.00 p",
+    }  # fmt: skip
+    press(home, home.hub, "ok")
+    press(home, home.hub, "clear")
+    assert home.screen("hub")[0].startswith("gas  ")
+
+
+def pages(home):
+    """All that the hub's display shows, page after page: what it is called, and its value."""
+    shown = {}
+    while True:
+        page = dict(re.split("  +", each.strip()) for each in home.screen("hub")[:6] if each.strip())
+        if next(iter(page)) in shown:
+            return shown
+        shown |= page
+        press(home, home.hub, "ok")
+        home.run(for_=5 * S)
 
 
 @pytest.mark.req("S-157")
@@ -539,6 +684,125 @@ def test_account_tokens_and_time_out_go_over_to_another_hub_which_has_a_keypad_t
 
 
 # --- electricity ---
+
+
+WIRED = """
+[[home]]
+[[home.device]]
+kind = "hub"
+[home.device.prepay]
+opening_pounds = {pounds}
+emergency_pounds = 1
+gas = {{ rates = [{{ pence = [6] }}], standing_pence = 25 }}
+electricity = {{ rates = [{{ pence = [10, 20] }}, {{ at = "02:00", pence = [50, 100] }}], blocks_kwh = [2], standing_pence = 40.5 }}
+friendly = {friendly}
+[[home.device]]
+kind = "esme"
+interface = "wired"
+[[home.device]]
+kind = "prepay-gas"
+"""
+
+
+@pytest.fixture
+def wired(build):
+    """A home with both fuels prepaid, and a heater of a kilowatt."""
+
+    def make(pounds=10, friendly="[]"):
+        home = build(WIRED.format(pounds=pounds, friendly=friendly))
+        home.only.mains.draw("heater", 1_000)
+        return home
+
+    return make
+
+
+def electricity(home):
+    return home.hub.firmware.prepay.electricity
+
+
+def supplied(home):
+    return home.esme.firmware.meter.switch.closed
+
+
+@pytest.mark.req("S-158", part=True)
+def test_each_watt_hour_of_electricity_costs_what_its_rate_and_block_say(wired) -> None:
+    home = wired()
+    home.run_until(29 * MIN)
+    begun = home.esme.firmware.meter.import_wh
+    opening, register = electricity(home).account.balance, electricity(home).account.register
+    marks = []
+    for at in (2 * HOUR, 3 * HOUR):
+        home.run_until(at)
+        marks.append(home.esme.firmware.meter.import_wh)
+    home.run_until(3 * HOUR + MIN)
+    night, day = marks[0] - register, marks[1] - marks[0]
+    assert begun - register < 600 < 2_000 < night < 3_500
+    paid = (opening - electricity(home).account.balance) / PENNY
+    assert paid == pytest.approx((2_000 * 10 + (night - 2_000) * 20 + day * 100) / 1000, abs=2)
+    assert electricity(home).account.present == (100 * PENNY, 2)
+
+
+@pytest.mark.req("S-158", "S-146", part=True)
+def test_the_hub_is_the_display_of_the_wired_meter_and_shows_both_fuels(wired) -> None:
+    home = wired()
+    home.run_until(2 * HOUR + 10 * MIN)
+    before = pounds(electricity(home).account.balance)
+    shown = pages(home)
+    used, today = (float(shown.pop(f"el. {which}").removesuffix(" kWh")) for which in ("used", "today"))
+    assert used == pytest.approx(home.esme.firmware.meter.import_wh / 1000, abs=0.05)  # read as the page was turned
+    assert today == pytest.approx(electricity(home).account.today / 1000, abs=0.05)
+    assert shown == {
+        "gas": pounds(gas(home).account.balance), "electricity": before, "valve": "open", "time-out": "120 h left",
+        "gas used": f"{gas(home).volume / 1000:.3f} m3", "cut-off at": f"{gas(home).cut_off / 1000:.3f} m3",
+        "el. supply": "on", "gas silent for": "0 h", "gas emergency": "£0.00", "gas kWh": "6.00 p", "gas a day": "25.00 p",
+        "el. emergency": "£0.00", "el. block 2": "100.00 p", "el. a day": "40.50 p",
+    }  # fmt: skip
+
+
+@pytest.mark.req("S-158", part=True)
+def test_emergency_credit_and_a_token_of_its_own_bring_electricity_back(wired) -> None:
+    home = wired(pounds=0.2)
+    home.until(lambda: not supplied(home), within=5 * HOUR)
+    assert electricity(home).account.balance <= 0 < gas(home).account.balance
+    press(home, home.hub, "emergency")
+    home.run(for_=MIN)
+    press(home, home.esme, "b")
+    assert supplied(home)
+    assert (electricity(home).account.lent, gas(home).account.lent) == (100 * PENNY, 0)
+    home.hub.cut(MIN)
+    home.run(for_=3 * MIN)
+    assert electricity(home).account.lent == 100 * PENNY
+    home.until(lambda: not supplied(home), within=5 * HOUR)
+    press(home, home.hub, "emergency")
+    assert any("none to be had" in line for line in home.screen("hub"))
+    type_in(home, home.hub, token(home, 50_00, 4))
+    home.run(for_=MIN)
+    press(home, home.esme, "b")
+    assert not supplied(home)  # that one was for gas
+    type_in(home, home.hub, token(home, 50_00, 4, electricity=True))  # each fuel counts its own
+    home.run(for_=MIN)
+    press(home, home.esme, "b")
+    assert supplied(home)
+    assert (electricity(home).account.lent, electricity(home).account.in_credit) == (0, True)
+
+
+@pytest.mark.req("S-158", "S-136", part=True)
+def test_friendly_hours_keep_what_is_on_and_bring_nothing_back(wired) -> None:
+    home = wired(pounds=0.2, friendly='[["03:00", "05:00"]]')
+    home.until(lambda: not supplied(home), within=5 * HOUR)
+    assert home.now < 3 * HOUR
+    gas(home).account.top_up(-gas(home).account.balance)
+    home.until(lambda: closed(home), within=HOUR)
+    home.run_until(4 * HOUR + 35 * MIN)
+    press(home, home.esme, "b")
+    assert closed(home)
+    assert not supplied(home)
+    lasting = wired(pounds=0.2, friendly='[["00:00", "05:00"]]')
+    lasting.run_until(4 * HOUR + 35 * MIN)
+    assert electricity(lasting).account.balance < 0
+    assert supplied(lasting)
+    lasting.run_until(5 * HOUR + 3 * MIN)
+    assert not supplied(lasting)
 
 
 @pytest.mark.req("S-158", "S-023")

@@ -20,7 +20,7 @@ from protocols.dlms.cosem.date_time import SECOND
 from protocols.dlms.cosem.interface import Attribute, Hook, InterfaceClass, Source, attribute, method
 from protocols.dlms.cosem.recurrence import OPEN_DATE_TIME, RECURRENCE
 from protocols.dlms.cosem.types import BOOLEAN, DATE_TIME, I8, INSTANT, U8, Enumerated, Limited, Structure
-from protocols.dlms.cosem.zone import Zone, saving_rule
+from protocols.dlms.cosem.zone import Zone, summer_zone
 from protocols.dlms.xdlms import DataAccessResult
 
 _QUARTER = 15 * 60 * SECOND
@@ -79,8 +79,8 @@ class Clock(InterfaceClass, id=8, version=0):
         deviation: int = self.time_zone.value
         if not self.daylight_savings_enabled.value:
             return Zone(deviation)
-        begins, ends = saving_rule(self.daylight_savings_begin.value), saving_rule(self.daylight_savings_end.value)
-        return Zone(deviation, self.daylight_savings_deviation.value, begins, ends)
+        begins, ends = self.daylight_savings_begin.value, self.daylight_savings_end.value
+        return summer_zone(deviation, self.daylight_savings_deviation.value, begins, ends)
 
     @method(1, I8)
     def adjust_to_quarter(self, argument: Data) -> None:

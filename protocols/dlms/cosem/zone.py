@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from protocols.core.errors import DecodeError
@@ -130,6 +131,12 @@ class _NoChanges:
 
 _NO_CHANGES: Final = _NoChanges()
 UTC: Final = Zone()
+
+
+@lru_cache(maxsize=64)
+def summer_zone(standard: int, summer: int, begins: bytes, ends: bytes) -> Zone:
+    """The zone of a clock's attributes 3, 7, 5 and 6. Clocks are asked often, and a zone remembers the changes of a year."""
+    return Zone(standard, summer, saving_rule(begins), saving_rule(ends))
 
 
 def saving_rule(octets: bytes) -> Recurrence | None:

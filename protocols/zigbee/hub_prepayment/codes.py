@@ -91,7 +91,7 @@ def open_reading(key: bytes, digits: str, exchange: int) -> int:
         raise RemoteProtocolError(f"a reading has {READING_DIGITS} digits")
     litres = int(digits[:8])
     if _digits(key, b"reading", litres, exchange, 4) != digits[8:]:
-        raise RemoteProtocolError("the check digits do not fit the reading")
+        raise RemoteProtocolError("check digits do not fit")
     return litres
 
 
