@@ -17,6 +17,8 @@ from protocols.dlms.cosem import AccessError, ImageStatus
 from protocols.zigbee.clusters.ota import UpgradeStatus
 from protocols.zigbee.key_establishment.certificates import Authority
 from protocols.zigbee.ota.image import File, seal
+from tools.bench import firmware as updates
+from tools.bench.metrics import HAN, Metrics
 
 DISPLAY, GAS = 0x0502, 0x0501
 NEW = 0x02000000
@@ -263,3 +265,21 @@ def test_a_time_that_passed_while_the_hub_had_no_power_is_made_up_for(home, seal
     home.hub.cut(off_for=3 * MIN)
     home.run(for_=4 * MIN)
     assert version(home, "hub") == "02000000"
+
+
+@pytest.mark.req("S-063", part=True)
+@pytest.mark.parametrize(("block", "pause_ms"), [(16, 0), (48, 500)])
+def test_increments_are_no_larger_and_no_faster_than_the_hub_is_told(build, block, pause_ms):
+    """Displays ask for more: what is on the air is the hub's block, as often as its pause lets it."""
+    home = build(HOME.replace('kind = "hub"\n', f'kind = "hub"\nfirmware_block = {block}\nfirmware_block_ms = {pause_ms}\n'))
+    metrics, begun = Metrics(home.kernel, home.zigbee_keys), home.now
+    octets = updates.file(home.only, "ihd", NEW, CONTENTS[:600], alone=True)
+    hand_in(home, "ihd", octets)
+    home.until(lambda: home.ihd.firmware.update.client.status is UpgradeStatus.WAITING_TO_UPGRADE, 10 * MIN)
+    (blocks,) = (traffic for leg, kind, traffic in metrics.rows() if leg == HAN and kind.endswith("ImageBlockResponse"))
+    needed = -(-len(octets) // block)
+    assert needed <= blocks.messages <= needed + 2
+    assert blocks.octets <= blocks.messages * (block + 80)
+    if pause_ms:
+        assert home.now - begun > needed * pause_ms * S // 1000
+        assert blocks.peak_messages <= 1000 // pause_ms
