@@ -38,10 +38,16 @@ def bridge(inputs: Inputs, name: str, net: Net, board: Board) -> PortBridge | En
     """The bridge at a door of a device."""
     port = name.partition(".")[2]
     if port == "wan":
-        return EntryBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
+        return EntryBridge(inputs, name, net.host(OUTSIDE), board.name, partial(_spoken, board))
     if port == f"wan{DATAGRAMS}":
         return DatagramBridge(inputs, name, net.host(OUTSIDE), board.name, COSEM)
     return PortBridge(inputs, name, board.uart(port))
+
+
+def _spoken(board: Board) -> int:
+    """The TCP port of what is spoken on a device's WAN side now."""
+    application = getattr(board.firmware, "application", None)
+    return GATEWAY if getattr(application, "active", "") == "gateway" else COSEM
 
 
 class Slot:
@@ -138,16 +144,18 @@ class DatagramBridge:
 
 
 class EntryBridge:
-    """Outside clients of a virtual host: each is a stream from `host` to `address` and `port`."""
+    """Outside clients of a virtual host: each is a stream from `host` to `address` and what is `port()` then."""
 
-    def __init__(self, inputs: Inputs, endpoint: str, host: Host, address: str, port: int) -> None:
-        self._connect = partial(host.connect, address, port)
+    def __init__(self, inputs: Inputs, endpoint: str, host: Host, address: str, port: Callable[[], int]) -> None:
+        self._host = host
+        self._address = address
+        self._port = port
         self._streams: dict[int, Stream] = {}
         self.slots = _slots(inputs, endpoint, self._happen)
 
     def _happen(self, number: int, slot: Slot, happening: Happening, data: bytes) -> None:
         if happening is Happening.OPEN:
-            stream = self._streams[number] = self._connect()
+            stream = self._streams[number] = self._host.connect(self._address, self._port())
             stream.on_data = slot.output
             stream.on_close = partial(self._closed, number, slot)
         elif number not in self._streams:

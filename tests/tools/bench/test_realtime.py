@@ -38,7 +38,7 @@ class Bench:
         self.port = PortBridge(self.inputs, "home1/esme.optical", self.meter)
         net = Net(kernel, latency=MS)
         net.host("hub").listen(4059, self._accept)
-        self.entry = EntryBridge(self.inputs, "home1/hub.wan", net.host("outside"), "hub", 4059)
+        self.entry = EntryBridge(self.inputs, "home1/hub.wan", net.host("outside"), "hub", lambda: 4059)
         self.exit = ExitBridge(self.inputs, "notifications", net.host("head-end"), 4061)
         self.net = net
 

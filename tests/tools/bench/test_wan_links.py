@@ -11,6 +11,7 @@ import pytest
 from devices.runtime.kernel import MIN, S
 from protocols.dlms import wrapper
 from protocols.dlms.client import Client, adrive
+from protocols.zigbee import gateway
 from tools.bench.commissioning import commission
 from tools.bench.config import loads
 from tools.bench.realtime import Driver
@@ -130,6 +131,39 @@ def read(run_async, link: str, endpoint: str, kind: type[Mqtt | Terminal | Tcp])
 
     found: list[tuple[int, bytes, bytes]] = run_async(story())
     return found
+
+
+@pytest.mark.req("S-009", part=True)
+def test_a_link_to_the_wan_leads_to_the_layer_that_is_active(run_async) -> None:
+    """A gateway's login from outside; then a change to DLMS, and what connects afterwards finds that."""
+    run = Run(loads(HOME.replace('kind = "hub"', 'kind = "hub"\nwan_application = "gateway"') + '"hub.wan" = "tcp-listen:0"\n'))
+    commission(run)
+
+    async def story() -> None:
+        driver, served = Driver(run.inputs, pace=10), Served(run)
+        spellings = await served.open(driver)
+        running = asyncio.ensure_future(driver.run())
+        splitter, said = gateway.Splitter(), []
+        head_end = Tcp(spellings["hub.wan"])
+        await head_end.open()
+        for request in (gateway.Login(1, b"12345678"), gateway.GetApplication(2), gateway.SetApplication(3, b"dlms")):
+            head_end.send(gateway.framed(request))
+            while len(said) < request.transaction:
+                said += splitter.feed(await asyncio.wait_for(head_end.received.get(), 20))
+        answers = [gateway.Result.parse(octets) for octets in said]
+        assert [(each.transaction, each.status, each.text) for each in answers] == [(1, 0, b""), (2, 0, b"gateway"), (3, 0, b"")]
+        while run.hub.firmware.application.active != "dlms":
+            await asyncio.sleep(0.02)
+        await head_end.close()
+        client = Tcp(spellings["hub.wan"])
+        await client.open()
+        assert len(await conversation(client)) == 3 * len(QUESTIONS)
+        await client.close()
+        driver.stop()
+        await running
+        await served.close()
+
+    run_async(story())
 
 
 BENCH = '[notifications]\nto = "TO"\n[[home]]\n[[home.device]]\nkind = "hub"\nnotices = "BY"\n[[home.device]]\nkind = "esme"\n'
