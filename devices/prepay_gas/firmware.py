@@ -162,6 +162,7 @@ class Firmware(firmware.Firmware):
         """Tell the volume. What answers it is contact; nothing is a half hour without."""
         assert self._endpoint is not None
         self._waking = True
+        self.board.nvm.put({_INDEX: list(self._flow.state(self.now))})  # what the hub was told is never more than what is kept
         try:
             report = HubPrepayment.Report(self.volume, int(self.rules.valve))
             answer = await self.han.request(HUB, self._endpoint, report, HubPrepayment.WriteCutOff)

@@ -645,6 +645,21 @@ def test_a_power_cut_at_the_meter_loses_no_state(prepaid, operations) -> None:
     assert gas(home).account.balance < 50 * PENNY
 
 
+def test_what_the_meter_has_told_it_has_kept(prepaid) -> None:
+    """The power goes as the answer to its report is written; there was a time when the next report told of less."""
+    home = prepaid(pounds=50, rates=CHEAP)
+    for operations in (0, 60, 120):
+        home.run_until((home.now // (30 * MIN) + 1) * 30 * MIN - MIN)
+        told = len(reports(home))
+        home.until(lambda told=told: len(reports(home)) > told, within=3 * MIN)
+        home.board("prepay-gas").cut_at_flash_operation(operations, off_for=MIN)
+        home.run(for_=10 * MIN)
+        assert meter(home).volume >= gas(home).volume
+    home.run(for_=HOUR)
+    assert not home.events("prepay.register-fell")
+    assert not home.head_end.received
+
+
 # --- another hub ---
 
 
