@@ -228,6 +228,10 @@ class Firmware(firmware.Firmware):
             await self._after_set()
         return taken
 
+    async def _after_time(self) -> None:
+        """The hub has told the time."""
+        await self.rates.fetch_zone()
+
     async def _after_set(self) -> None:
         """The mirror has what the meter knows."""
         await self.rates.fetch()
@@ -280,7 +284,7 @@ class Firmware(firmware.Firmware):
         with suppress(NoAnswer, Refused):
             if await self.clock.synchronise():
                 self._synchronised = self.now
-                await self.rates.fetch_zone()
+                await self._after_time()
 
     # --- the mirror ---
 

@@ -26,6 +26,9 @@ class Minimal(firmware.Firmware):
         self._serve(endpoint)
         self._start()
 
+    async def _after_time(self) -> None:
+        """What local time is it does not ask: it goes by no tariff."""
+
     async def _after_set(self) -> None:
         """Nothing else waits for anything."""
 
