@@ -1,13 +1,14 @@
 """What consumer devices may know, told to a module in the hub that has a network of its own for them (`devices.consumer_module`).
 
 Every 10 s a line goes to the UART `consumers`: the time, the electricity meter's register and demand, the gas meter's mirror, and
-the hub's price. Nothing is read there: the wire carries one way. The first electricity meter of the log on the radio is asked as a
-display would ask it. Not here: a meter on a wire, what suppliers publish.
+the hub's price. Nothing is read there: the wire carries one way. The electricity meter is the one on the hub's own wire, or the
+first one of the log on the radio, which is asked as a display would ask it. Not here: what suppliers publish.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from devices.parts.han import Han
@@ -17,21 +18,33 @@ from devices.runtime.kernel import S
 from hubfw.config import ESME, GSME
 from hubfw.device_log import DeviceLog
 from hubfw.han.mirrors import Mirrors
-from protocols.zigbee.clusters.metering import Metering
+from protocols.zigbee.clusters.metering import Metering, Unit
 
 if TYPE_CHECKING:
     from devices.runtime.firmware import Firmware
+    from hubfw.han.wired_view import WiredView
 
 CONSUMERS: Final = "consumers"
 PERIOD: Final = 10 * S
+WATT_HOURS: Final = 1000
+"""In a kilowatt-hour."""
 _MEANING = (Metering.unit_of_measure, Metering.multiplier, Metering.divisor)
 _GAS = (*_MEANING, Metering.current_summation_delivered, Metering.reading_snapshot_time)
 
 
 class ConsumerView:
-    """The part. The gas meter is the first one that has a mirror."""
+    """The part. The gas meter is the first one that has a mirror. `wired()`: what is shown of one on the wire."""
 
-    def __init__(self, firmware: Firmware, han: Han, log: DeviceLog, tariff: Tariff, mirrors: Mirrors) -> None:
+    def __init__(
+        self,
+        firmware: Firmware,
+        han: Han,
+        log: DeviceLog,
+        tariff: Tariff,
+        mirrors: Mirrors,
+        wired: Callable[[], WiredView | None],
+    ) -> None:
+        self._wired = wired
         self._firmware = firmware
         self._board = firmware.board
         self._han = han
@@ -72,6 +85,9 @@ class ConsumerView:
         meter = self._electricity.meter
         register = self._electricity.get(Metering.current_summation_delivered)
         demand = self._electricity.get(Metering.instantaneous_demand)
+        wired = self._wired()
+        if wired is not None and wired.values is not None and wired.values[1] is not None:
+            return [Unit.KILOWATT_HOURS, 1, WATT_HOURS, wired.values[0], wired.values[1]]
         if meter is None or register is None or demand is None:
             return None
         return [meter.unit, meter.multiplier, meter.divisor, register, demand]

@@ -73,6 +73,7 @@ from protocols.zigbee.clusters.tunneling import GB_HRGP, TRANSFER_LIMIT
 if TYPE_CHECKING:
     from hubfw.consumer_view import ConsumerView
     from hubfw.han.sub_ghz import SecondRadio
+    from hubfw.han.wired_view import WiredView
     from hubfw.heat import HeatDevice
     from hubfw.mbus import MBus
     from hubfw.prepay.config import Prepay
@@ -176,6 +177,7 @@ class Firmware(firmware.Firmware):
         self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
+        self.wired_view: WiredView | None = None
         self.consumer_view = self._consumers() if config.consumer_view else None
         self.gas.serve_first()
         self.heat = next((self._serve_heat(meter.eui64) for meter in config.mbus if meter.heat), None)
@@ -210,7 +212,7 @@ class Firmware(firmware.Firmware):
     def _consumers(self) -> ConsumerView:
         from hubfw.consumer_view import ConsumerView  # likewise
 
-        return ConsumerView(self, self.han, self.log, self.config.tariff, self.mirrors)
+        return ConsumerView(self, self.han, self.log, self.config.tariff, self.mirrors, lambda: self.wired_view)
 
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it
@@ -262,8 +264,10 @@ class Firmware(firmware.Firmware):
             self._serve(eui64)
         self.gas.serve()
         if self.config.wired_meter is not None:
-            meter = self._serve(self.config.wired_meter)
-            self._wire(meter)
+            from hubfw.han.wired_view import WiredView  # likewise
+
+            self._wire(meter := self._serve(self.config.wired_meter))
+            self.wired_view = WiredView(self, self.han, self.log, meter, always=self.config.consumer_view)
         for device in self.log.of(*self._tunnelled):
             if device.joined:
                 self._arrived(device)  # once more, for all that a power cut left undone then

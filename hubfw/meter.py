@@ -130,10 +130,14 @@ class Meter:
 
     async def ask_name(self) -> bytes:
         """The meter's logical device name. Raises RemoteProtocolError when it does not tell, or the address is in use."""
-        name = await self._ask(Client(PUBLIC_CLIENT), lambda client: client.get(LOGICAL_DEVICE_NAME, 1, 2))
+        name = await self.ask(lambda client: client.get(LOGICAL_DEVICE_NAME, 1, 2))
         if not isinstance(name.value, bytes) or not 0 < len(name.value) <= 16:
             raise RemoteProtocolError(f"not a logical device name: {name.python!r}")
         return name.value
+
+    async def ask(self, question: Callable[[Client], Procedure[T]]) -> T:
+        """Ask the meter something as the public client. Raises RemoteProtocolError as `ask_name`."""
+        return await self._ask(Client(PUBLIC_CLIENT), question)
 
     async def set_clock(self, password: bytes) -> None:
         """Set the meter's clock by the hub's. Raises RemoteProtocolError when it is not set, or the address is in use."""

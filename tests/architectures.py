@@ -26,7 +26,7 @@ other homes.
 A stand-alone hub needs a radio in the electricity meter and its commissioning, though the two hang side by side: compare the
 first column with the second. What the wire saves in messages it costs in a part that both share: a hub fed by its meter is
 gone with the plug. On a wire that speaks FLAG there are registers, and neither half hours nor the load switch. A display
-reads electricity from the meter by radio; a wired meter has none.
+reads electricity from the meter by radio, and from the hub where the meter is on its wire.
 A gas meter with its own way to the head end (`gas-direct`) has the fewest parts that can fail, and no display; it pays with its
 battery, and between its calls nobody reaches it.
 """

@@ -54,8 +54,11 @@ class Firmware(ConsumerDisplay):
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
         gas = [(Metering, [Metering.current_summation_delivered, Metering.reading_snapshot_time])]
-        kind = DeviceType.MIRRORED_ELECTRIC if self.config.in_hub else DeviceType.ELECTRIC
-        seek = partial(find, self.han, kind, in_hub=self.config.in_hub, dwelling=self.dwelling)
+        if self.config.in_hub:
+            seek = partial(find, self.han, DeviceType.MIRRORED_ELECTRIC, in_hub=True)
+        else:
+            mirrored = DeviceType.MIRRORED_ELECTRIC
+            seek = partial(find, self.han, DeviceType.ELECTRIC, dwelling=self.dwelling, mirrored=mirrored)
         self.electricity = Watch(self.han, seek, power, self.config.electricity_period, self.show)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
         self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show, LONGEST_PAUSE)

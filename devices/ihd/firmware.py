@@ -37,7 +37,7 @@ class Firmware(ConsumerDisplay):
     def watch(self, endpoint: Endpoint) -> Sequence[Watch]:
         power = [(Metering, [Metering.instantaneous_demand, Metering.current_summation_delivered])]
         gas = [(Metering, [Metering.current_summation_delivered, Metering.reading_snapshot_time])]
-        seek = partial(find, self.han, DeviceType.ELECTRIC, dwelling=self.dwelling)
+        seek = partial(find, self.han, DeviceType.ELECTRIC, dwelling=self.dwelling, mirrored=DeviceType.MIRRORED_ELECTRIC)
         self.electricity = Watch(self.han, seek, power, self.config.electricity_period, self._power_read)
         seek = partial(find, self.han, DeviceType.MIRRORED_GAS, in_hub=True)
         self.gas = Watch(self.han, seek, gas, self.config.gas_period, self.show, LONGEST_PAUSE)

@@ -61,10 +61,13 @@ async def read(
     return {attribute: value for attribute, value in values.items() if attribute.type.known(value)}
 
 
-async def find(han: Han, device_type: int, *, in_hub: bool = False, dwelling: Dwelling | None = None) -> Meter | None:
+async def find(
+    han: Han, device_type: int, *, in_hub: bool = False, dwelling: Dwelling | None = None, mirrored: int | None = None
+) -> Meter | None:
     """The first meter of a type that tells what its numbers mean: a mirror does once its meter has reported.
 
-    `in_hub`: the hub's mirrors and nobody else. Of several meters those of the `dwelling` count. Raises NoAnswer off the network.
+    `in_hub`: the hub's mirrors and nobody else. Of several meters those of the `dwelling` count. Where there is none, the one that
+    the hub shows with the type `mirrored`. Raises NoAnswer off the network.
     """
     answered = await han.match([Metering.id], destination=HUB if in_hub else RX_ON_DEVICES)
     places = [(address, endpoint) for address, endpoint in answered if (address == HUB) is in_hub]
@@ -83,6 +86,8 @@ async def find(han: Han, device_type: int, *, in_hub: bool = False, dwelling: Dw
             found = Meter(eui64, endpoint, *(told[attribute] for attribute in _FORMATTING[1:]))
             if len(places) == 1 or not await _generates(han, address, endpoint):
                 return found
+    if mirrored is not None and HUB in dict(answered):
+        return await find(han, mirrored, in_hub=True)
     return None
 
 

@@ -74,3 +74,20 @@ def test_what_is_stale_is_not_served(home):
     home.run(for_=5 * MIN)
     assert home.equipment.lines[-1]["electricity"]["power_kw"] is None
     assert home.board("ihd").firmware.commissioned
+
+
+@pytest.mark.req("S-113", part=True)
+def test_a_meter_on_the_hubs_wire_is_shown_there_too(build):
+    devices = "".join(
+        f"[[home.device]]\n{lines}\n"
+        for lines in (
+            'kind = "hub"', 'kind = "esme"\ninterface = "wired"', 'kind = "consumer-module"',
+            'kind = "cad"\nat = [5, 4]\nnetwork = "consumer"',
+        )
+    )  # fmt: skip
+    run = build(f"[[home]]\n{devices}")
+    equipment = Equipment(run)
+    run.run(for_=5 * MIN)
+    told = equipment.lines[-1]["electricity"]
+    assert told["import_kwh"] == pytest.approx(run.esme.firmware.meter.import_wh / 1000, abs=0.03)
+    assert told["power_kw"] == pytest.approx(run.esme.firmware.meter.watts / 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -15,6 +16,7 @@ from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.supply import MainsSupply
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.xdlms import DataAccessResult
+from tests.sim.test_pairing import Equipment
 from tools.bench.identity import GPF
 from tools.errors import BadInput
 
@@ -146,6 +148,33 @@ def test_a_hub_restarts_in_the_middle_of_a_readout(build) -> None:
         home.hub.cut(S)
         home.run(for_=2 * MIN)
         assert home.head_end.meter("esme").register(IMPORT).value > 0
+
+
+# --- what displays see of it ---
+
+
+@pytest.mark.req("S-129", "S-100", part=True)
+@pytest.mark.parametrize("wire", ['{ form = "aperture" }', '{ protocol = "flag" }', '{ protocol = "flag", mode = "D" }'])
+def test_a_display_shows_the_electricity_of_a_wired_meter_from_the_hub(build, wire: str) -> None:
+    """M, from meter to hub, is a wire; H2, from hub to home, is radio: a display that has no way to the meter shows it."""
+    home = build(ONLY + f'wire = {wire}\n[[home.device]]\nkind = "ihd"\nat = [4, 3]\n[[home.device]]\nkind = "cad"\nat = [2, 3]\n')
+    cad = Equipment(home)
+    home.run(for_=5 * MIN)
+
+    def shown() -> tuple[str, Decimal]:
+        rows = {line.split()[0]: line.split()[-2] for line in home.screen("ihd") if line.startswith(("ELECTRICITY", "total"))}
+        return rows["ELECTRICITY"], Decimal(rows["total"])
+
+    power, total = shown()
+    assert Decimal(power) * 1000 == home.esme.firmware.meter.watts
+    assert 0 <= home.esme.firmware.meter.import_wh - total * 1000 < 30
+    assert cad.lines[-1]["electricity"]["import_kwh"] == pytest.approx(float(total), abs=0.03)
+    home.only.lead.pull()
+    home.run(for_=6 * MIN)
+    assert "0." not in next(line for line in home.screen("ihd") if line.startswith("ELECTRICITY"))
+    home.only.lead.plug()
+    home.run(for_=4 * MIN)
+    assert shown()[1] > total
 
 
 # --- the feed ---
