@@ -27,9 +27,11 @@ from hubfw.translation_logs import HALF_HOURS, MIDNIGHTS, REGISTER, SAMPLE
 from hubfw.translation_objects import PENDING
 from hubfw.translation_orders import VALVE
 from hubfw.translation_payments import LOGS
+from hubfw.translation_prices import PEAK, PRICES
 from hubfw.translation_rows import ROWS
 from hubfw.translation_samples import NEWEST, SAMPLES
 from hubfw.translation_tariffs import CALENDAR, RATES, SCRIPTS
+from protocols.dlms.cosem import date_time
 from protocols.dlms.obis import Obis
 from protocols.gbcs import utrn
 from protocols.zigbee.clusters.calendar import Calendar
@@ -247,6 +249,17 @@ def test_gurux_shows_a_text_and_reduces_loads(living: Living) -> None:
     living.run.run(for_=10 * MIN)
     assert any("Gas off at 9" in line for line in living.run.ihd.display.lines)
     assert told
+
+
+def test_gurux_announces_a_critical_peak_and_publishes_prices(living: Living) -> None:
+    peak, prices, now = dotted(PEAK), dotted(PRICES), living.run.hub.rtc.read() // S * S
+    begin = {"hex": date_time.encode(now + HOUR).hex()}
+    announced = [["OCTET_STRING", begin], ["UINT16", 60], ["UINT8", 2], ["ENUM", 3]]
+    row = [["OCTET_STRING", begin], ["UINT16", 30], ["UINT32", 21_500]]
+    ask = ["set", 1, peak, "STRUCTURE", announced], ["set", 1, prices, "ARRAY", [["STRUCTURE", row]]]
+    assert living.ask(HUB, *ask, ["get", 1, peak, 2], ["get", 1, prices, 2]) == [
+        "written", "written", [begin, 60, 2, 3], [[begin, 30, 21_500]],
+    ]  # fmt: skip
 
 
 def test_gurux_publishes_a_tariff_of_several_rates_and_reads_tiers_and_blocks(living: Living) -> None:

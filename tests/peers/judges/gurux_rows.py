@@ -78,6 +78,7 @@ class Judge(Client):
         return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
 
     def typed(self, name: str, value):
+        from gurux_dlms.GXEnum import GXEnum
         from gurux_dlms.GXInt16 import GXInt16
         from gurux_dlms.GXUInt8 import GXUInt8
         from gurux_dlms.GXUInt16 import GXUInt16
@@ -85,7 +86,8 @@ class Judge(Client):
 
         if name in ("STRUCTURE", "ARRAY", "OCTET_STRING"):
             return self.data(name, value)
-        return {"INT16": GXInt16, "UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32}[name](value)
+        numbers = {"INT16": GXInt16, "UINT8": GXUInt8, "UINT16": GXUInt16, "UINT32": GXUInt32, "ENUM": GXEnum}
+        return numbers[name](value)
 
     def call(self, obis: str, method: str) -> str:
         thing = classes.GXDLMSDisconnectControl(obis)
