@@ -1,8 +1,8 @@
 """The record of what was exchanged at a hub: modules and whole hubs, when, how the new one is set, and what became of the old one.
 
 `0-0:128.30.5.255` (class 1, this project's own): the newest `MOST` lines, oldest first, each a structure of date-time, kind, then
-of the old and of the new one the identifier (octet-string) and what it is and how it is set (visible-string), the backup's number (0: none), how
-the old one was disposed of, and the date-time of that (null-data: it was not said yet).
+of the old and of the new one the identifier (octet-string) and what it is and how it is set (visible-string), the backup's number
+(0: none), how the old one was disposed of, and the date-time of that (null-data: it was not said yet).
 """
 
 from __future__ import annotations

@@ -225,9 +225,13 @@ class PublishedCalendar(ActivityCalendar, id=20, version=0):
         from protocols.zigbee.calendar.table import WEEKDAYS
         from protocols.zigbee.clusters.calendar import Calendar
 
+        wanted = self._header.number_of_week_profiles
+        weeks = [week for number in range(1, wanted + 1) for week in self._parts(Calendar.PublishWeekProfile, week_id=number)]
+        if len(weeks) != wanted:
+            raise _unavailable("not every week profile")
         return axdr.array(
             axdr.structure(axdr.octets(_name(week.week_id)), *(axdr.u8(getattr(week, weekday)) for weekday in WEEKDAYS))
-            for week in self._parts(Calendar.PublishWeekProfile)
+            for week in weeks
         )
 
     def _published_days(self) -> Data:

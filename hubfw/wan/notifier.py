@@ -4,8 +4,9 @@ A notification is kept in non-volatile memory from before the decision is acted 
 connection was closed by the other side after we finished, or all octets have passed and nothing was heard for a while. While
 the destination cannot be reached it is tried again after 1, 2, 4 .. 60 s for as long as there is power, and after a restart. A
 notification that is sent again, because the power went before it was known to have arrived, has the same long-invoke-id. Where the
-push setup wants UDP, each goes in one datagram, and nobody learns whether it arrived; where it wants the serial modem, each goes
-out on the line once somebody is plugged in there, and nobody learns either. The APDU is the same by every way.
+push setup wants UDP, each goes in one datagram once there is a network, and nobody learns whether it arrived; where it wants the
+serial modem, each goes out on the line once somebody is plugged in there, and nobody learns either. By every way the APDU is the
+same.
 
 Not here: what is notified (`outage`, `supply_watch`), where to (push setup of the hub's logical device).
 """
@@ -119,6 +120,9 @@ class Notifier:
         host, port = self._destination()
         port, octets = carried[0] or port, carried[1]
         if service is TransportService.UDP:
+            if self._network.network_time() is None:
+                self._failed("no network")
+                return
             socket = self._network.bind()
             socket.send(host, port, octets)
             socket.close()

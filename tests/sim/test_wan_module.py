@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -27,6 +28,7 @@ from tools.headend.head_end import PORT, NoAnswer
 from tools.headend.pairing import Pairing, Unpairing
 
 T = TypeVar("T")
+BENCHES = Path(__file__).resolve().parents[2] / "fixtures" / "benches"
 FLAT = """[[home.device]]
 kind = "hub"
 [[home.device]]
@@ -138,7 +140,10 @@ def test_the_same_module_back_again_is_no_change(home) -> None:
     assert home.head_end.meter("esme").register(IMPORT).value > 0
 
 
-def test_notices_wait_for_the_module_and_come_in_order_once(home) -> None:
+@pytest.mark.parametrize("notices", ["tcp", "udp"])
+def test_notices_wait_for_the_module_and_come_in_order_once(build, notices: str) -> None:
+    text = (BENCHES / "wan-module.toml").read_text(encoding="utf-8")
+    home = build(text.replace('kind = "hub"', f'kind = "hub"\nnotices = "{notices}"'))
     home.only.wan_slot.pull()
     home.mains.off(200 * S)
     home.run(for_=HOUR)
