@@ -1,4 +1,4 @@
-"""What the hub has heard of each device of its log besides: firmware, battery, when it last spoke. One object of SAP 1, read only.
+"""What the hub has heard of each device of its log: firmware, battery, when it last spoke; and who was in it. Objects of SAP 1.
 
 A gas meter's come from the last complete set of its mirror, the others' firmware from their questions for a newer image, which a
 restart of the hub forgets. Link quality is that of the last frame that reached the hub from the device itself, through no other.
@@ -26,8 +26,14 @@ FACTS: Final = "0-0:128.30.14"
 link quality (unsigned)."""
 
 
-def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images, link: Callable[[int], int | None]) -> InterfaceClass:
-    """The object. `link`: the link quality of a device, by its EUI-64."""
+HISTORY: Final = "0-0:128.30.16"
+"""array of structure: EUI-64, kind, when it was struck off (date-time); the latest at the end."""
+
+
+def device_facts(
+    log: DeviceLog, mirrors: Mirrors, images: Images, link: Callable[[int], int | None]
+) -> tuple[InterfaceClass, InterfaceClass]:
+    """`FACTS` and `HISTORY`, to be read. `link`: the link quality of a device, by its EUI-64."""
 
     def reported(eui64: int, attribute: Attribute[object]) -> object:
         mirror = mirrors.of(eui64)
@@ -63,4 +69,14 @@ def device_facts(log: DeviceLog, mirrors: Mirrors, images: Images, link: Callabl
             for device in log
         )
 
-    return cosem.Data(FACTS, value=read)
+    def was_here() -> Data:
+        return axdr.array(
+            axdr.structure(
+                axdr.octets(past.eui64.to_bytes(8, "big")),
+                axdr.visible(past.kind),
+                axdr.octets(date_time.encode(past.struck_off)),
+            )
+            for past in log.history
+        )
+
+    return cosem.Data(FACTS, value=read), cosem.Data(HISTORY, value=was_here)

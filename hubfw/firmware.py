@@ -160,8 +160,8 @@ class Firmware(firmware.Firmware):
             restore=self.swap.restore_network,
         )  # fmt: skip
         self.device.add(self.network_control.thing)
-        self.device.add(device_facts(self.log, self.mirrors, self.images, self.han.stack.trust_centre.link_quality))
-        for thing in (*home_objects(self.messages, self.load_control), *price_objects(board, self.tariffs)):
+        facts = device_facts(self.log, self.mirrors, self.images, self.han.stack.trust_centre.link_quality)
+        for thing in (*facts, *home_objects(self.messages, self.load_control), *price_objects(board, self.tariffs)):
             self.device.add(thing)
         reports = SupplyReports(board, config, lambda: self.now, self._minor, self.notifier.start)
         events = EventReports(self, config, self._minor, self.notifier.start)

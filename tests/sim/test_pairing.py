@@ -9,10 +9,12 @@ import pytest
 from devices.runtime.board import Reset
 from devices.runtime.kernel import HOUR, MIN, S
 from devices.runtime.port import Port
+from hubfw.device_facts import HISTORY
 from hubfw.device_log import HISTORY_SIZE
 from hubfw.local_pairing import label
 from protocols.core import aes
 from protocols.core.errors import RemoteProtocolError
+from protocols.dlms.cosem import date_time
 from tools.headend.notices import DeviceLogChanged
 
 HOME = """
@@ -209,6 +211,27 @@ def test_each_change_of_the_log_is_told_with_its_backup(build):
     assert entered.devices[cad] == aes.mmo(aes.mmo(code))
     assert joined.devices[cad] == aes.mmo(home.hub.firmware.log.known(cad).key)  # of the key that certificates made
     assert entered.extended_pan_id == home.hub.firmware.config.gpf_eui64
+
+
+def test_who_was_in_the_log_is_read_at_the_hub_until_he_is_back(build):
+    home = build(HOME)
+    cad = home.board("cad")
+
+    def was_here():
+        rows = home.head_end.meter("hub").get(HISTORY, 1, 2).value
+        return [(int.from_bytes(row.value[0].value, "big"), row.value[1].value, row.value[2].value) for row in rows]
+
+    assert was_here() == []
+    order(home, home.head_end.pair("cad"))
+    order(home, home.head_end.unpair("cad"))
+    at = home.kernel.utc
+    order(home, home.head_end.unpair("gsme"))
+    home.hub.cut(off_for=S)
+    home.run(for_=MIN)
+    assert [line[:2] for line in was_here()] == [(cad.eui64, b"cad"), (home.gsme.eui64, b"gsme")]
+    assert abs(date_time.instant(was_here()[0][2]) - at) < S
+    order(home, home.head_end.pair("cad"))
+    assert [line[0] for line in was_here()] == [home.gsme.eui64]
 
 
 def test_a_device_that_was_here_comes_back_by_its_key_in_the_first_half(build):
