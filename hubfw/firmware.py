@@ -263,6 +263,8 @@ class Firmware(firmware.Firmware):
         for _, eui64 in self.saps.meters():
             self._serve(eui64)
         self.gas.serve()
+        for eui64 in self.log.farewells:
+            self._gone(eui64)  # the power may have gone before all of it was forgotten
         if self.config.wired_meter is not None:
             from hubfw.han.wired_view import WiredView  # likewise
 

@@ -45,6 +45,11 @@ class GasMeters:
             self._first = next(iter(self.listed), None)
         return self._first
 
+    @property
+    def saps(self) -> list[int]:
+        """Where one answers."""
+        return list(self._served.values())
+
     def serve_first(self) -> None:
         """Have the first gas meter at SAP 2, once there is one in the log."""
         if self.first is not None and self.first not in self._served:

@@ -183,6 +183,8 @@ class Tunnels:
         """Have no tunnel to a device any more: it is struck off."""
         tunnel = self._tunnels.pop(eui64, None)
         if tunnel is None:
+            if _key(eui64) in self._store:
+                self._store.delete(_key(eui64))
             return
         self._openings.pop(eui64).cancel()
         if tunnel.peer is not None:

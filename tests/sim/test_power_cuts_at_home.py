@@ -27,6 +27,7 @@ from protocols.zigbee.hub_prepayment.codes import TopUp
 from tests.sim.cutting import HOME, IN_CI, Story, cuts
 
 CLOCK = "0-0:1.0.0"
+CALORIFIC = "7-0:54.0.0"
 NO_GAS = HOME.replace('[[home.device]]\nkind = "gsme"\nat = [6, 2]\n', "")
 TARIFF = """
 [[home.publish]]
@@ -56,6 +57,7 @@ kind = "prepay-gas"
 at = [6, 2]
 """
 )
+TWO_GAS = NO_GAS + "".join(f'[[home.device]]\nkind = "gsme"\nname = "{label}"\nat = [6, 2]\n' for label in ("first", "gsme"))
 MBUS = (
     NO_GAS
     + """
@@ -278,6 +280,40 @@ def indexed(seen):
     return told + [f"the display shows {lines}"] * (lines != [[f"{litres / 1000:.3f}", "m3"]])
 
 
+# --- two gas meters ---
+
+
+def addressed(seen):
+    seen.sap = seen.run.head_end.settle(seen.run.head_end.find("gsme"))
+
+
+def struck_off(seen):
+    """The second gas meter is given a calorific value of its own, and the first one goes for good."""
+    head_end, first = seen.run.head_end, seen.run.board("first").eui64
+
+    def valued():
+        with suppress(RemoteProtocolError):
+            return head_end.meter("gsme").get(CALORIFIC, 4, 2).python == 402
+        return False
+
+    persist(seen, lambda: head_end.meter("gsme", writes=True).set(CALORIFIC, 4, 2, axdr.u32(402)), valued)
+    seen.capture.gone.setdefault(first, seen.run.now)  # whatever the hub comes to say
+    persist(seen, lambda: head_end.settle(head_end.unpair("first")), lambda: seen.run.hub.firmware.log.get(first) is None)
+    seen.listed.discard(first)
+    seen.live(5 * MIN)
+
+
+def unmistaken(seen):
+    """Who is left has the address that it had, and nobody that of who has gone."""
+    home, told = seen.run, []
+    found = home.head_end.settle(home.head_end.find("gsme"))
+    told += [f"the gas meter was SAP {seen.sap} and is {found}"] * (found != seen.sap)
+    with suppress(RemoteProtocolError):
+        told.append(f"at SAP 2 is {home.head_end.meter('first').register('7-0:3.0.0')}")
+    rates = home.gsme.firmware.rates
+    return told + [f"the gas meter reckons with {rates.calorific_value}"] * (rates.calorific_value != 402)
+
+
 # --- outages ---
 
 
@@ -321,6 +357,7 @@ STORIES = {
     "gas account": Story(gas_paid_in, board="gsme", check=gas_balanced, prepare=gas_prepaid),
     "M-Bus": Story(lambda seen: seen.live(35 * MIN), MBUS, check=indexed, prepare=listening),
     "M-Bus meter": Story(lambda seen: seen.live(35 * MIN), MBUS, board="mbus-gas", check=indexed, prepare=listening),
+    "two gas meters": Story(struck_off, TWO_GAS, check=unmistaken, prepare=addressed),
     "two outages": Story(twice_dark, NO_GAS.replace('kind = "hub"', 'kind = "hub"\nreserve_s = 900')),
     "outage at the meter": Story(lost_and_back, NO_GAS, board="esme"),
     "FLAG": Story(

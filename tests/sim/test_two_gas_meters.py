@@ -32,6 +32,7 @@ from protocols.zigbee.zcl.status import Status
 from tests.sim.told import Told
 from tools.bench import config
 from tools.bench.commissioning import commission
+from tools.bench.figures import Figures
 from tools.bench.firmware import file
 from tools.bench.fitting import fit
 
@@ -257,6 +258,17 @@ def test_the_hub_comes_back_with_the_same_endpoints_and_addresses(home):
     assert [int(home.head_end.meter(label).register(VOLUME).value * 1000) for label in METERS] == list(litres(home).values())
 
 
+def test_a_report_counts_what_either_is_asked_as_asked_of_gas(home):
+    figures, counts = Figures(home), []
+    for label in METERS:
+        home.head_end.meter(label).register(VOLUME)
+        counts.append(
+            {each.target: each.asked for each in figures.latencies() if each.target != "hub" and each.request[:3] == "Get"}
+        )
+    (one,), (both,) = (list(count.items()) for count in counts)
+    assert (one[0], both) == ("gas (mirror)", ("gas (mirror)", 2 * one[1]))
+
+
 @pytest.mark.parametrize(("gone", "stays"), [METERS, METERS[::-1]])
 def test_when_one_is_removed_the_other_is_unhurt_and_no_address_means_another_meter(gone, stays):
     home = lived(6 * MIN, "\n".join(SMALL))
@@ -279,6 +291,17 @@ def test_when_one_is_removed_the_other_is_unhurt_and_no_address_means_another_me
     home.head_end.settle(home.head_end.pair(gone, seconds=3600))
     home.until(lambda: mirror(home, gone) is not None, within=HOUR)
     assert (saps(home), mirror(home, gone).endpoint.number) == (places, free)
+
+
+def test_a_power_cut_in_the_middle_of_a_removal_leaves_nothing_of_that_meter_behind():
+    home = lived(6 * MIN, "\n".join(SMALL))
+    gone = home.board("gas1").eui64
+    home.hub.firmware.deliver(gone, b"never fetched")
+    home.hub.firmware.coordinator.unregister(gone)
+    home.hub.cut(off_for=S)
+    home.run(for_=5 * S)
+    assert [mirror(home, label) is None for label in METERS] == [True, False]
+    assert [key for key in home.hub.nvm.keys("") if key.startswith(("mirror", "mail")) and f"{gone:016X}" in key] == []
 
 
 def test_another_hub_has_the_same_addresses_mirrors_and_publications(home):

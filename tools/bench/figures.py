@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+import hubfw
 from devices import gsme
 from devices.gsme.battery import Battery
 from devices.runtime.kernel import DAY, HOUR, S
@@ -154,6 +155,14 @@ class Figures:
         spent = firmware.radio_time.total - self._radio.get(name, 0)
         return Battery(firmware.config.cell, lambda: DAY, lambda: spent * DAY // lived).days / YEAR
 
+    def _target(self, hub: object, sap: int) -> str:
+        if sap in _DIRECTED:
+            return _DIRECTED[sap]
+        boards = (board for home in self._run.homes.values() for board in home.boards.values() if board.name == hub)
+        firmware = next((board.firmware for board in boards), None)
+        further = isinstance(firmware, hubfw.Firmware) and sap in firmware.gas.saps
+        return _DIRECTED[GAS] if further else "electricity (tunnel)"
+
     def _on_power(self, now: int, who: str, kind: str, data: Data) -> None:
         assert isinstance(data, Mapping)
         power = self._power.get(who)
@@ -172,7 +181,7 @@ class Figures:
         assert isinstance(sap, int)
         assert isinstance(ns, int)
         named = apdu_kind(octets)
-        request = _DIRECTED.get(sap, "electricity (tunnel)"), named.__name__ if named is not None else "next block"
+        request = self._target(data["hub"], sap), named.__name__ if named is not None else "next block"
         self._asked[request] = self._asked.get(request, 0) + 1
         if data["answered"]:
             self._took.setdefault(request, []).append(ns)
