@@ -38,6 +38,8 @@ DELIVERED: Final = 0
 MOST_SAMPLES: Final = 288
 ROOM: Final = 48 * 31
 NEVER: Final = 0xFFFFFFFF
+UNKNOWN: Final = 0xFFFF_FFFF_FFFF
+"""A register that the meter could not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +144,4 @@ def sample(used: int) -> Data:
 
 def _register(snapshot: Snapshot) -> Data:
     registers: Any = Registers.parse(snapshot.payload)
-    return axdr.u64(registers.summation)
+    return axdr.null() if registers.summation == UNKNOWN else axdr.u64(registers.summation)
