@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from protocols.core.errors import LocalProtocolError
-from protocols.zigbee.clusters.demand_response import LONGEST_EVENT, DemandResponse
-from protocols.zigbee.demand_response.schedule import Event, end_of, plain
+from protocols.zigbee.clusters.demand_response import DemandResponse
+from protocols.zigbee.demand_response.schedule import Event, end_of, plain, valid
 
 ROOM: Final = 16
 """Events that a server keeps."""
@@ -25,8 +25,10 @@ class Issuer:
     def issue(self, event: Event, now: int) -> None:
         """Keep a new event, which has a definite start. Raises LocalProtocolError for one that no device would take."""
         self.forget(now)
-        if not 0 < event.duration_in_minutes <= LONGEST_EVENT or not event.start_time or end_of(event) <= now:
-            raise LocalProtocolError(f"an event from {event.start_time} on for {event.duration_in_minutes} minutes")
+        if not valid(event) or not event.start_time or end_of(event) <= now:
+            raise LocalProtocolError(
+                f"an event from {event.start_time} on for {event.duration_in_minutes} minutes, or out of range"
+            )
         if event.issuer_event_id in self.events or len(self.events) >= ROOM:
             raise LocalProtocolError(f"event {event.issuer_event_id} is known, or there are {ROOM} of them")
         self.events[event.issuer_event_id] = event

@@ -127,7 +127,7 @@ class Schedule:
         """An event comes."""
         if not self._meant(event.device_class, event.utility_enrollment_group) or event.issuer_event_id in self.entries:
             return []
-        if not _valid(event) or len(self.entries) >= ROOM:
+        if not valid(event) or len(self.entries) >= ROOM:
             return [_report(event, EventStatus.REJECTED, now)]
         if not event.start_time:
             event = Event(*(now if name == "start_time" else getattr(event, name) for name in _FIELDS))
@@ -257,7 +257,8 @@ _COMPLETED: Final = {
 """By whether the device was out at the end, and whether that changed while the event ran."""
 
 
-def _valid(event: Event) -> bool:
+def valid(event: Event) -> bool:
+    """Whether a device would take it: its fields are in their ranges."""
     return (
         event.start_time != _NO_TIME
         and 0 < event.duration_in_minutes <= LONGEST_EVENT
