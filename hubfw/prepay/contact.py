@@ -4,6 +4,8 @@
     report, not in credit  -> as many half hours as were left: nothing is won, nothing lost
     half hour, no report   -> one less, at both ends; the first one is told to display and head end
 
+Half hours are counted by their numbers, so those in which the hub had no power count like any other: the meter has counted them,
+too, and who switches the hub off wins nothing.
 The paper's sentence "reset each half hour only if the balance is above zero and a valid report came; else both ends decrement"
 and its scenario 3 "the time-out starts only when communications fail" do not agree on a meter that reports without credit: here
 scenario 3 is followed.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 
 class News(Enum):
@@ -31,38 +33,44 @@ HALF_HOUR: Final = 1800 * 1_000_000_000
 
 @dataclass(slots=True)
 class Contact:
-    """`delay`: half hours of the whole time-out. `left`: of it. `failed`: half hours without a report, in a row."""
+    """`delay`: half hours of the whole time-out. `left`: of it. `failed`: half hours without a report, in a row. `counted`: which
+    half hour was counted last."""
 
     delay: int
     left: int
     failed: int = 0
+    counted: int | None = None
     _heard: bool = False
 
-    def report(self, *, in_credit: bool) -> News:
-        """A valid report came."""
+    def report(self, *, in_credit: bool, due: bool = True) -> News:
+        """A valid report came: the one that was `due` at the half hour, or another between."""
         restored, self.failed = self.failed > 0, 0
-        self._heard = True
+        self._heard |= due
         if in_credit:
             self.left = self.delay
         return News.RESTORED if restored else News.NONE
 
-    def half_hour(self) -> News:
-        """A half hour is over."""
-        heard, self._heard = self._heard, False
-        if heard:
+    def half_hour(self, number: int) -> News:
+        """A half hour is over, and so are those before it that were not counted. One that was is not counted again."""
+        over = 1 if self.counted is None else number - self.counted
+        self.counted = number
+        if over <= 0:
             return News.NONE
-        self.failed += 1
-        if self.left:
-            self.left -= 1
-            if not self.left:
-                return News.ENDED
-        return News.FAILED if self.failed == 1 else News.STILL_FAILED
+        heard, self._heard = self._heard, False
+        silent = over - heard
+        if not silent:
+            return News.NONE
+        first, ended = not self.failed, 0 < self.left <= silent
+        self.failed, self.left = self.failed + silent, max(self.left - silent, 0)
+        if ended:
+            return News.ENDED
+        return News.FAILED if first else News.STILL_FAILED
 
-    def plain(self) -> list[int]:
+    def plain(self) -> list[int | None]:
         """For flash."""
-        return [self.left, self.failed, int(self._heard)]
+        return [self.left, self.failed, int(self._heard), self.counted]
 
-    def restore(self, plain: list[int]) -> None:
-        """What `plain` gave."""
-        self.left, self.failed, heard = plain
-        self._heard = bool(heard)
+    def restore(self, plain: list[Any]) -> None:
+        """What `plain` gave; before there were numbers it gave none."""
+        self.left, self.failed, heard, *counted = plain
+        self._heard, self.counted = bool(heard), next(iter(counted), None)

@@ -109,6 +109,7 @@ class GasPrepay:
     def start(self) -> None:
         """Begin to count half hours."""
         self._firmware.every(HALF_HOUR, lambda: self._firmware.after(DUE, self._half_hour), align=True)
+        self._half_hour()  # those that passed without power
 
     # --- what the account says ---
 
@@ -159,12 +160,14 @@ class GasPrepay:
         self.account.advance(self._utc)
         self.account.read(command.volume)
         self.volume, self.valve = command.volume, Valve(command.valve)
-        news = self.contact.report(in_credit=self.account.in_credit)
-        self._board.nvm.put(self.plain())
-        self._show(source, self._set())
+        due = self._utc % HALF_HOUR < HALF_HOUR // 2
+        news = self.contact.report(in_credit=self.account.in_credit, due=due)
+        with self._board.nvm.together():
+            self._board.nvm.put(self.plain())
+            self._show(source, self._set())
+            if news is News.RESTORED:
+                self._notice(HEARD)
         self.changed("report")
-        if news is News.RESTORED:
-            self._notice(HEARD)
         if self._orders or self.question:
             self._firmware.spawn(self._give(request.message.source, request.message.source_endpoint))
         return HubPrepayment.WriteCutOff(self.cut_off, self.contact.left)
@@ -194,16 +197,21 @@ class GasPrepay:
             self.question = 0
 
     def _half_hour(self) -> None:
-        if self.account.register is None:
+        if self.account.register is None or not self._board.rtc.valid:
             return  # the meter has never reported: there is nothing to lose contact with
+        number = (self._utc - DUE) // HALF_HOUR
+        if number == self.contact.counted:
+            return
         self.account.advance(self._utc)
-        news = self.contact.half_hour()
-        self._board.nvm.put(self.plain())
-        self.changed(news.value)
+        news = self.contact.half_hour(number)
         code = {News.FAILED: SILENT, News.ENDED: TIME_OUT}.get(news)
+        with self._board.nvm.together():  # who has counted it has told it, and the mirror is the account's
+            self._board.nvm.put(self.plain())
+            if code is not None:
+                self._notice(code)
+        self.changed(news.value)
         if code is not None:
             self._warn(TEXTS[code])
-            self._notice(code)
 
     def _set(self) -> dict[tuple[int, int], object]:
         values = CONSTANT | {

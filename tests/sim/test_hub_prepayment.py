@@ -321,6 +321,25 @@ def test_a_report_on_lent_credit_gives_no_half_hour_back(prepaid) -> None:
     assert meter(home).rules.left == gas(home).contact.left <= left
 
 
+@pytest.mark.req("S-154", part=True)
+def test_who_switches_the_hub_off_wins_no_gas(prepaid) -> None:
+    """Without the hub the meter counts, and the hub has counted the same when it is back."""
+    home = prepaid(pounds=20, hours=6)
+    home.until(lambda: closed(home), within=2 * DAY)
+    gas(home).account.top_up(-100 * PENNY)
+    home.run(for_=31 * MIN)
+    for _ in range(2):
+        home.mains.off()
+        home.run(for_=110 * MIN)
+        home.mains.on()
+        home.run(for_=40 * MIN)
+    rules = meter(home).rules
+    assert abs(rules.left - gas(home).contact.left) <= 1
+    assert rules.left <= 12 - 2 * 3
+    assert gas(home).account.balance < 0
+    assert closed(home)
+
+
 @pytest.mark.req("S-149", "S-154", part=True)
 def test_the_meters_emergency_button_is_used_once_until_there_is_credit(prepaid) -> None:
     """Though half hours are left, a restart of the meter forgets nothing, and contact comes and goes."""

@@ -169,11 +169,11 @@ def test_free_energy_has_no_end_and_a_register_that_falls_is_ours_to_blame() -> 
 def test_half_hours_without_a_report_are_counted_and_given_back_only_in_credit() -> None:
     contact = Contact(delay=4, left=4)
     assert contact.report(in_credit=True) is News.NONE
-    assert [contact.half_hour() for _ in range(3)] == [News.NONE, News.FAILED, News.STILL_FAILED]
+    assert [contact.half_hour(number) for number in (7, 8, 9)] == [News.NONE, News.FAILED, News.STILL_FAILED]
     assert contact.left == 2
     assert contact.report(in_credit=False) is News.RESTORED
     assert contact.left == 2
-    assert [contact.half_hour() for _ in range(4)] == [News.NONE, News.FAILED, News.ENDED, News.STILL_FAILED]
+    assert [contact.half_hour(number) for number in (10, 11, 12, 13)] == [News.NONE, News.FAILED, News.ENDED, News.STILL_FAILED]
     assert (contact.left, contact.failed) == (0, 3)
     contact.report(in_credit=True)
     assert (contact.left, contact.failed) == (4, 0)
@@ -232,3 +232,22 @@ def test_an_hour_that_comes_twice_changes_no_rate_twice_and_one_that_is_skipped_
             prices.append((at, 1000 // made.affordable()))
         met = [at for (_, before), (at, after) in pairwise(prices) if after != before]
         assert met == [local(*day, hour, minute) for hour, minute in changes]
+
+
+@pytest.mark.req("S-148", "S-154", part=True)
+def test_half_hours_without_power_count_and_none_counts_twice() -> None:
+    contact = Contact(delay=8, left=8)
+    contact.report(in_credit=True)
+    assert contact.half_hour(100) is News.NONE
+    again = Contact(delay=8, left=8)
+    again.restore(contact.plain())  # three half hours without power
+    assert again.half_hour(103) is News.FAILED
+    assert (again.left, again.failed) == (5, 3)
+    assert [again.half_hour(number) for number in (103, 102)] == [News.NONE] * 2  # and a clock that was set back
+    assert again.left == 5
+    again.report(in_credit=False, due=False)  # somebody pressed a button at the meter
+    assert (again.half_hour(103), again.left) == (News.FAILED, 4)
+    assert again.half_hour(200) is News.ENDED
+    old = Contact(delay=8, left=8)
+    old.restore([6, 2, 0])
+    assert (old.left, old.failed, old.half_hour(7)) == (6, 2, News.STILL_FAILED)
