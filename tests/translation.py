@@ -106,6 +106,17 @@ def readable() -> Iterator[tuple[int, int, str, int]]:
             yield from ((sap, kind, name, number) for number in numbers)
 
 
+def commands() -> set[str]:
+    """Commands of Smart Energy that the page names as what is sent for a row, and as what comes back."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in page().partition("## Refused")[0].splitlines()]
+    return {
+        name
+        for cells in rows
+        if len(cells) == 10
+        for name in re.findall(r"\b([A-Z][A-Za-z]+) 0x[0-9A-F]{2}\b(?![0-9A-F])", cells[5])
+    }
+
+
 def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     heads = (
         "item", "OBIS", "class, attribute or method", "cluster", "attribute or command", "coding and scale", "access", "freshness",

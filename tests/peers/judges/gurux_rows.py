@@ -63,7 +63,8 @@ class Judge(Client):
         return plain(self.exchange(self.dlms.read(SimpleNamespace(name=obis, objectType=kind), number)).value)
 
     def set(self, kind: int, obis: str, name: str, value) -> str:
-        thing = CLASSES[kind](obis)
+        thing = CLASSES.get(kind, classes.GXDLMSData)(obis)
+        thing.objectType = kind  # of a class that Gurux has no object of, too
         thing.value, wanted = self.data(name, value), DataType[name]
         thing.setDataType(2, wanted)
         self.exchange(self.dlms.write(thing, 2))
