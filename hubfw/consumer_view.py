@@ -1,6 +1,6 @@
 """What consumer devices may know, told to a module in the hub that has a network of its own for them (`devices.consumer_module`).
 
-Every 10 s a line goes to the UART `consumers`: the time, the electricity meter's register and demand, the gas meter's mirror, and
+Every 10 s a line goes to the UART `consumers`: the time, the electricity meter's register and demand, the gas meters' mirrors, and
 the hub's price. Nothing is read there: the wire carries one way. The electricity meter is the one on the hub's own wire, or the
 first one of the log on the radio, which is asked as a display would ask it. Not here: what suppliers publish.
 """
@@ -15,8 +15,9 @@ from devices.parts.han import Han
 from devices.parts.tariff import Tariff, publication
 from devices.parts.watch import Meter, Watch, read
 from devices.runtime.kernel import S
-from hubfw.config import ESME, GSME
+from hubfw.config import ESME
 from hubfw.device_log import DeviceLog
+from hubfw.gas_meters import GasMeters
 from hubfw.han.mirrors import Mirrors
 from protocols.zigbee.clusters.metering import Metering, Unit
 
@@ -33,7 +34,7 @@ _GAS = (*_MEANING, Metering.current_summation_delivered, Metering.reading_snapsh
 
 
 class ConsumerView:
-    """The part. The gas meter is the first one that has a mirror. `wired()`: what is shown of one on the wire."""
+    """The part. `wired()`: what is shown of an electricity meter on the wire."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class ConsumerView:
         log: DeviceLog,
         tariff: Tariff,
         mirrors: Mirrors,
+        gas: GasMeters,
         wired: Callable[[], WiredView | None],
     ) -> None:
         self._wired = wired
@@ -51,6 +53,7 @@ class ConsumerView:
         self._log = log
         self._tariff = tariff
         self._mirrors = mirrors
+        self._gas = gas
         wanted = [(Metering, [Metering.current_summation_delivered, Metering.instantaneous_demand])]
         self._electricity = Watch(han, self._seek, wanted, PERIOD, lambda: None)
 
@@ -76,7 +79,7 @@ class ConsumerView:
         line = {
             "utc": rtc.read() // S,
             "electricity": self._register(),
-            "gas": self._mirrored(),
+            "gas": [self._mirrored(eui64) for eui64 in self._gas.listed],
             "price": publication(self._tariff, rtc).build().hex(),
         }
         self._board.uart(CONSUMERS).write(json.dumps(line).encode() + b"\n")
@@ -92,9 +95,9 @@ class ConsumerView:
             return None
         return [meter.unit, meter.multiplier, meter.divisor, register, demand]
 
-    def _mirrored(self) -> list[int] | None:
-        mirrors = (self._mirrors.of(device.eui64) for device in self._log.of(GSME))
-        reading = next((mirror.gas.reading for mirror in mirrors if mirror is not None), None)
+    def _mirrored(self, eui64: int) -> list[int] | None:
+        mirror = self._mirrors.of(eui64)
+        reading = None if mirror is None else mirror.gas.reading
         values = [] if reading is None else [reading.get(Metering, attribute) for attribute in _GAS]
         numbers = [value for value in values if isinstance(value, int)]
         return numbers if len(numbers) == len(_GAS) else None

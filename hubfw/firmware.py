@@ -212,7 +212,7 @@ class Firmware(firmware.Firmware):
     def _consumers(self) -> ConsumerView:
         from hubfw.consumer_view import ConsumerView  # likewise
 
-        return ConsumerView(self, self.han, self.log, self.config.tariff, self.mirrors, lambda: self.wired_view)
+        return ConsumerView(self, self.han, self.log, self.config.tariff, self.mirrors, self.gas, lambda: self.wired_view)
 
     def _on_mbus(self, meters: Iterable[MBusMeter]) -> MBus:
         from hubfw.mbus import MBus  # few homes have such a radio: the others don't wait for it

@@ -6,17 +6,18 @@ to the module, has no way to a meter. What it serves is a copy:
 
     endpoint 1  Time, Price (the price in force), Keep-Alive
     endpoint 2  electricity
-    endpoint 3  gas
+    endpoint 3  gas; of more gas meters 4 and up
 
-A line is {"utc": seconds, "electricity": [unit, multiplier, divisor, register, demand], "gas": [unit, multiplier, divisor,
-register, ZigBee time of the reading], "price": PublishPrice in hexadecimal digits}; what is not known is null. What is older than
-three minutes is not served any more. Not here: messages, tariffs with tiers and blocks, firmware updates.
+A line is {"utc": seconds, "electricity": [unit, multiplier, divisor, register, demand], "gas": [[unit, multiplier, divisor,
+register, ZigBee time of the reading], a meter each], "price": PublishPrice in hexadecimal digits}; what is not known is null. What
+is older than three minutes is not served any more. Not here: messages, tariffs with tiers and blocks, firmware updates.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from devices.consumer_module.config import Config
@@ -44,6 +45,8 @@ PERMIT: Final = 254
 RENEW: Final = 240 * S
 STALE: Final = 3 * MIN
 LONGEST_LINE: Final = 1024
+FIRST_GAS: Final = 3
+MOST_GAS: Final = 4
 _UNKNOWN_TIME: Final = 0xFFFFFFFF
 _ELECTRICITY: Final[Sequence[Attribute[Any]]] = (
     Metering.unit_of_measure, Metering.multiplier, Metering.divisor,
@@ -85,7 +88,7 @@ class Firmware(firmware.Firmware):
             self.han.certify(endpoint, self.config.credentials)
         self.han.add(endpoint)
         self._electricity = self._meter(2, DeviceType.MIRRORED_ELECTRIC)
-        self._gas = self._meter(3, DeviceType.MIRRORED_GAS)
+        self._gas = [self._meter(FIRST_GAS, DeviceType.MIRRORED_GAS)]
         self.han.form()
         for guest in self.config.guests:
             self.han.stack.trust_centre.add(guest.eui64, guest.install_code)
@@ -127,10 +130,13 @@ class Firmware(firmware.Firmware):
             except (ValueError, KeyError, TypeError, DecodeError):
                 self.board.log("consumer.bad-line", {"octets": len(line)})
 
-    def _take(self, utc: int, electricity: list[int] | None, gas: list[int] | None, price: str | None) -> None:
+    def _take(self, utc: int, electricity: list[int] | None, gas: list[list[int] | None], price: str | None) -> None:
         self.board.rtc.set(utc * S)
         _copy(self._electricity, _ELECTRICITY, electricity)
-        _copy(self._gas, _GAS, gas)
+        while len(self._gas) < min(len(gas), MOST_GAS):
+            self._gas.append(self._meter(FIRST_GAS + len(self._gas), DeviceType.MIRRORED_GAS))
+        for server, values in zip_longest(self._gas, gas[:MOST_GAS]):
+            _copy(server, _GAS, values)
         self._price = None if price is None else Price.PublishPrice.parse(bytes.fromhex(price))
         if self._stale is not None:
             self._stale.cancel()
@@ -139,7 +145,8 @@ class Firmware(firmware.Firmware):
     def _forget(self) -> None:
         """Nothing was heard of the hub for long."""
         _copy(self._electricity, _ELECTRICITY, None)
-        _copy(self._gas, _GAS, None)
+        for server in self._gas:
+            _copy(server, _GAS, None)
         self._price = None
 
 

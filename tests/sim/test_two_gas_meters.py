@@ -28,6 +28,7 @@ from protocols.zigbee.clusters.event_id import EventId
 from protocols.zigbee.clusters.metering import Metering
 from protocols.zigbee.clusters.price import Price
 from protocols.zigbee.device_management.events import BY_LIST
+from protocols.zigbee.node import Message
 from protocols.zigbee.zcl.status import Status
 from tests.sim.told import Told
 from tools.bench import config
@@ -228,11 +229,14 @@ def test_how_events_are_handled_is_said_to_one_meter_from_its_own_endpoint(home)
     firmware = home.hub.firmware
     payload = bytes((1,)) + struct.pack("<H", EventId.LOW_BATTERY)
     before = {label: home.board(label).nvm.get("event-settings/held", []) for label in METERS}
+    told = []
+    home.board("gas2").firmware.han.on(Message, lambda message: told.append((message.cluster, message.source_endpoint)))
     command = DeviceManagement.SetEventConfiguration(9, 0, HAN, BY_LIST, payload)
     assert firmware.tariffs.publish(command, firmware.gas.fuel(home.board("gas2").eui64)) is Status.SUCCESS
     home.run(for_=WAKE)
     assert home.board("gas1").nvm.get("event-settings/held", []) == before["gas1"]
     assert home.board("gas2").nvm.get("event-settings/held", []) != before["gas2"]
+    assert [at for cluster, at in told if cluster == DeviceManagement.id] == [3]
 
 
 def test_an_image_for_one_is_fetched_and_run_by_that_one(home):
@@ -359,3 +363,40 @@ def test_meters_of_two_kinds_and_two_suppliers_are_served_side_by_side():
         assert home.head_end.supplier(supplier, own).register(VOLUME)
         with pytest.raises(RemoteProtocolError):
             home.head_end.supplier(supplier, other).register(VOLUME)
+
+
+CONSUMERS = "\n".join((*SMALL, '[[home.device]]\nkind = "consumer-module"\n[[home.device]]\nkind = "cad"\nnetwork = "consumer"\n'))
+
+
+def test_the_consumers_network_has_a_copy_of_each():
+    home = lived(7 * MIN, CONSUMERS)
+    home.run(for_=MIN)
+
+    async def read(han):
+        wanted = Metering.current_summation_delivered
+        places = [endpoint for _, endpoint in await han.match([Metering.id], destination=0)]
+        return {at: (await han.read(0, at, Metering, [wanted])).get(wanted) for at in places}
+
+    assert asked(home, "cad", read) == {2: None, 3: litres(home)["gas1"], 4: litres(home)["gas2"]}
+
+
+def test_what_comes_in_the_place_of_the_only_gas_meter_gets_another_address_and_is_told_nothing_of_its_tariff():
+    home = lived(6 * MIN, "\n".join(SMALL) + "\nlisted = false")
+    assert names(home).keys() == {1, 2}
+    put(home, "gas1", CALORIFIC, axdr.u32(402), 4)
+    home.head_end.settle(home.head_end.unpair("gas1"))
+    home.hub.cut(off_for=S)
+    home.run(for_=10 * S)
+    home.head_end.settle(home.head_end.pair("gas2", seconds=3600))
+    home.until(lambda: mirror(home, "gas2") is not None and mirror(home, "gas2").gas.reading is not None, within=HOUR)
+    assert saps(home) == {"gas1": GAS, "gas2": 3}
+    assert home.head_end.meter("gas2").register(VOLUME).value * 1000 == litres(home)["gas2"]
+    with pytest.raises(AccessError):
+        home.head_end.meter("gas1").register(VOLUME)
+    with pytest.raises(AccessError):
+        get(home, "gas2", CALORIFIC, 4)
+
+    async def looked(han):
+        return [endpoint for _, endpoint in await han.match([Price.id], destination=0)]
+
+    assert asked(home, "gas2", looked) == [1]
