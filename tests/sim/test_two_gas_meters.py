@@ -13,6 +13,7 @@ from devices.parts.han import Refused
 from devices.parts.prepaid import BALANCE
 from devices.parts.swap_client import Order
 from devices.runtime.kernel import HOUR, MIN, S
+from hubfw.prepay.objects import BALANCE as ACCOUNT_OF_HUB
 from hubfw.sap_table import GAS, HUB
 from hubfw.translation_logs import HALF_HOURS
 from hubfw.translation_objects import PENDING
@@ -22,6 +23,7 @@ from protocols.core.errors import RemoteProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.cosem import AccessError, ControlState
 from protocols.dlms.cosem.credit import Credit
+from protocols.dlms.obis import Obis
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.clusters.device_management import DeviceManagement
 from protocols.zigbee.clusters.event_id import EventId
@@ -110,6 +112,7 @@ def saps(home):
     return {label: home.head_end.settle(home.head_end.find(label)) for label in METERS}
 
 
+@pytest.mark.req("S-018", part=True)
 def test_each_answers_at_a_sap_of_its_own_with_what_it_holds_itself(home):
     places, held = saps(home), litres(home)
     assert places["gas1"] == GAS
@@ -121,6 +124,7 @@ def test_each_answers_at_a_sap_of_its_own_with_what_it_holds_itself(home):
     assert [get(home, label, SITE) for label in METERS] == [b"1234567890", b"1234567891"]
 
 
+@pytest.mark.req("S-142", part=True)
 def test_a_display_that_looks_for_metering_finds_both_mirrors_and_reads_each(home):
     async def read(han):
         places = [endpoint for _, endpoint in await han.match([Metering.id], destination=0)]
@@ -140,6 +144,7 @@ def test_a_display_of_a_dwelling_finds_and_shows_the_gas_meter_that_is_there(hom
     assert home.board("ihd2").nvm.get("published")["fuels"] == {"1": 3}
 
 
+@pytest.mark.req("S-057", part=True)
 def test_what_is_published_for_one_is_found_fetched_and_counted_by_by_that_one_alone(home):
     rates = {label: home.board(label).firmware.rates for label in METERS}
     assert {label: each.calorific_value for label, each in rates.items()} == {"gas1": 395, "gas2": 381}  # the bench's publication
@@ -339,6 +344,7 @@ ember = "ember-password"
 [[home]]
 [[home.device]]
 kind = "hub"
+prepay = { opening_pounds = 10, gas = { rates = [{ pence = [0.5] }] } }
 [[home.device]]
 kind = "gsme"
 at = [6, 2]
@@ -348,12 +354,19 @@ supplier = "flame"
 kind = "mbus-gas"
 supplier = "ember"
 report_minutes = 5
+[[home.device]]
+kind = "prepay-gas"
+at = [5, 2]
 """
+KINDS = ("gsme", "prepay-gas", "mbus-gas")
 
 
-def test_meters_of_two_kinds_and_two_suppliers_are_served_side_by_side():
+def test_meters_of_three_kinds_and_two_suppliers_are_served_side_by_side():
     home = lived(7 * MIN, MIXED)
-    assert [home.head_end.settle(home.head_end.find(label)) for label in ("gsme", "mbus-gas")] == [GAS, 3]
+    places = [home.head_end.settle(home.head_end.find(label)) for label in KINDS]
+    assert (places[0], sorted(places)) == (GAS, [2, 3, 4])
+    proxies = [home.hub.firmware.server.devices[sap] for sap in places]
+    assert [proxy.find(bytes(Obis(ACCOUNT_OF_HUB))) is not None for proxy in proxies] == [False, True, False]
     for label, litres in (
         ("gsme", home.gsme.firmware.register.reading.litres),
         ("mbus-gas", home.board("mbus-gas").firmware.litres),
