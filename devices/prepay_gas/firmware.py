@@ -39,7 +39,7 @@ DEVICE: Final = 0x0501
 ON_BATTERY: Final = 3
 CUBIC_METRE: Final = 1_000
 COORDINATOR: Final = 0x0000
-_RULES, _INDEX, _EXCHANGE = "prepay/rules", "prepay/index", "prepay/exchange"
+_RULES, _INDEX, _EXCHANGE, _COUNTED = "prepay/rules", "prepay/index", "prepay/exchange", "prepay/half-hour"
 
 
 class Firmware(firmware.Firmware):
@@ -80,7 +80,11 @@ class Firmware(firmware.Firmware):
             self.han.certify(endpoint, config.credentials)
         self.han.add(endpoint)
         board.buttons.on_press = self._pressed
+        self._counted: int | None = board.nvm.get(_COUNTED)
+        """The half hour of the last contact, or that was counted last without."""
+        self._count()
         self._next_level()
+        self.spawn(self._attach())
         self.spawn(self._live())
         self._show()
 
@@ -131,7 +135,8 @@ class Firmware(firmware.Firmware):
 
     def _keep(self, what: str) -> None:
         """State and register in one transaction."""
-        self.board.nvm.put({_RULES: self.rules.plain(), _INDEX: list(self._flow.state(self.now))})
+        kept = {_RULES: self.rules.plain(), _INDEX: list(self._flow.state(self.now)), _COUNTED: self._counted}
+        self.board.nvm.put(kept)
         rules = self.rules
         self.board.log("prepay.meter", {
             "what": what, "volume": self.volume, "cut_off": rules.cut_off, "left": rules.left, "valve": rules.valve.name,
@@ -139,13 +144,35 @@ class Firmware(firmware.Firmware):
 
     # --- the hub ---
 
-    async def _live(self) -> None:
+    def _count(self) -> None:
+        """Half hours are over since contact, or since the last one that was counted: nobody has heard of them."""
+        over = 0 if self._counted is None else self._number - self._counted
+        for _ in range(min(over, self.rules.left + 1)):
+            self.rules.half_hour_without_contact()
+        if over > 0:
+            self._counted = self._number
+            self._keep("no contact")
+
+    @property
+    def _number(self) -> int:
+        """Of the half hour."""
+        return self.board.rtc.read() // HALF_HOUR
+
+    async def _attach(self) -> None:
         await self.han.join()
         self._endpoint = await self._find()
+        await self._report(counted=False)
+
+    async def _live(self) -> None:
+        """Each half hour, whether there is a network or not."""
         while True:
-            await self._report()
             offset = self.board.eui64 % MOST_OFFSET * S
             await self.sleep(self.board.rtc.when_multiple(HALF_HOUR) + offset - self.now)
+            if self._endpoint is not None and not self._waking:
+                await self._report()
+            else:
+                self._count()
+                self._look()
 
     async def _find(self) -> int:
         while True:
@@ -159,7 +186,7 @@ class Firmware(firmware.Firmware):
             await self.sleep(60 * S)
 
     async def _report(self, *, counted: bool = True) -> None:
-        """Tell the volume. What answers it is contact; nothing is a half hour without."""
+        """Tell the volume. What answers it is contact; nothing is a half hour without, where it is `counted`."""
         assert self._endpoint is not None
         self._waking = True
         self.board.nvm.put({_INDEX: list(self._flow.state(self.now))})  # what the hub was told is never more than what is kept
@@ -168,8 +195,7 @@ class Firmware(firmware.Firmware):
             answer = await self.han.request(HUB, self._endpoint, report, HubPrepayment.WriteCutOff)
         except (NoAnswer, Refused):
             if counted:
-                self.rules.half_hour_without_contact()
-                self._keep("no contact")
+                self._count()
             self._look()
         else:
             self.answered += 1
@@ -188,6 +214,7 @@ class Firmware(firmware.Firmware):
             self._warned = False
 
     def _written(self, command: HubPrepayment.WriteCutOff) -> Outcome:
+        self._counted = self._number
         opened = self.rules.written(command.cut_off, command.delay, self.volume)
         self._keep("opened by credit" if opened else "cut-off")
         self._look()

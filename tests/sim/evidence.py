@@ -149,7 +149,7 @@ class Evidence:
                 self.losses[-1].ended = now
         elif kind == "power" and data["state"] == "off" and who == self.run.hub.name:
             self.hub_off.append(now)
-        elif kind == "power" and data["state"] == "off" and who == self.run.esme.name:
+        elif kind == "power" and data["state"] == "off" and "esme" in self.run.only.boards and who == self.run.esme.name:
             self.esme_off += 1
         elif kind == "event" and "restored" in data:
             self.restored.append((data["code"], data["lost"], data["restored"]))

@@ -321,6 +321,27 @@ def test_a_report_on_lent_credit_gives_no_half_hour_back(prepaid) -> None:
     assert meter(home).rules.left == gas(home).contact.left <= left
 
 
+@pytest.mark.req("S-139", "S-154", part=True)
+def test_a_meter_that_restarts_without_contact_goes_on_counting(prepaid) -> None:
+    """Nor does pressing buttons stop the count, nor do half hours without its battery."""
+    home = prepaid(pounds=30, hours=6)
+    home.run_until(HOUR + 10 * MIN)
+    board = home.board("prepay-gas")
+    home.shield("prepay-gas", "hub", "ihd")
+    home.run_until(2 * HOUR + 10 * MIN)
+    assert meter(home).rules.left == 10
+    board.cut(off_for=S)
+    home.run_until(3 * HOUR + S)
+    press(home, board, "emergency")
+    home.run_until(3 * HOUR + 10 * MIN)
+    assert meter(home).rules.left == 8
+    board.cut(off_for=80 * MIN)
+    home.run_until(5 * HOUR + 10 * MIN)
+    assert meter(home).rules.left == gas(home).contact.left == 4
+    home.until(lambda: closed(home), within=3 * HOUR)
+    assert home.now == pytest.approx(7 * HOUR, abs=5 * MIN)
+
+
 @pytest.mark.req("S-154", part=True)
 def test_who_switches_the_hub_off_wins_no_gas(prepaid) -> None:
     """Without the hub the meter counts, and the hub has counted the same when it is back."""
