@@ -215,6 +215,22 @@ def test_the_last_gasp_waits_for_a_plug_and_comes_once_when_one_goes_in(build) -
     assert wrapper.Splitter().feed(line.octets) == [first, second]
 
 
+def test_what_goes_out_of_the_modem_comes_out_of_the_reserve(build) -> None:
+    """Ten seconds of it are left when the loss is an outage, 20 J: a last gasp of 4 J leaves, and one of 30 J does not."""
+    sent = {}
+    for joules in (4, 30):
+        way = f'kind = "hub"\nnotices = "modem-wrapper"\nreserve_s = 190\ndraw_w = 2.0\nmessage_j = {joules}'
+        run = build(HOME.replace('kind = "hub"', way))
+        line = Heard(run)
+        run.run(for_=10 * MIN)
+        run.mains.off(10 * MIN)
+        run.run(for_=195 * S)
+        sent[joules] = len(wrapper.Splitter().feed(line.octets))
+        run.run(for_=20 * MIN)
+        assert len(wrapper.Splitter().feed(line.octets)) == 2  # the other one was told late
+    assert sent == {4: 1, 30: 0}
+
+
 PUSH = ("0-0:25.9.0", 40, 3)
 
 

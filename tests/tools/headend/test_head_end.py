@@ -8,6 +8,7 @@ from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure
 from protocols.dlms.cosem import AccessError
 from protocols.dlms.reading import Quantity, register
+from protocols.zigbee.gateway import Acknowledge, NotifyAPSMessage, Packet, framed
 from tools.bench.day import BENCH
 from tools.bench.run import Run
 from tools.errors import BadInput
@@ -90,6 +91,20 @@ def test_what_is_no_notification_ends_the_connection_and_is_counted(run: Run) ->
     run.run(for_=2 * S)
     assert stream.closed is not None
     assert run.head_end.bad == 1
+    assert not run.head_end.received
+
+
+def test_what_is_no_notification_by_udp_or_to_the_gateways_port_is_counted_too(run: Run) -> None:
+    host = run.net.host("stranger")
+    for octets in (b"", b"\0", bytes.fromhex("0001000100010002") + b"\xc0\x01", bytes.fromhex("00010001000100FF0F")):
+        host.bind().send("dcc", 4059, octets)
+    packet = Packet(1, 0x0109, 0x0702, 1, 1, b"\x08\x01\x0a")
+    for octets in (b"\0\0", framed(Acknowledge(1)), framed(NotifyAPSMessage(1, packet))):
+        stream = host.connect("dcc", 17755)
+        stream.send(octets)
+        run.run(for_=2 * S)
+        assert stream.closed is not None
+    assert run.head_end.bad == 7
     assert not run.head_end.received
 
 
