@@ -84,8 +84,11 @@ def compare(declared: config.Bench, hours: int = 24) -> Comparison:
     reached = _commission(run)
     until = dict(_totals(metrics))
     commissioned = run.now
-    for label, question in _reading(run.only):
-        run.head_end.every(HOUR, label, question)
+    try:
+        for label, question in _reading(run.only):
+            run.head_end.every(HOUR, label, question)
+    except RemoteProtocolError as error:
+        raise BadInput(f"{declared.name}: what is compared is a home that the WAN reaches: {error}") from error
     run.run(for_=hours * HOUR)
     whole = dict(_totals(metrics))
     none = Amount(0, 0)
