@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from devices.parts import swap_client
 from devices.parts.sealed_backup import SealedBackup
-from devices.parts.swap_client import ENGINEER, Kind, Order
+from devices.parts.swap_client import ENGINEER, Order
 from devices.runtime.kernel import HOUR, S
 from protocols.core.errors import RemoteProtocolError
-from protocols.dlms import axdr
 from protocols.dlms.client import Client, Procedure, adrive
 from protocols.dlms.cosem import date_time
 from protocols.dlms.server import MANAGEMENT_SAP
@@ -78,9 +77,10 @@ class Carrier:
         carried = self.carried
         if carried is None:
             raise RemoteProtocolError("no backup is carried")
-        if not await self._ask(lambda client: _took_over(client, carried)):
+        number = carried["number"]
+        if not await self._ask(lambda client: swap_client.took_over(client, carried["hub"], number)):
             await self._ask(lambda client: swap_client.restore(client, bytes(carried["sealed"])))
-            if not await self._again(lambda client: _took_over(client, carried)):
+            if not await self._again(lambda client: swap_client.took_over(client, carried["hub"], number)):
                 raise RemoteProtocolError("the hub did not take the backup in")
         self.discard()
         return f"{carried['hub']:016X}"
@@ -116,12 +116,3 @@ def _time(client: Client) -> Procedure[int | None]:
     octets = (yield from client.get(CLOCK, 8, 2)).value
     known = bool(octets) and not octets[-1] & 1
     return date_time.instant(octets) if known else None
-
-
-def _took_over(client: Client, carried: dict[str, Any]) -> Procedure[bool]:
-    """Whether the swap record says that this hub is in the place of the one whose backup is carried."""
-    record = yield from client.get(swap_client.RECORD, 1, 2)
-    old, number = axdr.octets(f"{carried['hub']:016X}".encode()), axdr.u32(carried["number"])
-    return any(
-        (line.value[1], line.value[2], line.value[6]) == (axdr.enum(Kind.HUB_RESTORED), old, number) for line in record.value
-    )

@@ -96,6 +96,27 @@ def record(client: Client) -> Procedure[Data]:
     return (yield from client.get(RECORD, 1, 2))
 
 
+def took_over(client: Client, hub: int, number: int) -> Procedure[bool]:
+    """Whether the swap record says that this hub is in the place of another one, by that one's backup of this number."""
+    told = yield from record(client)
+    wanted = axdr.enum(Kind.HUB_RESTORED), axdr.octets(f"{hub:016X}".encode()), axdr.u32(number)
+    return any((line.value[1], line.value[2], line.value[6]) == wanted for line in told.value)
+
+
+def restore_once(client: Client, sealed: bytes) -> Procedure[None]:
+    """`restore`, unless it was done already and its answer was lost."""
+    head = SealedBackup.parse(sealed).head
+    if not (yield from took_over(client, head.hub, head.number)):
+        yield from restore(client, sealed)
+
+
+def erase_once(client: Client) -> Procedure[None]:
+    """Have a hub that has handed over erased, unless it is already."""
+    told = yield from record(client)
+    if not any(line.value[1] == axdr.enum(Kind.ERASED) for line in told.value):
+        yield from order(client, Order.ERASE)
+
+
 def dispose(client: Client, old: str, how: Disposal, at: int) -> Procedure[None]:
     """Have the new hub write down what became of the old one (its EUI-64 in hexadecimal digits). `at`: UTC in ns."""
     value = axdr.structure(axdr.octets(old.encode()), axdr.enum(how), axdr.octets(date_time.encode(at)))

@@ -3,7 +3,8 @@
 The head end orders the old hub to hand over and fetches its last backup; the engineer puts a new hub in its place; the head end
 restores the backup into it, waits until every device is back, has the old hub erased, and writes down what became of it. The
 engineer takes the old hub away. Or the backup is carried in the engineer's hand-held terminal, and the head end does the rest.
-Nobody touches another device, and the head end lists nobody anew.
+Nobody touches another device, and the head end lists nobody anew. From the hand-over on nobody gives up because power or WAN are
+away: what found no answer is done again, unless a look at the hub's record says that it is done.
 Not here: a hub that died (`tools.bench.fitting` and a backup of some day before).
 """
 
@@ -18,7 +19,7 @@ from devices import hht
 from devices.parts import swap_client
 from devices.parts.swap_client import Disposal, Order
 from devices.runtime.board import Board
-from devices.runtime.kernel import HOUR, S
+from devices.runtime.kernel import HOUR, MIN, S
 from hubfw.sap_table import HUB
 from protocols.core.errors import RemoteProtocolError
 from tools.bench import device_config
@@ -26,7 +27,7 @@ from tools.bench.exchange import SUCCESSOR, Exchange
 from tools.bench.fitting import fit
 from tools.bench.home import Home
 from tools.bench.identity import identify
-from tools.headend.head_end import HeadEnd, Question
+from tools.headend.head_end import HeadEnd, NoAnswer, Question
 
 T = TypeVar("T")
 RESTART = 10 * S
@@ -34,7 +35,8 @@ RESTART = 10 * S
 VISIT = HOUR // 4
 """How long the engineer waits for the terminal."""
 PATIENCE = 6 * HOUR
-"""How long the devices have to find the new hub."""
+"""How long the devices have to find the new hub, and how long somebody tries again who got no answer."""
+AGAIN = MIN
 
 
 class Exchanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +94,10 @@ class Exchanger:
         new = await (self._carry(old) if self._by_terminal else self._send(old))
         self._say("the backup is restored")
         await self._back(new)
-        await self._ask(old, lambda client: swap_client.order(client, Order.ERASE))
+        await self._insist(old, swap_client.erase_once)
         await self._kernel.sleep(RESTART)
         serial, at = f"{old.eui64:016X}", self._kernel.utc
-        await self._ask(new, lambda client: swap_client.dispose(client, serial, Disposal.ERASED, at))
+        await self._insist(new, lambda client: swap_client.dispose(client, serial, Disposal.ERASED, at))
         old.cut()
         self._say(f"{serial} is erased and taken away")
 
@@ -113,10 +115,10 @@ class Exchanger:
         await self._ask(old, lambda client: swap_client.order(client, Order.HAND_OVER))
         self._say(f"{old.eui64:016X} has handed over and is silent in the home")
         await self._kernel.sleep(RESTART)
-        sealed = await self._ask(old, swap_client.last_backup)
+        sealed = await self._insist(old, swap_client.last_backup)
         self._say(f"its last backup is fetched: {len(sealed)} octets, sealed")
         new = await self._fit()
-        await self._ask(new, lambda client: swap_client.restore(client, sealed))
+        await self._insist(new, lambda client: swap_client.restore_once(client, sealed))
         return new
 
     async def _carry(self, old: Board) -> Board:
@@ -124,7 +126,7 @@ class Exchanger:
         await self._errand("fetch")
         self._say(f"{old.eui64:016X} has handed over and is silent in the home; its backup is in the terminal, sealed")
         new = await self._fit()
-        await self._errand("deliver")
+        await self._errand("deliver", PATIENCE)
         self._say("nothing of it is left in the terminal")
         return new
 
@@ -135,8 +137,18 @@ class Exchanger:
         await self._kernel.sleep(RESTART)
         return new
 
-    async def _errand(self, button: str) -> None:
-        """The engineer comes with the terminal, and presses a button of it."""
+    async def _errand(self, button: str, patience: int = 0) -> None:
+        """The engineer comes with the terminal, and presses a button of it; for so long he comes again where that has failed."""
+        end = self._kernel.now + patience
+        while True:
+            try:
+                return await self._visit(button)
+            except RemoteProtocolError:
+                if self._kernel.now >= end:
+                    raise
+            await self._kernel.sleep(AGAIN)
+
+    async def _visit(self, button: str) -> None:
         label = self._home.of_kind("hht")[0]
         terminal = self._home[label]
         visit = self._home.visit(self._home.of_kind("esme")[0], label)
@@ -168,6 +180,17 @@ class Exchanger:
                 raise RemoteProtocolError("not every device has come back")
             await self._kernel.sleep(S)
         self._say("all devices are back, and nobody has paired one")
+
+    async def _insist(self, hub: Board, question: Question[T]) -> T:
+        """Ask until there is an answer."""
+        end = self._kernel.now + PATIENCE
+        while True:
+            try:
+                return await self._ask(hub, question)
+            except NoAnswer:
+                if self._kernel.now >= end:
+                    raise
+            await self._kernel.sleep(AGAIN)
 
     async def _ask(self, hub: Board, question: Question[T]) -> T:
         return await self._head_end.ask(hub.name, HUB, question, writes=True)

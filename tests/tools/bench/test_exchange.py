@@ -79,6 +79,38 @@ def test_an_exchange_that_nobody_can_order_is_told_and_nothing_is_touched() -> N
     assert not isinstance(old.firmware, Retired)
 
 
+@pytest.mark.parametrize("by", ["head-end", "terminal"])
+@pytest.mark.parametrize("begin_s", [1801, 1818, 1830])
+def test_an_exchange_outlives_a_power_cut_in_its_midst(by: str, begin_s: int) -> None:
+    """Of the premises, for seven minutes from when the old hub hands over, the new one is there, or the backup is in it."""
+    text = f'[[outage]]\nfeeder = "lane"\nat_h = {begin_s / 3600:.6f}\nfor_s = 420\n' + SMALL.replace(
+        EXCHANGE, f'feeder = "lane"\n{EXCHANGE}by = "{by}"\n'
+    )
+    run = Run(loads(text + '[[home.device]]\nkind = "hht"\n'))
+    run.run_until(HOUR)
+    assert run.exchanges["home1"].outcome == "complete"
+    assert run.commissioned
+    assert run.head_end.meter("esme").register("1-0:1.8.0").value > 0
+
+
+def test_an_exchange_outlives_answers_that_are_lost() -> None:
+    """Restoring and erasing are ordered again where no answer came, and not done twice."""
+    run, steps = Run(loads(SMALL)), list[str]()
+    successor = "home1/hub2"
+
+    def hear(now: int, who: str, kind: str, data: bytes | Mapping[str, object]) -> None:
+        if kind == "hub.restored" or (kind == "hub.erased"):
+            steps.append(kind)
+            run.net.partition(who, "dcc")
+            run.kernel.at(now + 3 * MIN, lambda: run.net.heal(who, "dcc"), who="test")
+
+    run.log.subscribe(hear, ["hub.restored", "hub.erased"])
+    run.run_until(HOUR)
+    assert run.hub.name == successor
+    assert run.exchanges["home1"].outcome == "complete"
+    assert steps == ["hub.restored", "hub.erased"]
+
+
 def test_who_reads_on_schedule_reads_on_through_the_new_hub() -> None:
     """The central company looks up where a device is reached when it asks; its device estate follows the new hub's log."""
     read = '[[read]]\nrequester = "volt"\ndevice = "esme"\nfirst_min = 5\nevery_min = 20\n'
