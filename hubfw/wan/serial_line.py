@@ -1,8 +1,9 @@
 """The WAN by a serial modem: a line on the UART `modem` that carries HDLC or the DLMS wrapper, for the layers that speak DLMS.
 
-The first octet decides, and so does any between messages: 7E is HDLC, anything else the wrapper. Behind it are
-the same devices at the same server addresses as behind the network address, and the APDUs are the same. One line is one connection:
-pulling the plug ends it. How the modem calls, and what network is beyond it, is the modem's business.
+The first octet decides, and so does any between messages: 7E is HDLC, anything else the wrapper. Behind it are the same devices at
+the same server addresses as behind the network address, and the APDUs are the same. One line is one connection: pulling the plug
+ends it, and an association of who left without a word makes room for the next one of the same client address. How the modem calls,
+and what network is beyond it, is the modem's business.
 
 Notices go this way where the push setup says so: in UI frames, or as PDUs of the wrapper. A UI frame may be as long as an
 information field of this line: both ends are set to it, as nobody has agreed on anything before he is connected.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PORT: Final = "modem"
 PARAMETERS: Final = hdlc.Parameters(hdlc.Limits(1024, 1024, 7, 7))
+AARQ: Final = b"\x60"
 _FLAG: Final = 0x7E
 
 
@@ -133,6 +135,9 @@ class _Wrapper(_Line):
         """Octets of the line."""
         try:
             for pdu in self._splitter.feed(data):
+                pair = pdu.source, pdu.destination
+                if pdu.apdu[:1] == AARQ and pair in self.used:  # who was there before has hung up without a word
+                    self._endpoint.release(self, pair)
                 self._route(pdu)
         except RemoteProtocolError as error:
             self._board.log("wan.bad", {"reason": str(error)})

@@ -294,6 +294,23 @@ def ask(run: Told, modem: SerialWrapper, apdu: bytes) -> bytes:
     raise AssertionError("no answer")
 
 
+@pytest.mark.parametrize("sap", [1, 3])
+def test_who_calls_after_one_who_left_without_a_word_is_let_in(build, sap: int) -> None:
+    run = build(HOME)
+    modem = SerialWrapper(run)
+
+    def exchange(apdu: bytes) -> bytes:
+        modem.send(sap, apdu)
+        run.until(lambda: bool(modem.answers), MIN)
+        return modem.answers.pop(0).apdu
+
+    for _ in range(3):
+        client = Client(CLIENT, sap)
+        drive(client.associate(), exchange)
+        assert drive(client.get("0-0:42.0.0", 1, 2), exchange).value
+    assert modem.answers == []
+
+
 def test_no_serial_modem_is_answered_under_gateway(build) -> None:
     run = build(HOME.replace('kind = "hub"', 'kind = "hub"\nwan_application = "gateway"'))
     modem = SerialWrapper(run)
