@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from devices.parts.dwelling import Dwelling
@@ -51,6 +51,8 @@ class Meter:
     unit: int
     multiplier: int
     divisor: int
+    rhythm: int = 0
+    """More often than this (ns) it has nothing new."""
 
 
 async def read(
@@ -87,7 +89,8 @@ async def find(
             if len(places) == 1 or not await _generates(han, address, endpoint):
                 return found
     if mirrored is not None and HUB in dict(answered):
-        return await find(han, mirrored, in_hub=True)
+        found_there = await find(han, mirrored, in_hub=True)
+        return None if found_there is None else replace(found_there, rhythm=LONGEST_PAUSE)
     return None
 
 
@@ -194,7 +197,7 @@ class Watch:
         if self.meter is None:
             return max(self._period, LONGEST_PAUSE) if self._before is not None else self._until_next_search()
         backed_off = self._period << max(0, min(self._failures - STALE_AFTER + 1, 8))
-        return max(self._period, min(backed_off, LONGEST_PAUSE))
+        return max(self._period, self.meter.rhythm, min(backed_off, LONGEST_PAUSE))
 
     async def _poll(self) -> None:
         meter = self.meter or await self._found()
