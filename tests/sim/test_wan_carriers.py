@@ -13,6 +13,8 @@ from protocols.dlms import axdr, hdlc, wrapper
 from protocols.dlms.client import Client, drive
 from protocols.dlms.cosem import AccessError
 from tests.sim.told import Told
+from tools.bench.tally import Tally
+from tools.cli.kept import closing, summary
 
 HUB = "home1/hub"
 CLIENT = 16
@@ -205,6 +207,9 @@ def test_the_last_gasp_waits_for_a_plug_and_comes_once_when_one_goes_in(build) -
     run = build(HOME.replace('kind = "hub"', 'kind = "hub"\nnotices = "modem-wrapper"'))
     outage(run)
     assert run.hub.firmware.notifier.waiting == 2
+    tally = Tally(run.kernel)
+    assert "  home1: 2 notices of its hub wait for a way to the head end" in closing(run, tally, 1.0)
+    assert summary(run, tally, 1.0)["notices_waiting"] == {"home1": 2}
     run.hub.cut(off_for=MIN)
     run.run(for_=10 * MIN)
     line = Heard(run)
@@ -213,6 +218,7 @@ def test_the_last_gasp_waits_for_a_plug_and_comes_once_when_one_goes_in(build) -
     assert (first.apdu, second.apdu) != (second.apdu, first.apdu)
     run.run(for_=10 * MIN)
     assert wrapper.Splitter().feed(line.octets) == [first, second]
+    assert "notices_waiting" not in summary(run, tally, 1.0)
 
 
 def test_what_goes_out_of_the_modem_comes_out_of_the_reserve(build) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+import hubfw
 from devices.runtime.kernel import MS, S
 from tools.bench.device_config import Hub
 from tools.bench.journal import Journal
@@ -89,6 +90,8 @@ def summary(run: Run, tally: Tally, seconds: float) -> dict[str, object]:
         told["exchanges"] = {name: each.record for name, each in run.exchanges.items()}
     if run.declared.outage:
         told["outages"] = run.head_end.outages()
+    if waiting := _waiting(run):
+        told["notices_waiting"] = waiting
     return told
 
 
@@ -125,3 +128,12 @@ def _outcomes(run: Run) -> Iterator[str]:
         yield f"{name}: exchange of the hub {exchanger.outcome}"
     if run.declared.outage:
         yield from map(str, run.head_end.outages())
+    for name, count in _waiting(run).items():
+        yield f"{name}: {count} notice{'s' * (count > 1)} of its hub wait{'s' * (count == 1)} for a way to the head end"
+
+
+def _waiting(run: Run) -> dict[str, int]:
+    """What hubs still have to tell, by home."""
+    hubs = {name: home.hub.firmware for name, home in run.homes.items() if not home.foreign}
+    waiting = {name: hub.notifier.waiting for name, hub in hubs.items() if isinstance(hub, hubfw.Firmware)}
+    return {name: count for name, count in waiting.items() if count}
