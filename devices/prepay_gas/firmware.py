@@ -241,7 +241,9 @@ class Firmware(firmware.Firmware):
                 self.spawn(self._report(counted=False))
         elif button == "emergency":
             refused = self.rules.press()
-            self._keep("emergency button" if refused is None else refused.value)
+            self._keep(
+                "opened by the emergency button" if refused is None else f"does nothing at the emergency button, {refused.value}"
+            )
             self._look()
         elif button == "ok":
             self._enter(self._typed)

@@ -41,7 +41,7 @@ LOW: Final = 6
 """Event codes of the hub's notifications."""
 TEXTS: Final = {
     SILENT: "Gas meter out of contact. Gas goes on for now.",
-    TIME_OUT: "Gas meter out of contact too long: gas may stop.",
+    TIME_OUT: "Gas may stop: the meter has been out of contact too long.",
     LOW: "Gas credit is low.",
 }
 DUE: Final = 2 * MIN

@@ -412,6 +412,7 @@ def test_scenario_1_contact_is_lost_for_good(prepaid) -> None:
     assert meter(home).rules.left == 0
     home.run(for_=40 * MIN)
     assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent, GasTimeOutEnded]
+    assert "Gas may stop" in " ".join(home.screen("ihd"))
 
 
 @pytest.mark.req("S-152", "S-140")
@@ -736,6 +737,19 @@ def test_account_tokens_and_time_out_go_over_to_another_hub_which_has_a_keypad_t
     home.run(for_=40 * MIN)
     assert meter(home).rules.cut_off == gas(home).volume + gas(home).account.affordable()
     assert gas(home).volume > volume
+
+
+def test_a_bench_file_exchanges_a_hub_with_accounts_and_who_tops_up_does_so_at_the_new_one(build) -> None:
+    text = BENCH.format(pounds=50, hours=120, rates=CHEAP).replace("[[home]]", "[[home]]\n[home.exchange]\nat_h = 0.5", 1)
+    top_ups = "top_ups = [{ at_hours = 0.3, pounds = 1.15 }, { at_hours = 1.2, pounds = 10 }]"
+    home = build(text.replace("opening_pounds", f"{top_ups}, opening_pounds"))
+    home.run_until(2 * HOUR + 5 * MIN)
+    assert home.hub.name.endswith("hub2")
+    assert [event["outcome"] for event in home.events("prepay.token")] == ["credited"] * 2
+    litres = gas(home).volume - reports(home)[0]["volume"]
+    paid = (61_15 * PENNY - gas(home).account.balance) / PENNY
+    assert paid == pytest.approx(litres * KWH_A_LITRE * 0.5, abs=0.01)
+    assert meter(home).rules.cut_off == gas(home).volume + gas(home).account.affordable()
 
 
 # --- electricity ---

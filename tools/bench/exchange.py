@@ -48,8 +48,6 @@ def check(exchange: Exchange | None, devices: Iterable[AnyDevice], sub_ghz: bool
     if fast or sub_ghz or modular:
         reason = f'"{fast[0]}" hangs on it' if fast else "it has `sub_ghz`" if sub_ghz else "it has a slot for a module"
         raise ValueError(f"`exchange` is of a hub with one radio and nothing on wires but its electricity meter: {reason}")
-    if hub.prepay is not None:
-        raise ValueError("`exchange`: a backup has no accounts, and the hub has `prepay`")
     if exchange.by == "terminal" and not {"hht", "esme"} <= {device.kind for device in listed}:
         raise ValueError('`exchange` with `by = "terminal"` needs a device of kind hht, and an esme to put its head on')
     if SUCCESSOR in [device.label for device in listed]:

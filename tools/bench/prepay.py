@@ -52,17 +52,26 @@ class Prices(Declared, frozen=True, kw_only=True):
         """As an account takes it. Raises LocalProtocolError."""
         from hubfw.prepay.account import PENNY, Rate, Tariff
 
-        rates = tuple(Rate(_minute(rate.at), tuple(int(pence * PENNY) for pence in rate.pence)) for rate in self.rates)
-        blocks = tuple(int(kwh * 1000) for kwh in self.blocks_kwh)
-        return Tariff(rates, blocks, int(self.standing_pence * PENNY))
+        rates = tuple(Rate(_minute(rate.at), tuple(round(pence * PENNY) for pence in rate.pence)) for rate in self.rates)
+        blocks = tuple(round(kwh * 1000) for kwh in self.blocks_kwh)
+        return Tariff(rates, blocks, round(self.standing_pence * PENNY))
 
 
 class TopUp(Declared, frozen=True, kw_only=True):
     """Somebody types a token at the hub."""
 
     at_hours: Annotated[float, Meta(ge=0, le=8_760)]
-    pounds: Annotated[float, Meta(gt=0, le=1_310)]
+    pounds: Annotated[float, Meta(ge=0.01, le=1_310)]
     fuel: Literal["gas", "electricity"] = "gas"
+
+    def __post_init__(self) -> None:
+        if abs(self.pounds * 100 - self.pence) > 1e-6:
+            raise ValueError(f"a top-up is in whole pence, and {self.pounds:g} pounds are not")
+
+    @property
+    def pence(self) -> int:
+        """What is bought."""
+        return round(self.pounds * 100)
 
 
 class Press(Declared, frozen=True, kw_only=True):
@@ -88,17 +97,27 @@ class Prepay(Declared, frozen=True, kw_only=True):
     top_ups: Annotated[list[TopUp], Meta(max_length=64)] = []
     presses: Annotated[list[Press], Meta(max_length=64)] = []
 
+    def __post_init__(self) -> None:
+        if self.electricity is None and any(top_up.fuel == "electricity" for top_up in self.top_ups):
+            raise ValueError("a top-up is for electricity, which is not prepaid: say `electricity`, or leave `fuel` out")
+        for start, end in self.friendly:
+            if start == end:
+                raise ValueError(f"friendly hours from {start} to {end} are none, or a whole day: say from 00:00 to 23:59")
+
 
 def people(home: Home, prepay: Prepay) -> None:
     """Have them do what the file says."""
     from protocols.zigbee.hub_prepayment import codes
 
-    hub = home.hub
     key = home.identities[home.of_kind("hub")[0]].key("prepayment")
+
+    def type_in(what: codes.TopUp) -> None:
+        for digit in [*codes.token(key, home.hub.eui64, what), "ok"]:  # bought for the hub that is there by then
+            home.hub.buttons.press(digit)
+
     for number, top_up in enumerate(prepay.top_ups):
-        what = codes.TopUp(int(top_up.pounds * 100), number, top_up.fuel == "electricity")
-        for digit in [*codes.token(key, hub.eui64, what), "ok"]:
-            home.kernel.at(int(top_up.at_hours * HOUR), hub.buttons.press, digit, who=hub.name)
+        what = codes.TopUp(top_up.pence, number, top_up.fuel == "electricity")
+        home.kernel.at(int(top_up.at_hours * HOUR), type_in, what, who=home.hub.name)
     for press in prepay.presses:
         for label in home.of_kind("prepay-gas"):
             board = home[label]
@@ -114,8 +133,8 @@ def hub(home: Home, prepay: Prepay) -> Config:
         home.identities[home.of_kind("hub")[0]].key("prepayment"),
         config.SIX_PENCE if prepay.gas is None else prepay.gas.tariff(),
         electricity=None if prepay.electricity is None else prepay.electricity.tariff(),
-        opening=int(prepay.opening_pounds * 100 * PENNY),
-        emergency=int(prepay.emergency_pounds * 100 * PENNY),
+        opening=round(prepay.opening_pounds * 100 * PENNY),
+        emergency=round(prepay.emergency_pounds * 100 * PENNY),
         delay=int(prepay.time_out_hours * 2),
         friendly=tuple((_minute(start), _minute(end)) for start, end in prepay.friendly),
     )

@@ -27,7 +27,6 @@ SMALL = f'[[home]]\n{EXCHANGE}[[home.device]]\nkind = "hub"\n[[home.device]]\nki
         (SMALL.replace('"hub"', '"rcp"'), "`exchange` needs a device of kind hub"),
         (SMALL.replace('"hub"', '"hub"\nwan_application = "gooo"'), "`exchange` goes by DLMS"),
         (SMALL + '[[home.device]]\nkind = "mbus-gas"\n', '"mbus-gas" hangs on it'),
-        (SMALL.replace('"hub"', '"hub"\nprepay = {}') + '[[home.device]]\nkind = "prepay-gas"\n', "a backup has no accounts"),
         (SMALL.replace("at_h", 'by = "terminal"\nat_h'), "needs a device of kind hht"),
         (SMALL.replace("at_h", 'by = "terminals"\nat_h'), 'did you mean "terminal"?'),
         (SMALL.replace('"esme"', '"esme"\nname = "hub2"'), '`exchange` calls the new hub "hub2"'),
