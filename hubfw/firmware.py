@@ -142,7 +142,7 @@ class Firmware(firmware.Firmware):
             set_threshold=lambda ns: setattr(self.supply_watch, "threshold", ns),
             clients=clients,
         )  # fmt: skip
-        self.swap = Swap(board, config, self.log, firmware_version(board), self.coordinator.backup)
+        self.swap = Swap(board, config, self.log, firmware_version(board), self.coordinator.backup, self.han.hush)
         self.image_schedule = ImageSchedule(self, self.device, TRANSFER)
         intake = Intake(board, config, self.log, self.images, self.image_schedule.clear, self._save)
         for thing in (*self.swap.objects(), *intake.objects()):

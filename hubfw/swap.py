@@ -92,10 +92,13 @@ def objects(board: Board, sealed: Callable[[], bytes], order: Callable[[Order], 
 
 
 class Swap:
-    """The hub that is in place. `pan()`: its network as a successor needs it."""
+    """The hub that is in place. `pan()`: its network as a successor needs it; `hush()`: its node is silent until the restart."""
 
-    def __init__(self, board: Board, config: Config, log: DeviceLog, version: bytes, pan: Callable[[], Backup]) -> None:
+    def __init__(
+        self, board: Board, config: Config, log: DeviceLog, version: bytes, pan: Callable[[], Backup], hush: Callable[[], object]
+    ) -> None:
         self._board = board
+        self._hush = hush
         self._config = config
         self._log = log
         self._pan = pan
@@ -116,7 +119,9 @@ class Swap:
                 access={"value": Access.READ_WRITE},
                 on={"value": self._old_one_is_gone},
             ),
-            cosem.ImageTransfer(RESTORE, store=Incoming(self._board, self._config, self._log, self.about), image_block_size=BLOCK),
+            cosem.ImageTransfer(
+                RESTORE, store=Incoming(self._board, self._config, self._log, self.about, self._hush), image_block_size=BLOCK
+            ),
         ]
 
     def note(self, kind: Kind, old: bytes, old_type: str, new: bytes, new_type: str) -> None:
@@ -131,7 +136,7 @@ class Swap:
         line = Line(board.rtc.read(), Kind.NETWORK_RESTORED, new=_serial(board.eui64), new_type=_described(self.about))
         changed = {backup.PAN: known.plain(), **swap_record.with_line(board.nvm, line)}
         board.nvm.commit(changed, [key for key in ("han/network",) if key in board.nvm])
-        silence(board)
+        silence(board, self._hush)
         board.scope.after(RESTART_AFTER, board.restart)
 
     def seal(self) -> bytes:
@@ -158,7 +163,7 @@ class Swap:
 
     def _hand_over(self) -> None:
         board = self._board
-        silence(board)  # from here on nobody is given anything
+        silence(board, self._hush)  # from here on nobody is given anything
         self._log.save()
         self._sealed = self.seal()
         line = Line(board.rtc.read(), Kind.HANDED_OVER, _serial(board.eui64), self.about["type"])
@@ -185,7 +190,7 @@ class Incoming:
 
     capacity: Final = LARGEST
 
-    def __init__(self, board: Board, config: Config, log: DeviceLog, about: dict[str, str]) -> None:
+    def __init__(self, board: Board, config: Config, log: DeviceLog, about: dict[str, str], hush: Callable[[], object]) -> None:
         self.size = 0
         self.status = ImageStatus.NOT_INITIATED
         self.images: Sequence[Image] = ()
@@ -193,6 +198,7 @@ class Incoming:
         self._config = config
         self._log = log
         self._about = about
+        self._hush = hush
         self._blocks: dict[int, bytes] = {}
         self._opened: tuple[Head, Contents] | None = None
 
@@ -240,12 +246,13 @@ class Incoming:
             return
         self.status = ImageStatus.ACTIVATION_SUCCESSFUL
         board.log("hub.restored", {"hub": head.hub, "number": head.number})
-        silence(board)
+        silence(board, self._hush)
         board.scope.after(RESTART_AFTER, board.restart)
 
 
-def silence(board: Board) -> None:
+def silence(board: Board, hush: Callable[[], object]) -> None:
     """Nothing is sent or heard on the home's networks any more, until the board restarts."""
+    hush()
     for radio in board.radios:
         radio.reset()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from devices.parts.deadline import Deadline
 from devices.runtime.nvm import Counter, Nvm
+from devices.runtime.radio import Radio
 from devices.runtime.tasks import Future, Task
 from protocols.core.effects import Effect
 from protocols.core.errors import RemoteProtocolError
@@ -131,6 +132,14 @@ class Awake:
         self.needed -= 1
 
 
+class _Mute:
+    """What a node has in place of a radio that is taken from it: nothing is sent, and nobody confirms it."""
+
+    def transmit(self, handle: int, psdu: bytes, *, indirect: bool = False) -> None: ...
+    def configure(self, *, channel: int, pan_id: int, short: int, eui64: int, rx_on_when_idle: bool, page: int = 0) -> None: ...
+    def measure(self, *, channel: int, duration: int) -> None: ...
+
+
 class Node:
     """One node's stack, for as long as the board has power."""
 
@@ -153,8 +162,9 @@ class Node:
         self._timer = Deadline(firmware, lambda: self.stack.deadline, lambda: self.apply(self.stack.expire(self.now)))
         self._listeners: dict[type[Effect], list[Callable[[Any], object]]] = {}
         dual = config.sub_ghz and config.type is NodeType.COORDINATOR
-        self._radios = (self.board.radio, self.board.sub_ghz) if dual else (self.board.radio,)
-        for interface, radio in enumerate(self._radios):
+        radios = (self.board.radio, self.board.sub_ghz) if dual else (self.board.radio,)
+        self._radios: tuple[Radio | _Mute, ...] = radios
+        for interface, radio in enumerate(radios):
             radio.on_receive = partial(self._receive, interface=interface) if interface else self._receive
             radio.on_confirm = self._confirm
         self.board.radio.on_energy = lambda level: self.apply(self.stack.measured(level, self.now))
@@ -167,6 +177,13 @@ class Node:
     def on(self, kind: type[E], handler: Callable[[E], object]) -> None:
         """Hear of an effect of the stack (DeviceJoined, DeviceAnnounced, Left, ...), after it was applied."""
         self._listeners.setdefault(kind, []).append(handler)
+
+    def hush(self) -> None:
+        """Neither send nor hear anything any more, whatever comes due, until the board restarts."""
+        for radio in self._radios:
+            if not isinstance(radio, _Mute):
+                radio.reset()
+        self._radios = tuple(_Mute() for _ in self._radios)
 
     # --- network life ---
 
@@ -418,7 +435,7 @@ def _told(act: Act) -> Act:
 _ACTED: Mapping[type[Effect], Act] = {
     Transmit: Node._transmit,
     Configure: Node._configure,
-    Measure: lambda node, effect: node.board.radio.measure(channel=effect.channel, duration=effect.duration),
+    Measure: lambda node, effect: node._radios[0].measure(channel=effect.channel, duration=effect.duration),
     Persist: lambda node, effect: node.board.nvm.put({NETWORK: effect.state}),
     Delivered: lambda node, effect: node._resolve(effect.handle, None),
     Undelivered: lambda node, effect: node._fail(effect.handle, effect.reason),

@@ -218,6 +218,18 @@ def test_a_hub_with_a_home_takes_no_backup_and_another_hub_takes_it_once(exchang
     assert "too late" in home.events("hub.restore-refused")[-1]["reason"]
 
 
+def test_between_the_hand_over_and_the_restart_a_hub_sends_nothing_whatever_comes_due(exchange):
+    home, old, sent = exchange.home, exchange.old, []
+    exchange.order(old, Order.HAND_OVER)
+    firmware = old.firmware
+    home.log.subscribe(lambda now, who, kind, data: sent.append(who), ["air.frame"])
+    firmware.coordinator.permit(60)
+    firmware.coordinator.replace_network_key()
+    home.run(for_=4 * S)
+    assert old.firmware is firmware  # not restarted yet
+    assert old.name not in sent
+
+
 def test_a_hub_that_handed_over_can_take_up_again(exchange):
     home, old = exchange.home, exchange.old
     exchange.send(*MESSAGES)
