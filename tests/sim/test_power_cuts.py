@@ -33,6 +33,18 @@ def _outage(seen):
     seen.live(230 * S)
 
 
+def _unreachable(seen):
+    """The WAN is away during an outage: what the hub has to tell waits until it is back, over a loss of its own power, too."""
+    net, hub = seen.run.net, seen.run.hub.name
+    for way in ((hub, "dcc"), ("dcc", hub)):
+        net.partition(*way)
+    _outage(seen)
+    seen.live(5 * MIN)
+    for way in ((hub, "dcc"), ("dcc", hub)):
+        net.heal(*way)
+    seen.live(10 * MIN)
+
+
 def _second_price(seen):
     line = " ".join(seen.run.screen("ihd"))
     return [] if "31.10 p/kWh" in line else [f"the display shows {line}"]
@@ -99,6 +111,7 @@ STORIES = {
     "join": Story(lambda seen: seen.live(4 * MIN), joined=False, before=0, settle=90 * MIN),
     "mirror": Story(lambda seen: seen.live(65 * MIN)),
     "outage": Story(_outage),
+    "outage without WAN": Story(_unreachable, settle=35 * MIN),
     "tariff": Story(
         lambda seen: seen.live(10 * MIN),
         HOME + TARIFF.format(label="first", after=1200, pence="30.10") + TARIFF.format(label="second", after=2400, pence="31.10"),
