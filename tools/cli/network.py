@@ -36,10 +36,11 @@ def command(bench: Path, until: int | None, seed: int | None, as_json: bool) -> 
     """Run a bench file and have each home's hub ask its network: who may be there, because the configuration or somebody's order
     says so; what each device says it is and runs on; which router it is behind, and how many devices are behind it.
     """
-    run = Run(config.load(bench), seed)
-    homes = [home for home in run.homes.values() if not home.foreign]
-    if not homes:
+    declared = config.load(bench)
+    if all(home.foreign for home in declared.home):
         raise BadInput(f"{bench}: no home has a hub, whom this is asked")
+    run = Run(declared, seed)
+    homes = [home for home in run.homes.values() if not home.foreign]
     if until is None:
         commission(run)
     else:
