@@ -100,8 +100,12 @@ def run(arguments: list[str] | None = None) -> int:
     except click.Abort:
         click.echo("interrupted", err=True)
         return 130
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return 2
+    except click.UsageError as error:
+        asked = "meterbench" if error.ctx is None else error.ctx.command_path
+        click.echo(f"{asked}: {error.format_message().rstrip('.')} (see {asked} --help)", err=True)
         return 2
     except click.ClickException as error:
         click.echo(f"meterbench: {error.format_message()}", err=True)

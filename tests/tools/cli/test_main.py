@@ -45,6 +45,22 @@ def test_an_unknown_command_is_wrong_use_with_a_hint(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    "words, said",
+    [
+        ("run", "meterbench run: Missing argument 'BENCH.toml' (see meterbench run --help)\n"),
+        (
+            "run x.toml --untill 3h",
+            "meterbench run: No such option '--untill'. Did you mean '--until'? (see meterbench run --help)\n",
+        ),
+        ("decode --xml --json 00", "meterbench decode: --xml and --json: one of them (see meterbench decode --help)\n"),
+    ],
+)
+def test_wrong_use_is_one_line_that_says_where_right_use_is_told(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words.split()) == 2
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
     "error, code, said",
     [
         (BadInput("bench.toml:3: no"), 2, "meterbench: bench.toml:3: no\n"),
