@@ -230,8 +230,8 @@ STORIES = {
     "electricity on a wire": Story(wired, WIRED, check=reckoned, prepare=heated, settle=35 * MIN),
     "silence at the hub": Story(silent, SILENT, check=counted, settle=MIN),
     "silence at the meter": Story(silent, SILENT, board="prepay-gas", check=counted, settle=MIN),
-    "carried to the hub": Story(carried, OUT_OF_CREDIT, check=reopened, prepare=shut, settle=MIN),
-    "carried to the meter": Story(carried, OUT_OF_CREDIT, board="prepay-gas", check=reopened, prepare=shut, settle=MIN),
+    "carried to the hub": Story(carried, OUT_OF_CREDIT, check=reopened, prepare=shut, settle=35 * MIN),
+    "carried to the meter": Story(carried, OUT_OF_CREDIT, board="prepay-gas", check=reopened, prepare=shut, settle=35 * MIN),
     "prices by block": Story(
         lambda seen: seen.live(65 * MIN), BY_BLOCK, board="esme", check=charged, prepare=by_block, settle=35 * MIN
     ),
