@@ -18,11 +18,11 @@ from devices.parts.dlms_port import DlmsPort
 from devices.parts.han import Han
 from devices.runtime import firmware
 from devices.runtime.board import Board, Reset
-from devices.runtime.kernel import DAY, HOUR, MIN, S, Timer
-from devices.runtime.tasks import Task
+from devices.runtime.kernel import DAY, HOUR, MIN, Timer
 from hubfw.config import ESME, GSME, PPMID, PREPAY_GAS, Config, MBusMeter
 from hubfw.device_facts import device_facts
 from hubfw.device_log import Device, DeviceLog
+from hubfw.electricity_meters import ElectricityMeters
 from hubfw.event_reports import EventReports
 from hubfw.gas_device import GasDevice
 from hubfw.gas_meters import GasMeters
@@ -44,7 +44,6 @@ from hubfw.hub_device import HubDevice, SupplyRecord, clock, device_name, firmwa
 from hubfw.image_intake import TRANSFER, Intake
 from hubfw.image_schedule import ImageSchedule
 from hubfw.local import Local
-from hubfw.meter import Meter
 from hubfw.network_control import NetworkControl
 from hubfw.sap_table import GAS, HEAT, HUB, SapTable
 from hubfw.supervision import Supervision
@@ -58,8 +57,7 @@ from hubfw.wan.endpoint import Shared, Target
 from hubfw.wan.network import Network
 from hubfw.wan.notifier import Notifier
 from hubfw.wan.serial_line import SerialLine
-from hubfw.wired import Wired
-from protocols.core.errors import LocalProtocolError, RemoteProtocolError
+from protocols.core.errors import LocalProtocolError
 from protocols.dlms import axdr
 from protocols.dlms.axdr import Data
 from protocols.dlms.cosem import date_time
@@ -81,13 +79,9 @@ if TYPE_CHECKING:
     from protocols.zigbee.calendar.schedule import Zone
 
 ASK_AGAIN: Final = MIN
-"""After a meter that did not tell its name, or a network that did not tell the time."""
-TRY_WIRE_AGAIN: Final = 5 * S
-"""After a meter on the wire that did not answer."""
+"""After a network that did not tell the time."""
 HIGH_PRIORITY: Final = 0x80000000
 """Of a long-invoke-id; the rest is a number, and no confirmation is asked for."""
-
-_NAME = "name/"
 
 
 class Firmware(firmware.Firmware):
@@ -130,10 +124,9 @@ class Firmware(firmware.Firmware):
         self.mailbox = Mailbox(self, self.han, self.esi.endpoint, self.log, self.mirrors, self._message)
         self.tunnels = Tunnels(self, self.han, self.esi.endpoint, config.tunnel_protocol, self._message)
         self._tunnelled = (ESME, PPMID) if config.tunnel_protocol == GB_HRGP else (ESME,)
-        self.meters: dict[int, Meter] = {}
-        self._learning: dict[int, Task[None]] = {}
         self.record = SupplyRecord()
         self.clients = clients = Clients(board, config.lls_password, config.lab)
+        self.meters = ElectricityMeters(self, config, self.saps, clients, lambda sap, meter: self.targets.update({sap: meter}))
         self.clock = clock(board)
         self.clock.watch(lambda *_: self.mirrors.notify(Functional.TIME_SYNC))  # what local time is, gas meters ask at a wake
         self.device = HubDevice(
@@ -174,7 +167,7 @@ class Firmware(firmware.Firmware):
         self.application = WanApplication(self, config.wan_application, config.wan_layers)
         for thing in self.application.objects():
             self.device.add(thing)
-        self.server = Server({HUB: self.device}, elsewhere=self._meter_names)
+        self.server = Server({HUB: self.device}, elsewhere=self.meters.names)
         self.targets: dict[int, Target | Shared] = {HUB: Local(board, self.server, HUB)}
         self.prepay = self._prepayment(config.prepay) if config.prepay is not None else None
         self.wired_view: WiredView | None = None
@@ -222,11 +215,10 @@ class Firmware(firmware.Firmware):
     def _prepayment(self, config: Prepay) -> Prepayment:
         from hubfw.prepay.part import Prepayment  # likewise
 
-        wired = self.config.wired_meter
         part = Prepayment(
             self, config, self.han, self.esi.endpoint, self.log,
             show=self.mirrors.take, warn=self.messages.display, notice=self._notice,
-            wired=lambda: None if wired is None else self.meters.get(wired),
+            wired=lambda: self.meters.wired,
             password=self.config.lls_password, time=lambda: date_time.encode(self.board.rtc.read()),
             zone=lambda: self.clock.zone,
         )  # fmt: skip
@@ -260,21 +252,19 @@ class Firmware(firmware.Firmware):
         transmits = (lambda: True) if self.config.wan_address is not None else self.board.net.transmits
         self.modem_line = SerialLine(self, lambda: self.application.endpoint, transmits, self.notifier.try_now)
         self.service_port = DlmsPort(self, self.board.uart("service"), self.server)
-        for _, eui64 in self.saps.meters():
-            self._serve(eui64)
+        self.meters.start()
         self.gas.serve()
         for eui64 in self.log.farewells:
             self._gone(eui64)  # the power may have gone before all of it was forgotten
         if self.config.wired_meter is not None:
             from hubfw.han.wired_view import WiredView  # likewise
 
-            self._wire(meter := self._serve(self.config.wired_meter))
+            meter = self.meters.wire(self.config.wired_meter)
             self.wired_view = WiredView(self, self.han, self.log, meter, always=self.config.consumer_view)
         for device in self.log.of(*self._tunnelled):
             if device.joined:
                 self._arrived(device)  # once more, for all that a power cut left undone then
-        for meter in self.meters.values():
-            self._learn(meter)
+        self.meters.learn()
         self.images.start()
         self.image_schedule.start()
         self.tariffs.start()
@@ -301,19 +291,6 @@ class Firmware(firmware.Firmware):
     def on_voltage(self) -> None:
         self.supply_watch.on_voltage()
 
-    def _wire(self, meter: Meter) -> None:
-        if self.config.meter_path is not None:
-            meter.path = self.config.meter_path(self, meter)
-            return
-        port, baud = self.board.uart("wired"), self.config.flag_baud
-        if baud is None:
-            meter.path = Wired(self, port, meter)
-            self.spawn(self._keep_clock(meter))
-        else:
-            from hubfw.flag import Flag  # likewise
-
-            meter.path = Flag(self, port, meter, self.clients, self.config.lls_password, baud, push=self.config.flag_push)
-
     def _save(self) -> None:
         self.log.save()
         self.clients.save()
@@ -329,18 +306,17 @@ class Firmware(firmware.Firmware):
         """Every device of the log has joined, each meter is reachable, and each gas mirror holds a complete set."""
         wired = self.config.wired_meter
         listed = [device.eui64 for device in self.log.of(ESME)]
-        meters = [self.meters.get(eui64) for eui64 in ([*listed, wired] if wired is not None else listed)]
         mirrors = [self.mirrors.of(eui64) for eui64 in self.gas.listed]
         return (
             not self.coordinator.missing
-            and all(meter is not None and self._reachable(meter) for meter in meters)
+            and all(self.reaches(eui64) for eui64 in ([*listed, wired] if wired is not None else listed))
             and all(mirror is not None and mirror.gas.reading is not None for mirror in mirrors)
         )
 
     def reaches(self, eui64: int) -> bool:
         """Whether an electricity meter can be read by now."""
-        meter = self.meters.get(eui64)
-        return meter is not None and self._reachable(meter)
+        tunnel = self.tunnels.of(eui64)
+        return self.meters.named(eui64) and (tunnel is None or tunnel.open)
 
     def display_message(self, text: str, *, minutes: int = UNTIL_CHANGED) -> int:
         """Have the displays show a text (at most 116 octets in UTF-8) from now on; the message's identifier."""
@@ -366,21 +342,17 @@ class Firmware(firmware.Firmware):
         self.board.log("hub.message", {"eui64": eui64, "message": message_code(message), "octets": len(message)})
         self.on_message(eui64, message)
 
-    def _reachable(self, meter: Meter) -> bool:
-        tunnel = self.tunnels.of(meter.eui64)
-        return _NAME + f"{meter.eui64:016X}" in self.board.nvm and (tunnel is None or tunnel.open)
-
     # --- devices come ---
 
     def _arrived(self, device: Device) -> None:
         self.network_control.changed()
         self.interviews.arrived(device)
-        meter = self._serve(device.eui64) if device.kind == ESME else None
+        if device.kind == ESME:
+            self.meters.serve(device.eui64)
         self.gas.serve()
         if device.kind in self._tunnelled:
             self._open_tunnel(device)
-        if meter is not None:
-            self._learn(meter)
+        self.meters.learn(device.eui64)
 
     def _expel(self, eui64: int) -> None:
         """Somebody does not leave of his own accord: what he knows of the network is worth nothing from now on."""
@@ -410,42 +382,11 @@ class Firmware(firmware.Firmware):
         if sap != GAS:
             self.board.log("hub.sap", {"eui64": eui64, "sap": sap})
 
-    def _serve(self, eui64: int) -> Meter:
-        """Have an electricity meter at its SAP."""
-        meter = self.meters.get(eui64)
-        if meter is None:
-            meter = self.meters[eui64] = Meter(self, eui64)
-            sap = self.saps.assign(eui64)
-            self.targets[sap] = meter
-            self.board.log("hub.sap", {"eui64": eui64, "sap": sap})
-        return meter
-
     def _open_tunnel(self, device: Device) -> None:
         if device.eui64 != self.config.wired_meter:
-            self.tunnels.open(device.eui64, self.meters.get(device.eui64))
-
-    def _learn(self, meter: Meter) -> None:
-        """Ask a meter its logical device name, once for good."""
-        if meter.path is not None and meter.eui64 not in self._learning:
-            self._learning[meter.eui64] = self.spawn(self._learn_name(meter, _NAME + f"{meter.eui64:016X}"))
-
-    async def _learn_name(self, meter: Meter, key: str) -> None:
-        while key not in self.board.nvm:
-            try:
-                self.board.nvm.put({key: await meter.ask_name()})
-            except RemoteProtocolError as error:
-                self.board.log("hub.no-name", {"eui64": meter.eui64, "reason": str(error)})
-                await self.sleep(TRY_WIRE_AGAIN if meter.eui64 == self.config.wired_meter else ASK_AGAIN)
+            self.tunnels.open(device.eui64, self.meters.of(device.eui64))
 
     # --- what the logical devices tell ---
-
-    def _meter_names(self) -> list[tuple[int, bytes]]:
-        """For the directory: each meter's own logical device name; until it has told, its EUI-64 in hexadecimal digits."""
-        names = []
-        for sap, eui64 in self.saps.meters():
-            digits = f"{eui64:016X}"
-            names.append((sap, bytes(self.board.nvm.get(_NAME + digits, digits.encode()))))
-        return names
 
     def _notice(self, code: int) -> None:
         """Tell the head end of an event without a time of its own."""
@@ -485,15 +426,3 @@ class Firmware(firmware.Firmware):
         if utc is not None:
             self.board.rtc.set(utc)
             self.mirrors.notify(Functional.TIME_SYNC)
-
-    async def _keep_clock(self, meter: Meter) -> None:
-        """Set the clock of a meter that cannot ask over the radio, daily."""
-        while True:
-            pause = TRY_WIRE_AGAIN
-            if self.board.rtc.valid:
-                try:
-                    await meter.set_clock(self.config.lls_password)
-                    pause = DAY
-                except RemoteProtocolError as error:
-                    self.board.log("hub.clock-not-set", {"eui64": meter.eui64, "reason": str(error)})
-            await self.sleep(pause)
