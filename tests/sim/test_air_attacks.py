@@ -25,7 +25,7 @@ class Attacker:
     def __init__(self, home):
         self.home = home
         self.hub = home.hub.firmware.han.stack
-        self.key = dict(self.hub.keys())["network key 0"]
+        self.key = dict(self.hub.labelled_keys())["network key 0"]
         self.counter = 1
         self.heard = []
         self._pan = None
