@@ -34,13 +34,18 @@ HALF_HOUR: Final = 1800 * 1_000_000_000
 @dataclass(slots=True)
 class Contact:
     """`delay`: half hours of the whole time-out. `left`: of it. `failed`: half hours without a report, in a row. `counted`: which
-    half hour was counted last."""
+    half hour was counted last. `programmed`: whether the head end has said how long the time-out is."""
 
     delay: int
     left: int
     failed: int = 0
     counted: int | None = None
     _heard: bool = False
+    programmed: bool = False
+
+    def program(self, delay: int) -> None:
+        """The whole time-out from the next reset on; of one that has begun no more than this is left."""
+        self.delay, self.left, self.programmed = delay, min(self.left, delay), True
 
     def report(self, *, in_credit: bool, due: bool = True) -> News:
         """A valid report came: the one that was `due` at the half hour, or another between."""
@@ -68,9 +73,10 @@ class Contact:
 
     def plain(self) -> list[int | None]:
         """For flash."""
-        return [self.left, self.failed, int(self._heard), self.counted]
+        return [self.left, self.failed, int(self._heard), self.counted, self.delay if self.programmed else None]
 
     def restore(self, plain: list[Any]) -> None:
-        """What `plain` gave; before there were numbers it gave none."""
-        self.left, self.failed, heard, *counted = plain
-        self._heard, self.counted = bool(heard), next(iter(counted), None)
+        """What `plain` gave; before there were numbers, and a time-out that can be programmed, it gave none."""
+        self.left, self.failed, heard, self.counted, delay = [*plain, None, None][:5]
+        self._heard, self.programmed = bool(heard), delay is not None
+        self.delay = self.delay if delay is None else delay

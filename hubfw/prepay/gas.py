@@ -232,6 +232,12 @@ class GasPrepay:
         self._board.nvm.put(self.plain())
         self.changed(f"ordered {valve.name.lower()}")
 
+    def program(self, delay: int) -> None:
+        """So many half hours gas flows on without contact, from the next time that the time-out is reset."""
+        self.contact.program(delay)
+        self._board.nvm.put(self.plain())
+        self.changed("time-out programmed")
+
     def ask(self, question: int) -> None:
         """Have the meter asked at its next report; 0: nothing any more."""
         self.question = question

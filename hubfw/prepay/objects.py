@@ -1,7 +1,8 @@
 """What the head end sees of the accounts: objects of the gas proxy, and of the hub for electricity.
 
 `0-0:128.52.x` are a manufacturer's objects: balance and lent credit (micropence), cut-off, half hours left and half hours without
-contact; the sixth has the meter asked at its next report (1: volume, 2: cut-off, 3: status), the seventh is what it answered last.
+contact; the sixth has the meter asked at its next report (1: volume, 2: cut-off, 3: status), the seventh is what it answered last,
+the eighth how many half hours gas flows on without contact, which the head end programs.
 The valve is GB's disconnect control, its orders carried out at the meter's next report; a token gateway takes top-ups.
 """
 
@@ -20,7 +21,7 @@ from protocols.dlms.cosem.token import Judgement, TokenStatus
 from protocols.dlms.xdlms import DataAccessResult
 from protocols.zigbee.hub_prepayment.cluster import Valve
 
-BALANCE, LENT, CUT_OFF, LEFT, FAILED, QUESTION, ANSWER = (f"0-0:128.52.{number}" for number in range(1, 8))
+BALANCE, LENT, CUT_OFF, LEFT, FAILED, QUESTION, ANSWER, DELAY = (f"0-0:128.52.{number}" for number in range(1, 9))
 VALVE: Final = "0-0:96.3.10"
 GATEWAY: Final = "0-0:19.40.0"
 STATUS: Final = {
@@ -31,6 +32,8 @@ STATUS: Final = {
 }
 MICROPENCE: Final = -8
 """In pounds."""
+LONGEST_DELAY: Final = 48 * 30
+"""Half hours: thirty days; a time-out is of the order of several days."""
 
 
 def account_objects(account: Account, enter: Callable[[str], Outcome], time: Callable[[], bytes]) -> list[InterfaceClass]:
@@ -56,6 +59,12 @@ def gas_objects(gas: GasPrepay) -> list[InterfaceClass]:
             on={"value": lambda value: _ask(gas, value.value)},
         ),
         cosem.Data(ANSWER, value=lambda: _answer(gas)),
+        cosem.Data(
+            DELAY,
+            value=lambda: axdr.u16(gas.contact.delay),
+            access={"value": Access.READ_WRITE},
+            on={"value": lambda value: _program(gas, value.value)},
+        ),
         cosem.DisconnectControl(
             VALVE,
             output_state=lambda: axdr.boolean(gas.valve is Valve.OPEN),
@@ -72,6 +81,12 @@ def _ask(gas: GasPrepay, question: int) -> None:
     if question > len(QUESTIONS):
         raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"question {question}")
     gas.ask(question)
+
+
+def _program(gas: GasPrepay, delay: int) -> None:
+    if not 0 < delay <= LONGEST_DELAY:
+        raise AccessError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"a time-out of {delay} half hours")
+    gas.program(delay)
 
 
 def _answer(gas: GasPrepay) -> Data:

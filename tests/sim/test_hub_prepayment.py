@@ -390,6 +390,29 @@ def test_the_meters_emergency_button_is_used_once_until_there_is_credit(prepaid)
     assert opened == [True, False, True]
 
 
+@pytest.mark.req("S-139", part=True)
+def test_the_head_end_programs_the_time_out(prepaid) -> None:
+    """From the next report on at both ends; a restart of the hub changes nothing of it."""
+    home = prepaid(pounds=50, rates=CHEAP, hours=12)
+    home.run_until(HOUR + 5 * MIN)
+    proxy, limit = home.head_end.meter("prepay-gas", writes=True), "0-0:128.52.8"
+    assert proxy.get(limit, 1, 2).value == meter(home).rules.left == 24
+    for delay in (0, 1_441):
+        with pytest.raises(Exception, match="scope-of-access-violated"):
+            proxy.set(limit, 1, 2, axdr.u16(delay))
+    for delay in (5, 9):
+        proxy.set(limit, 1, 2, axdr.u16(delay))
+        home.board("prepay-gas").buttons.press("wake")
+        home.run(for_=10 * S)
+        assert gas(home).contact.left == meter(home).rules.left == delay
+    home.hub.restart()
+    assert gas(home).contact.delay == home.head_end.meter("prepay-gas").get(limit, 1, 2).value == 9
+    home.shield("prepay-gas", "hub")
+    home.until(lambda: meter(home).rules.left == 0, within=5 * HOUR + 5 * MIN)
+    home.run(for_=40 * MIN)
+    assert [type(notice) for notice in home.head_end.received] == [GasMeterSilent, GasTimeOutEnded]
+
+
 # --- the three scenarios ---
 
 
