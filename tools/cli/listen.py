@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
 from collections.abc import Callable
@@ -19,14 +18,11 @@ from tools.cli.output import json_option, print_json
 from tools.decode import dlms
 from tools.decode.opener import Opener
 from tools.decode.tree import Node
-from tools.errors import LinkDown
-from tools.links import LinkSpec, Stream, open_stream, parse
-from tools.links.channel import Channel, Server, ignore_close, ignore_data
-from tools.links.registry import server
+from tools.links import parse
+from tools.links.channel import Channel, Server
+from tools.links.line_end import LineEnd
+from tools.links.registry import listening
 
-LINES = ("pty", "serial", "rfc2217", "socket")
-"""Kinds of link that are the end of a line which somebody has opened."""
-_LOOK = 0.2
 _FLAG = 0x7E
 
 
@@ -46,67 +42,7 @@ def command(link: str, count: int | None, keys: Path | None, as_json: bool) -> N
     """
     spec = parse(link)
     ear = _Ear(dlms.Decoder(Opener(keyring.read(keys)) if keys is not None else None), count, as_json)
-    asyncio.run(ear.listen(_place(spec)))
-
-
-def _place(spec: LinkSpec) -> Server:
-    if spec.scheme in LINES:
-        return _LineEnd(spec)
-    if spec.scheme == "mqtt":
-        from tools.links.mqtt_server import Ear  # aiomqtt takes a while to load
-
-        return Ear(spec)
-    return server(spec)
-
-
-def _opened(spec: LinkSpec) -> Stream:
-    if spec.scheme != "pty":
-        return open_stream(spec)
-    from tools.links.pty import TerminalStream
-
-    return TerminalStream(spec.path, fresh=False)  # a notice may have come before anybody listened
-
-
-class _LineEnd:
-    """The far end of a line, which somebody else has opened: one channel, from its opening to its end."""
-
-    def __init__(self, spec: LinkSpec) -> None:
-        self.spelling = self.peer = str(spec)
-        self.on_data: Callable[[bytes], None] = ignore_data
-        self.on_close: Callable[[str], None] = ignore_close
-        self._spec = spec
-        self.reading: asyncio.Task[bool] | None = None
-        """Ends with LinkDown when the line does."""
-        self._stream: Stream | None = None
-
-    async def start(self, on_open: Callable[[Channel], None]) -> None:
-        self._stream = _opened(self._spec)
-        on_open(self)
-        self.reading = asyncio.ensure_future(self._read(self._stream))
-
-    async def stop(self) -> None:
-        if self.reading is not None:
-            self.reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError, LinkDown):
-                await self.reading
-        if self._stream is not None:
-            self._stream.close()
-
-    async def _read(self, stream: Stream) -> bool:
-        while True:
-            data = await asyncio.to_thread(stream.read, _LOOK)
-            if data:
-                self.on_data(data)
-
-    def send(self, data: bytes) -> None:
-        """Nothing is sent."""
-
-    def close(self) -> None:
-        """What comes is ignored from now on."""
-        self.on_data = ignore_data
-
-    def set_rate(self, baud: int | None) -> None:
-        """The line's is its spelling's."""
+    asyncio.run(ear.listen(listening(spec)))
 
 
 def _unasked(deframer: hdlc.Deframer) -> Callable[[bytes], list[wrapper.Pdu]]:
@@ -139,7 +75,7 @@ class _Ear:
         try:
             click.echo(json.dumps({"ready": True, "link": link.spelling}))
             waits: list[asyncio.Task[bool]] = [asyncio.ensure_future(self._over.wait())]
-            if isinstance(link, _LineEnd) and link.reading is not None:
+            if isinstance(link, LineEnd) and link.reading is not None:
                 waits.append(link.reading)
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for each in done:

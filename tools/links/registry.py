@@ -29,6 +29,15 @@ _SERVERS: Mapping[str, tuple[str, str]] = {
     "mqtt": ("tools.links.mqtt_server", "Listener"),
 }
 
+_LISTENED: Mapping[str, tuple[str, str]] = {
+    "tcp-listen": _SERVERS["tcp-listen"],
+    "udp-listen": _SERVERS["udp-listen"],
+    "pty": ("tools.links.line_end", "LineEnd"),
+    "serial": ("tools.links.line_end", "LineEnd"),
+    "rfc2217": ("tools.links.line_end", "LineEnd"),
+    "socket": ("tools.links.line_end", "LineEnd"),
+    "mqtt": ("tools.links.mqtt_server", "Ear"),
+}
 
 _DIALLED: Mapping[str, tuple[str, str]] = {
     "tcp": ("tools.links.tcp", "dial"),
@@ -51,6 +60,12 @@ def server(spec: LinkSpec, *, protected: bool = False) -> Server:
     """
     factory = cast("Callable[[LinkSpec, bool], Server]", _load(_SERVERS, spec, "served on"))
     return factory(spec, protected)
+
+
+def listening(spec: LinkSpec) -> Server:
+    """Where what others tell is heard, not yet started: a port, the far end of a line that somebody has opened, a broker."""
+    factory = cast("Callable[[LinkSpec], Server]", _load(_LISTENED, spec, "listened at"))
+    return factory(spec)
 
 
 async def dial(spec: LinkSpec, timeout: float = 5.0) -> Channel:
